@@ -1,0 +1,39 @@
+"""The command line of the local emulator: `python -m local serve`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from local.emulator import PARAMETER_FILE, STATE_FOLDER
+
+
+def main(argv: list[str]) -> int:
+    """Run one command and return the exit code: 0 stopped cleanly, 1 could not start."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser(
+        "serve",
+        help="serve AWS on a port of 127.0.0.1 until interrupted",
+        description="Prints AWS_ENDPOINT_URL=... once it answers. State is kept when it stops.",
+    )
+    serve.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    serve.add_argument("--state", type=Path, default=STATE_FOLDER, help="folder for the state (default: %(default)s)")
+    serve.add_argument(
+        "--params", type=Path, default=PARAMETER_FILE, help="names the network that exists (default: %(default)s)"
+    )
+    serve.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input closes")
+    arguments = parser.parse_args(argv)
+
+    # Imported late: only the server needs the emulator itself.
+    from local.serve import serve as run
+
+    return run(
+        port=arguments.port,
+        state=arguments.state,
+        parameter_file=arguments.params,
+        until_stdin_closes=arguments.until_stdin_closes,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,116 @@
+"""The door for `stacks/`: the emulator as a child process for the time of a block.
+
+Importing this module is cheap; the emulator is imported by the child alone.
+"""
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local import lock
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STATE_FOLDER = REPOSITORY / ".local"
+PARAMETER_FILE = REPOSITORY / "params" / "local.yaml"
+LOG_FILE = "emulator.log"
+ENDPOINT_PREFIX = "AWS_ENDPOINT_URL="
+
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+# A command that was killed leaves its emulator saving the state for a moment.
+HANDOVER_SECONDS = 3.0
+
+
+class EmulatorError(Exception):
+    """The emulator could not be started; the message says why."""
+
+
+@contextmanager
+def running(state: Path = STATE_FOLDER, parameter_file: Path = PARAMETER_FILE) -> Iterator[str]:
+    """Run the emulator on `state` for the time of the block and yield its endpoint URL.
+
+    Where a person runs `python -m local serve` on the same folder, that one is used and left running.
+    At the end of the block the child saves its state and is gone; it does the same when this process dies.
+    Raises EmulatorError when it does not start, or when another command is using the folder.
+    """
+    shared = _server_or_free(state)
+    if shared:
+        yield shared
+        return
+    child = _start(state, parameter_file)
+    try:
+        yield _endpoint(child, state)
+    finally:
+        _stop(child)
+
+
+def _server_or_free(state: Path) -> str | None:
+    """The endpoint of a person's server, or None when the folder is free to use."""
+    deadline = time.monotonic() + HANDOVER_SECONDS
+    while True:
+        holder = lock.holder(state)
+        if holder is None:
+            return None
+        if holder.shared and holder.endpoint:
+            return holder.endpoint
+        if time.monotonic() > deadline:
+            raise EmulatorError(
+                f"the local emulator is in use by another command (process {holder.pid}); wait for it to end"
+            )
+        time.sleep(0.1)
+
+
+def _start(state: Path, parameter_file: Path) -> subprocess.Popen[str]:
+    state.mkdir(parents=True, exist_ok=True)
+    command = [
+        *(sys.executable, "-m", "local", "serve", "--until-stdin-closes"),
+        *("--state", str(state.resolve()), "--params", str(parameter_file.resolve())),
+    ]
+    with (state / LOG_FILE).open("w") as log:
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            # A session of its own: Ctrl-C on the terminal reaches the command, not the emulator it still needs.
+            start_new_session=True,
+        )
+
+
+def _endpoint(child: subprocess.Popen[str], state: Path) -> str:
+    """Wait for the line that the child prints once it answers."""
+    assert child.stdout is not None  # noqa: S101 - opened in _start
+    # A child that never answers is ended, which ends the read below.
+    guard = threading.Timer(START_SECONDS, child.kill)
+    guard.start()
+    try:
+        line = child.stdout.readline()
+    finally:
+        guard.cancel()
+    if line.startswith(ENDPOINT_PREFIX):
+        return line.removeprefix(ENDPOINT_PREFIX).strip()
+    child.wait()
+    log = state / LOG_FILE
+    tail = "\n".join(log.read_text(errors="replace").strip().splitlines()[-8:])
+    raise EmulatorError(f"the local emulator did not start: {tail or 'it said nothing'} (log: {log})")
+
+
+def _stop(child: subprocess.Popen[str]) -> None:
+    """Ask the child to end by closing its stdin, and wait until its state is saved."""
+    assert child.stdin is not None and child.stdout is not None  # noqa: S101 - opened in _start
+    with contextlib.suppress(OSError):
+        child.stdin.close()
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    finally:
+        child.stdout.close()
