@@ -1,0 +1,1 @@
+"""The sample web application: what a release replaces."""
