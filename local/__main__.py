@@ -17,9 +17,14 @@ def main(argv: list[str]) -> int:
         description="Prints AWS_ENDPOINT_URL=... once it answers. State is kept when it stops.",
     )
     serve.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    serve.add_argument("--state", type=Path, default=STATE_FOLDER, help="folder for the state (default: %(default)s)")
     serve.add_argument(
-        "--params", type=Path, default=PARAMETER_FILE, help="names the network that exists (default: %(default)s)"
+        "--state", type=Path, default=STATE_FOLDER, help="folder for the state (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--params",
+        type=Path,
+        default=PARAMETER_FILE,
+        help="names the network that exists (default: %(default)s)",
     )
     serve.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input closes")
     arguments = parser.parse_args(argv)

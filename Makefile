@@ -1,0 +1,64 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+ENV ?= local
+PYTHON_FILES = templates stacks local app tests benchmarks generate.py deploy.py
+BIN = .venv/bin
+
+# YES=1 answers the question; ALLOW="layer:LogicalId ..." and ONLY="layer ..." pass what deploy.py takes.
+DEPLOY_OPTIONS = $(if $(YES),--yes) $(foreach layer,$(ONLY),--only $(layer)) $(foreach name,$(ALLOW),--allow $(name))
+
+help: ## show this message
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/ready: requirements/main.txt requirements/install
+	@requirements/install .venv requirements/main.txt
+	@touch $@
+
+generate: .venv/ready ## write build/ from templates/ and params/
+	@$(BIN)/python generate.py
+
+# Make remembers what was proven for exactly these files: unchanged, they are not linted again.
+.venv/proven: .venv/ready generate.py .cfnlintrc $(shell find templates params build stacks -type f -not -name '*.pyc')
+	@$(BIN)/python generate.py --check
+	@$(BIN)/cfn-lint
+	@touch $@
+
+plan: .venv/proven ## what a deploy would change (ENV=local)
+	@$(BIN)/python deploy.py plan --env $(ENV) $(DEPLOY_OPTIONS)
+
+deploy: .venv/proven ## create or update the stacks (ENV=local; YES=1 does not ask)
+	@$(BIN)/python deploy.py deploy --env $(ENV) $(DEPLOY_OPTIONS)
+
+status: .venv/ready ## stacks and their outputs
+	@$(BIN)/python deploy.py status --env $(ENV)
+
+destroy: .venv/ready ## delete the stacks, in reverse order
+	@$(BIN)/python deploy.py destroy --env $(ENV) $(if $(YES),--yes)
+
+lint: .venv/ready ## what CI checks before the tests
+	@$(BIN)/python generate.py --check
+	@$(BIN)/cfn-lint
+	@$(BIN)/ruff check $(PYTHON_FILES)
+	@$(BIN)/ruff format --check $(PYTHON_FILES)
+	@$(BIN)/mypy
+	@$(BIN)/hadolint app/Dockerfile
+
+fix: .venv/ready ## repair what lint can repair
+	@$(BIN)/ruff check --fix $(PYTHON_FILES)
+	@$(BIN)/ruff format $(PYTHON_FILES)
+
+check: lint ## the same as CI: lint, then the tests
+
+test: .venv/ready ## run the tests
+	@$(BIN)/python -m pytest -q
+
+# Needs uv (python -m pip install uv). No index, path or option of this machine gets into the files.
+lock: ## pin requirements/*.in and app/requirements.in with hashes
+	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+	  app/requirements.in -o app/requirements.txt
+	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+	  -c app/requirements.txt requirements/main.in -o requirements/main.txt
+
+.PHONY: help generate plan deploy status destroy lint fix check test lock

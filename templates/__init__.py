@@ -1,0 +1,19 @@
+"""The six layers. One module is one template, one file in `build/`, one stack.
+
+`LAYERS` only names them. Their order of deployment is nowhere written down: the deployer derives it from
+what the generated templates export and import.
+"""
+
+from collections.abc import Callable, Mapping
+
+from awacs.aws import PolicyDocument
+from troposphere import Template
+
+from templates import container_repository
+
+LAYERS: Mapping[str, Callable[[], Template]] = {
+    "container-repository": container_repository.build,
+}
+
+# Layers whose resources CodeDeploy changes at run time, so that CloudFormation must leave them alone.
+STACK_POLICIES: Mapping[str, Callable[[], PolicyDocument]] = {}
