@@ -1,4 +1,4 @@
-"""The server process: the emulator's own application on a port of 127.0.0.1, with its state in one folder."""
+"""The server process: the emulator on a port of 127.0.0.1, with everything that it writes in one folder."""
 
 import asyncio
 import os
@@ -6,44 +6,58 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from local import lock
+from local import account, lock
 from local.emulator import ENDPOINT_PREFIX
 
 HOST = "127.0.0.1"
+# A stack operation that a killed command left running is finished before the state is saved.
+SETTLE_SECONDS = 20.0
+
+
+class CannotServe(Exception):
+    """The server cannot start; the message says why."""
 
 
 def serve(*, port: int, state: Path, parameter_file: Path, until_stdin_closes: bool) -> int:
-    """Serve until a signal (or the end of stdin) and return the exit code.
+    """Serve until a signal, or the end of stdin, and return the exit code: 0, or 1 when it could not start.
 
     `port` 0 takes a free one. Prints the endpoint as one line on stdout once requests are answered.
     """
     try:
         with lock.hold(state, shared=not until_stdin_closes) as held:
-            return _serve(held, port, state, parameter_file, until_stdin_closes)
-    except lock.StateInUse as error:
-        return _refuse(str(error))
+            _run(held, port, state.resolve(), parameter_file, until_stdin_closes)
+    except (lock.StateInUse, CannotServe) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
-def _serve(held: lock.Lock, port: int, state: Path, parameter_file: Path, until_stdin_closes: bool) -> int:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _run(held: lock.Lock, port: int, state: Path, parameter_file: Path, until_stdin_closes: bool) -> None:
     try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        return _refuse(f"cannot listen on {HOST}:{port}: {error.strerror}")
+        description = account.read(parameter_file)
+    except (OSError, ValueError) as error:
+        raise CannotServe(str(error)) from error
+    listener = _listen(port)
     port = listener.getsockname()[1]
-    _set_environment(port, state)
+    _isolate(state, port, description)
 
     # Imported late: ministack reads the environment when it is imported.
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
-    from ministack.app import app
+
+    from local import assembly
+
+    try:
+        application = assembly.application(state, description)
+    except assembly.UnreadableState as error:
+        raise CannotServe(str(error)) from error
 
     config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
+    config.bind = [f"fd://{listener.detach()}"]
     config.loglevel = "WARNING"
     config.keep_alive_timeout = 75
 
@@ -52,13 +66,22 @@ def _serve(held: lock.Lock, port: int, state: Path, parameter_file: Path, until_
         held.announce(endpoint)
         sys.stdout.write(f"{ENDPOINT_PREFIX}{endpoint}\n")
         sys.stdout.flush()
+        threading.Thread(target=assembly.warm_up, daemon=True).start()
         await _told_to_stop(until_stdin_closes)
+        await _settled(assembly.busy)
 
-    async def main() -> None:
-        await hypercorn_serve(app, config, shutdown_trigger=until_told)
+    asyncio.run(hypercorn_serve(application, config, shutdown_trigger=until_told))
 
-    asyncio.run(main())
-    return 0
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listener.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        raise CannotServe(f"cannot listen on {HOST}:{port}: {error}") from error
+    return listener
 
 
 async def _told_to_stop(until_stdin_closes: bool) -> None:
@@ -77,26 +100,33 @@ def _wait_for_stdin(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> Non
     loop.call_soon_threadsafe(told.set)
 
 
-def _set_environment(port: int, state: Path) -> None:
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "MINISTACK_", "LOCALSTACK_")):
-            del os.environ[name]
+async def _settled(busy: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while busy() and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+
+
+def _isolate(state: Path, port: int, description: account.Account) -> None:
+    """Set the environment that ministack reads; nothing of the user's own environment gets through."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "LOCALSTACK_", "MINISTACK_"))]:
+        del os.environ[name]
+    scratch = state / "tmp"
+    scratch.mkdir(exist_ok=True)
     os.environ |= {
+        "MINISTACK_ACCOUNT_ID": description.id,
+        "MINISTACK_REGION": description.region,
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(state / "services"),
         "S3_PERSIST": "0",
-        "MINISTACK_REGION": "ap-northeast-1",
-        "MINISTACK_ACCOUNT_ID": "000000000000",
+        "STATE_DIR": str(scratch),
+        "S3_DATA_DIR": str(scratch),
+        "TMPDIR": str(scratch),
+        # Two more listeners that ministack opens by default, one of them on every address.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        "LOG_LEVEL": "WARNING",
-        # Points at nothing: no container engine is looked for.
-        "DOCKER_HOST": f"unix://{state / 'no-docker.sock'}",
+        "AUTH": "false",
+        "LOG_LEVEL": "ERROR",
+        # Names no socket: no container engine is looked for, no container started.
+        "DOCKER_HOST": f"unix://{scratch / 'no-container-engine'}",
     }
-
-
-def _refuse(why: str) -> int:
-    sys.stderr.write(f"{why}\n")
-    return 1

@@ -1,0 +1,85 @@
+"""The seam to ministack: the modules of it that we read and extend, and the few names that have a type.
+
+ministack 1.5.33 is untyped and keeps what it knows in module-level stores. `python -m local serve` sets its
+environment before this module is imported (`local.serve`).
+"""
+
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+from ministack import app as app
+from ministack.core import persistence as persistence
+from ministack.core import responses, router
+from ministack.services import alb as alb
+from ministack.services import cloudformation as cloudformation
+from ministack.services import cloudwatch as cloudwatch
+from ministack.services import cloudwatch_logs as cloudwatch_logs
+from ministack.services import codebuild as codebuild
+from ministack.services import ec2 as ec2
+from ministack.services import ecr as ecr
+from ministack.services import ecs as ecs
+from ministack.services import iam as iam
+from ministack.services import lambda_svc as lambda_svc
+from ministack.services import s3 as s3
+from ministack.services import sns as sns
+from ministack.services.cloudformation import changesets as changesets
+from ministack.services.cloudformation import handlers as handlers
+from ministack.services.cloudformation import helpers as helpers
+from ministack.services.cloudformation import provisioners as provisioners
+from ministack.services.cloudformation import stacks as stacks
+
+Record = dict[str, Any]
+Store = MutableMapping[Any, Any]
+
+
+def new_store() -> Store:
+    """A store like ministack's own: each account and region sees its own entries, and it can be saved."""
+    store: Store = responses.AccountRegionScopedDict()
+    return store
+
+
+def account() -> str:
+    """The account of the current request."""
+    return str(responses.get_account_id())
+
+
+def region() -> str:
+    """The region of the current request."""
+    return str(responses.get_region())
+
+
+def arn(service: str, resource: str) -> str:
+    """The ARN of a resource in the account and region of the current request."""
+    return f"arn:aws:{service}:{region()}:{account()}:{resource}"
+
+
+@contextmanager
+def scope(account_id: str, region_name: str) -> Iterator[None]:
+    """Act for an account and a region outside a request."""
+    with responses.request_scope(account_id, region_name):
+        yield
+
+
+def add_service(name: str, module: Any, targets: list[str]) -> None:
+    """Serve a service that ministack lacks: `module` has its contract (handle_request, get_state, ...).
+
+    `targets` are the prefixes of X-Amz-Target that name the service.
+    """
+    app._loaded_modules[name] = module
+    app.SERVICE_REGISTRY[name] = {"module": name}
+    app.SERVICE_HANDLERS[name] = module.handle_request
+    app._state_map[name] = name
+    router.SERVICE_PATTERNS[name] = {
+        "target_prefixes": targets,
+        "host_patterns": [rf"{name}\."],
+        "credential_scope": name,
+    }
+
+
+def stacks_in_progress() -> bool:
+    """Whether CloudFormation is working on any stack, in any account and region."""
+    return any(
+        stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+        for stack in cloudformation._stacks.all_values()
+    )
