@@ -89,7 +89,7 @@ def files() -> Iterator[tuple[str, str]]:
     for slug, build in LAYERS.items():
         yield f"{slug}.yaml", header(slug) + render(build())
     for slug, stack_policy in STACK_POLICIES.items():
-        yield f"{slug}.stack-policy.json", to_json(stack_policy().to_dict())
+        yield f"{slug}.stack-policy.json", stack_policy().to_json(indent=2, sort_keys=False) + "\n"
 
 
 def header(slug: str) -> str:

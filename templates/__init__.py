@@ -9,11 +9,24 @@ from collections.abc import Callable, Mapping
 from awacs.aws import PolicyDocument
 from troposphere import Template
 
-from templates import container_repository
+from templates import (
+    container_repository,
+    infrastructure,
+    service,
+    service_preference,
+    task_definition,
+)
 
 LAYERS: Mapping[str, Callable[[], Template]] = {
+    "infrastructure": infrastructure.build,
     "container-repository": container_repository.build,
+    "task-definition": task_definition.build,
+    "service": service.build,
+    "service-preference": service_preference.build,
 }
 
 # Layers whose resources CodeDeploy changes at run time, so that CloudFormation must leave them alone.
-STACK_POLICIES: Mapping[str, Callable[[], PolicyDocument]] = {}
+STACK_POLICIES: Mapping[str, Callable[[], PolicyDocument]] = {
+    "infrastructure": infrastructure.stack_policy,
+    "service": service.stack_policy,
+}

@@ -6,18 +6,18 @@ the deployer; people write all others into `params/<env>.yaml`.
 
 from typing import Any
 
-from troposphere import Equals, Parameter, Ref, Sub, Template
+from troposphere import Equals, Parameter, Ref, Template
 
 SHARED: dict[str, dict[str, Any]] = {
     "Project": {
         "Type": "String",
-        "Description": "Name of the project, first part of every physical name (filled in by the deployer)",
+        "Description": "Name of the project, first part of physical names (filled in by the deployer)",
         "AllowedPattern": "[a-z][a-z0-9-]{0,19}",
         "ConstraintDescription": "must be 1 to 20 lower-case letters, digits and hyphens, a letter first",
     },
     "Environment": {
         "Type": "String",
-        "Description": "Name of the environment, second part of every physical name (filled in by the deployer)",
+        "Description": "Name of the environment, second part of physical names (filled in by the deployer)",
         "AllowedPattern": "[a-z][a-z0-9-]{0,9}",
         "ConstraintDescription": "must be 1 to 10 lower-case letters, digits and hyphens, a letter first",
     },
@@ -26,6 +26,55 @@ SHARED: dict[str, dict[str, Any]] = {
         "Description": "Whether deleting by mistake is prevented (filled in by the deployer)",
         "AllowedValues": ["true", "false"],
         "Default": "false",
+    },
+    "VpcId": {
+        "Type": "AWS::EC2::VPC::Id",
+        "Description": "Network of the load balancer and the tasks",
+    },
+    "PrivateSubnetIds": {
+        "Type": "List<AWS::EC2::Subnet::Id>",
+        "Description": "Subnets of the tasks, in two zones or more, with a way out (NAT or endpoints)",
+    },
+    "ContainerPort": {
+        "Type": "Number",
+        "Description": "Port on which the application in the image listens; decided at creation",
+        "Default": 1323,
+        "MinValue": 1,
+        "MaxValue": 65535,
+    },
+    "HealthCheckPath": {
+        "Type": "String",
+        "Description": "Path that the load balancer asks to learn whether a task is healthy",
+        "Default": "/health",
+        "AllowedPattern": "/[!-~]{0,1023}",
+        "ConstraintDescription": "must begin with a slash and have no spaces",
+    },
+    "TestListenerPort": {
+        "Type": "Number",
+        "Description": "Port on which a new version is tried before it gets production traffic",
+        "Default": 9002,
+        "MinValue": 1024,
+        "MaxValue": 65535,
+    },
+    "EnableExecuteCommand": {
+        "Type": "String",
+        "Description": (
+            "Whether a shell can be opened in a task (ECS Exec); its root file system is then writable."
+            " Decided at creation"
+        ),
+        "AllowedValues": ["true", "false"],
+        "Default": "false",
+    },
+    "LogRetentionDays": {
+        "Type": "Number",
+        "Description": "Days for which logs are kept",
+        "Default": 7,
+        # What CloudWatch Logs takes:
+        # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+        "AllowedValues": [
+            *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+            *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+        ],
     },
 }
 
@@ -41,13 +90,13 @@ def shared(template: Template, title: str) -> Parameter:
     return declared
 
 
-def application_name(template: Template) -> Sub:
-    """`<project>-<env>-api`: the family, the repository and the service of the application."""
-    shared(template, "Project")
-    shared(template, "Environment")
-    return Sub("${Project}-${Environment}-api")
-
-
 def is_protected(template: Template) -> str:
     """Name of the condition that is true in a protected environment, declared when it was not yet."""
     return template.add_condition("IsProtected", Equals(Ref(shared(template, "Protected")), "true"))
+
+
+def is_execute_command_enabled(template: Template) -> str:
+    """Name of the condition that is true where ECS Exec is on, declared when it was not yet."""
+    return template.add_condition(
+        "IsExecuteCommandEnabled", Equals(Ref(shared(template, "EnableExecuteCommand")), "true")
+    )

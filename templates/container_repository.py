@@ -13,8 +13,9 @@ from troposphere.ecr import (
     Repository,
 )
 
+from templates._application import application_name
 from templates._exports import export
-from templates._parameters import application_name, is_protected
+from templates._parameters import is_protected
 
 UNTAGGED_IMAGE_DAYS = 1
 UNRELEASED_IMAGE_DAYS = 30

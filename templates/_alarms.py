@@ -1,0 +1,138 @@
+"""What stops a release and rolls it back: error rates and unhealthy tasks, seen by the load balancer.
+
+CodeDeploy watches at most ten alarms of a deployment group. It stops a deployment at once when one of them
+is in ALARM already, so none of these stays there without cause: missing data is not breaching.
+"""
+
+from typing import Any
+
+from troposphere import Parameter, Ref, Sub, Template
+from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
+
+from templates._exports import import_value
+
+PERIOD_SECONDS = 60
+# Two of three minutes: one late or odd minute is no reason to roll back, and a canary step is longer.
+EVALUATION_PERIODS = 3
+DATAPOINTS_TO_ALARM = 2
+
+# Below the floor, a share says little: one error among five requests is 20 %. A count of errors exists only
+# in minutes that have errors, hence FILL.
+TARGET_RATE = "IF(FILL(requests, 0) >= ${AlarmMinRequests}, 100 * FILL(errors, 0) / requests, 0)"
+# RequestCount leaves out what the load balancer refused for want of a target, which is just what its own
+# 503 reports. So the errors are added to the requests: a share of the load balancer's other errors is
+# then understated (50 % when all fail), never missed for want of requests.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+LOAD_BALANCER_RATE = (
+    "IF(FILL(requests, 0) + FILL(errors, 0) >= ${AlarmMinRequests},"
+    " 100 * FILL(errors, 0) / (FILL(requests, 0) + FILL(errors, 0)), 0)"
+)
+
+
+def add_alarms(t: Template) -> list[Alarm]:
+    """The five alarms, and the parameters that set their floor and their threshold."""
+    t.add_parameter(
+        Parameter(
+            "AlarmMinRequests",
+            Type="Number",
+            Description="Requests in a minute below which the share of errors is not judged",
+            Default=10,
+            MinValue=1,
+        )
+    )
+    rate_percent = t.add_parameter(
+        Parameter(
+            "AlarmFiveXxRatePercent",
+            Type="Number",
+            Description="Share of 5xx answers, in percent, from which on a release is rolled back",
+            Default=20,
+            MinValue=1,
+            MaxValue=100,
+        )
+    )
+
+    load_balancer = MetricDimension(
+        Name="LoadBalancer", Value=import_value(t, "infrastructure", "LoadBalancerFullName")
+    )
+    alarms = []
+    for colour in ("Blue", "Green"):
+        target_group = MetricDimension(
+            Name="TargetGroup", Value=import_value(t, "infrastructure", f"{colour}TargetGroupFullName")
+        )
+        dimensions = [load_balancer, target_group]
+        alarms += [
+            _rate_alarm(
+                f"{colour}TargetGroupFiveXxRateAlarm",
+                f"Share of 5xx answers of the tasks behind the {colour.lower()} target group",
+                TARGET_RATE,
+                "HTTPCode_Target_5XX_Count",
+                dimensions,
+                Ref(rate_percent),
+            ),
+            Alarm(
+                f"{colour}TargetGroupUnhealthyHostAlarm",
+                AlarmDescription=f"Tasks in the {colour.lower()} target group that fail their health check",
+                Namespace="AWS/ApplicationELB",
+                MetricName="UnHealthyHostCount",
+                Dimensions=dimensions,
+                # Not Sum: that counts a task once for each of the load balancer's nodes.
+                Statistic="Maximum",
+                Period=PERIOD_SECONDS,
+                ComparisonOperator="GreaterThanOrEqualToThreshold",
+                Threshold=1,
+                **_evaluation(),
+            ),
+        ]
+    alarms.append(
+        _rate_alarm(
+            "LoadBalancerFiveXxRateAlarm",
+            "Share of requests that the load balancer itself answers with 5xx",
+            LOAD_BALANCER_RATE,
+            "HTTPCode_ELB_5XX_Count",
+            [load_balancer],
+            Ref(rate_percent),
+        )
+    )
+    return [t.add_resource(alarm) for alarm in alarms]
+
+
+def _rate_alarm(
+    title: str,
+    description: str,
+    expression: str,
+    error_metric: str,
+    dimensions: list[MetricDimension],
+    threshold: Ref,
+) -> Alarm:
+    return Alarm(
+        title,
+        AlarmDescription=description,
+        Metrics=[
+            MetricDataQuery(Id="rate", Expression=Sub(expression), ReturnData=True),
+            _sum("requests", "RequestCount", dimensions),
+            _sum("errors", error_metric, dimensions),
+        ],
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        Threshold=threshold,
+        **_evaluation(),
+    )
+
+
+def _sum(query_id: str, metric: str, dimensions: list[MetricDimension]) -> MetricDataQuery:
+    return MetricDataQuery(
+        Id=query_id,
+        MetricStat=MetricStat(
+            Metric=Metric(Namespace="AWS/ApplicationELB", MetricName=metric, Dimensions=dimensions),
+            Period=PERIOD_SECONDS,
+            Stat="Sum",
+        ),
+        ReturnData=False,
+    )
+
+
+def _evaluation() -> dict[str, Any]:
+    return {
+        "EvaluationPeriods": EVALUATION_PERIODS,
+        "DatapointsToAlarm": DATAPOINTS_TO_ALARM,
+        "TreatMissingData": "notBreaching",
+    }

@@ -1,0 +1,126 @@
+"""The bucket through which the pipeline's actions hand files to one another, and who may touch what in it."""
+
+from collections.abc import Iterable
+
+import awacs.s3
+from awacs.aws import Allow, Bool, Condition, Deny, Principal, SecureTransport, Statement
+from troposphere import GetAtt, Parameter, Ref, Sub, Template
+from troposphere.s3 import (
+    AbortIncompleteMultipartUpload,
+    Bucket,
+    BucketEncryption,
+    BucketPolicy,
+    LifecycleConfiguration,
+    LifecycleRule,
+    NoncurrentVersionExpiration,
+    OwnershipControls,
+    OwnershipControlsRule,
+    PublicAccessBlockConfiguration,
+    ServerSideEncryptionByDefault,
+    ServerSideEncryptionRule,
+    VersioningConfiguration,
+)
+
+from templates._iam import policy
+
+# Names of the artifacts. The store keeps an artifact as <pipeline>/<artifact>/<random>, with the names cut
+# to 20 and 10 characters; these fit, so a role can be given its own artifacts by name.
+SOURCE = "Source"
+IMAGE = "Image"
+RELEASE = "Release"
+ARTIFACT_NAME_LENGTH = 10
+
+# An execution can wait for an approval for 7 days and in a queue before that.
+ARTIFACT_DAYS = 30
+NONCURRENT_DAYS = 1
+INCOMPLETE_UPLOAD_DAYS = 1
+
+
+def add_artifact_bucket(t: Template) -> Bucket:
+    """The private, versioned, expiring bucket that answers over TLS only."""
+    days = t.add_parameter(
+        Parameter(
+            "ArtifactRetentionDays",
+            Type="Number",
+            Description="Days for which the files of a release are kept",
+            Default=ARTIFACT_DAYS,
+            MinValue=14,
+            MaxValue=3650,
+        )
+    )
+    bucket = t.add_resource(
+        Bucket(
+            "ArtifactBucket",
+            PublicAccessBlockConfiguration=PublicAccessBlockConfiguration(
+                BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
+            ),
+            OwnershipControls=OwnershipControls(
+                Rules=[OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]
+            ),
+            BucketEncryption=BucketEncryption(
+                ServerSideEncryptionConfiguration=[
+                    ServerSideEncryptionRule(
+                        ServerSideEncryptionByDefault=ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
+                    )
+                ]
+            ),
+            VersioningConfiguration=VersioningConfiguration(Status="Enabled"),
+            LifecycleConfiguration=LifecycleConfiguration(
+                Rules=[
+                    LifecycleRule(
+                        Id="Expire",
+                        Status="Enabled",
+                        ExpirationInDays=Ref(days),
+                        NoncurrentVersionExpiration=NoncurrentVersionExpiration(
+                            NoncurrentDays=NONCURRENT_DAYS
+                        ),
+                        AbortIncompleteMultipartUpload=AbortIncompleteMultipartUpload(
+                            DaysAfterInitiation=INCOMPLETE_UPLOAD_DAYS
+                        ),
+                    )
+                ]
+            ),
+        )
+    )
+    t.add_resource(
+        BucketPolicy(
+            "ArtifactBucketPolicy",
+            Bucket=Ref(bucket),
+            PolicyDocument=policy(
+                Statement(
+                    Effect=Deny,
+                    Principal=Principal("*"),
+                    Action=[awacs.s3.Action("*")],
+                    Resource=[GetAtt(bucket, "Arn"), Sub(f"${{{bucket.title}.Arn}}/*")],
+                    Condition=Condition(Bool({SecureTransport: "false"})),
+                )
+            ),
+        )
+    )
+    return bucket
+
+
+def artifact_access(bucket: Bucket, reads: Iterable[str] = (), writes: Iterable[str] = ()) -> list[Statement]:
+    """Statements for a role that reads and writes these artifacts and sees no others."""
+    statements = [
+        # What CodePipeline and CodeBuild ask before they use a bucket.
+        # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
+        Statement(
+            Effect=Allow,
+            Action=[awacs.s3.GetBucketAcl, awacs.s3.GetBucketLocation, awacs.s3.GetBucketVersioning],
+            Resource=[GetAtt(bucket, "Arn")],
+        )
+    ]
+    for names, actions in (
+        (reads, [awacs.s3.GetObject, awacs.s3.GetObjectVersion]),
+        (writes, [awacs.s3.PutObject]),
+    ):
+        resources = [artifact_objects(bucket, name) for name in names]
+        if resources:
+            statements.append(Statement(Effect=Allow, Action=actions, Resource=resources))
+    return statements
+
+
+def artifact_objects(bucket: Bucket, name: str) -> Sub:
+    """ARN pattern of an artifact's objects."""
+    return Sub(f"${{{bucket.title}.Arn}}/*/{name}/*")

@@ -1,0 +1,77 @@
+"""The ECS service, whose releases are CodeDeploy's.
+
+Owns: the service's creation. From the first release on CodeDeploy owns its task sets, its revision and its
+network, and auto scaling its desired count; ECS refuses a stack update of these, so the stack policy keeps
+every update away. Imports: cluster, target group and security group from infrastructure; family, container
+name and port from task-definition. Exports: the service's name.
+"""
+
+from awacs.aws import PolicyDocument
+from troposphere import GetAtt, If, Ref, Template
+from troposphere.ecs import (
+    AwsvpcConfiguration,
+    DeploymentController,
+    LoadBalancer,
+    NetworkConfiguration,
+    Service,
+)
+
+from templates._application import application_name
+from templates._exports import export, import_value
+from templates._parameters import is_execute_command_enabled, shared
+from templates._stack_policy import deny_updates
+
+# A task that has just started is given this long before a failed health check counts against it.
+HEALTH_CHECK_GRACE_PERIOD_SECONDS = 60
+
+
+def build() -> Template:
+    """The service layer's template."""
+    t = Template(Description="ECS service released blue/green by CodeDeploy")
+    t.set_version()
+    service_name = application_name(t)
+    private_subnet_ids = shared(t, "PrivateSubnetIds")
+    execute_command = is_execute_command_enabled(t)
+
+    service = t.add_resource(
+        Service(
+            "Service",
+            ServiceName=service_name,
+            Cluster=import_value(t, "infrastructure", "ClusterName"),
+            LaunchType="FARGATE",
+            PlatformVersion="LATEST",
+            # Circuit breaker, deployment alarms and strategies exist with the controller ECS only.
+            DeploymentController=DeploymentController(Type="CODE_DEPLOY"),
+            # The family without a revision: ECS takes the latest when the service is created, and the text
+            # never changes afterwards, whatever CodeDeploy runs.
+            TaskDefinition=import_value(t, "task-definition", "TaskDefinitionFamily"),
+            # No DesiredCount: ECS begins with one task, then auto scaling owns the number.
+            LoadBalancers=[
+                LoadBalancer(
+                    ContainerName=import_value(t, "task-definition", "ContainerName"),
+                    ContainerPort=import_value(t, "task-definition", "ContainerPort"),
+                    TargetGroupArn=import_value(t, "infrastructure", "BlueTargetGroupArn"),
+                )
+            ],
+            HealthCheckGracePeriodSeconds=HEALTH_CHECK_GRACE_PERIOD_SECONDS,
+            NetworkConfiguration=NetworkConfiguration(
+                AwsvpcConfiguration=AwsvpcConfiguration(
+                    AssignPublicIp="DISABLED",
+                    SecurityGroups=[import_value(t, "infrastructure", "ServiceSecurityGroupId")],
+                    Subnets=Ref(private_subnet_ids),
+                )
+            ),
+            # On by default since 2025: it would stop and start tasks while CodeDeploy counts them.
+            AvailabilityZoneRebalancing="DISABLED",
+            EnableECSManagedTags=True,
+            PropagateTags="SERVICE",
+            EnableExecuteCommand=If(execute_command, True, False),
+        )
+    )
+    export(t, "ServiceName", GetAtt(service, "Name"), "Name of the service")
+    return t
+
+
+def stack_policy() -> PolicyDocument:
+    """ECS refuses nearly every update of a service whose deployments are CodeDeploy's, so none is tried."""
+    return deny_updates("Service")

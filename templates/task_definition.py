@@ -1,0 +1,160 @@
+"""The task definition of the application, and the log group that it writes to.
+
+Owns: the revisions that this stack registers, and the log group. Two others register revisions of the same
+family: at each release the pipeline's deploy action registers this stack's latest one with the new image by
+digest, and that is the one that runs. Imports: the two task roles, the repository. Exports: family, container
+name and port, which never change; the revision's ARN is an output without export, because an export in use
+cannot change.
+
+No IAM resource belongs here: a push can change this stack, and it needs no capability.
+"""
+
+from troposphere import (
+    If,
+    Output,
+    Parameter,
+    Ref,
+    Region,
+    Retain,
+    RetainExceptOnCreate,
+    Sub,
+    Template,
+)
+from troposphere.ecs import (
+    ContainerDefinition,
+    LinuxParameters,
+    LogConfiguration,
+    PortMapping,
+    RuntimePlatform,
+    TaskDefinition,
+)
+from troposphere.logs import LogGroup
+
+from templates import _application
+from templates._exports import export, import_value
+from templates._parameters import is_execute_command_enabled, shared
+
+# Fargate's sizes. Which memory goes with which CPU is checked before anything is deployed.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+CPU_UNITS = (256, 512, 1024, 2048, 4096, 8192, 16384)
+MEMORY_MIB = (
+    512,
+    *range(1024, 30721, 1024),
+    *range(32768, 61441, 4096),
+    *range(65536, 122881, 8192),
+)
+
+# Time between SIGTERM and SIGKILL, in which the application answers what it has begun.
+STOP_TIMEOUT_SECONDS = 30
+
+
+def build() -> Template:
+    """The task-definition layer's template."""
+    t = Template(Description="Task definition of the application and its log group")
+    t.set_version()
+    family = _application.application_name(t)
+    container_name = _application.container_name(t)
+    task_cpu = t.add_parameter(
+        Parameter(
+            "TaskCpu",
+            Type="Number",
+            Description="CPU of a task in units (1024 are one virtual CPU)",
+            Default=256,
+            AllowedValues=list(CPU_UNITS),
+        )
+    )
+    task_memory = t.add_parameter(
+        Parameter(
+            "TaskMemory",
+            Type="Number",
+            Description="Memory of a task in MiB; Fargate has certain pairs of CPU and memory only",
+            Default=512,
+            AllowedValues=list(MEMORY_MIB),
+        )
+    )
+    t.add_parameter(
+        Parameter(
+            "InitialImageTag",
+            Type="String",
+            Description="Tag of the image that the service starts with; every release brings its own",
+            Default="initial",
+            AllowedPattern="[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}",
+            ConstraintDescription="must be an image tag: letters, digits, dots, hyphens and underscores",
+        )
+    )
+    is_writable = is_execute_command_enabled(t)
+    environment = _application.environment(t)
+    secrets = _application.secrets(t)
+
+    log_group = t.add_resource(
+        LogGroup(
+            "LogGroup",
+            LogGroupName=_application.log_group_name(t),
+            RetentionInDays=Ref(shared(t, "LogRetentionDays")),
+            # Logs outlive what wrote them. A first creation that fails leaves nothing behind.
+            DeletionPolicy=RetainExceptOnCreate,
+            UpdateReplacePolicy=Retain,
+        )
+    )
+
+    container = ContainerDefinition(
+        Name=container_name,
+        Image=Sub(
+            "${RepositoryUri}:${InitialImageTag}",
+            RepositoryUri=import_value(t, "container-repository", "RepositoryUri"),
+        ),
+        Essential=True,
+        PortMappings=[PortMapping(ContainerPort=Ref(shared(t, "ContainerPort")), Protocol="tcp")],
+        Environment=environment,
+        User=_application.USER,
+        # The agent behind ECS Exec does not run on a read-only root file system. The application writes
+        # no files, so it needs no volume for temporary ones.
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+        ReadonlyRootFilesystem=If(is_writable, False, True),
+        # Reaps the processes that a session of ECS Exec leaves, and passes signals on.
+        LinuxParameters=LinuxParameters(InitProcessEnabled=True),
+        StopTimeout=STOP_TIMEOUT_SECONDS,
+        LogConfiguration=LogConfiguration(
+            LogDriver="awslogs",
+            Options={
+                "awslogs-group": Ref(log_group),
+                "awslogs-region": Region,
+                "awslogs-stream-prefix": _application.LOG_STREAM_PREFIX,
+                # A log service that does not answer must not stop the application.
+                "mode": "non-blocking",
+            },
+        ),
+    )
+    if secrets:
+        container.Secrets = secrets
+    task_definition = t.add_resource(
+        TaskDefinition(
+            "TaskDefinition",
+            Family=family,
+            RequiresCompatibilities=["FARGATE"],
+            NetworkMode="awsvpc",
+            # What the pipeline's build project builds for.
+            RuntimePlatform=RuntimePlatform(CpuArchitecture="X86_64", OperatingSystemFamily="LINUX"),
+            Cpu=Ref(task_cpu),
+            Memory=Ref(task_memory),
+            TaskRoleArn=import_value(t, "infrastructure", "TaskRoleArn"),
+            ExecutionRoleArn=import_value(t, "infrastructure", "TaskExecutionRoleArn"),
+            ContainerDefinitions=[container],
+            # A revision is never updated but replaced, and CloudFormation would deregister the old one
+            # while the service runs it, or a rollback needs it.
+            DeletionPolicy=Retain,
+            UpdateReplacePolicy=Retain,
+        )
+    )
+
+    export(t, "TaskDefinitionFamily", family, "Family of the task definition, the same for every revision")
+    export(t, "ContainerName", container_name, "Container that gets the traffic")
+    export(t, "ContainerPort", Ref(shared(t, "ContainerPort")), "Port of that container")
+    t.add_output(
+        Output(
+            "TaskDefinitionArn",
+            Description="Revision that this stack registered last; a release makes its own from it",
+            Value=Ref(task_definition),
+        )
+    )
+    return t
