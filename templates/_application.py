@@ -13,6 +13,8 @@ from templates._parameters import shared
 
 NAME = "${Project}-${Environment}-api"
 LOG_STREAM_PREFIX = "api"
+# Tag of an image that was deployed, with the commit behind it.
+RELEASE_TAG_PREFIX = "release-"
 
 # The user that the image creates, by number: it has no rights and no name is looked up.
 USER = "10001"

@@ -52,7 +52,10 @@ def add_artifact_bucket(t: Template) -> Bucket:
         Bucket(
             "ArtifactBucket",
             PublicAccessBlockConfiguration=PublicAccessBlockConfiguration(
-                BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
+                BlockPublicAcls=True,
+                BlockPublicPolicy=True,
+                IgnorePublicAcls=True,
+                RestrictPublicBuckets=True,
             ),
             OwnershipControls=OwnershipControls(
                 Rules=[OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]

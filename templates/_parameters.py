@@ -56,6 +56,13 @@ SHARED: dict[str, dict[str, Any]] = {
         "MinValue": 1024,
         "MaxValue": 65535,
     },
+    "InitialImageTag": {
+        "Type": "String",
+        "Description": "Tag of the image that the service is created with; every release brings its own",
+        "Default": "initial",
+        "AllowedPattern": "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}",
+        "ConstraintDescription": "must be an image tag: letters, digits, dots, hyphens and underscores",
+    },
     "EnableExecuteCommand": {
         "Type": "String",
         "Description": (

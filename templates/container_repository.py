@@ -1,6 +1,8 @@
 """The container repository of the application.
 
 Owns: the ECR repository and its lifecycle. Imports: nothing. Exports: the repository's name, ARN and URI.
+
+The pipeline pushes each image as `<commit>` and tags it `release-<commit>` once it has been deployed.
 """
 
 import json
@@ -13,9 +15,9 @@ from troposphere.ecr import (
     Repository,
 )
 
-from templates._application import application_name
+from templates._application import RELEASE_TAG_PREFIX, application_name
 from templates._exports import export
-from templates._parameters import is_protected
+from templates._parameters import is_protected, shared
 
 UNTAGGED_IMAGE_DAYS = 1
 UNRELEASED_IMAGE_DAYS = 30
@@ -25,10 +27,10 @@ def build() -> Template:
     """The container-repository layer's template."""
     t = Template(Description="Container repository of the application")
     t.set_version()
-    name = application_name(t)
+    repository_name = application_name(t)
     protected = is_protected(t)
-
-    image_retention_count = t.add_parameter(
+    shared(t, "InitialImageTag")
+    t.add_parameter(
         Parameter(
             "ImageRetentionCount",
             Type="Number",
@@ -42,14 +44,13 @@ def build() -> Template:
     repository = t.add_resource(
         Repository(
             "Repository",
-            RepositoryName=name,
+            RepositoryName=repository_name,
             # A tag names one image for ever: what a task pulls again is what was released.
             ImageTagMutability="IMMUTABLE",
             ImageScanningConfiguration=ImageScanningConfiguration(ScanOnPush=True),
             EncryptionConfiguration=EncryptionConfiguration(EncryptionType="AES256"),
-            LifecyclePolicy=LifecyclePolicy(
-                LifecyclePolicyText=Sub(_lifecycle_policy_text(), RetentionCount=Ref(image_retention_count))
-            ),
+            LifecyclePolicy=LifecyclePolicy(LifecyclePolicyText=_lifecycle_policy_text()),
+            # Where this is false, deleting the stack fails as long as there are images.
             EmptyOnDelete=If(protected, False, True),
         )
     )
@@ -60,9 +61,38 @@ def build() -> Template:
     return t
 
 
-def _lifecycle_policy_text() -> str:
-    # An image that matches a rule of higher priority (a lower number) is never expired by a later one, so
-    # neither failed builds nor time can expire the image in production, nor the first one.
+def _lifecycle_policy_text() -> Sub:
+    # An image that a rule selects by its tag is never expired by a later rule, so neither failed builds nor
+    # time can expire an image that was released, nor the first one.
     # https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
-    rules: list[dict[str, object]] = []
-    return json.dumps({"rules": rules}, indent=1)
+    rules = [
+        _rule(
+            "Keep the image that the service was created with: a tag names one image at most",
+            {"tagStatus": "tagged", "tagPatternList": ["${InitialImageTag}"]},
+            {"countType": "imageCountMoreThan", "countNumber": 1},
+        ),
+        _rule(
+            "Keep the newest released images",
+            {"tagStatus": "tagged", "tagPrefixList": [RELEASE_TAG_PREFIX]},
+            {"countType": "imageCountMoreThan", "countNumber": "${ImageRetentionCount}"},
+        ),
+        _rule(
+            "Drop what lost its tag",
+            {"tagStatus": "untagged"},
+            {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": UNTAGGED_IMAGE_DAYS},
+        ),
+        _rule(
+            "Drop what was built and never released",
+            {"tagStatus": "any"},
+            {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": UNRELEASED_IMAGE_DAYS},
+        ),
+    ]
+    text = json.dumps(
+        {"rules": [{"rulePriority": number, **rule} for number, rule in enumerate(rules, 1)]}, indent=2
+    )
+    # CloudFormation puts the number in, so it must not stand in quotes.
+    return Sub(text.replace('"${ImageRetentionCount}"', "${ImageRetentionCount}"))
+
+
+def _rule(description: str, images: dict[str, object], limit: dict[str, object]) -> dict[str, object]:
+    return {"description": description, "selection": {**images, **limit}, "action": {"type": "expire"}}

@@ -72,16 +72,7 @@ def build() -> Template:
             AllowedValues=list(MEMORY_MIB),
         )
     )
-    t.add_parameter(
-        Parameter(
-            "InitialImageTag",
-            Type="String",
-            Description="Tag of the image that the service starts with; every release brings its own",
-            Default="initial",
-            AllowedPattern="[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}",
-            ConstraintDescription="must be an image tag: letters, digits, dots, hyphens and underscores",
-        )
-    )
+    shared(t, "InitialImageTag")
     is_writable = is_execute_command_enabled(t)
     environment = _application.environment(t)
     secrets = _application.secrets(t)
