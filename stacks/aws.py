@@ -1,0 +1,160 @@
+"""The door to AWS: which endpoint, which credentials, how often a call is tried, and what its errors mean."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+from local import emulator
+from stacks.environment import Environment
+from stacks.errors import BadInput, Failed, Failure
+
+# "standard" retries throttling, 5xx and lost connections with jittered, capped backoff; its default of
+# three attempts is too few for a deployment in an account where others deploy as well.
+# https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+ATTEMPTS = 10
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+CONNECTIONS = 32
+
+LOG_IN = "log in again (for example: aws sso login), or choose a profile with AWS_PROFILE"
+
+
+class Aws:
+    """The clients of one account and region, made when first asked for and shared by all threads."""
+
+    def __init__(self, session: boto3.session.Session, config: Config, endpoint_url: str | None) -> None:
+        self._session = session
+        self._config = config
+        self._endpoint_url = endpoint_url
+        self._clients: dict[str, Any] = {}
+        # A session must not make two clients at once; the clients themselves are safe to share.
+        self._lock = threading.Lock()
+
+    def client(self, service: str) -> Any:
+        """The client of a service, by botocore's name for it."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(
+                    service,  # type: ignore[call-overload]
+                    config=self._config,
+                    endpoint_url=self._endpoint_url,
+                )
+            return self._clients[service]
+
+
+@contextmanager
+def connect(environment: Environment) -> Iterator[Aws]:
+    """The clients for this environment: the embedded emulator's for `local`, else AWS's.
+
+    The region is the parameter file's. AWS_ENDPOINT_URL, profiles and single sign-on work as in the AWS
+    command line; `local` ignores every AWS variable. Raises BadInput when the credentials belong to
+    another account, before any other call.
+    """
+    config = Config(
+        region_name=environment.region,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=CONNECTIONS,
+    )
+    if environment.is_local:
+        with _without_aws_variables(), _emulator() as endpoint_url:
+            session = boto3.session.Session(
+                aws_access_key_id="local",
+                aws_secret_access_key="local",  # noqa: S106 (the emulator takes any)
+                region_name=environment.region,
+            )
+            # A proxy that is set for the company's network has no way to this machine's loopback.
+            yield Aws(session, config.merge(Config(proxies={})), endpoint_url)
+        return
+    aws = Aws(boto3.session.Session(region_name=environment.region), config, None)
+    check_account(aws, environment)
+    yield aws
+
+
+def check_account(aws: Aws, environment: Environment) -> None:
+    """Raise BadInput when the credentials are those of another account than the environment's."""
+    identity = aws.client("sts").get_caller_identity()
+    if identity["Account"] != environment.account:
+        raise BadInput(
+            f"these credentials belong to account {identity['Account']}",
+            f"params/{environment.name}.yaml is for account {environment.account}; you are {identity['Arn']}",
+            "choose the right profile with AWS_PROFILE; nothing was changed",
+        )
+
+
+@contextmanager
+def _emulator() -> Iterator[str]:
+    try:
+        with emulator.running() as endpoint_url:
+            yield endpoint_url
+    except emulator.EmulatorError as error:
+        raise Failed("the emulator does not answer", str(error), "run the command again") from error
+
+
+@contextmanager
+def _without_aws_variables() -> Iterator[None]:
+    kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    for name in kept:
+        del os.environ[name]
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    os.environ.update(nowhere)
+    try:
+        yield
+    finally:
+        for name in nowhere:
+            del os.environ[name]
+        os.environ.update(kept)
+
+
+def failure(error: ClientError | BotoCoreError) -> Failure:
+    """What an error of AWS, of its client or of the network means for the person at the keyboard."""
+    if isinstance(error, ClientError):
+        return _refusal(error)
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
+        return BadInput("there are no AWS credentials to use", str(error).rstrip("."), LOG_IN)
+    if isinstance(error, SSOError | TokenRetrievalError | UnauthorizedSSOTokenError):
+        return BadInput("the AWS login has expired", str(error).rstrip("."), LOG_IN)
+    if isinstance(error, ConnectionError | HTTPClientError):
+        return Failed(
+            "AWS cannot be reached", str(error).rstrip("."), "check the network and `region:`, then run again"
+        )
+    return Failed("the AWS client gave up", str(error).rstrip("."))
+
+
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+UNKNOWN_CREDENTIALS = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+
+
+def _refusal(error: ClientError) -> Failure:
+    code = error.response.get("Error", {}).get("Code", "")
+    message = error.response.get("Error", {}).get("Message", "").rstrip(".") or code
+    what = f"AWS refused {error.operation_name}"
+    if code in EXPIRED:
+        return Failed("the AWS login has expired", message, f"{LOG_IN}; then run the same command again")
+    if code in UNKNOWN_CREDENTIALS:
+        return BadInput("AWS does not know these credentials", message, LOG_IN)
+    if code in DENIED:
+        return Failed(what, message, "ask for that permission, then run the same command again")
+    if code in THROTTLED:
+        return Failed(what, f"{message} (tried {ATTEMPTS} times)", "wait a minute, then run again")
+    return Failed(what, message)

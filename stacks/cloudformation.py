@@ -1,0 +1,318 @@
+"""What this project asks CloudFormation, one function a question, with its traps in one place.
+
+Every function takes the client as its first argument. A stack is named by its ARN as soon as that is
+known, a change set always: a name can come to mean another stack or change set, an ARN cannot.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.client import CloudFormationClient
+
+Sleep = Callable[[float], None]
+
+# A stack in one of these has no resources: only its first change set was made. CreateChangeSet takes it
+# as a stack to create.
+SHELL = "REVIEW_IN_PROGRESS"
+# A first creation that failed; such a stack can only be deleted.
+FAILED_CREATIONS = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
+STEADY = {
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+}
+SUCCESSES = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE"}
+
+# CloudFormation's ways of saying that a change set holds no change.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-create.html
+EMPTY = ("didn't contain changes", "No updates are to be performed")
+# Asked for property values, DescribeChangeSet can leave resources out; it then says so in StatusReason.
+INCOMPLETE = "--include-property-values option can return incomplete"
+# What a property's new value is called while nobody can know it.
+KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
+# A resource that was not tried because another one failed first is no cause.
+CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as it is deployed."""
+
+    name: str
+    arn: str
+    status: str
+    reason: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    exports: Mapping[str, str] = field(default_factory=dict)
+    role_arn: str | None = None
+    protected: bool = False
+    changed: datetime | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether it can have resources."""
+        return self.status != SHELL
+
+    @property
+    def moving(self) -> bool:
+        """Whether an operation is running."""
+        return self.status.endswith("_IN_PROGRESS") and self.exists
+
+
+@dataclass(frozen=True)
+class PropertyChange:
+    """One attribute of a resource that changes; `before` and `after` where CloudFormation tells them."""
+
+    path: str
+    before: str | None = None
+    after: str | None = None
+    recreation: Literal["Never", "Conditionally", "Always"] = "Never"
+
+
+Action = Literal["add", "modify", "replace", "may replace", "remove", "import"]
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """What an operation does to one resource."""
+
+    logical_id: str
+    type: str
+    action: Action
+    physical_id: str = ""
+    properties: tuple[PropertyChange, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set that is ready to execute."""
+
+    arn: str
+    stack_arn: str
+    changes: tuple[ResourceChange, ...]
+
+
+class ChangeSetFailedError(Exception):
+    """CloudFormation could not make a change set; the message is its reason."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a stack's history."""
+
+    id: str
+    logical_id: str
+    type: str
+    status: str
+    reason: str
+    time: datetime
+    token: str
+    about_stack: bool
+
+    @property
+    def failed(self) -> bool:
+        """Whether it tells of a failure, and not of what was given up because of one."""
+        return self.status.endswith("_FAILED") and not self.reason.startswith(CANCELLED)
+
+
+def describe(client: "CloudFormationClient", name: str) -> Stack | None:
+    """The stack of this name or ARN, or None. A deleted stack, which only its ARN still finds, is None."""
+    try:
+        found = client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"].get("Message", ""):
+            return None
+        raise
+    if found["StackStatus"] == "DELETE_COMPLETE":
+        return None
+    outputs = found.get("Outputs", [])
+    return Stack(
+        name=found["StackName"],
+        arn=found["StackId"],
+        status=found["StackStatus"],
+        reason=found.get("StackStatusReason", ""),
+        parameters={item["ParameterKey"]: item["ParameterValue"] for item in found.get("Parameters", [])},
+        tags={item["Key"]: item["Value"] for item in found.get("Tags", [])},
+        outputs={item["OutputKey"]: item["OutputValue"] for item in outputs},
+        exports={item["ExportName"]: item["OutputValue"] for item in outputs if "ExportName" in item},
+        role_arn=found.get("RoleARN"),
+        protected=found.get("EnableTerminationProtection", False),
+        changed=found.get("LastUpdatedTime", found.get("CreationTime")),
+    )
+
+
+def template_body(client: "CloudFormationClient", stack: Stack) -> Any:
+    """The template of a stack, as it was sent: text for YAML, a dictionary for JSON."""
+    return client.get_template(StackName=stack.arn, TemplateStage="Original")["TemplateBody"]
+
+
+def create_change_set(
+    client: "CloudFormationClient",
+    *,
+    stack_name: str,
+    kind: Literal["CREATE", "UPDATE"],
+    body: str,
+    parameters: Mapping[str, str],
+    tags: Mapping[str, str],
+    capabilities: list[str],
+    role_arn: str | None,
+    sleep: Sleep = time.sleep,
+) -> ChangeSet | None:
+    """Make a change set and read all of it, or None when it would change nothing.
+
+    A change set that fails or is empty is removed again. Raises ChangeSetFailedError with the reason.
+    """
+    extra: dict[str, Any] = {"RoleARN": role_arn} if role_arn else {}
+    made = client.create_change_set(
+        StackName=stack_name,
+        ChangeSetName=f"deploy-{secrets.token_hex(8)}",
+        ChangeSetType=kind,
+        TemplateBody=body,
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        Capabilities=capabilities,  # type: ignore[arg-type]
+        **extra,
+    )
+    arn, stack_arn = made["Id"], made["StackId"]
+    answer = _wait_for_change_set(client, arn, sleep)
+    if answer["Status"] == "CREATE_COMPLETE":
+        return ChangeSet(arn, stack_arn, tuple(_changes(client, arn, answer)))
+    delete_change_set(client, arn)
+    reason = answer.get("StatusReason", "CloudFormation gave no reason")
+    if any(words in reason for words in EMPTY):
+        return None
+    raise ChangeSetFailedError(reason)
+
+
+def _wait_for_change_set(client: "CloudFormationClient", arn: str, sleep: Sleep) -> Any:
+    delay = 0.1
+    while True:
+        answer = client.describe_change_set(ChangeSetName=arn, IncludePropertyValues=True)
+        if answer["Status"] in ("CREATE_COMPLETE", "FAILED"):
+            return answer
+        sleep(delay)
+        delay = min(delay * 1.5, 3.0)
+
+
+def _changes(client: "CloudFormationClient", arn: str, first_page: Any) -> Iterator[ResourceChange]:
+    changes = _all_pages(client, arn, first_page, values=True)
+    if INCOMPLETE in first_page.get("StatusReason", ""):
+        # Without values the list is complete; what was left out is added from it.
+        there = {change["ResourceChange"]["LogicalResourceId"] for change in changes}
+        page = client.describe_change_set(ChangeSetName=arn)
+        complete = _all_pages(client, arn, page, values=False)
+        changes += [c for c in complete if c["ResourceChange"]["LogicalResourceId"] not in there]
+    for change in changes:
+        if change.get("Type", "Resource") == "Resource":
+            yield _resource_change(change["ResourceChange"])
+
+
+def _all_pages(client: "CloudFormationClient", arn: str, page: Any, *, values: bool) -> list[Any]:
+    changes = list(page.get("Changes", []))
+    while page.get("NextToken"):
+        page = client.describe_change_set(
+            ChangeSetName=arn, NextToken=page["NextToken"], IncludePropertyValues=values
+        )
+        changes += page.get("Changes", [])
+    return changes
+
+
+def _resource_change(change: Any) -> ResourceChange:
+    properties: dict[str, PropertyChange] = {}
+    for detail in change.get("Details", []):
+        target = detail.get("Target", {})
+        attribute = target.get("Attribute", "")
+        path = target.get("Path") or f"/{attribute}/{target.get('Name', '')}".rstrip("/")
+        recreation = target.get("RequiresRecreation", "Never")
+        known = properties.get(path)
+        if known and _RECREATIONS.index(known.recreation) > _RECREATIONS.index(recreation):
+            recreation = known.recreation
+        properties[path] = PropertyChange(
+            path=path,
+            before=target.get("BeforeValue", known.before if known else None),
+            after=target.get("AfterValue", known.after if known else None),
+            recreation=recreation,
+        )
+    return ResourceChange(
+        logical_id=change["LogicalResourceId"],
+        type=change["ResourceType"],
+        action=_action(change),
+        physical_id=change.get("PhysicalResourceId", ""),
+        properties=tuple(properties.values()),
+    )
+
+
+_RECREATIONS = ("Never", "Conditionally", "Always")
+
+
+def _action(change: Any) -> Action:
+    action = change["Action"]
+    if action in ("Add", "Remove", "Import"):
+        return action.lower()  # type: ignore[no-any-return]
+    # Both are asked: each has been seen without the other.
+    if change.get("PolicyAction", "").startswith("ReplaceAnd") or change.get("Replacement") == "True":
+        return "replace"
+    if action == "Dynamic" or change.get("Replacement") == "Conditional":
+        return "may replace"
+    return "modify"
+
+
+def delete_change_set(client: "CloudFormationClient", arn: str) -> None:
+    """Remove a change set; one that is gone already is no error."""
+    try:
+        client.delete_change_set(ChangeSetName=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
+            raise
+
+
+def delete_shell(client: "CloudFormationClient", stack_arn: str) -> None:
+    """Remove the empty stack that a first change set leaves, if nothing else is in it."""
+    stack = describe(client, stack_arn)
+    if stack is None or stack.exists:
+        return
+    if not client.list_change_sets(StackName=stack_arn)["Summaries"]:
+        client.delete_stack(StackName=stack_arn)
+
+
+def events(client: "CloudFormationClient", stack_arn: str, seen: set[str]) -> list[Event]:
+    """The stack's events that are not in `seen`, oldest first. `seen` is completed.
+
+    Events come newest first; pages are read until one is known.
+    """
+    fresh: list[Event] = []
+    extra: dict[str, Any] = {}
+    while True:
+        page = client.describe_stack_events(StackName=stack_arn, **extra)
+        for item in page["StackEvents"]:
+            if item["EventId"] in seen:
+                return fresh[::-1]
+            seen.add(item["EventId"])
+            fresh.append(_event(item))
+        if not page.get("NextToken"):
+            return fresh[::-1]
+        extra = {"NextToken": page["NextToken"]}
+
+
+def _event(item: Any) -> Event:
+    return Event(
+        id=item["EventId"],
+        logical_id=item["LogicalResourceId"],
+        type=item.get("ResourceType", ""),
+        status=item.get("ResourceStatus", ""),
+        reason=item.get("ResourceStatusReason", ""),
+        time=item["Timestamp"],
+        token=item.get("ClientRequestToken", ""),
+        about_stack=item.get("PhysicalResourceId") == item["StackId"],
+    )

@@ -1,0 +1,183 @@
+"""Delete an unprotected environment: its stacks in reverse order, and what they keep or cannot delete.
+
+The table of ownership in docs/ says of each resource what survives; in an unprotected environment nothing
+does, so that a deploy after a destroy starts from an empty account.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from stacks import cloudformation, operation, plan, schedule, template
+from stacks.aws import Aws
+from stacks.cloudformation import SHELL, Sleep, Stack
+from stacks.environment import Environment
+from stacks.errors import Blocked
+from stacks.layers import Layer, dependencies
+from stacks.operation import OnEvent
+from stacks.schedule import Outcome
+
+DELETE_OBJECTS_AT_ONCE = 1000  # what one DeleteObjects call takes
+
+
+def refuse_protected(environment: Environment) -> None:
+    """Raise Blocked for a protected environment; nothing has been asked of AWS by then."""
+    if environment.protected:
+        raise Blocked(
+            f"{environment.name} is protected",
+            f"params/{environment.name}.yaml says protected: true",
+            f"to really destroy it: set protected: false, make deploy ENV={environment.name}, then destroy",
+        )
+
+
+def existing(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> dict[str, Stack]:
+    """The environment's stacks by layer. Raises Blocked when one of that name is not ours."""
+    client = aws.client("cloudformation")
+    found = {}
+    for slug in layers:
+        stack = cloudformation.describe(client, environment.stack_name(slug))
+        if stack:
+            plan.refuse_foreign(environment, slug, stack)
+            found[slug] = stack
+    return found
+
+
+def destroy(
+    aws: Aws,
+    environment: Environment,
+    layers: Mapping[str, Layer],
+    on_event: OnEvent,
+    sleep: Sleep | None = None,
+) -> list[Outcome]:
+    """Delete every stack of the environment and what the stacks retain, importers first."""
+    refuse_protected(environment)
+    waits_for = dependencies(layers, environment)
+    importers: dict[str, set[str]] = {slug: set() for slug in layers}
+    for slug, upstreams in waits_for.items():
+        for upstream in upstreams:
+            importers[upstream].add(slug)
+
+    def work(slug: str, nap: Sleep) -> Outcome:
+        return _destroy_layer(aws, environment, layers[slug], on_event, nap)
+
+    return schedule.run(importers, work, sleep)
+
+
+def _destroy_layer(
+    aws: Aws, environment: Environment, layer: Layer, on_event: OnEvent, sleep: Sleep
+) -> Outcome:
+    client = aws.client("cloudformation")
+    stack = plan.settled(client, environment.stack_name(layer.slug), sleep)
+    outcome = Outcome(layer.slug, "done" if stack else "nothing")
+    if stack and stack.protected:
+        client.update_termination_protection(StackName=stack.arn, EnableTerminationProtection=False)
+    if stack and stack.status == SHELL:
+        client.delete_stack(StackName=stack.arn)
+    elif stack:
+        outcome.notes += _make_deletable(aws, client, stack)
+        operation.delete(client, layer.slug, stack, on_event, sleep, stack.role_arn)
+    outcome.notes += _remove_retained(aws, environment, layer)
+    return outcome
+
+
+def _make_deletable(aws: Aws, client: Any, stack: Stack) -> list[str]:
+    """Take away what keeps CloudFormation from deleting the stack."""
+    notes = []
+    for page in client.get_paginator("list_stack_resources").paginate(StackName=stack.arn):
+        for resource in page["StackResourceSummaries"]:
+            physical_id = resource.get("PhysicalResourceId", "")
+            if not physical_id or resource["ResourceStatus"] == "DELETE_COMPLETE":
+                continue
+            if resource["ResourceType"] == "AWS::S3::Bucket" and _empty_bucket(aws, physical_id):
+                notes.append(f"emptied {physical_id}")
+            if resource["ResourceType"] == "AWS::ECS::Service" and _stop_service(aws, physical_id):
+                notes.append("stopped the service")
+    return notes
+
+
+def _empty_bucket(aws: Aws, bucket: str) -> bool:
+    """Delete every version of every object. Whether there was any."""
+    client = aws.client("s3")
+    some = False
+    try:
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            versions = [
+                {"Key": item["Key"], "VersionId": item["VersionId"]}
+                for item in page.get("Versions", []) + page.get("DeleteMarkers", [])
+            ]
+            for start in range(0, len(versions), DELETE_OBJECTS_AT_ONCE):
+                batch = versions[start : start + DELETE_OBJECTS_AT_ONCE]
+                client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+                some = True
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise
+    return some
+
+
+def _stop_service(aws: Aws, service_arn: str) -> bool:
+    """Scale the service to 0 and delete it with its task sets. Whether it was there.
+
+    That CloudFormation deletes a CODE_DEPLOY service that has task sets is documented nowhere, so it is
+    not relied upon.
+    """
+    client = aws.client("ecs")
+    cluster, service = service_arn.split("/")[-2:]
+    found = client.describe_services(cluster=cluster, services=[service])["services"]
+    if not found or found[0]["status"] != "ACTIVE":
+        return False
+    client.update_service(cluster=cluster, service=service, desiredCount=0)
+    client.delete_service(cluster=cluster, service=service, force=True)
+    return True
+
+
+def _remove_retained(aws: Aws, environment: Environment, layer: Layer) -> list[str]:
+    """Remove what the template retains, also where an earlier, killed destroy left it."""
+    notes = []
+    values = template.parameter_values(layer, environment)
+    for resource in layer.resources.values():
+        properties = resource.get("Properties", {})
+        if not str(resource.get("DeletionPolicy", "Delete")).startswith("Retain"):
+            continue
+        if resource["Type"] == "AWS::ECS::TaskDefinition":
+            family = template.text(properties["Family"], values)
+            count = _deregister(aws, environment, family)
+            if count:
+                notes.append(f"deregistered {count} revision(s) of {family}")
+        elif resource["Type"] == "AWS::Logs::LogGroup":
+            group = template.text(properties["LogGroupName"], values)
+            if _delete_log_group(aws, environment, group):
+                notes.append(f"deleted the log group {group}")
+    return notes
+
+
+def _deregister(aws: Aws, environment: Environment, family: str) -> int:
+    client = aws.client("ecs")
+    count = 0
+    for page in client.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE"):
+        for arn in page["taskDefinitionArns"]:
+            # familyPrefix also finds longer families.
+            if arn.rpartition("/")[2].rpartition(":")[0] != family:
+                continue
+            tags = client.describe_task_definition(taskDefinition=arn, include=["TAGS"]).get("tags", [])
+            if _is_ours(environment, {tag["key"]: tag["value"] for tag in tags}):
+                client.deregister_task_definition(taskDefinition=arn)
+                count += 1
+    return count
+
+
+def _delete_log_group(aws: Aws, environment: Environment, name: str) -> bool:
+    client = aws.client("logs")
+    groups = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    for group in groups:
+        if group["logGroupName"] == name:
+            arn = group.get("logGroupArn") or group["arn"].removesuffix(":*")
+            if _is_ours(environment, client.list_tags_for_resource(resourceArn=arn)["tags"]):
+                client.delete_log_group(logGroupName=name)
+                return True
+    return False
+
+
+def _is_ours(environment: Environment, tags: Mapping[str, str]) -> bool:
+    return tags.get("Project") == environment.project and tags.get("Environment") == environment.name

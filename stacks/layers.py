@@ -1,0 +1,207 @@
+"""The layers as they are in `build/`, and the order in which their stacks must be deployed.
+
+The order is proven from the files: a layer comes after the layers whose exports it imports. Names are
+resolved with the environment's parameters, so what is compared is what CloudFormation will compare.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cfn_tools.yaml_loader import multi_constructor
+
+from stacks.environment import Environment
+from stacks.errors import BadInput
+
+# CloudFormation takes a template of this many bytes in the call itself; a longer one needs a bucket.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+TEMPLATE_BYTES = 51_200
+
+# The stack that the pipeline updates on every push. It is always operated through a role that can touch
+# only this stack's resources, from its first creation: CloudFormation goes on using the role that a stack
+# was last operated with, so a person and the pipeline must not differ.
+RELEASED_LAYER = "task-definition"
+EXECUTION_ROLE = ("infrastructure", "TaskDefinitionStackRoleArn")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One generated template: its text as reviewed, and what is in it."""
+
+    slug: str
+    body: str
+    template: Mapping[str, Any]
+    stack_policy: str | None
+
+    @property
+    def parameters(self) -> Mapping[str, Mapping[str, Any]]:
+        """The template's `Parameters` block."""
+        declared: Mapping[str, Mapping[str, Any]] = self.template.get("Parameters", {})
+        return declared
+
+    @property
+    def resources(self) -> Mapping[str, Mapping[str, Any]]:
+        """The template's `Resources` block."""
+        declared: Mapping[str, Mapping[str, Any]] = self.template["Resources"]
+        return declared
+
+    @property
+    def capabilities(self) -> list[str]:
+        """What CloudFormation wants acknowledged: nothing where the template holds no IAM resource."""
+        iam = [
+            resource.get("Properties", {})
+            for resource in self.resources.values()
+            if resource["Type"].startswith("AWS::IAM::")
+        ]
+        if any(key in properties for properties in iam for key in _IAM_NAMES):
+            return ["CAPABILITY_NAMED_IAM"]
+        return ["CAPABILITY_IAM"] if iam else []
+
+
+_IAM_NAMES = ("RoleName", "ManagedPolicyName", "UserName", "GroupName", "InstanceProfileName")
+
+
+# libyaml's parser where it was built in: six templates are read at every start.
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML with CloudFormation's short forms (`!Ref`)."""
+
+
+_Loader.add_multi_constructor("!", multi_constructor)
+
+
+def parse(text: str) -> Any:
+    """A template's text as a dictionary with long-form functions. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+
+
+def read(build: Path) -> dict[str, Layer]:
+    """The layers in `build/` by slug. Raises BadInput when it is missing or not this project's."""
+    files = sorted(build.glob("*.yaml")) if build.is_dir() else []
+    if not files:
+        raise BadInput(f"{build.name}/ has no template", "nothing to deploy", "run: make generate")
+    return {path.stem: _read(path) for path in files}
+
+
+def _read(path: Path) -> Layer:
+    name = f"{path.parent.name}/{path.name}"
+    body = path.read_text(encoding="utf-8")
+    try:
+        template = parse(body)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{name} is not YAML", str(error).splitlines()[0], "run: make generate") from error
+    resources = template.get("Resources") if isinstance(template, dict) else None
+    if not isinstance(resources, dict) or not all("Type" in resource for resource in resources.values()):
+        raise BadInput(f"{name} is no CloudFormation template", "it has no Resources", "run: make generate")
+    if len(body.encode()) > TEMPLATE_BYTES:
+        raise BadInput(
+            f"{name} is too long",
+            f"CloudFormation takes {TEMPLATE_BYTES} bytes, it has {len(body.encode())}",
+            "move a part of it to a layer of its own",
+        )
+    policy = path.with_name(f"{path.stem}.stack-policy.json")
+    return Layer(
+        slug=path.stem,
+        body=body,
+        template=template,
+        stack_policy=policy.read_text(encoding="utf-8") if policy.exists() else None,
+    )
+
+
+def exports(layer: Layer, environment: Environment) -> dict[str, str]:
+    """Each export's name in this environment, with the output's logical id."""
+    found = {}
+    for title, output in layer.template.get("Outputs", {}).items():
+        if "Export" in output:
+            found[_resolved(output["Export"]["Name"], layer, environment)] = title
+    return found
+
+
+def imports(layer: Layer, environment: Environment) -> set[str]:
+    """The names that the layer imports in this environment."""
+    return {_resolved(value, layer, environment) for value in _import_values(layer.template)}
+
+
+def dependencies(layers: Mapping[str, Layer], environment: Environment) -> dict[str, set[str]]:
+    """For each layer the layers that must be deployed before it.
+
+    Raises BadInput for an import that no layer exports, an export of two layers, and a cycle.
+    """
+    exporter: dict[str, str] = {}
+    for slug, layer in layers.items():
+        for name in exports(layer, environment):
+            if name in exporter:
+                raise BadInput(
+                    f"build/{exporter[name]}.yaml and build/{slug}.yaml both export {name}",
+                    "an export's name is unique in its account and region",
+                    "rename one of the two outputs",
+                )
+            exporter[name] = slug
+    found: dict[str, set[str]] = {}
+    for slug, layer in layers.items():
+        missing = sorted(imports(layer, environment) - exporter.keys())
+        if missing:
+            raise BadInput(
+                f"build/{slug}.yaml imports {', '.join(missing)}",
+                "no template in build/ exports it",
+                "run: make generate",
+            )
+        found[slug] = {exporter[name] for name in imports(layer, environment)}
+    try:
+        TopologicalSorter(found).prepare()
+    except CycleError as error:
+        cycle = " imports from ".join(error.args[1])
+        raise BadInput("the layers import from each other in a circle", cycle, "remove one import") from error
+    return found
+
+
+def in_order(waits_for: Mapping[str, set[str]]) -> list[str]:
+    """The layers in an order of deployment, always the same for the same dependencies."""
+    order = TopologicalSorter(waits_for)
+    order.prepare()
+    found: list[str] = []
+    while order.is_active():
+        ready = sorted(order.get_ready())
+        found += ready
+        order.done(*ready)
+    return found
+
+
+def _import_values(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if key == "Fn::ImportValue":
+                yield member
+            else:
+                yield from _import_values(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _import_values(member)
+
+
+def _resolved(name: Any, layer: Layer, environment: Environment) -> str:
+    """The text that an export's or import's name has in this environment."""
+    text = name.get("Fn::Sub") if isinstance(name, dict) else name
+    if not isinstance(text, str):
+        raise BadInput(
+            f"build/{layer.slug}.yaml names an export by {name}",
+            "only text and !Sub with parameters can be followed",
+            "use templates/_exports.py",
+        )
+    values = {
+        "AWS::StackName": environment.stack_name(layer.slug),
+        "AWS::Region": environment.region,
+        "AWS::AccountId": environment.account,
+        **environment.parameters_for(layer.parameters),
+    }
+    missing = [variable for variable in re.findall(r"\$\{([^}!]+)\}", text) if variable not in values]
+    if missing:
+        raise BadInput(
+            f"build/{layer.slug}.yaml names an export by {text}",
+            f"{', '.join(missing)} has no value in params/{environment.name}.yaml",
+            "a stack is referred to by <Layer>StackName: is the layer's template missing from build/?",
+        )
+    return re.sub(r"\$\{([^}!]+)\}", lambda match: values[match[1]], text)

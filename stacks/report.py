@@ -1,0 +1,271 @@
+"""What people and scripts read: the plan, the progress of the stacks, what became of them.
+
+What was asked for goes to standard output; talk and progress go to standard error.
+"""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from stacks.cloudformation import Event, PropertyChange, ResourceChange, Stack
+from stacks.environment import Environment
+from stacks.errors import Failure
+from stacks.operation import OnEvent
+from stacks.plan import Plan, Step
+from stacks.schedule import Outcome
+
+SYMBOLS = {
+    "add": ("+", "green"),
+    "import": ("+", "green"),
+    "modify": ("~", "yellow"),
+    "may replace": ("?", "red"),
+    "replace": ("!", "bold red"),
+    "remove": ("-", "bold red"),
+}
+RESULTS = {
+    "done": ("done", "green"),
+    "nothing": ("no change", "dim"),
+    "failed": ("FAILED", "bold red"),
+    "not started": ("not started", "yellow"),
+    "left running": ("left running", "yellow"),
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on standard output or standard error. Without a terminal, lines are not wrapped."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if stream.isatty() else 200)
+
+
+def say(text: str) -> None:
+    """Tell a person something, on standard error."""
+    console(stderr=True).print(escape(text))
+
+
+def show_failure(failure: Failure) -> None:
+    """What happened, why, and what to type next."""
+    out = console(stderr=True)
+    out.print(f"[bold red]error:[/] {escape(str(failure))}")
+    if failure.remedy:
+        out.print(f"[bold]next:[/]  {escape(failure.remedy)}")
+
+
+def show_plan(plan: Plan, *, whole: bool) -> None:
+    """The plan: a line per stack, and a line per resource of an existing stack (`whole`: of every stack)."""
+    out = console()
+    for slug, step in plan.steps.items():
+        out.print(_step_line(slug, step))
+        if whole or step.act == "update":
+            for change in step.changes:
+                for line in _change_lines(change):
+                    out.print(line)
+    if not plan.changes_something:
+        out.print(f"Nothing changes in {escape(plan.environment.name)}.")
+
+
+def _step_line(slug: str, step: Step) -> Text:
+    line = Text(f"{slug:<22}")
+    if step.act == "nothing":
+        line.append("no change", style="dim")
+    else:
+        count = len(step.changes)
+        line.append(f"{step.act}, {count} resource{'s' * (count != 1)}", style="bold")
+        if step.change_set is None and step.act == "update":
+            line.append(" (from the template: it imports what is not there yet)", style="dim")
+        if step.act == "recreate" and step.stack:
+            line.append(f" (its first creation failed: it is {step.stack.status})", style="dim")
+    if step.sets_policy:
+        line.append(", stack policy set")
+    if step.sets_protection:
+        line.append(", termination protection on")
+    return line
+
+
+def _change_lines(change: ResourceChange) -> Iterator[Text]:
+    symbol, style = SYMBOLS[change.action]
+    line = Text("    ")
+    line.append(f"{symbol} {change.action:<12}", style=style)
+    line.append(f"{change.logical_id}  ")
+    line.append(change.type, style="dim")
+    yield line
+    for changed in change.properties:
+        yield Text(f"        {_property_text(changed)}")
+
+
+def _property_text(change: PropertyChange) -> str:
+    path = change.path.removeprefix("/Properties/")
+    because = " (this replaces it)" if change.recreation == "Always" else ""
+    if change.before is None and change.after is None:
+        return f"{path}{because}"
+    return f"{path}: {change.before or '(none)'} -> {change.after or '(none)'}{because}"
+
+
+@contextmanager
+def progress(layers: Iterable[str]) -> Iterator[OnEvent]:
+    """Show the events of running stacks: a live table on a terminal, plain lines elsewhere."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield _plain_lines(out)
+        return
+    rows: dict[str, Row] = {layer: Row() for layer in layers}
+    with Live(_Board(rows), console=out, refresh_per_second=8, transient=True):
+        yield lambda layer, event: rows[layer].update(event)
+
+
+def _plain_lines(out: Console) -> OnEvent:
+    def on_event(layer: str, event: Event) -> None:
+        # A resource's start says nothing that its end does not; a stack's start says that work began.
+        if event.about_stack or not event.status.endswith("_IN_PROGRESS"):
+            reason = f"  {event.reason}" if event.reason and event.failed else ""
+            out.print(escape(f"{layer:<22}{event.status:<28}{event.logical_id}{reason}"))
+
+    return on_event
+
+
+class Row:
+    """One stack's line in the live table."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.last = ""
+        self.finished: set[str] = set()
+        self.begun: float | None = None
+        self.ended: float | None = None
+
+    def update(self, event: Event) -> None:
+        """Take an event in."""
+        self.begun = self.begun or time.monotonic()
+        if event.about_stack:
+            self.status = event.status
+            self.ended = None if event.status.endswith("_IN_PROGRESS") else time.monotonic()
+        else:
+            self.last = f"{event.logical_id} {event.status}"
+            if event.status.endswith("_COMPLETE"):
+                self.finished.add(event.logical_id)
+
+
+class _Board:
+    def __init__(self, rows: Mapping[str, Row]) -> None:
+        self._rows = rows
+
+    def __rich__(self) -> Table:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        now = time.monotonic()
+        for layer, row in self._rows.items():
+            if row.begun is None:
+                table.add_row(layer, "waiting", "", "", style="dim")
+                continue
+            seconds = (row.ended or now) - row.begun
+            style = "red" if "ROLLBACK" in row.status or "FAILED" in row.status else ""
+            style = "green" if not style and row.ended else style
+            table.add_row(
+                layer,
+                Text(row.status, style=style),
+                f"{len(row.finished)} resources",
+                f"{seconds:.0f} s",
+                Text("" if row.ended else row.last, style="dim"),
+            )
+        return table
+
+
+def show_outcomes(outcomes: Iterable[Outcome], *, outputs: bool) -> None:
+    """What became of each layer, the outputs of the stacks, and what to type next."""
+    out = console()
+    for outcome in outcomes:
+        word, style = RESULTS[outcome.result]
+        line = Text(f"{outcome.layer:<22}")
+        line.append(word, style=style)
+        if outcome.why:
+            line.append(f": {outcome.why}")
+        if outcome.notes:
+            line.append(f" ({'; '.join(outcome.notes)})", style="dim")
+        out.print(line)
+        if outputs:
+            for line in output_lines(outcome.outputs):
+                out.print(line)
+    for outcome in outcomes:
+        if outcome.result == "failed" and outcome.remedy:
+            console(stderr=True).print(f"[bold]next:[/]  {escape(outcome.layer)}: {escape(outcome.remedy)}")
+
+
+def output_lines(outputs: Mapping[str, str]) -> Iterator[Text]:
+    """A stack's outputs, one a line."""
+    for key, value in outputs.items():
+        line = Text(f"    {key:<36}", style="dim")
+        line.append(value, style="not dim")
+        yield line
+
+
+def show_status(environment: Environment, stacks: Mapping[str, Stack | None]) -> None:
+    """Every stack with its status and outputs."""
+    out = console()
+    for slug, stack in stacks.items():
+        status = stack.status if stack else "not deployed"
+        line = Text(f"{slug:<22}")
+        line.append(status, style="dim" if stack is None else "red" if "FAILED" in status else "green")
+        if stack and stack.reason and not status.endswith("_COMPLETE"):
+            line.append(f": {stack.reason}")
+        if environment.protected and stack and not stack.protected:
+            line.append(" (not protected from deletion)", style="yellow")
+        out.print(line)
+        if stack:
+            for line in output_lines(stack.outputs):
+                out.print(line)
+
+
+def plan_document(plan: Plan) -> list[dict[str, Any]]:
+    """The plan for scripts."""
+    return [
+        {
+            "layer": slug,
+            "stack": plan.environment.stack_name(slug),
+            "action": step.act,
+            "from_template": step.act != "nothing" and step.change_set is None,
+            "change_set": step.change_set.arn if step.change_set else None,
+            "sets_stack_policy": step.sets_policy,
+            "sets_termination_protection": step.sets_protection,
+            "changes": [_change_document(change) for change in step.changes],
+        }
+        for slug, step in plan.steps.items()
+    ]
+
+
+def _change_document(change: ResourceChange) -> dict[str, Any]:
+    return {
+        "logical_id": change.logical_id,
+        "type": change.type,
+        "action": change.action,
+        "physical_id": change.physical_id or None,
+        "properties": [
+            {
+                "path": changed.path,
+                "before": changed.before,
+                "after": changed.after,
+                "requires_recreation": changed.recreation,
+            }
+            for changed in change.properties
+        ],
+    }
+
+
+def outcome_documents(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """What became of each layer, for scripts."""
+    return [
+        {
+            "layer": outcome.layer,
+            "result": outcome.result,
+            "why": outcome.why or None,
+            "remedy": outcome.remedy or None,
+            "notes": outcome.notes,
+            "outputs": dict(outcome.outputs),
+        }
+        for outcome in outcomes
+    ]
