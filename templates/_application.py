@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from troposphere import Parameter, Ref, Sub, Template, ecs
 
+from templates._iam import arn
 from templates._parameters import shared
 
 NAME = "${Project}-${Environment}-api"
@@ -61,7 +62,8 @@ SECRETS: tuple[Secret, ...] = ()
 
 def application_name(template: Template) -> Sub:
     """`<project>-<env>-api`: the task definition family, the repository and the service."""
-    return _named(template, NAME)
+    _declare_names(template)
+    return Sub(NAME)
 
 
 def container_name(template: Template) -> Sub:
@@ -72,33 +74,32 @@ def container_name(template: Template) -> Sub:
 
 def log_group_name(template: Template) -> Sub:
     """`/ecs/<project>-<env>-api`."""
-    return _named(template, f"/ecs/{NAME}")
+    _declare_names(template)
+    return Sub(f"/ecs/{NAME}")
 
 
 def log_group_arn(template: Template) -> Sub:
-    """ARN of the log group. With `:*` behind it, it names the group's streams."""
-    return _named(
-        template, "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/ecs/" + NAME
-    )
+    """ARN of the log group, for the actions on the group itself."""
+    _declare_names(template)
+    return arn("logs", f"log-group:/ecs/{NAME}")
 
 
 def log_streams_arn(template: Template) -> Sub:
-    """ARN of every stream of the log group."""
-    return _named(
-        template, "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/ecs/" + NAME + ":*"
-    )
+    """ARN of the log group's streams, for the actions on what is in it."""
+    _declare_names(template)
+    return arn("logs", f"log-group:/ecs/{NAME}:*")
 
 
 def repository_arn(template: Template) -> Sub:
     """ARN of the container repository, for layers that come before it."""
-    return _named(template, "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/" + NAME)
+    _declare_names(template)
+    return arn("ecr", f"repository/{NAME}")
 
 
 def task_definitions_arn(template: Template) -> Sub:
     """ARN of every revision of the task definition family."""
-    return _named(
-        template, "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/" + NAME + ":*"
-    )
+    _declare_names(template)
+    return arn("ecs", f"task-definition/{NAME}:*")
 
 
 def environment(template: Template) -> list[ecs.Environment]:
@@ -143,7 +144,6 @@ def secret_arns(template: Template) -> list[Ref]:
     ]
 
 
-def _named(template: Template, text: str) -> Sub:
+def _declare_names(template: Template) -> None:
     shared(template, "Project")
     shared(template, "Environment")
-    return Sub(text)

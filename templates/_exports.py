@@ -5,6 +5,8 @@ output's logical id, and the importing stack is told the other stack's *name* by
 unique in its account and region without a registry, and the order of the stacks can be read off the files.
 """
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from troposphere import Export, ImportValue, Output, Parameter, Sub, Template
@@ -27,7 +29,7 @@ def import_value(template: Template, layer: str, title: str) -> ImportValue:
 
     Declares the parameter that takes that layer's stack name, when the template does not have it yet.
     """
-    parameter = layer.title().replace("-", "") + "StackName"
+    parameter = stack_name_parameter(layer)
     if parameter not in template.parameters:
         template.add_parameter(
             Parameter(
@@ -39,3 +41,47 @@ def import_value(template: Template, layer: str, title: str) -> ImportValue:
             )
         )
     return ImportValue(Sub(f"${{{parameter}}}-{title}"))
+
+
+def stack_name_parameter(layer: str) -> str:
+    """The parameter by which a template is told the name of another layer's stack."""
+    return layer.title().replace("-", "") + "StackName"
+
+
+def problems(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Every export and import of the templates, by slug, that does not follow the convention.
+
+    Gives the slug of the template that is wrong, and what is wrong. A template that follows it all the same
+    without the functions above is fine.
+    """
+    layers = {stack_name_parameter(slug): slug for slug in documents}
+    for slug, document in documents.items():
+        for title, output in document.get("Outputs", {}).items():
+            if "Export" in output and output["Export"].get("Name") != _export_name(title):
+                yield slug, f"output {title} must be exported as !Sub ${{AWS::StackName}}-{title}"
+        for value in imports(document):
+            name = value.get("Fn::Sub") if isinstance(value, dict) else None
+            match = re.fullmatch(r"\$\{(\w+StackName)\}-(\w+)", name) if isinstance(name, str) else None
+            if not match or match[1] not in document.get("Parameters", {}):
+                yield slug, f"import of {value} must be !Sub ${{<Layer>StackName}}-<OutputLogicalId>"
+            elif match[1] not in layers:
+                yield slug, f"import of {name}: no layer has the parameter {match[1]}"
+            elif "Export" not in documents[layers[match[1]]].get("Outputs", {}).get(match[2], {}):
+                yield slug, f"import of {name}: layer {layers[match[1]]} does not export {match[2]}"
+
+
+def imports(node: Any) -> Iterator[Any]:
+    """The argument of every `Fn::ImportValue` in a template or a part of one."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Fn::ImportValue":
+                yield value
+            else:
+                yield from imports(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from imports(value)
+
+
+def _export_name(title: str) -> dict[str, str]:
+    return {"Fn::Sub": f"${{AWS::StackName}}-{title}"}

@@ -2,9 +2,15 @@
 
 import awacs.sts
 from awacs.aws import Allow, Condition, ConditionElement, PolicyDocument, Principal, Statement
+from troposphere import Sub
 
 # The version of IAM's policy language, not a date of ours.
 POLICY_VERSION = "2012-10-17"
+
+
+def arn(service: str, resource: str) -> Sub:
+    """ARN of a resource of this account and region; its name may hold the template's parameters (`${...}`)."""
+    return Sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
 
 def policy(*statements: Statement) -> PolicyDocument:

@@ -1,0 +1,283 @@
+"""The way from the internet to the tasks: security groups, load balancer, target groups, listeners.
+
+From the first release on, which target group a listener forwards to is CodeDeploy's, not CloudFormation's.
+"""
+
+from typing import Any
+
+from troposphere import Equals, GetAtt, If, Not, NoValue, Output, Parameter, Ref, Sub, Template
+from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
+from troposphere.elasticloadbalancingv2 import (
+    Action,
+    Certificate,
+    Listener,
+    LoadBalancer,
+    LoadBalancerAttributes,
+    Matcher,
+    RedirectConfig,
+    TargetGroup,
+    TargetGroupAttribute,
+)
+
+from templates._exports import export
+from templates._parameters import is_protected, shared
+
+ANYWHERE = "0.0.0.0/0"
+HTTP_PORT = 80
+HTTPS_PORT = 443
+
+# What AWS recommends and its console sets. The listener cannot be changed once releases have run, so it
+# begins with the strongest policy that clients with TLS 1.2 can speak.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+
+# The application keeps its connections open for longer than this; it would answer 502 at random otherwise.
+IDLE_TIMEOUT_SECONDS = 60
+DEREGISTRATION_DELAY_SECONDS = 30
+# A task that stops answering is out after 30 s, well within the first step of any release (1 minute).
+HEALTH_CHECK_INTERVAL_SECONDS = 10
+HEALTH_CHECK_TIMEOUT_SECONDS = 5
+HEALTHY_THRESHOLD_COUNT = 2
+UNHEALTHY_THRESHOLD_COUNT = 3
+
+# One range of addresses, no wider than /8: nobody means the whole internet here.
+_OCTET_REGEX = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
+IPV4_RANGE_REGEX = rf"{_OCTET_REGEX}(\.{_OCTET_REGEX}){{3}}/([89]|[12]\d|3[0-2])"
+
+
+def add_security_groups(t: Template) -> SecurityGroup:
+    """Those of the load balancer and of the tasks, which let each other through; returns the former."""
+    test_listener_port = Ref(shared(t, "TestListenerPort"))
+    test_listener_cidr = t.add_parameter(
+        Parameter(
+            "TestListenerCidr",
+            Type="String",
+            Description="Range from which the test listener can be reached; empty: from nowhere",
+            Default="",
+            AllowedPattern=f"(|{IPV4_RANGE_REGEX})",
+            ConstraintDescription="must be one IPv4 range from /8 to /32 such as 203.0.113.0/24, or empty",
+        )
+    )
+    has_test_listener_cidr = t.add_condition("HasTestListenerCidr", Not(Equals(Ref(test_listener_cidr), "")))
+    vpc_id = Ref(shared(t, "VpcId"))
+    container_port = Ref(shared(t, "ContainerPort"))
+
+    service_security_group = t.add_resource(
+        SecurityGroup(
+            "ServiceSecurityGroup",
+            GroupDescription="Tasks of the service",
+            VpcId=vpc_id,
+            # A task pulls its image, writes its logs and reads its secrets over HTTPS, whose addresses are
+            # AWS's and change. Name resolution needs no rule: security groups do not filter traffic to
+            # Amazon's DNS server, nor to the task metadata endpoint.
+            # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
+            # An application that calls something else, a database, needs a rule of its own here.
+            SecurityGroupEgress=[_rule(HTTPS_PORT, "HTTPS to AWS services", CidrIp=ANYWHERE)],
+        )
+    )
+    load_balancer_security_group = t.add_resource(
+        SecurityGroup(
+            "LoadBalancerSecurityGroup",
+            GroupDescription="Load balancer",
+            VpcId=vpc_id,
+            SecurityGroupIngress=[
+                _rule(HTTP_PORT, "HTTP from anywhere", CidrIp=ANYWHERE),
+                _rule(HTTPS_PORT, "HTTPS from anywhere", CidrIp=ANYWHERE),
+                If(
+                    has_test_listener_cidr,
+                    _rule(test_listener_port, "Test listener", CidrIp=Ref(test_listener_cidr)),
+                    NoValue,
+                ),
+            ],
+            SecurityGroupEgress=[
+                _rule(
+                    container_port,
+                    "Requests and health checks to the tasks",
+                    DestinationSecurityGroupId=GetAtt(service_security_group, "GroupId"),
+                )
+            ],
+        )
+    )
+    # Each of the two groups names the other, so one rule has to stand outside.
+    t.add_resource(
+        SecurityGroupIngress(
+            "ServiceSecurityGroupIngress",
+            GroupId=GetAtt(service_security_group, "GroupId"),
+            Description="Requests and health checks from the load balancer",
+            IpProtocol="tcp",
+            FromPort=container_port,
+            ToPort=container_port,
+            SourceSecurityGroupId=GetAtt(load_balancer_security_group, "GroupId"),
+        )
+    )
+    for group, description in (
+        (load_balancer_security_group, "Security group of the load balancer"),
+        (service_security_group, "Security group of the tasks"),
+    ):
+        export(t, f"{group.title}Id", GetAtt(group, "GroupId"), description)
+    return load_balancer_security_group
+
+
+def _rule(port: Any, description: str, **peer: Any) -> SecurityGroupRule:
+    return SecurityGroupRule(Description=description, IpProtocol="tcp", FromPort=port, ToPort=port, **peer)
+
+
+def add_load_balancer(t: Template, security_group: SecurityGroup) -> LoadBalancer:
+    """The load balancer. It has a name of CloudFormation's making; people come by a domain of their own."""
+    public_subnet_ids = t.add_parameter(
+        Parameter(
+            "PublicSubnetIds",
+            Type="List<AWS::EC2::Subnet::Id>",
+            Description="Subnets of the load balancer, in two zones or more, open to the internet",
+        )
+    )
+    access_log_bucket_name = t.add_parameter(
+        Parameter(
+            "AccessLogBucketName",
+            Type="String",
+            Description=(
+                "Bucket for the load balancer's access logs, which has to let Elastic Load Balancing write;"
+                " empty: no logs"
+            ),
+            Default="",
+            AllowedPattern="(|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])",
+            ConstraintDescription="must be the name of a bucket in this region, or empty",
+        )
+    )
+    has_access_log_bucket = t.add_condition(
+        "HasAccessLogBucket", Not(Equals(Ref(access_log_bucket_name), ""))
+    )
+    load_balancer = t.add_resource(
+        LoadBalancer(
+            "LoadBalancer",
+            Type="application",
+            Scheme="internet-facing",
+            Subnets=Ref(public_subnet_ids),
+            SecurityGroups=[GetAtt(security_group, "GroupId")],
+            LoadBalancerAttributes=[
+                _attribute("deletion_protection.enabled", If(is_protected(t), "true", "false")),
+                _attribute("idle_timeout.timeout_seconds", str(IDLE_TIMEOUT_SECONDS)),
+                _attribute("routing.http.drop_invalid_header_fields.enabled", "true"),
+                _attribute("access_logs.s3.enabled", If(has_access_log_bucket, "true", "false")),
+                If(
+                    has_access_log_bucket,
+                    _attribute("access_logs.s3.bucket", Ref(access_log_bucket_name)),
+                    NoValue,
+                ),
+            ],
+        )
+    )
+    full_name = GetAtt(load_balancer, "LoadBalancerFullName")
+    export(t, "LoadBalancerFullName", full_name, "Name of the load balancer in metrics")
+    dns_name = GetAtt(load_balancer, "DNSName")
+    export(t, "LoadBalancerDnsName", dns_name, "Name at which the load balancer answers")
+    return load_balancer
+
+
+def _attribute(key: str, value: Any) -> LoadBalancerAttributes:
+    return LoadBalancerAttributes(Key=key, Value=value)
+
+
+def add_target_groups(t: Template) -> tuple[TargetGroup, TargetGroup]:
+    """Blue and green, alike in all: each has the production traffic after every other release."""
+    return _target_group(t, "Blue"), _target_group(t, "Green")
+
+
+def _target_group(t: Template, colour: str) -> TargetGroup:
+    target_group = t.add_resource(
+        TargetGroup(
+            f"{colour}TargetGroup",
+            VpcId=Ref(shared(t, "VpcId")),
+            # A Fargate task has a network interface of its own, whose address is the target.
+            TargetType="ip",
+            Protocol="HTTP",
+            Port=Ref(shared(t, "ContainerPort")),
+            HealthCheckPath=Ref(shared(t, "HealthCheckPath")),
+            HealthCheckIntervalSeconds=HEALTH_CHECK_INTERVAL_SECONDS,
+            HealthCheckTimeoutSeconds=HEALTH_CHECK_TIMEOUT_SECONDS,
+            HealthyThresholdCount=HEALTHY_THRESHOLD_COUNT,
+            UnhealthyThresholdCount=UNHEALTHY_THRESHOLD_COUNT,
+            Matcher=Matcher(HttpCode="200"),
+            TargetGroupAttributes=[
+                TargetGroupAttribute(
+                    Key="deregistration_delay.timeout_seconds", Value=str(DEREGISTRATION_DELAY_SECONDS)
+                ),
+                # A client that stuck to its target would not move with the traffic.
+                TargetGroupAttribute(Key="stickiness.enabled", Value="false"),
+            ],
+        )
+    )
+    for attribute, value, description in (
+        ("Arn", Ref(target_group), "ARN of the {} target group"),
+        ("Name", GetAtt(target_group, "TargetGroupName"), "Name of the {} target group"),
+        ("FullName", GetAtt(target_group, "TargetGroupFullName"), "Name of the {} target group in metrics"),
+    ):
+        export(t, f"{target_group.title}{attribute}", value, description.format(colour.lower()))
+    return target_group
+
+
+def add_listeners(t: Template, load_balancer: LoadBalancer, blue: TargetGroup, green: TargetGroup) -> None:
+    """Production traffic to blue, tests to green, until the first release turns them round."""
+    certificate_arn = t.add_parameter(
+        Parameter(
+            "CertificateArn",
+            Type="String",
+            Description="Certificate for HTTPS; empty: HTTP. Decided at creation",
+            Default="",
+            AllowedPattern=r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
+            ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
+        )
+    )
+    has_certificate = t.add_condition("HasCertificate", Not(Equals(Ref(certificate_arn), "")))
+
+    # One listener whatever the protocol, so that what refers to it needs no condition. CodeDeploy rewrites
+    # its action at each release; the simple form is what it begins with.
+    production_listener = t.add_resource(
+        Listener(
+            "ProductionListener",
+            LoadBalancerArn=Ref(load_balancer),
+            Protocol=If(has_certificate, "HTTPS", "HTTP"),
+            Port=If(has_certificate, HTTPS_PORT, HTTP_PORT),
+            Certificates=If(has_certificate, [Certificate(CertificateArn=Ref(certificate_arn))], NoValue),
+            SslPolicy=If(has_certificate, TLS_POLICY, NoValue),
+            DefaultActions=[Action(Type="forward", TargetGroupArn=Ref(blue))],
+        )
+    )
+    t.add_resource(
+        Listener(
+            "RedirectListener",
+            Condition=has_certificate,
+            # A production listener that moves from port 80 must have left it first.
+            DependsOn=production_listener,
+            LoadBalancerArn=Ref(load_balancer),
+            Protocol="HTTP",
+            Port=HTTP_PORT,
+            DefaultActions=[
+                Action(
+                    Type="redirect",
+                    RedirectConfig=RedirectConfig(
+                        Protocol="HTTPS", Port=str(HTTPS_PORT), StatusCode="HTTP_301"
+                    ),
+                )
+            ],
+        )
+    )
+    # HTTP always: a certificate's name is not that of the load balancer, by which tests come.
+    test_listener = t.add_resource(
+        Listener(
+            "TestListener",
+            LoadBalancerArn=Ref(load_balancer),
+            Protocol="HTTP",
+            Port=Ref(shared(t, "TestListenerPort")),
+            DefaultActions=[Action(Type="forward", TargetGroupArn=Ref(green))],
+        )
+    )
+    export(t, "ProductionListenerArn", Ref(production_listener), "Listener with production traffic")
+    export(t, "TestListenerArn", Ref(test_listener), "Listener on which a new version is tried")
+    t.add_output(
+        Output(
+            "ServiceUrl",
+            Description="Where the service answers; with a certificate, point the certificate's name there",
+            Value=Sub("${Scheme}://${LoadBalancer.DNSName}", Scheme=If(has_certificate, "https", "http")),
+        )
+    )

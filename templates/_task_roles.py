@@ -1,0 +1,226 @@
+"""The roles around a task: the application's, that of ECS to start it, and CloudFormation's to define it."""
+
+from typing import NamedTuple
+
+import awacs.ecr
+import awacs.ecs
+import awacs.iam
+import awacs.logs
+import awacs.secretsmanager
+import awacs.ssm
+import awacs.ssmmessages
+from awacs.aws import (
+    Allow,
+    ArnLike,
+    Condition,
+    PolicyDocument,
+    SourceAccount,
+    SourceArn,
+    Statement,
+    StringEquals,
+)
+from troposphere import AccountId, GetAtt, If, NoValue, Template
+from troposphere.iam import Policy, Role
+
+from templates import _application
+from templates._exports import export
+from templates._iam import arn, policy, trust
+from templates._parameters import is_execute_command_enabled
+
+
+class TaskRoles(NamedTuple):
+    """The two roles that a task definition names."""
+
+    task: Role
+    execution: Role
+
+
+def add_task_roles(t: Template) -> TaskRoles:
+    """The application's role, and that with which ECS starts its tasks."""
+    return TaskRoles(task=_task_role(t), execution=_task_execution_role(t))
+
+
+def _task_role(t: Template) -> Role:
+    # What the application itself may do: nothing, until somebody adds a policy here.
+    task_role = t.add_resource(
+        Role(
+            "TaskRole",
+            Description="The application",
+            AssumeRolePolicyDocument=_trust_tasks(),
+            Policies=If(
+                is_execute_command_enabled(t),
+                [
+                    Policy(
+                        PolicyName="ExecuteCommand",
+                        PolicyDocument=policy(
+                            Statement(
+                                Effect=Allow,
+                                Action=[
+                                    awacs.ssmmessages.CreateControlChannel,
+                                    awacs.ssmmessages.CreateDataChannel,
+                                    awacs.ssmmessages.OpenControlChannel,
+                                    awacs.ssmmessages.OpenDataChannel,
+                                ],
+                                # These actions know no resources.
+                                Resource=["*"],
+                            )
+                        ),
+                    )
+                ],
+                NoValue,
+            ),
+        )
+    )
+    export(t, "TaskRoleArn", GetAtt(task_role, "Arn"), "Role of the application")
+    return task_role
+
+
+def _task_execution_role(t: Template) -> Role:
+    # What ECS does to start a task, before the application runs.
+    statements = [
+        Statement(
+            Sid="LogInToRegistry",
+            Effect=Allow,
+            Action=[awacs.ecr.GetAuthorizationToken],
+            # This action knows no resources.
+            Resource=["*"],
+        ),
+        Statement(
+            Sid="PullImage",
+            Effect=Allow,
+            Action=[
+                awacs.ecr.BatchCheckLayerAvailability,
+                awacs.ecr.BatchGetImage,
+                awacs.ecr.GetDownloadUrlForLayer,
+            ],
+            Resource=[_application.repository_arn(t)],
+        ),
+        Statement(
+            Sid="WriteLogs",
+            Effect=Allow,
+            Action=[awacs.logs.CreateLogStream, awacs.logs.PutLogEvents],
+            Resource=[_application.log_streams_arn(t)],
+        ),
+    ]
+    secret_arns = _application.secret_arns(t)
+    if secret_arns:
+        statements.append(
+            Statement(
+                Sid="ReadSecrets",
+                Effect=Allow,
+                # Each ARN is a secret's or a parameter's, so only one of the two applies to it.
+                Action=[awacs.secretsmanager.GetSecretValue, awacs.ssm.GetParameters],
+                Resource=secret_arns,
+            )
+        )
+    task_execution_role = t.add_resource(
+        Role(
+            "TaskExecutionRole",
+            Description="ECS, to start the tasks of the service",
+            AssumeRolePolicyDocument=_trust_tasks(),
+            Policies=[Policy(PolicyName="StartTasks", PolicyDocument=policy(*statements))],
+        )
+    )
+    export(t, "TaskExecutionRoleArn", GetAtt(task_execution_role, "Arn"), "Role with which ECS starts a task")
+    return task_execution_role
+
+
+def _trust_tasks() -> PolicyDocument:
+    # The conditions that ECS documents against the confused deputy; it sends no cluster's ARN.
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    return trust(
+        "ecs-tasks.amazonaws.com",
+        StringEquals(SourceAccount, AccountId),
+        ArnLike(SourceArn, arn("ecs", "*")),
+    )
+
+
+def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
+    """CloudFormation's own role for the task-definition stack, the only stack that a push can change.
+
+    CloudFormation goes on using the role with which a stack was last operated, for people too, so the
+    role is here, where it outlives that stack and the pipeline.
+    """
+    task_role_arns = [GetAtt(role, "Arn") for role in task_roles]
+    task_definition_stack_role = t.add_resource(
+        Role(
+            "TaskDefinitionStackRole",
+            Description="CloudFormation, for the task-definition stack only",
+            # No conditions: CloudFormation documents none for the roles it is given, and a condition on a
+            # key that it does not send would make the role unusable.
+            AssumeRolePolicyDocument=trust("cloudformation.amazonaws.com"),
+            Policies=[
+                Policy(
+                    PolicyName="ChangeTaskDefinition",
+                    PolicyDocument=policy(
+                        Statement(
+                            Sid="RegisterRevisions",
+                            Effect=Allow,
+                            Action=[
+                                awacs.ecs.DeregisterTaskDefinition,
+                                awacs.ecs.DescribeTaskDefinition,
+                                awacs.ecs.RegisterTaskDefinition,
+                            ],
+                            # These actions know no resources. What a revision can do is fenced by the
+                            # roles that may be passed to it, below.
+                            Resource=["*"],
+                        ),
+                        Statement(
+                            Sid="TagRevisions",
+                            Effect=Allow,
+                            Action=[
+                                awacs.ecs.ListTagsForResource,
+                                awacs.ecs.TagResource,
+                                awacs.ecs.UntagResource,
+                            ],
+                            Resource=[_application.task_definitions_arn(t)],
+                        ),
+                        Statement(
+                            Sid="LookUpTaskRoles",
+                            Effect=Allow,
+                            Action=[awacs.iam.GetRole],
+                            Resource=task_role_arns,
+                        ),
+                        Statement(
+                            Sid="PassTaskRoles",
+                            Effect=Allow,
+                            Action=[awacs.iam.PassRole],
+                            Resource=task_role_arns,
+                            Condition=Condition(
+                                StringEquals("iam:PassedToService", "ecs-tasks.amazonaws.com")
+                            ),
+                        ),
+                        Statement(
+                            Sid="KeepLogGroup",
+                            Effect=Allow,
+                            Action=[
+                                awacs.logs.CreateLogGroup,
+                                awacs.logs.DeleteLogGroup,
+                                awacs.logs.DeleteRetentionPolicy,
+                                awacs.logs.DescribeIndexPolicies,
+                                awacs.logs.GetDataProtectionPolicy,
+                                awacs.logs.ListTagsForResource,
+                                awacs.logs.PutRetentionPolicy,
+                                awacs.logs.TagResource,
+                                awacs.logs.UntagResource,
+                            ],
+                            Resource=[_application.log_group_arn(t), _application.log_streams_arn(t)],
+                        ),
+                        Statement(
+                            Sid="LookUpLogGroups",
+                            Effect=Allow,
+                            Action=[awacs.logs.DescribeLogGroups, awacs.logs.DescribeResourcePolicies],
+                            # These actions list what the account has.
+                            Resource=["*"],
+                        ),
+                    ),
+                )
+            ],
+        )
+    )
+    export(
+        t,
+        "TaskDefinitionStackRoleArn",
+        GetAtt(task_definition_stack_role, "Arn"),
+        "CloudFormation's role for the task-definition stack",
+    )
