@@ -125,9 +125,7 @@ def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environ
     values, problems = _parameter_values(document.get("parameters"), declared, filled_in)
     problems = [*_file_problems(name, document, declared), *problems]
     if not problems:
-        defaults = {
-            title: [str(block["Default"])] for title, block in declared.items() if "Default" in block
-        }
+        defaults = {title: [str(block["Default"])] for title, block in declared.items() if "Default" in block}
         effective = defaults | values
         problems = list(_cross_problems(effective, document["region"], document["account"]))
     if problems:

@@ -21,7 +21,8 @@ class Failure(Exception):
     exit_code = EXIT_FAILED
 
     def __init__(self, what: str, why: str = "", remedy: str = "") -> None:
-        super().__init__(f"{what}: {why}" if why else what)
+        # A `why` of several lines begins on a line of its own.
+        super().__init__(f"{what}:{'' if why[0] == chr(10) else ' '}{why}" if why else what)
         self.what = what
         self.why = why
         self.remedy = remedy

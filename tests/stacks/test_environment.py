@@ -1,0 +1,170 @@
+"""`params/<env>.yaml`: what is accepted, and what a person is told otherwise."""
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks import environment
+from stacks.environment import Environment
+from stacks.errors import BadInput
+from stacks.layers import Layer
+from tests.stacks.conftest import REPOSITORY, Write
+
+
+def load(project: Path, built: Mapping[str, Layer], name: str = "local") -> Environment:
+    return environment.load(
+        project / "params", name, {slug: layer.parameters for slug, layer in built.items()}
+    )
+
+
+def problems(project: Path, built: Mapping[str, Layer]) -> str:
+    with pytest.raises(BadInput) as caught:
+        load(project, built)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", environment.names(REPOSITORY / "params"))
+def test_committed_environment_is_valid(name: str, built: Mapping[str, Layer]) -> None:
+    assert load(REPOSITORY, built, name).name == name
+
+
+def test_scalars_stay_text(project: Path, built: Mapping[str, Layer], write_params: Write) -> None:
+    write_params({"HealthRate": "1.0", "InitialImageTag": "012345678901"})
+    found = load(project, built)
+    assert found.parameters["HealthRate"] == "1.0"
+    assert found.parameters["InitialImageTag"] == "012345678901"
+    assert found.account == "000000000000"
+
+
+def test_layer_is_given_only_what_it_declares(built: Mapping[str, Layer]) -> None:
+    found = load(REPOSITORY, built, "prod")
+    given = found.parameters_for(built["container-repository"].parameters)
+    assert given == {"Project": "sample", "Environment": "prod", "Protected": "true"}
+
+
+def test_lists_are_joined_as_cloudformation_takes_them(built: Mapping[str, Layer]) -> None:
+    found = load(REPOSITORY, built, "local")
+    given = found.parameters_for(built["infrastructure"].parameters)
+    assert given["PublicSubnetIds"] == "subnet-0a1b2c3d4e5f6071a,subnet-0a1b2c3d4e5f6071b"
+
+
+def test_links_between_stacks_are_filled_in(built: Mapping[str, Layer]) -> None:
+    found = load(REPOSITORY, built, "dev")
+    given = found.parameters_for(built["service"].parameters)
+    assert given["InfrastructureStackName"] == "sample-dev-infrastructure"
+    assert given["TaskDefinitionStackName"] == "sample-dev-task-definition"
+
+
+def test_stack_tags_name_the_layer_and_nothing_that_changes(built: Mapping[str, Layer]) -> None:
+    assert load(REPOSITORY, built, "prod").stack_tags("service") == {
+        "team": "platform",
+        "Project": "sample",
+        "Environment": "prod",
+        "Layer": "service",
+    }
+
+
+def test_unknown_environment_names_the_nearest(built: Mapping[str, Layer]) -> None:
+    with pytest.raises(BadInput, match="no environment 'prd'") as caught:
+        load(REPOSITORY, built, "prd")
+    assert caught.value.remedy == "did you mean ENV=prod?"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("", "is empty", id="empty"),
+        pytest.param("- account\n", "is a list", id="a list"),
+        pytest.param("account\n", "is one value", id="one value"),
+        pytest.param("account: [\n", "is not YAML", id="not YAML"),
+        pytest.param("a: 1\na: 2\n", "'a' is there twice", id="key twice"),
+        pytest.param("a: &a [*a]\n", "is not YAML", id="refers to itself"),
+        pytest.param("\x00", "is not YAML", id="binary"),
+        pytest.param("{[]: 1}", "a key must be text", id="key is a list"),
+    ],
+)
+def test_file_that_is_no_map_of_keys(text: str, said: str, project: Path, built: Mapping[str, Layer]) -> None:
+    (project / "params" / "local.yaml").write_text(text)
+    assert said in problems(project, built)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        pytest.param(
+            {"VpcId": "subnet-0a1b2c3d4e5f6071a"},
+            'VpcId: "subnet-0a1b2c3d4e5f6071a" must be a VPC id',
+            id="subnet for VPC",
+        ),
+        pytest.param(
+            {"PublicSubnetIds": ["subnet-0a1b2c3d4e5f6071a"]}, "two different subnets", id="one subnet"
+        ),
+        pytest.param(
+            {"PrivateSubnetIds": ["subnet-0a1b2c3d4e5f6071a"] * 2}, "two different subnets", id="same twice"
+        ),
+        pytest.param(
+            {"VpcId": ["vpc-0a1b2c3d4e5f60718"]}, "must be one value, not a list", id="list for one"
+        ),
+        pytest.param({"VpcId": {"a": "b"}}, "must be one text or number", id="map"),
+        pytest.param({"PublicSubnetIds": [{"a": "b"}]}, "must be a list of texts", id="list of maps"),
+        pytest.param({"VpcId": None}, "VpcId: is missing", id="missing"),
+        pytest.param({"MaxCapactiy": "2"}, "did you mean MaxCapacity?", id="misspelt"),
+        pytest.param({"Protected": "true"}, "the deployer fills it in", id="filled in"),
+        pytest.param({"ServiceStackName": "x"}, "the deployer fills it in", id="stack name"),
+        pytest.param({"MinCapacity": "3"}, "must not be above MaxCapacity (2)", id="min above max"),
+        pytest.param(
+            {"TaskMemory": "4096"}, "must be one of 512, 1024, 2048 (MiB) with TaskCpu 256", id="pair"
+        ),
+        pytest.param({"MinCapacity": "many"}, "must be a number", id="no number"),
+        pytest.param({"HealthRate": "1.5"}, "HealthRate", id="rate above 1"),
+        pytest.param({"TestListenerCidr": "10.0.0.1/8"}, "must be a CIDR block", id="host bits"),
+        pytest.param({"TestListenerPort": "443"}, "must not be a production port", id="port taken"),
+        pytest.param({"CertificateArn": "certificate"}, "CertificateArn", id="no ARN"),
+        pytest.param(
+            {"CertificateArn": f"arn:aws:acm:us-east-1:000000000000:certificate/{uuid.UUID(int=0)}"},
+            "must be in this environment's region, ap-northeast-1",
+            id="region of ARN",
+        ),
+    ],
+)
+def test_parameter_that_is_wrong(
+    parameters: Mapping[str, Any], said: str, project: Path, built: Mapping[str, Layer], write_params: Write
+) -> None:
+    write_params(parameters)
+    assert said in problems(project, built)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        pytest.param({"account": "1234"}, 'account: "1234" must be an account id', id="account"),
+        pytest.param({"account": None}, "account: is missing", id="account missing"),
+        pytest.param({"region": "tokyo"}, "must be a region", id="region"),
+        pytest.param({"project": "Sample_Shop"}, "project", id="project"),
+        pytest.param({"protected": "maybe"}, "must be true or false", id="protected"),
+        pytest.param({"parametres": {}}, "did you mean parameters?", id="misspelt key"),
+        pytest.param({"parameters": ["a"]}, "must be a map", id="parameters is a list"),
+        pytest.param({"tags": ["a"]}, "tags", id="tags is a list"),
+        pytest.param({"tags": {"Layer": "a"}}, "is filled in", id="reserved tag"),
+        pytest.param({"tags": {"aws:x": "a"}}, "is filled in", id="aws tag"),
+    ],
+)
+def test_key_that_is_wrong(
+    keys: Mapping[str, Any], said: str, project: Path, built: Mapping[str, Layer], write_params: Write
+) -> None:
+    write_params(**keys)
+    assert said in problems(project, built)
+
+
+def test_all_problems_are_told_at_once(
+    project: Path, built: Mapping[str, Layer], write_params: Write
+) -> None:
+    write_params({"VpcId": "x", "MinCapacity": "x", "Nonsense": "x"}, account="1")
+    said = problems(project, built)
+    assert "params/local.yaml has 4 problems" in said
+    for key in ("account", "parameters.VpcId", "parameters.MinCapacity", "parameters.Nonsense"):
+        assert f"\n  {key}: " in said

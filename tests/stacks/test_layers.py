@@ -1,0 +1,103 @@
+"""Layers as they are in `build/`, and the order that is derived from them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from stacks import environment, layers
+from stacks.environment import Environment
+from stacks.errors import BadInput
+from stacks.layers import Layer
+from tests.stacks.conftest import REPOSITORY
+
+RESOURCES = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n"
+
+
+def template(exports: str = "", imports: str = "") -> str:
+    text = RESOURCES
+    if imports:
+        parameter, _, output = imports.partition("-")
+        text = f"Parameters:\n  {parameter}: {{Type: String}}\n{text}    Properties:\n"
+        text += f"      TopicName: !ImportValue\n        Fn::Sub: ${{{parameter}}}-{output}\n"
+    if exports:
+        text += f"Outputs:\n  {exports}:\n    Value: x\n    Export:\n"
+        text += f"      Name: !Sub ${{AWS::StackName}}-{exports}\n"
+    return text
+
+
+def read(folder: Path, **templates: str) -> tuple[dict[str, Layer], Environment]:
+    for slug, text in templates.items():
+        (folder / f"{slug}.yaml").write_text(text)
+    found = layers.read(folder)
+    values = Environment("dev", "1" * 12, "eu-west-1", "shop", False, {}, {}, tuple(found))
+    return found, values
+
+
+def test_committed_layers_are_deployed_in_the_order_of_their_imports(built: Mapping[str, Layer]) -> None:
+    values = environment.load(
+        REPOSITORY / "params", "prod", {slug: layer.parameters for slug, layer in built.items()}
+    )
+    waits_for = layers.dependencies(built, values)
+    order = layers.in_order(waits_for)
+    assert sorted(order) == sorted(built)
+    for slug, upstreams in waits_for.items():
+        assert all(order.index(upstream) < order.index(slug) for upstream in upstreams)
+    assert waits_for["infrastructure"] == set()
+    assert waits_for["container-repository"] == set()
+    assert waits_for["task-definition"] == {"infrastructure", "container-repository"}
+    assert waits_for["service"] == {"infrastructure", "task-definition"}
+    assert waits_for["service-preference"] == {"infrastructure", "service"}
+
+
+def test_import_that_nobody_exports_is_an_error(tmp_path: Path) -> None:
+    found, values = read(tmp_path, a=template(exports="One"), b=template(imports="AStackName-Two"))
+    with pytest.raises(BadInput, match=r"build/b\.yaml imports shop-dev-a-Two"):
+        layers.dependencies(found, values)
+
+
+def test_import_from_a_layer_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    found, values = read(tmp_path, b=template(imports="AStackName-Two"))
+    with pytest.raises(BadInput, match="AStackName has no value"):
+        layers.dependencies(found, values)
+
+
+def test_circle_is_an_error(tmp_path: Path) -> None:
+    found, values = read(
+        tmp_path,
+        a=template(exports="One", imports="BStackName-Two"),
+        b=template(exports="Two", imports="AStackName-One"),
+    )
+    with pytest.raises(BadInput, match="in a circle"):
+        layers.dependencies(found, values)
+
+
+def test_two_exporters_of_one_name_are_an_error(tmp_path: Path) -> None:
+    text = f"{RESOURCES}Outputs:\n  Same:\n    Value: x\n    Export: {{Name: the-same}}\n"
+    found, values = read(tmp_path, a=text, b=text)
+    with pytest.raises(BadInput, match=r"a\.yaml and build/b\.yaml both export the-same"):
+        layers.dependencies(found, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("Resources: [", "is not YAML", id="not YAML"),
+        pytest.param("a: b", "is no CloudFormation template", id="no template"),
+        pytest.param(f"{RESOURCES}# {'x' * 51_200}", "is too long", id="too long"),
+    ],
+)
+def test_file_that_is_no_template_is_an_error(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=said):
+        read(tmp_path, a=text)
+
+
+def test_missing_build_says_what_to_type(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        layers.read(tmp_path / "build")
+    assert caught.value.remedy == "run: make generate"
+
+
+def test_only_layers_with_iam_resources_need_a_capability(built: Mapping[str, Layer]) -> None:
+    assert {slug for slug, layer in built.items() if layer.capabilities} <= {"infrastructure", "pipeline"}
+    assert built["task-definition"].capabilities == []
