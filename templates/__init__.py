@@ -12,6 +12,7 @@ from troposphere import Template
 from templates import (
     container_repository,
     infrastructure,
+    pipeline,
     service,
     service_preference,
     task_definition,
@@ -23,6 +24,7 @@ LAYERS: Mapping[str, Callable[[], Template]] = {
     "task-definition": task_definition.build,
     "service": service.build,
     "service-preference": service_preference.build,
+    "pipeline": pipeline.build,
 }
 
 # Layers whose resources CodeDeploy changes at run time, so that CloudFormation must leave them alone.

@@ -1,6 +1,6 @@
 """The bucket through which the pipeline's actions hand files to one another, and who may touch what in it."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import awacs.s3
 from awacs.aws import Allow, Bool, Condition, Deny, Principal, SecureTransport, Statement
@@ -103,24 +103,31 @@ def add_artifact_bucket(t: Template) -> Bucket:
     return bucket
 
 
-def artifact_access(bucket: Bucket, reads: Iterable[str] = (), writes: Iterable[str] = ()) -> list[Statement]:
+def artifact_access(bucket: Bucket, reads: Sequence[str] = (), writes: Sequence[str] = ()) -> list[Statement]:
     """Statements for a role that reads and writes these artifacts and sees no others."""
     statements = [
-        # What CodePipeline and CodeBuild ask before they use a bucket.
-        # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
         Statement(
             Effect=Allow,
-            Action=[awacs.s3.GetBucketAcl, awacs.s3.GetBucketLocation, awacs.s3.GetBucketVersioning],
-            Resource=[GetAtt(bucket, "Arn")],
+            Action=[
+                # What CodePipeline and CodeBuild ask before they use a bucket.
+                # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
+                awacs.s3.GetBucketAcl,
+                awacs.s3.GetBucketLocation,
+                awacs.s3.GetBucketVersioning,
+                awacs.s3.GetObject,
+                awacs.s3.GetObjectVersion,
+            ],
+            Resource=[GetAtt(bucket, "Arn"), *(artifact_objects(bucket, name) for name in reads)],
         )
     ]
-    for names, actions in (
-        (reads, [awacs.s3.GetObject, awacs.s3.GetObjectVersion]),
-        (writes, [awacs.s3.PutObject]),
-    ):
-        resources = [artifact_objects(bucket, name) for name in names]
-        if resources:
-            statements.append(Statement(Effect=Allow, Action=actions, Resource=resources))
+    if writes:
+        statements.append(
+            Statement(
+                Effect=Allow,
+                Action=[awacs.s3.PutObject],
+                Resource=[artifact_objects(bucket, name) for name in writes],
+            )
+        )
     return statements
 
 

@@ -1,0 +1,224 @@
+"""The pipeline's role and the roles of its actions: each may do what its action does, and no more.
+
+An action's role trusts the pipeline's role alone. So that neither has to exist before the other, the
+pipeline's right to assume them is a policy of its own.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import awacs.cloudformation
+import awacs.codebuild
+import awacs.codeconnections
+import awacs.codedeploy
+import awacs.codestar_connections
+import awacs.ecs
+import awacs.iam
+import awacs.s3
+import awacs.sts
+from awacs.aws import Allow, Condition, Principal, Statement, StringEquals, StringEqualsIfExists
+from troposphere import GetAtt, ImportValue, Ref, Sub, Template, encode_to_dict
+from troposphere.codebuild import Project
+from troposphere.iam import Policy, Role, RolePolicy
+from troposphere.s3 import Bucket
+
+from templates._application import task_definitions_arn
+from templates._artifacts import RELEASE, SOURCE, artifact_access, artifact_objects
+from templates._blue_green import NAME as DEPLOYMENT_NAME
+from templates._build_projects import task_definition_stack_arn
+from templates._exports import import_value
+from templates._iam import policy, trust
+
+# One at a time, made and executed in one locked stage.
+CHANGE_SET_NAME = "pipeline"
+
+
+class ActionRoles(NamedTuple):
+    """The roles by the kind of action that runs with them."""
+
+    source: Role
+    build: Role
+    cloudformation: Role
+    deploy: Role
+
+
+def add_pipeline_role(t: Template) -> Role:
+    """The pipeline's role, with no rights yet."""
+    # CodePipeline documents no key against confused deputies: a condition could lock it out.
+    return t.add_resource(Role("PipelineRole", AssumeRolePolicyDocument=trust("codepipeline.amazonaws.com")))
+
+
+def add_action_roles(
+    t: Template, bucket: Bucket, pipeline_role: Role, projects: Sequence[Project]
+) -> ActionRoles:
+    """The four roles. The pipeline's approval needs none."""
+    return ActionRoles(
+        source=_action_role(
+            t,
+            "SourceActionRole",
+            pipeline_role,
+            _source_statements(bucket, import_value(t, "infrastructure", "ConnectionArn")),
+        ),
+        build=_action_role(t, "BuildActionRole", pipeline_role, _build_statements(projects)),
+        cloudformation=_action_role(
+            t,
+            "CloudFormationActionRole",
+            pipeline_role,
+            _cloudformation_statements(
+                bucket, import_value(t, "infrastructure", "TaskDefinitionStackRoleArn")
+            ),
+        ),
+        deploy=_action_role(t, "DeployActionRole", pipeline_role, _deploy_statements(t, bucket)),
+    )
+
+
+def add_pipeline_role_policy(
+    t: Template, bucket: Bucket, pipeline_role: Role, roles: ActionRoles
+) -> RolePolicy:
+    """What the pipeline itself may do: assume its actions' roles and keep the artifacts."""
+    return t.add_resource(
+        RolePolicy(
+            "PipelineRolePolicy",
+            PolicyName="Pipeline",
+            RoleName=Ref(pipeline_role),
+            PolicyDocument=encode_to_dict(
+                policy(
+                    Statement(
+                        Effect=Allow,
+                        Action=[awacs.sts.AssumeRole],
+                        Resource=[GetAtt(role, "Arn") for role in roles],
+                    ),
+                    *artifact_access(bucket, reads=["*"], writes=["*"]),
+                )
+            ),
+        )
+    )
+
+
+def _source_statements(bucket: Bucket, connection_arn: ImportValue) -> list[Statement]:
+    return [
+        # Both, whichever of the two a connection's ARN begins with.
+        # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodestarConnectionSource.html
+        Statement(
+            Effect=Allow,
+            Action=[awacs.codeconnections.UseConnection, awacs.codestar_connections.UseConnection],
+            Resource=[connection_arn],
+        ),
+        *artifact_access(bucket, writes=[SOURCE]),
+        # The action sends an ACL with its upload and fails without this, although the bucket ignores ACLs.
+        # https://github.com/aws/aws-cdk/issues/13557
+        Statement(Effect=Allow, Action=[awacs.s3.PutObjectAcl], Resource=[artifact_objects(bucket, SOURCE)]),
+    ]
+
+
+def _build_statements(projects: Sequence[Project]) -> list[Statement]:
+    return [
+        Statement(
+            Effect=Allow,
+            Action=[awacs.codebuild.StartBuild, awacs.codebuild.StopBuild, awacs.codebuild.BatchGetBuilds],
+            Resource=[GetAtt(project, "Arn") for project in projects],
+        )
+    ]
+
+
+def _cloudformation_statements(bucket: Bucket, stack_role_arn: ImportValue) -> list[Statement]:
+    stack = task_definition_stack_arn()
+    return [
+        # Only a change set that CloudFormation executes with the role for this stack.
+        Statement(
+            Effect=Allow,
+            Action=[awacs.cloudformation.CreateChangeSet],
+            Resource=[stack],
+            Condition=Condition(
+                [
+                    StringEquals({"cloudformation:RoleArn": stack_role_arn}),
+                    StringEqualsIfExists({"cloudformation:ChangeSetName": CHANGE_SET_NAME}),
+                ]
+            ),
+        ),
+        Statement(
+            Effect=Allow,
+            Action=[
+                awacs.cloudformation.DescribeChangeSet,
+                awacs.cloudformation.DeleteChangeSet,
+                awacs.cloudformation.ExecuteChangeSet,
+            ],
+            Resource=[stack],
+            Condition=Condition(StringEqualsIfExists({"cloudformation:ChangeSetName": CHANGE_SET_NAME})),
+        ),
+        Statement(
+            Effect=Allow,
+            # The events give a failed action the reason of the resource that failed.
+            Action=[awacs.cloudformation.DescribeStacks, awacs.cloudformation.DescribeStackEvents],
+            Resource=[stack],
+        ),
+        _pass_role(["cloudformation.amazonaws.com"], stack_role_arn),
+        # To sign the template's address for CloudFormation.
+        *artifact_access(bucket, reads=[SOURCE]),
+    ]
+
+
+def _deploy_statements(t: Template, bucket: Bucket) -> list[Statement]:
+    codedeploy = "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}"
+    return [
+        # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECSbluegreen.html
+        Statement(
+            Effect=Allow,
+            Action=[awacs.codedeploy.CreateDeployment, awacs.codedeploy.GetDeployment],
+            Resource=[Sub(f"{codedeploy}:deploymentgroup:{DEPLOYMENT_NAME}/{DEPLOYMENT_NAME}")],
+        ),
+        Statement(
+            Effect=Allow,
+            Action=[
+                awacs.codedeploy.GetApplication,
+                awacs.codedeploy.GetApplicationRevision,
+                awacs.codedeploy.RegisterApplicationRevision,
+            ],
+            Resource=[Sub(f"{codedeploy}:application:{DEPLOYMENT_NAME}")],
+        ),
+        Statement(
+            Effect=Allow,
+            Action=[awacs.codedeploy.GetDeploymentConfig],
+            Resource=[Sub(f"{codedeploy}:deploymentconfig:${{DeploymentConfigName}}")],
+        ),
+        # The action's documentation gives "*" only; that IAM matches it by family is UNVERIFIED. What keeps
+        # it in bounds is the next statement: a task definition takes no roles but these.
+        Statement(Effect=Allow, Action=[awacs.ecs.RegisterTaskDefinition], Resource=["*"]),
+        _pass_role(
+            ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"],
+            import_value(t, "infrastructure", "TaskRoleArn"),
+            import_value(t, "infrastructure", "TaskExecutionRoleArn"),
+        ),
+        Statement(
+            Effect=Allow,
+            Action=[awacs.ecs.TagResource],
+            Resource=[task_definitions_arn(t)],
+            Condition=Condition(StringEquals({"ecs:CreateAction": "RegisterTaskDefinition"})),
+        ),
+        *artifact_access(bucket, reads=[RELEASE]),
+    ]
+
+
+def _action_role(t: Template, title: str, pipeline_role: Role, statements: list[Statement]) -> Role:
+    return t.add_resource(
+        Role(
+            title,
+            AssumeRolePolicyDocument=policy(
+                Statement(
+                    Effect=Allow,
+                    Action=[awacs.sts.AssumeRole],
+                    Principal=Principal("AWS", [GetAtt(pipeline_role, "Arn")]),
+                )
+            ),
+            Policies=[Policy(PolicyName=title.removesuffix("Role"), PolicyDocument=policy(*statements))],
+        )
+    )
+
+
+def _pass_role(services: list[str], *role_arns: ImportValue) -> Statement:
+    return Statement(
+        Effect=Allow,
+        Action=[awacs.iam.PassRole],
+        Resource=list(role_arns),
+        Condition=Condition(StringEquals({"iam:PassedToService": services})),
+    )
