@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace, root: Path, document: dict[str, Any]) -> i
     if not options.json:
         where = "the emulator on this machine" if settings.is_local else f"account {settings.account}"
         report.say(f"{settings.project}-{settings.name}, {settings.region}, {where}")
-    with aws.connect(settings) as door:
+    with aws.connect(settings, root) as door:
         verb, _ = VERBS[options.verb]
         return verb(options, settings, ordered, door, document)
 

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -60,8 +61,10 @@ class Aws:
 
 
 @contextmanager
-def connect(environment: Environment) -> Iterator[Aws]:
+def connect(environment: Environment, root: Path) -> Iterator[Aws]:
     """The clients for this environment: the embedded emulator's for `local`, else AWS's.
+
+    The emulator keeps its state in `<root>/.local` and has the network that `<root>/params/local.yaml` names.
 
     The region is the parameter file's. AWS_ENDPOINT_URL, profiles and single sign-on work as in the AWS
     command line; `local` ignores every AWS variable. Raises BadInput when the credentials belong to
@@ -75,7 +78,7 @@ def connect(environment: Environment) -> Iterator[Aws]:
         max_pool_connections=CONNECTIONS,
     )
     if environment.is_local:
-        with _without_aws_variables(), _emulator() as endpoint_url:
+        with _without_aws_variables(), _emulator(root) as endpoint_url:
             session = boto3.session.Session(
                 aws_access_key_id="local",
                 aws_secret_access_key="local",  # noqa: S106 (the emulator takes any)
@@ -101,9 +104,9 @@ def check_account(aws: Aws, environment: Environment) -> None:
 
 
 @contextmanager
-def _emulator() -> Iterator[str]:
+def _emulator(root: Path) -> Iterator[str]:
     try:
-        with emulator.running() as endpoint_url:
+        with emulator.running(root / ".local", root / "params" / "local.yaml") as endpoint_url:
             yield endpoint_url
     except emulator.EmulatorError as error:
         raise Failed("the emulator does not answer", str(error), "run the command again") from error
