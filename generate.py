@@ -4,6 +4,7 @@ Usage: generate.py [--check]
 """
 
 import argparse
+import difflib
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -83,10 +84,6 @@ def on_disk(build: Path) -> list[Path]:
 
 def check(stale: list[Path], present: Mapping[Path, bytes], wanted: Mapping[Path, bytes], root: Path) -> int:
     """Print a unified diff from the files on disk to those that the modules give. 0 when equal, else 1."""
-    if not stale:
-        return 0
-    import difflib  # only now: a fresh build/ is the usual case, and this is a noticeable part of its time
-
     for path in stale:
         name = str(path.relative_to(root))
         sys.stdout.writelines(
@@ -97,8 +94,9 @@ def check(stale: list[Path], present: Mapping[Path, bytes], wanted: Mapping[Path
                 f"{name} (generated)" if path in wanted else f"{name} (no longer generated)",
             )
         )
-    print(f"error: build/ is stale in {len(stale)} file(s)\nhint: run make generate", file=sys.stderr)
-    return 1
+    if stale:
+        print(f"error: build/ is stale in {len(stale)} file(s)\nhint: run make generate", file=sys.stderr)
+    return 1 if stale else 0
 
 
 def write(path: Path, text: bytes | None, root: Path) -> None:
@@ -135,9 +133,7 @@ def files(params: Path) -> dict[str, str]:
         raise Failed(f"no file is written, because what the modules give cannot be deployed:{problems}")
     for slug, stack_policy in STACK_POLICIES.items():
         texts[f"{slug}.stack-policy.json"] = stack_policy().to_json(indent=2, sort_keys=False) + "\n"
-    if "pipeline" in LAYERS:
-        texts |= configurations(params, documents)
-    return texts
+    return texts | dict(configurations(params, documents))
 
 
 def module(slug: str) -> str:
@@ -158,13 +154,20 @@ def too_long(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def configurations(params: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """What the pipeline of each environment gives CloudFormation beside the template.
 
+    Every parameter is there, also where it has its default: what a stack keeps of a parameter that the
+    pipeline leaves out is not documented.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
     """
     declared = {slug: document.get("Parameters", {}) for slug, document in documents.items()}
+    defaults = {
+        title: str(parameter["Default"])
+        for title, parameter in declared[PIPELINE_CHANGES].items()
+        if "Default" in parameter
+    }
     for name in environment.names(params):
         values = environment.load(params, name, declared)
         configuration = {
-            "Parameters": values.parameters_for(declared[PIPELINE_CHANGES]),
+            "Parameters": {**defaults, **values.parameters_for(declared[PIPELINE_CHANGES])},
             "Tags": values.stack_tags(PIPELINE_CHANGES),
         }
         yield f"config/{name}/{PIPELINE_CHANGES}.json", json.dumps(configuration, indent=2) + "\n"

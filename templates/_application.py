@@ -17,8 +17,8 @@ LOG_STREAM_PREFIX = "api"
 # Tag of an image that was deployed, with the commit behind it.
 RELEASE_TAG_PREFIX = "release-"
 
-# The user that the image creates, by number: it has no rights and no name is looked up.
-USER = "10001"
+# Not root: the user and group of the image, by number. Without the group it would be root's.
+USER = "10001:10001"
 
 
 class Variable(NamedTuple):

@@ -72,8 +72,9 @@ def build() -> Template:
             AllowedValues=list(MEMORY_MIB),
         )
     )
-    shared(t, "InitialImageTag")
-    is_writable = is_execute_command_enabled(t)
+    for title in ("ContainerPort", "InitialImageTag", "LogRetentionDays", "EnableExecuteCommand"):
+        shared(t, title)
+    has_shell = is_execute_command_enabled(t)
     environment = _application.environment(t)
     secrets = _application.secrets(t)
 
@@ -101,9 +102,9 @@ def build() -> Template:
         # The agent behind ECS Exec does not run on a read-only root file system. The application writes
         # no files, so it needs no volume for temporary ones.
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
-        ReadonlyRootFilesystem=If(is_writable, False, True),
-        # Reaps the processes that a session of ECS Exec leaves, and passes signals on.
-        LinuxParameters=LinuxParameters(InitProcessEnabled=True),
+        ReadonlyRootFilesystem=If(has_shell, False, True),
+        # A session of ECS Exec leaves processes behind, which somebody has to reap.
+        LinuxParameters=LinuxParameters(InitProcessEnabled=If(has_shell, True, False)),
         StopTimeout=STOP_TIMEOUT_SECONDS,
         LogConfiguration=LogConfiguration(
             LogDriver="awslogs",
