@@ -46,7 +46,6 @@ LOG_CONFIG: dict[str, Any] = {
             "rename_fields": {"levelname": "level"},
             # uvicorn adds to its records a second message, for terminals.
             "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
-            # Under this name: CloudWatch Logs Insights keeps @timestamp for itself.
             "timestamp": "time",
         }
     },
@@ -67,7 +66,7 @@ def main() -> int:
     try:
         settings = read_settings(os.environ)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is not set up yet
         return 2
     return serve(settings, create_application(settings))
 
@@ -118,13 +117,14 @@ def create_application(settings: Settings, chance: Callable[[], float] = random.
     async def health(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
-    return log_requests(Starlette(routes=[Route("/", root), Route(HEALTH_PATH, health)]))
+    return log_requests(Starlette(routes=[Route("/", root), Route(HEALTH_PATH, health)]), settings.version)
 
 
-def log_requests(application: ASGIApp) -> ASGIApp:
+def log_requests(application: ASGIApp, version: str) -> ASGIApp:
     """Return `application` with one log record for each request that is not a health check.
 
-    The record has no client address and no query string: both can be personal or secret.
+    The record names the version, because blue and green write to the same log group. It has no client
+    address and no query string: both can be personal or secret.
     """
 
     async def logged(scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,12 +148,13 @@ def log_requests(application: ASGIApp) -> ASGIApp:
             logger.info(
                 "request",
                 extra={
+                    "version": version,
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,  # null: cancelled before the answer began
                     "duration_ms": round((time.perf_counter() - started) * 1000, 1),
                     # The load balancer adds this header and writes the same value to its access log.
-                    "trace": dict(scope["headers"]).get(b"x-amzn-trace-id", b"").decode("latin-1"),
+                    "trace": dict(scope["headers"]).get(b"x-amzn-trace-id", b"").decode("latin-1") or None,
                 },
             )
 
@@ -163,8 +164,8 @@ def log_requests(application: ASGIApp) -> ASGIApp:
 def serve(settings: Settings, application: ASGIApp) -> int:
     """Serve `application` until a signal stops it and return the exit code of the process."""
     # uvicorn finishes the requests in flight and then raises the signal once more, so that without a handler
-    # the process would end as killed by SIGTERM (143). ECS shows that as a failed container. The handler also
-    # stops a process that has not begun to serve.
+    # the process would end as killed by SIGTERM (143), which looks like a failure among ECS's stopped tasks.
+    # The handler also stops a process that has not begun to serve.
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     try:
         uvicorn.Server(server_config(settings, application)).run()
