@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
+from stacks.changes import Action, PropertyChange, ResourceChange
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
 
@@ -68,30 +70,6 @@ class Stack:
     def moving(self) -> bool:
         """Whether an operation is running."""
         return self.status.endswith("_IN_PROGRESS") and self.exists
-
-
-@dataclass(frozen=True)
-class PropertyChange:
-    """One attribute of a resource that changes; `before` and `after` where CloudFormation tells them."""
-
-    path: str
-    before: str | None = None
-    after: str | None = None
-    recreation: Literal["Never", "Conditionally", "Always"] = "Never"
-
-
-Action = Literal["add", "modify", "replace", "may replace", "remove", "import"]
-
-
-@dataclass(frozen=True)
-class ResourceChange:
-    """What an operation does to one resource."""
-
-    logical_id: str
-    type: str
-    action: Action
-    physical_id: str = ""
-    properties: tuple[PropertyChange, ...] = ()
 
 
 @dataclass(frozen=True)

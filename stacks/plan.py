@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 
 from stacks import cloudformation, template
 from stacks.aws import Aws
-from stacks.cloudformation import FAILED_CREATIONS, ChangeSet, ResourceChange, Sleep, Stack
+from stacks.changes import ResourceChange
+from stacks.cloudformation import FAILED_CREATIONS, ChangeSet, Sleep, Stack
 from stacks.environment import Environment
 from stacks.errors import BadInput, Blocked, Failed
 from stacks.layers import EXECUTION_ROLE, RELEASED_LAYER, Layer, dependencies, exports, imports

@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from stacks.cloudformation import Event, PropertyChange, ResourceChange, Stack
+from stacks.changes import PropertyChange, ResourceChange
+from stacks.cloudformation import Event, Stack
 from stacks.environment import Environment
 from stacks.errors import Failure
 from stacks.operation import OnEvent

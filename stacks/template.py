@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stacks.cloudformation import PropertyChange, ResourceChange
+from stacks.changes import PropertyChange, ResourceChange
 from stacks.environment import Environment
 from stacks.layers import Layer, parse
 

@@ -1,0 +1,50 @@
+"""What an operation does to the resources of a stack: the words in which plans and reviews are written."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Recreation = Literal["Never", "Conditionally", "Always"]
+Action = Literal["add", "modify", "replace", "may replace", "remove", "import"]
+
+# What becomes of a resource that an operation modifies, as a reviewer wants to know it:
+# none           nothing happens to it
+# in place       the same resource gets new values
+# replaced       another one is created, this one is deleted (or retained)
+# may be replaced  that depends on something that only the operation shows
+# refused        the service does not accept the change
+# released       a new revision, which the pipeline brings into production
+Effect = Literal["", "none", "in place", "replaced", "may be replaced", "refused", "released"]
+
+
+@dataclass(frozen=True)
+class PropertyChange:
+    """One attribute of a resource that changes; `before` and `after` where they can be told.
+
+    `because` names what makes a value change that reads the same before and after, such as the replacement
+    of a resource that it refers to. `certain` is False when the value may also stay.
+    """
+
+    path: str
+    before: str | None = None
+    after: str | None = None
+    recreation: Recreation = "Never"
+    because: str = ""
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """What an operation does to one resource.
+
+    `effect` and `notes` are empty where only CloudFormation was asked. `renamed` is, on a resource that is
+    added or removed, the logical id under which nearly the same one is removed or added.
+    """
+
+    logical_id: str
+    type: str
+    action: Action
+    physical_id: str = ""
+    properties: tuple[PropertyChange, ...] = ()
+    effect: Effect = ""
+    notes: tuple[str, ...] = ()
+    renamed: str = ""
