@@ -24,8 +24,9 @@ from troposphere.codedeploy import (
 )
 from troposphere.iam import Policy, Role
 
+from templates._application import NAME, application_name
 from templates._exports import import_value
-from templates._iam import policy, trust
+from templates._iam import arn, policy, trust
 
 # The predefined configurations for ECS: all there are.
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
@@ -39,9 +40,6 @@ DEPLOYMENT_CONFIGURATIONS = [
 
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html (the API itself says 2880)
 MAX_TERMINATION_WAIT_MINUTES = 2800
-
-# The application's and the deployment group's name: the trust policy needs it before they exist.
-NAME = "${Project}-${Environment}-api"
 
 
 class BlueGreen(NamedTuple):
@@ -87,7 +85,7 @@ def add_blue_green(t: Template, alarms: list[Alarm]) -> BlueGreen:
     has_deployment_alarms = t.add_condition("HasDeploymentAlarms", Equals(Ref(deployment_alarms), "enabled"))
 
     application = t.add_resource(
-        Application("CodeDeployApplication", ApplicationName=Sub(NAME), ComputePlatform="ECS")
+        Application("CodeDeployApplication", ApplicationName=application_name(t), ComputePlatform="ECS")
     )
     role = _role(t)
     listener_arns = {
@@ -97,7 +95,7 @@ def add_blue_green(t: Template, alarms: list[Alarm]) -> BlueGreen:
         DeploymentGroup(
             "CodeDeployDeploymentGroup",
             ApplicationName=Ref(application),
-            DeploymentGroupName=Sub(NAME),
+            DeploymentGroupName=application_name(t),
             ServiceRoleArn=GetAtt(role, "Arn"),
             DeploymentConfigName=Ref(deployment_config_name),
             DeploymentStyle=DeploymentStyle(
@@ -155,14 +153,7 @@ def _role(t: Template) -> Role:
             AssumeRolePolicyDocument=trust(
                 "codedeploy.amazonaws.com",
                 StringEquals({SourceAccount: AccountId}),
-                ArnLike(
-                    {
-                        SourceArn: Sub(
-                            "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}"
-                            f":deploymentgroup:{NAME}/*"
-                        )
-                    }
-                ),
+                ArnLike({SourceArn: arn("codedeploy", f"deploymentgroup:{NAME}/*")}),
             ),
             ManagedPolicyArns=[Sub("arn:${AWS::Partition}:iam::aws:policy/AWSCodeDeployRoleForECS")],
             Policies=[

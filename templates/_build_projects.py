@@ -3,7 +3,7 @@
 Their build specifications are embedded: a push to the repository cannot change what a step with rights does.
 """
 
-from collections.abc import Sequence
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,14 +28,12 @@ from troposphere.s3 import Bucket
 
 from templates._artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 from templates._exports import import_value
-from templates._iam import policy, trust
+from templates._iam import arn, policy, trust
 from templates._parameters import shared
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
 TIMEOUT_MINUTES = 30
 
-# Asking for an image and its digest by tag; needed wherever an immutable tag must be looked up first.
-FIND_IMAGE = [awacs.ecr.BatchGetImage]
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
 PUSH_IMAGE = [
     awacs.ecr.BatchCheckLayerAvailability,
@@ -62,86 +60,80 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
             "BuildImage",
             Type="String",
             Description="CodeBuild's image for the build steps, with bash, the AWS CLI, Python and docker",
+            # https://docs.aws.amazon.com/codebuild/latest/userguide/ec2-compute-images.html
             Default="aws/codebuild/amazonlinux-x86_64-standard:5.0",
-            AllowedPattern=r"aws/codebuild/[a-z0-9_.:/-]+",
+            AllowedPattern="aws/codebuild/[a-z0-9_.:/-]+",
             ConstraintDescription="must be an image that CodeBuild provides (aws/codebuild/...)",
         )
     )
-    repository = {
-        "REPOSITORY_NAME": import_value(t, "container-repository", "RepositoryName"),
-        "REPOSITORY_URI": import_value(t, "container-repository", "RepositoryUri"),
-    }
     repository_arn = import_value(t, "container-repository", "RepositoryArn")
+    repository_name = import_value(t, "container-repository", "RepositoryName")
+    # Runs pushed code. It may see the commit, and answers with its exit status alone.
+    verify = _project(
+        t, "Verify", "Checks the pushed commit", artifact_access(bucket, reads=[SOURCE]), variables={}
+    )
+    # Runs pushed code too: the Dockerfile's.
+    image_build = _project(
+        t,
+        "ImageBuild",
+        "Builds and pushes the image of the pushed commit",
+        [
+            *artifact_access(bucket, reads=[SOURCE], writes=[IMAGE]),
+            # The token is for the whole registry; there is no resource to name.
+            _allow([awacs.ecr.GetAuthorizationToken], "*"),
+            _allow([awacs.ecr.BatchGetImage, *PUSH_IMAGE], repository_arn),
+        ],
+        variables={
+            "REPOSITORY_NAME": repository_name,
+            "REPOSITORY_URI": import_value(t, "container-repository", "RepositoryUri"),
+        },
+        # The docker daemon needs it.
+        PrivilegedMode=True,
+    )
     container = {
         "CONTAINER_NAME": import_value(t, "task-definition", "ContainerName"),
         "CONTAINER_PORT": import_value(t, "task-definition", "ContainerPort"),
-        "TASK_DEFINITION_STACK_NAME": Ref("TaskDefinitionStackName"),
     }
-
-    return BuildProjects(
-        verify=_project(
-            t, "Verify", "verify", "Checks the pushed commit", artifact_access(bucket, reads=[SOURCE])
-        ),
-        image_build=_project(
-            t,
-            "ImageBuild",
-            "image-build",
-            "Builds and pushes the image of the pushed commit",
-            [
-                *artifact_access(bucket, reads=[SOURCE], writes=[IMAGE]),
-                # Has no resource: the token is for the registry.
-                _allow([awacs.ecr.GetAuthorizationToken], "*"),
-                _allow([*FIND_IMAGE, *PUSH_IMAGE], repository_arn),
-            ],
-            repository,
-            # The docker daemon needs it.
-            privileged=True,
-        ),
-        render=_project(
-            t,
-            "Render",
-            "render",
-            "Writes the task definition and the AppSpec of the release",
-            [
-                *artifact_access(bucket, reads=[IMAGE], writes=[RELEASE]),
-                _allow([awacs.cloudformation.DescribeStacks], task_definition_stack_arn()),
-                # Has no resource type.
-                _allow([awacs.ecs.DescribeTaskDefinition], "*"),
-            ],
-            container,
-        ),
-        tag_release=_project(
-            t,
-            "TagRelease",
-            "tag-release",
-            "Tags the image that has been deployed",
-            [
-                *artifact_access(bucket, reads=[RELEASE]),
-                _allow([*FIND_IMAGE, awacs.ecr.PutImage], repository_arn),
-            ],
-            {"REPOSITORY_NAME": repository["REPOSITORY_NAME"]},
-        ),
+    render = _project(
+        t,
+        "Render",
+        "Writes the task definition and the AppSpec of the release",
+        [
+            *artifact_access(bucket, reads=[IMAGE], writes=[RELEASE]),
+            _allow([awacs.cloudformation.DescribeStacks], task_definition_stack_arn()),
+            # IAM knows no resource for it.
+            _allow([awacs.ecs.DescribeTaskDefinition], "*"),
+        ],
+        variables={"TASK_DEFINITION_STACK_NAME": Ref(t.parameters["TaskDefinitionStackName"]), **container},
     )
+    tag_release = _project(
+        t,
+        "TagRelease",
+        "Tags the image that has been deployed",
+        [
+            *artifact_access(bucket, reads=[RELEASE]),
+            _allow([awacs.ecr.BatchGetImage, awacs.ecr.PutImage], repository_arn),
+        ],
+        variables={"REPOSITORY_NAME": repository_name},
+    )
+    return BuildProjects(verify, image_build, render, tag_release)
 
 
 def task_definition_stack_arn() -> Sub:
     """ARN of the only stack that the pipeline touches; its last part is new with each creation."""
-    return Sub(
-        "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}"
-        ":stack/${TaskDefinitionStackName}/*"
-    )
+    return arn("cloudformation", "stack/${TaskDefinitionStackName}/*")
 
 
 def _project(
     t: Template,
     title: str,
-    slug: str,
     description: str,
-    statements: Sequence[Statement],
-    variables: dict[str, Any] | None = None,
-    privileged: bool = False,
+    statements: list[Statement],
+    variables: dict[str, Any],
+    **environment: Any,
 ) -> Project:
-    """Log group, role and project of one step; the specification is `buildspecs/<slug>.yml`."""
+    """Log group, role and project of the step `ImageBuild`; its specification is `image-build.yml`."""
+    slug = re.sub("(?<!^)([A-Z])", r"-\1", title).lower()
     name = f"${{Project}}-${{Environment}}-{slug}"
     log_group = t.add_resource(
         LogGroup(
@@ -156,15 +148,7 @@ def _project(
             Description=description,
             # https://docs.aws.amazon.com/codebuild/latest/userguide/cross-service-confused-deputy-prevention.html
             AssumeRolePolicyDocument=trust(
-                "codebuild.amazonaws.com",
-                StringEquals(
-                    {
-                        SourceArn: Sub(
-                            "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}"
-                            f":project/{name}"
-                        )
-                    }
-                ),
+                "codebuild.amazonaws.com", StringEquals({SourceArn: arn("codebuild", f"project/{name}")})
             ),
             Policies=[
                 Policy(
@@ -180,6 +164,10 @@ def _project(
             ],
         )
     )
+    if variables:
+        environment["EnvironmentVariables"] = [
+            EnvironmentVariable(Name=key, Value=value) for key, value in variables.items()
+        ]
     return t.add_resource(
         Project(
             f"{title}Project",
@@ -190,11 +178,8 @@ def _project(
             Environment=Environment(
                 Type="LINUX_CONTAINER",
                 ComputeType="BUILD_GENERAL1_SMALL",
-                Image=Ref("BuildImage"),
-                PrivilegedMode=privileged,
-                EnvironmentVariables=[
-                    EnvironmentVariable(Name=key, Value=value) for key, value in (variables or {}).items()
-                ],
+                Image=Ref(t.parameters["BuildImage"]),
+                **environment,
             ),
             LogsConfig=LogsConfig(CloudWatchLogs=CloudWatchLogs(Status="ENABLED", GroupName=Ref(log_group))),
             TimeoutInMinutes=TIMEOUT_MINUTES,

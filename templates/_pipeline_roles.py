@@ -17,17 +17,17 @@ import awacs.iam
 import awacs.s3
 import awacs.sts
 from awacs.aws import Allow, Condition, Principal, Statement, StringEquals, StringEqualsIfExists
-from troposphere import GetAtt, ImportValue, Ref, Sub, Template, encode_to_dict
+from troposphere import GetAtt, ImportValue, Ref, Template, encode_to_dict
 from troposphere.codebuild import Project
 from troposphere.iam import Policy, Role, RolePolicy
 from troposphere.s3 import Bucket
 
 from templates._application import task_definitions_arn
 from templates._artifacts import RELEASE, SOURCE, artifact_access, artifact_objects
-from templates._blue_green import NAME as DEPLOYMENT_NAME
+from templates._blue_green import BlueGreen
 from templates._build_projects import task_definition_stack_arn
 from templates._exports import import_value
-from templates._iam import policy, trust
+from templates._iam import arn, policy, trust
 
 # One at a time, made and executed in one locked stage.
 CHANGE_SET_NAME = "pipeline"
@@ -49,7 +49,7 @@ def add_pipeline_role(t: Template) -> Role:
 
 
 def add_action_roles(
-    t: Template, bucket: Bucket, pipeline_role: Role, projects: Sequence[Project]
+    t: Template, bucket: Bucket, pipeline_role: Role, projects: Sequence[Project], blue_green: BlueGreen
 ) -> ActionRoles:
     """The four roles. The pipeline's approval needs none."""
     return ActionRoles(
@@ -68,7 +68,7 @@ def add_action_roles(
                 bucket, import_value(t, "infrastructure", "TaskDefinitionStackRoleArn")
             ),
         ),
-        deploy=_action_role(t, "DeployActionRole", pipeline_role, _deploy_statements(t, bucket)),
+        deploy=_action_role(t, "DeployActionRole", pipeline_role, _deploy_statements(t, bucket, blue_green)),
     )
 
 
@@ -158,14 +158,15 @@ def _cloudformation_statements(bucket: Bucket, stack_role_arn: ImportValue) -> l
     ]
 
 
-def _deploy_statements(t: Template, bucket: Bucket) -> list[Statement]:
-    codedeploy = "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}"
+def _deploy_statements(t: Template, bucket: Bucket, blue_green: BlueGreen) -> list[Statement]:
+    application = f"${{{blue_green.application.title}}}"
+    deployment_group = f"${{{blue_green.deployment_group.title}}}"
     return [
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECSbluegreen.html
         Statement(
             Effect=Allow,
             Action=[awacs.codedeploy.CreateDeployment, awacs.codedeploy.GetDeployment],
-            Resource=[Sub(f"{codedeploy}:deploymentgroup:{DEPLOYMENT_NAME}/{DEPLOYMENT_NAME}")],
+            Resource=[arn("codedeploy", f"deploymentgroup:{application}/{deployment_group}")],
         ),
         Statement(
             Effect=Allow,
@@ -174,12 +175,12 @@ def _deploy_statements(t: Template, bucket: Bucket) -> list[Statement]:
                 awacs.codedeploy.GetApplicationRevision,
                 awacs.codedeploy.RegisterApplicationRevision,
             ],
-            Resource=[Sub(f"{codedeploy}:application:{DEPLOYMENT_NAME}")],
+            Resource=[arn("codedeploy", f"application:{application}")],
         ),
         Statement(
             Effect=Allow,
             Action=[awacs.codedeploy.GetDeploymentConfig],
-            Resource=[Sub(f"{codedeploy}:deploymentconfig:${{DeploymentConfigName}}")],
+            Resource=[arn("codedeploy", "deploymentconfig:${DeploymentConfigName}")],
         ),
         # The action's documentation gives "*" only; that IAM matches it by family is UNVERIFIED. What keeps
         # it in bounds is the next statement: a task definition takes no roles but these.

@@ -1,0 +1,234 @@
+"""What starts the pipeline, and the stages and actions that a release goes through."""
+
+import json
+from typing import Any, NamedTuple
+
+from troposphere import Equals, GetAtt, If, NoValue, Parameter, Ref, Sub, Template
+from troposphere.codebuild import Project
+from troposphere.codepipeline import (
+    Actions,
+    ActionTypeId,
+    FailureConditions,
+    GitBranchFilterCriteria,
+    GitConfiguration,
+    GitFilePathFilterCriteria,
+    GitPushFilter,
+    InputArtifacts,
+    OutputArtifacts,
+    PipelineTriggerDeclaration,
+    RetryConfiguration,
+    Stages,
+)
+from troposphere.iam import Role
+
+from templates._artifacts import IMAGE, RELEASE, SOURCE
+from templates._blue_green import BlueGreen
+from templates._build_projects import BuildProjects
+from templates._exports import import_value
+from templates._pipeline_roles import CHANGE_SET_NAME, ActionRoles
+
+# What a push can release: the application, and the generated task definition with this environment's
+# values. The rest of the repository is deployed by people. A filter holds at most 8 patterns.
+# https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GitFilePathFilterCriteria.html
+RELEASED_PATHS = ("app/**", "build/task-definition.yaml", Sub("build/config/${Environment}/**"))
+
+SOURCE_ACTION = "Source"
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
+SOURCE_NAMESPACE = "Source"
+COMMIT_ID = "#{Source.CommitId}"
+
+
+class Repository(NamedTuple):
+    """The parameters that say which pushes are released."""
+
+    owner: Parameter
+    name: Parameter
+    branch: Parameter
+
+
+def add_approval_condition(t: Template) -> str:
+    """Name of the condition under which a person approves a release; declares its parameter."""
+    require_approval = t.add_parameter(
+        Parameter(
+            "RequireApproval",
+            Type="String",
+            Description="Whether a person approves each release before it is deployed",
+            AllowedValues=["true", "false"],
+            Default="false",
+        )
+    )
+    return t.add_condition("IsApprovalRequired", Equals(Ref(require_approval), "true"))
+
+
+def trigger(repository: Repository) -> PipelineTriggerDeclaration:
+    """Starts the pipeline at a push to the branch that changes what is released."""
+    return PipelineTriggerDeclaration(
+        ProviderType="CodeStarSourceConnection",
+        GitConfiguration=GitConfiguration(
+            SourceActionName=SOURCE_ACTION,
+            Push=[
+                GitPushFilter(
+                    Branches=GitBranchFilterCriteria(Includes=[Ref(repository.branch)]),
+                    FilePaths=GitFilePathFilterCriteria(Includes=list(RELEASED_PATHS)),
+                )
+            ],
+        ),
+    )
+
+
+def stages(
+    t: Template,
+    repository: Repository,
+    projects: BuildProjects,
+    blue_green: BlueGreen,
+    roles: ActionRoles,
+    approval: str,
+) -> list[Stages | If]:
+    """Source, Build, where asked for an approval, and Deploy."""
+    return [
+        Stages(Name="Source", Actions=[_source(t, repository, roles)]),
+        Stages(
+            Name="Build",
+            Actions=_build_actions(t, projects, roles),
+            # All of it: a change set is gone once its execution has failed, so that executing it again
+            # could only fail again. https://github.com/aws/aws-cdk/issues/21677
+            OnFailure=FailureConditions(
+                Result="RETRY", RetryConfiguration=RetryConfiguration(RetryMode="ALL_ACTIONS")
+            ),
+        ),
+        # A stage of its own: a deployment that is tried again is not asked about again.
+        If(approval, Stages(Name="Approve", Actions=[_approve()]), NoValue),
+        Stages(
+            Name="Deploy",
+            Actions=[
+                _deploy(blue_green, roles),
+                _codebuild(
+                    "TagRelease", projects.tag_release, roles, inputs=[RELEASE], commit=True, RunOrder=2
+                ),
+            ],
+        ),
+    ]
+
+
+def _source(t: Template, repository: Repository, roles: ActionRoles) -> Actions:
+    return _action(
+        SOURCE_ACTION,
+        ("Source", "CodeStarSourceConnection"),
+        roles.source,
+        {
+            "ConnectionArn": import_value(t, "infrastructure", "ConnectionArn"),
+            "FullRepositoryId": Sub(f"${{{repository.owner.title}}}/${{{repository.name.title}}}"),
+            "BranchName": Ref(repository.branch),
+            "OutputArtifactFormat": "CODE_ZIP",
+            # The trigger does, with its filter; this would start the pipeline at any push.
+            # https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-triggers.html
+            "DetectChanges": "false",
+        },
+        outputs=[SOURCE],
+        Namespace=SOURCE_NAMESPACE,
+    )
+
+
+def _build_actions(t: Template, projects: BuildProjects, roles: ActionRoles) -> list[Actions]:
+    stack = {
+        "StackName": Ref(t.parameters["TaskDefinitionStackName"]),
+        "ChangeSetName": CHANGE_SET_NAME,
+    }
+    return [
+        _codebuild("Verify", projects.verify, roles, inputs=[SOURCE]),
+        _codebuild("ImageBuild", projects.image_build, roles, inputs=[SOURCE], outputs=[IMAGE], commit=True),
+        _action(
+            "PrepareTaskDefinition",
+            ("Deploy", "CloudFormation"),
+            roles.cloudformation,
+            {
+                "ActionMode": "CHANGE_SET_REPLACE",
+                **stack,
+                # No Capabilities: the stack holds no IAM resource, and a push cannot add one.
+                "RoleArn": import_value(t, "infrastructure", "TaskDefinitionStackRoleArn"),
+                "TemplatePath": f"{SOURCE}::build/task-definition.yaml",
+                "TemplateConfiguration": Sub(f"{SOURCE}::build/config/${{Environment}}/task-definition.json"),
+            },
+            inputs=[SOURCE],
+        ),
+        # Whether this pair passes when nothing changes is UNVERIFIED in AWS's words; pipelines that run it
+        # at every commit, changed or not, are common (CDK Pipelines).
+        _action(
+            "ExecuteTaskDefinition",
+            ("Deploy", "CloudFormation"),
+            roles.cloudformation,
+            {"ActionMode": "CHANGE_SET_EXECUTE", **stack},
+            RunOrder=2,
+        ),
+        _codebuild("Render", projects.render, roles, inputs=[IMAGE], outputs=[RELEASE], RunOrder=3),
+    ]
+
+
+def _approve() -> Actions:
+    return Actions(
+        Name="Approve",
+        ActionTypeId=_action_type("Approval", "Manual"),
+        Configuration={"CustomData": f"Deploy commit {COMMIT_ID}?"},
+        RunOrder=1,
+    )
+
+
+def _deploy(blue_green: BlueGreen, roles: ActionRoles) -> Actions:
+    return _action(
+        "Deploy",
+        ("Deploy", "CodeDeployToECS"),
+        roles.deploy,
+        {
+            "ApplicationName": Ref(blue_green.application),
+            "DeploymentGroupName": Ref(blue_green.deployment_group),
+            "TaskDefinitionTemplateArtifact": RELEASE,
+            "TaskDefinitionTemplatePath": "taskdef.json",
+            "AppSpecTemplateArtifact": RELEASE,
+            "AppSpecTemplatePath": "appspec.json",
+            "Image1ArtifactName": RELEASE,
+            # <IMAGE1_NAME> in taskdef.json.
+            "Image1ContainerName": "IMAGE1_NAME",
+        },
+        # Three small files and nothing else: the action takes no artifact of 3 MB or more.
+        # https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
+        inputs=[RELEASE],
+    )
+
+
+def _codebuild(
+    name: str, project: Project, roles: ActionRoles, commit: bool = False, **properties: Any
+) -> Actions:
+    """`commit`: whether the build is given the commit's id."""
+    configuration: dict[str, Any] = {"ProjectName": Ref(project)}
+    if commit:
+        configuration["EnvironmentVariables"] = json.dumps([{"name": "COMMIT_ID", "value": COMMIT_ID}])
+    return _action(name, ("Build", "CodeBuild"), roles.build, configuration, **properties)
+
+
+def _action(
+    name: str,
+    category_and_provider: tuple[str, str],
+    role: Role,
+    configuration: dict[str, Any],
+    inputs: tuple[str, ...] | list[str] = (),
+    outputs: tuple[str, ...] | list[str] = (),
+    **properties: Any,
+) -> Actions:
+    artifacts: dict[str, Any] = {}
+    if inputs:
+        artifacts["InputArtifacts"] = [InputArtifacts(Name=artifact) for artifact in inputs]
+    if outputs:
+        artifacts["OutputArtifacts"] = [OutputArtifacts(Name=artifact) for artifact in outputs]
+    return Actions(
+        Name=name,
+        ActionTypeId=_action_type(*category_and_provider),
+        RunOrder=properties.pop("RunOrder", 1),
+        RoleArn=GetAtt(role, "Arn"),
+        Configuration=configuration,
+        **artifacts,
+        **properties,
+    )
+
+
+def _action_type(category: str, provider: str) -> ActionTypeId:
+    return ActionTypeId(Category=category, Owner="AWS", Provider=provider, Version="1")

@@ -1,0 +1,558 @@
+"""What must never regress in the pipeline's template."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from templates import _build_projects, pipeline
+
+TEMPLATE: dict[str, Any] = pipeline.build().to_dict()
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+PIPELINE = RESOURCES["Pipeline"]["Properties"]
+GROUP = RESOURCES["CodeDeployDeploymentGroup"]["Properties"]
+
+PROJECTS = {
+    "VerifyProject": "verify",
+    "ImageBuildProject": "image-build",
+    "RenderProject": "render",
+    "TagReleaseProject": "tag-release",
+}
+ACTION_ROLES = {"SourceActionRole", "BuildActionRole", "CloudFormationActionRole", "DeployActionRole"}
+
+
+def of_type(kind: str) -> dict[str, Any]:
+    return {
+        title: resource["Properties"] for title, resource in RESOURCES.items() if resource["Type"] == kind
+    }
+
+
+ROLES = of_type("AWS::IAM::Role")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+
+
+def stages() -> dict[str, Any]:
+    """The stages by name, the conditional one among them."""
+    present = [stage["Fn::If"][1] if "Fn::If" in stage else stage for stage in PIPELINE["Stages"]]
+    return {stage["Name"]: stage for stage in present}
+
+
+def actions() -> Iterator[dict[str, Any]]:
+    for stage in stages().values():
+        yield from stage["Actions"]
+
+
+ACTIONS = {action["Name"]: action for action in actions()}
+
+
+def artifacts(action: dict[str, Any], kind: str) -> list[str]:
+    return [artifact["Name"] for artifact in action.get(f"{kind}Artifacts", [])]
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in ROLES[role].get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def every_statement() -> Iterator[tuple[str, dict[str, Any]]]:
+    for role in ROLES:
+        for statement in statements(role):
+            yield role, statement
+    for title, properties in of_type("AWS::IAM::RolePolicy").items():
+        for statement in properties["PolicyDocument"]["Statement"]:
+            yield title, statement
+
+
+def may(role: str) -> set[str]:
+    """The actions that a role has, on whatever resource."""
+    return {action for statement in statements(role) for action in statement["Action"]}
+
+
+def artifact_resources(role: str, action: str) -> set[str]:
+    """The artifacts on which a role may do this."""
+    return {
+        resource["Fn::Sub"].removeprefix("${ArtifactBucket.Arn}/*/").removesuffix("/*")
+        for statement in statements(role)
+        if action in statement["Action"]
+        for resource in statement["Resource"]
+        if "Fn::Sub" in resource
+    }
+
+
+def imported(value: dict[str, Any]) -> str:
+    """`infrastructure`'s output behind an imported value."""
+    name: str = value["Fn::ImportValue"]["Fn::Sub"]
+    return name.rpartition("-")[2]
+
+
+# Stages and actions
+
+
+def test_pipeline_is_v2_and_releases_each_commit_in_order() -> None:
+    assert (PIPELINE["PipelineType"], PIPELINE["ExecutionMode"]) == ("V2", "QUEUED")
+
+
+def test_actions_run_in_the_order_of_the_design() -> None:
+    order = {
+        name: [(action.get("RunOrder", 1), action["Name"]) for action in stage["Actions"]]
+        for name, stage in stages().items()
+    }
+    assert order == {
+        "Source": [(1, "Source")],
+        "Build": [
+            (1, "Verify"),
+            (1, "ImageBuild"),
+            (1, "PrepareTaskDefinition"),
+            (2, "ExecuteTaskDefinition"),
+            (3, "Render"),
+        ],
+        "Approve": [(1, "Approve")],
+        "Deploy": [(1, "Deploy"), (2, "TagRelease")],
+    }
+
+
+def test_build_stage_is_retried_as_a_whole() -> None:
+    """A change set is gone after its execution has failed: executing again alone cannot work."""
+    assert stages()["Build"]["OnFailure"] == {
+        "Result": "RETRY",
+        "RetryConfiguration": {"RetryMode": "ALL_ACTIONS"},
+    }
+
+
+def test_approval_is_asked_only_where_required() -> None:
+    (conditional,) = [stage["Fn::If"] for stage in PIPELINE["Stages"] if "Fn::If" in stage]
+    assert conditional[0] == "IsApprovalRequired"
+    assert conditional[2] == {"Ref": "AWS::NoValue"}
+    assert TEMPLATE["Parameters"]["RequireApproval"]["Default"] == "false"
+
+
+def test_a_push_releases_only_what_it_can_change() -> None:
+    (trigger,) = PIPELINE["Triggers"]
+    (push,) = trigger["GitConfiguration"]["Push"]
+    assert push == {
+        "Branches": {"Includes": [{"Ref": "GitHubBranch"}]},
+        "FilePaths": {
+            "Includes": [
+                "app/**",
+                "build/task-definition.yaml",
+                {"Fn::Sub": "build/config/${Environment}/**"},
+            ]
+        },
+    }
+    assert trigger["GitConfiguration"]["SourceActionName"] == "Source"
+    assert ACTIONS["Source"]["Configuration"]["DetectChanges"] == "false"
+
+
+def test_artifacts_are_made_once_and_before_they_are_used() -> None:
+    made: list[str] = []
+    for stage in stages().values():
+        for action in sorted(stage["Actions"], key=lambda action: action.get("RunOrder", 1)):
+            assert set(artifacts(action, "Input")) <= set(made), action["Name"]
+            made += artifacts(action, "Output")
+    assert sorted(made) == ["Image", "Release", "Source"]
+    # Longer names are cut in the store's keys, and no role's prefix would match.
+    assert all(len(name) <= 10 for name in made)
+
+
+def test_deploy_gets_the_small_artifact_alone() -> None:
+    deploy = ACTIONS["Deploy"]
+    assert artifacts(deploy, "Input") == ["Release"]
+    configuration = deploy["Configuration"]
+    assert {value for key, value in configuration.items() if key.endswith(("Artifact", "ArtifactName"))} == {
+        "Release"
+    }
+    assert configuration["Image1ContainerName"] == "IMAGE1_NAME"
+    files = yaml.safe_load(buildspec("RenderProject"))["artifacts"]["files"]
+    assert files == [
+        configuration["TaskDefinitionTemplatePath"],
+        configuration["AppSpecTemplatePath"],
+        "imageDetail.json",
+    ]
+
+
+def test_change_set_is_made_and_executed_on_the_task_definition_stack() -> None:
+    prepare, execute = (
+        ACTIONS[name]["Configuration"] for name in ("PrepareTaskDefinition", "ExecuteTaskDefinition")
+    )
+    assert prepare["ActionMode"] == "CHANGE_SET_REPLACE"
+    assert execute["ActionMode"] == "CHANGE_SET_EXECUTE"
+    for key in ("StackName", "ChangeSetName"):
+        assert prepare[key] == execute[key]
+    assert prepare["StackName"] == {"Ref": "TaskDefinitionStackName"}
+    assert imported(prepare["RoleArn"]) == "TaskDefinitionStackRoleArn"
+    # A push must not be able to bring IAM resources or macros into the stack.
+    assert "Capabilities" not in prepare
+
+
+# Roles
+
+
+def test_each_actor_has_its_own_role() -> None:
+    assert set(ROLES) == ACTION_ROLES | {
+        "PipelineRole",
+        "CodeDeployRole",
+        *(project.replace("Project", "Role") for project in PROJECTS),
+    }
+    for action in actions():
+        if action["ActionTypeId"]["Provider"] != "Manual":
+            assert action["RoleArn"]["Fn::GetAtt"][0] in ACTION_ROLES, action["Name"]
+    for project, properties in of_type("AWS::CodeBuild::Project").items():
+        assert properties["ServiceRole"] == {"Fn::GetAtt": [project.replace("Project", "Role"), "Arn"]}
+
+
+@pytest.mark.parametrize("role", sorted(ACTION_ROLES))
+def test_action_role_trusts_the_pipeline_role_alone(role: str) -> None:
+    (statement,) = ROLES[role]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"AWS": [{"Fn::GetAtt": ["PipelineRole", "Arn"]}]}
+
+
+def test_pipeline_may_assume_its_action_roles_before_it_first_runs() -> None:
+    assert statements("PipelineRole") == []  # rights of its own here would make the trust circular
+    ((title, properties),) = of_type("AWS::IAM::RolePolicy").items()
+    assert properties["RoleName"] == {"Ref": "PipelineRole"}
+    assume, *_ = properties["PolicyDocument"]["Statement"]
+    assert assume["Action"] == ["sts:AssumeRole"]
+    assert {resource["Fn::GetAtt"][0] for resource in assume["Resource"]} == ACTION_ROLES
+    assert RESOURCES["Pipeline"]["DependsOn"] == [title]
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_project_role_is_for_this_project_alone(project: str) -> None:
+    (statement,) = ROLES[project.replace("Project", "Role")]["AssumeRolePolicyDocument"]["Statement"]
+    name = of_type("AWS::CodeBuild::Project")[project]["Name"]["Fn::Sub"]
+    assert statement["Principal"] == {"Service": ["codebuild.amazonaws.com"]}
+    assert statement["Condition"]["StringEquals"]["aws:SourceArn"]["Fn::Sub"].endswith(f":project/{name}")
+
+
+def test_codedeploy_role_is_for_this_application_alone() -> None:
+    (statement,) = ROLES["CodeDeployRole"]["AssumeRolePolicyDocument"]["Statement"]
+    application = RESOURCES["CodeDeployApplication"]["Properties"]["ApplicationName"]["Fn::Sub"]
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    source = statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"]
+    assert source.endswith(f":deploymentgroup:{application}/*")
+
+
+def test_roles_are_passed_by_name_and_to_a_named_service() -> None:
+    passed = [
+        (role, {imported(resource) for resource in statement["Resource"]}, statement["Condition"])
+        for role, statement in every_statement()
+        if "iam:PassRole" in statement["Action"]
+    ]
+    assert {role: arns for role, arns, _ in passed} == {
+        "CloudFormationActionRole": {"TaskDefinitionStackRoleArn"},
+        "DeployActionRole": {"TaskRoleArn", "TaskExecutionRoleArn"},
+    }
+    for _, _, condition in passed:
+        assert condition["StringEquals"]["iam:PassedToService"]
+
+
+def test_statements_name_resources_where_iam_knows_any() -> None:
+    unbounded = {
+        action
+        for _, statement in every_statement()
+        if "*" in statement["Resource"]
+        for action in statement["Action"]
+    }
+    assert unbounded == {
+        "ecr:GetAuthorizationToken",
+        "ecs:DescribeTaskDefinition",
+        "ecs:RegisterTaskDefinition",
+    }
+    assert not [
+        statement
+        for _, statement in every_statement()
+        if any("*" in action for action in statement["Action"])
+    ]
+
+
+def test_verify_can_write_nothing_but_its_log() -> None:
+    assert may("VerifyRole") == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "s3:GetBucketAcl",
+        "s3:GetBucketLocation",
+        "s3:GetBucketVersioning",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+    }
+
+
+def test_projects_that_run_pushed_code_cannot_deploy() -> None:
+    for role in ("VerifyRole", "ImageBuildRole"):
+        assert {action.split(":")[0] for action in may(role)} <= {"logs", "s3", "ecr"}
+
+
+@pytest.mark.parametrize("name", ["Verify", "ImageBuild", "Render", "TagRelease"])
+def test_project_reads_and_writes_the_artifacts_of_its_action_alone(name: str) -> None:
+    action = ACTIONS[name]
+    assert action["Configuration"]["ProjectName"] == {"Ref": f"{name}Project"}
+    assert artifact_resources(f"{name}Role", "s3:GetObject") == set(artifacts(action, "Input"))
+    assert artifact_resources(f"{name}Role", "s3:PutObject") == set(artifacts(action, "Output"))
+
+
+@pytest.mark.parametrize(
+    ("role", "reads", "writes"),
+    [
+        ("SourceActionRole", set(), {"Source"}),
+        ("BuildActionRole", set(), set()),
+        ("CloudFormationActionRole", {"Source"}, set()),
+        ("DeployActionRole", {"Release"}, set()),
+    ],
+)
+def test_action_role_reads_and_writes_its_artifacts_alone(
+    role: str, reads: set[str], writes: set[str]
+) -> None:
+    assert artifact_resources(role, "s3:GetObject") == reads
+    assert artifact_resources(role, "s3:PutObject") == writes
+
+
+def test_pipeline_touches_no_stack_but_task_definition() -> None:
+    resources = {
+        str(resource)
+        for _, statement in every_statement()
+        if any(action.startswith("cloudformation:") for action in statement["Action"])
+        for resource in statement["Resource"]
+    }
+    (stack,) = resources
+    assert ":stack/${TaskDefinitionStackName}/*" in stack
+
+
+def test_change_set_is_created_with_the_execution_role_alone() -> None:
+    (create,) = [
+        statement
+        for statement in statements("CloudFormationActionRole")
+        if "cloudformation:CreateChangeSet" in statement["Action"]
+    ]
+    assert create["Action"] == ["cloudformation:CreateChangeSet"]
+    role = create["Condition"]["StringEquals"]["cloudformation:RoleArn"]
+    assert imported(role) == "TaskDefinitionStackRoleArn"
+
+
+# Build projects
+
+
+def buildspec(project: str) -> str:
+    text: str = of_type("AWS::CodeBuild::Project")[project]["Source"]["BuildSpec"]
+    return text
+
+
+@pytest.mark.parametrize(("project", "slug"), PROJECTS.items())
+def test_build_specification_is_embedded_as_it_is_on_disk(project: str, slug: str) -> None:
+    assert buildspec(project) == (_build_projects.BUILDSPECS / f"{slug}.yml").read_text()
+
+
+@pytest.mark.parametrize(("project", "slug"), PROJECTS.items())
+def test_project_logs_to_a_group_of_its_own_that_forgets(project: str, slug: str) -> None:
+    group = project.replace("Project", "LogGroup")
+    logs = of_type("AWS::CodeBuild::Project")[project]["LogsConfig"]["CloudWatchLogs"]
+    assert logs == {"Status": "ENABLED", "GroupName": {"Ref": group}}
+    assert of_type("AWS::Logs::LogGroup")[group] == {
+        "LogGroupName": {"Fn::Sub": f"/aws/codebuild/${{Project}}-${{Environment}}-{slug}"},
+        "RetentionInDays": {"Ref": "LogRetentionDays"},
+    }
+
+
+def test_only_the_image_build_is_privileged() -> None:
+    privileged = [
+        project
+        for project, properties in of_type("AWS::CodeBuild::Project").items()
+        if properties["Environment"].get("PrivilegedMode")
+    ]
+    assert privileged == ["ImageBuildProject"]
+
+
+# The artifact bucket
+
+
+def test_artifact_bucket_is_private_versioned_and_expires() -> None:
+    bucket = RESOURCES["ArtifactBucket"]["Properties"]
+    assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(
+        ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
+    )
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["BucketEncryption"]
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert {"ExpirationInDays", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= set(rule)
+    # An execution waits for an approval for up to 7 days, behind others that do.
+    assert TEMPLATE["Parameters"]["ArtifactRetentionDays"]["MinValue"] >= 14
+
+
+def test_artifact_bucket_answers_over_tls_only() -> None:
+    (statement,) = RESOURCES["ArtifactBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", ["s3:*"])
+    assert statement["Resource"] == [
+        {"Fn::GetAtt": ["ArtifactBucket", "Arn"]},
+        {"Fn::Sub": "${ArtifactBucket.Arn}/*"},
+    ]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+# Alarms
+
+
+def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics that an alarm reads, each with its name and dimensions."""
+    if "Metrics" not in alarm:
+        return [alarm]
+    return [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
+
+
+@pytest.mark.parametrize("title", ALARMS)
+def test_alarm_watches_its_own_target_group(title: str) -> None:
+    colour = next((colour for colour in ("Blue", "Green") if title.startswith(colour)), None)
+    expected = {"LoadBalancer": "LoadBalancerFullName"}
+    if colour:
+        expected["TargetGroup"] = f"{colour}TargetGroupFullName"
+    else:
+        assert title == "LoadBalancerFiveXxRateAlarm"
+    for metric in metrics(ALARMS[title]):
+        dimensions = {dimension["Name"]: imported(dimension["Value"]) for dimension in metric["Dimensions"]}
+        assert dimensions == expected, metric["MetricName"]
+
+
+def test_alarms_watch_errors_and_unhealthy_tasks_of_both_colours_and_the_load_balancer() -> None:
+    watched = {title: {metric["MetricName"] for metric in metrics(alarm)} for title, alarm in ALARMS.items()}
+    rate = {"RequestCount", "HTTPCode_Target_5XX_Count"}
+    assert watched == {
+        "BlueTargetGroupFiveXxRateAlarm": rate,
+        "GreenTargetGroupFiveXxRateAlarm": rate,
+        "BlueTargetGroupUnhealthyHostAlarm": {"UnHealthyHostCount"},
+        "GreenTargetGroupUnhealthyHostAlarm": {"UnHealthyHostCount"},
+        "LoadBalancerFiveXxRateAlarm": {"RequestCount", "HTTPCode_ELB_5XX_Count"},
+    }
+
+
+@pytest.mark.parametrize("title", ALARMS)
+def test_alarm_needs_two_of_three_minutes_and_is_quiet_without_data(title: str) -> None:
+    alarm = ALARMS[title]
+    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (2, 3)
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    if "Metrics" in alarm:
+        assert [query["ReturnData"] for query in alarm["Metrics"]] == [True, False, False]
+        assert {q["MetricStat"]["Period"] for q in alarm["Metrics"] if "MetricStat" in q} == {60}
+        assert alarm["Threshold"] == {"Ref": "AlarmFiveXxRatePercent"}
+    else:
+        assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Maximum", 60, 1)
+
+
+class Datapoint(float):
+    """A value in metric math: missing is not a number, and what is divided by zero is missing."""
+
+    def __add__(self, other: float) -> "Datapoint":
+        return Datapoint(float(self) + float(other))
+
+    def __rtruediv__(self, other: float) -> float:
+        return other / float(self) if self else math.nan
+
+
+def metric_math(title: str, requests: float | None, errors: float | None) -> float:
+    """What an alarm's expression gives for one minute, with a floor of 10 requests."""
+    query = ALARMS[title]["Metrics"][0]
+    names = {
+        "IF": lambda condition, then, otherwise: then if condition else otherwise,
+        "FILL": lambda value, filler: Datapoint(filler if math.isnan(value) else value),
+        "requests": Datapoint(math.nan if requests is None else requests),
+        "errors": Datapoint(math.nan if errors is None else errors),
+    }
+    expression = query["Expression"]["Fn::Sub"].replace("${AlarmMinRequests}", "10")
+    value: float = eval(expression, {"__builtins__": {}}, names)  # noqa: S307  # the template's own text
+    return value
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "percent"),
+    [
+        pytest.param(None, None, 0, id="no traffic"),
+        pytest.param(9, 9, 0, id="below the floor"),
+        pytest.param(10, 2, 20, id="at the floor"),
+        pytest.param(200, None, 0, id="no errors"),
+        pytest.param(200, 60, 30, id="errors"),
+    ],
+)
+@pytest.mark.parametrize("colour", ["Blue", "Green"])
+def test_target_group_rate(colour: str, requests: float | None, errors: float | None, percent: float) -> None:
+    assert metric_math(f"{colour}TargetGroupFiveXxRateAlarm", requests, errors) == percent
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "percent"),
+    [
+        pytest.param(None, None, 0, id="no traffic"),
+        pytest.param(4, 4, 0, id="below the floor"),
+        # Requests for which there is no target are errors without being counted as requests.
+        pytest.param(None, 50, 100, id="no target at all"),
+        pytest.param(200, 50, 20, id="errors"),
+        pytest.param(200, None, 0, id="no errors"),
+    ],
+)
+def test_load_balancer_rate(requests: float | None, errors: float | None, percent: float) -> None:
+    assert metric_math("LoadBalancerFiveXxRateAlarm", requests, errors) == percent
+
+
+# CodeDeploy
+
+
+def test_deployment_group_shifts_traffic_between_blue_and_green() -> None:
+    assert RESOURCES["CodeDeployApplication"]["Properties"]["ComputePlatform"] == "ECS"
+    assert GROUP["DeploymentStyle"] == {
+        "DeploymentType": "BLUE_GREEN",
+        "DeploymentOption": "WITH_TRAFFIC_CONTROL",
+    }
+    (pair,) = GROUP["LoadBalancerInfo"]["TargetGroupPairInfoList"]
+    assert [imported(group["Name"]) for group in pair["TargetGroups"]] == [
+        "BlueTargetGroupName",
+        "GreenTargetGroupName",
+    ]
+    assert [imported(arn) for arn in pair["ProdTrafficRoute"]["ListenerArns"]] == ["ProductionListenerArn"]
+    assert [imported(arn) for arn in pair["TestTrafficRoute"]["ListenerArns"]] == ["TestListenerArn"]
+    (service,) = GROUP["ECSServices"]
+    assert {key: imported(value) for key, value in service.items()} == {
+        "ClusterName": "ClusterName",
+        "ServiceName": "ServiceName",
+    }
+
+
+def test_failed_stopped_and_alarming_deployments_are_rolled_back() -> None:
+    assert GROUP["AutoRollbackConfiguration"] == {
+        "Enabled": True,
+        "Events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"],
+    }
+
+
+def test_deployment_group_listens_to_every_alarm_unless_they_are_disabled() -> None:
+    configuration = GROUP["AlarmConfiguration"]
+    assert [alarm["Name"]["Ref"] for alarm in configuration["Alarms"]] == list(ALARMS)
+    assert len(ALARMS) <= 10  # all that a deployment group takes
+    assert configuration["Enabled"] == {"Fn::If": ["HasDeploymentAlarms", True, False]}
+    assert TEMPLATE["Conditions"]["HasDeploymentAlarms"] == {
+        "Fn::Equals": [{"Ref": "DeploymentAlarms"}, "enabled"]
+    }
+
+
+def test_old_tasks_stay_for_a_while_by_default() -> None:
+    wait = TEMPLATE["Parameters"]["TerminationWaitMinutes"]
+    assert (wait["Default"], wait["MinValue"], wait["MaxValue"]) == (10, 0, 2800)
+    termination = GROUP["BlueGreenDeploymentConfiguration"]["TerminateBlueInstancesOnDeploymentSuccess"]
+    assert termination["TerminationWaitTimeInMinutes"] == {"Ref": "TerminationWaitMinutes"}
+
+
+# The layer
+
+
+def test_layer_exports_nothing() -> None:
+    assert {title: "Export" in output for title, output in TEMPLATE["Outputs"].items()} == dict.fromkeys(
+        (
+            "PipelineName",
+            "ArtifactBucketName",
+            "CodeDeployApplicationName",
+            "CodeDeployDeploymentGroupName",
+        ),
+        False,
+    )
