@@ -12,16 +12,19 @@ from typing import Any
 from troposphere import Export, ImportValue, Output, Parameter, Sub, Template
 
 
+def output(template: Template, title: str, value: Any, description: str) -> Output:
+    """Add output `title`, for people and for the deployer. No layer can import it, and it may change."""
+    return template.add_output(Output(title, Description=description, Value=value))
+
+
 def export(template: Template, title: str, value: Any, description: str) -> Output:
     """Add output `title`, exported as `<stack name>-<title>`.
 
     Export only what never changes: while a stack imports it, an export can be neither changed nor removed.
     """
-    return template.add_output(
-        Output(
-            title, Description=description, Value=value, Export=Export(Sub(f"${{AWS::StackName}}-{title}"))
-        )
-    )
+    added = output(template, title, value, description)
+    added.Export = Export(Sub(f"${{AWS::StackName}}-{title}"))
+    return added
 
 
 def import_value(template: Template, layer: str, title: str) -> ImportValue:

@@ -5,7 +5,7 @@ From the first release on, which target group a listener forwards to is CodeDepl
 
 from typing import Any
 
-from troposphere import Equals, GetAtt, If, Not, NoValue, Output, Parameter, Ref, Sub, Template
+from troposphere import Equals, GetAtt, If, Not, NoValue, Parameter, Ref, Sub, Template
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
 from troposphere.elasticloadbalancingv2 import (
     Action,
@@ -19,7 +19,7 @@ from troposphere.elasticloadbalancingv2 import (
     TargetGroupAttribute,
 )
 
-from templates._exports import export
+from templates._exports import export, output
 from templates._parameters import is_protected, shared
 
 ANYWHERE = "0.0.0.0/0"
@@ -110,11 +110,15 @@ def add_security_groups(t: Template) -> SecurityGroup:
             SourceSecurityGroupId=GetAtt(load_balancer_security_group, "GroupId"),
         )
     )
-    for group, description in (
-        (load_balancer_security_group, "Security group of the load balancer"),
-        (service_security_group, "Security group of the tasks"),
-    ):
-        export(t, f"{group.title}Id", GetAtt(group, "GroupId"), description)
+    output(
+        t,
+        "LoadBalancerSecurityGroupId",
+        GetAtt(load_balancer_security_group, "GroupId"),
+        "Security group of the load balancer",
+    )
+    export(
+        t, "ServiceSecurityGroupId", GetAtt(service_security_group, "GroupId"), "Security group of the tasks"
+    )
     return load_balancer_security_group
 
 
@@ -170,7 +174,7 @@ def add_load_balancer(t: Template, security_group: SecurityGroup) -> LoadBalance
     full_name = GetAtt(load_balancer, "LoadBalancerFullName")
     export(t, "LoadBalancerFullName", full_name, "Name of the load balancer in metrics")
     dns_name = GetAtt(load_balancer, "DNSName")
-    export(t, "LoadBalancerDnsName", dns_name, "Name at which the load balancer answers")
+    output(t, "LoadBalancerDnsName", dns_name, "Name at which the load balancer answers")
     return load_balancer
 
 
@@ -180,7 +184,11 @@ def _attribute(key: str, value: Any) -> LoadBalancerAttributes:
 
 def add_target_groups(t: Template) -> tuple[TargetGroup, TargetGroup]:
     """Blue and green, alike in all: each has the production traffic after every other release."""
-    return _target_group(t, "Blue"), _target_group(t, "Green")
+    blue_target_group, green_target_group = _target_group(t, "Blue"), _target_group(t, "Green")
+    # The service is created behind blue. How it gets behind green is CodeDeploy's business.
+    export(t, "BlueTargetGroupArn", Ref(blue_target_group), "ARN of the blue target group")
+    output(t, "GreenTargetGroupArn", Ref(green_target_group), "ARN of the green target group")
+    return blue_target_group, green_target_group
 
 
 def _target_group(t: Template, colour: str) -> TargetGroup:
@@ -207,12 +215,10 @@ def _target_group(t: Template, colour: str) -> TargetGroup:
             ],
         )
     )
-    for attribute, value, description in (
-        ("Arn", Ref(target_group), "ARN of the {} target group"),
-        ("Name", GetAtt(target_group, "TargetGroupName"), "Name of the {} target group"),
-        ("FullName", GetAtt(target_group, "TargetGroupFullName"), "Name of the {} target group in metrics"),
-    ):
-        export(t, f"{target_group.title}{attribute}", value, description.format(colour.lower()))
+    name = f"Name of the {colour.lower()} target group"
+    export(t, f"{colour}TargetGroupName", GetAtt(target_group, "TargetGroupName"), name)
+    full_name = GetAtt(target_group, "TargetGroupFullName")
+    export(t, f"{colour}TargetGroupFullName", full_name, f"{name} in metrics")
     return target_group
 
 
@@ -274,10 +280,9 @@ def add_listeners(t: Template, load_balancer: LoadBalancer, blue: TargetGroup, g
     )
     export(t, "ProductionListenerArn", Ref(production_listener), "Listener with production traffic")
     export(t, "TestListenerArn", Ref(test_listener), "Listener on which a new version is tried")
-    t.add_output(
-        Output(
-            "ServiceUrl",
-            Description="Where the service answers; with a certificate, point the certificate's name there",
-            Value=Sub("${Scheme}://${LoadBalancer.DNSName}", Scheme=If(has_certificate, "https", "http")),
-        )
+    output(
+        t,
+        "ServiceUrl",
+        Sub("${Scheme}://${LoadBalancer.DNSName}", Scheme=If(has_certificate, "https", "http")),
+        "Where the service answers; with a certificate, point the certificate's name there",
     )

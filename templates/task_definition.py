@@ -11,7 +11,6 @@ No IAM resource belongs here: a push can change this stack, and it needs no capa
 
 from troposphere import (
     If,
-    Output,
     Parameter,
     Ref,
     Region,
@@ -31,7 +30,7 @@ from troposphere.ecs import (
 from troposphere.logs import LogGroup
 
 from templates import _application
-from templates._exports import export, import_value
+from templates._exports import export, import_value, output
 from templates._parameters import is_execute_command_enabled, shared
 
 # Fargate's sizes. Which memory goes with which CPU is checked before anything is deployed.
@@ -142,11 +141,10 @@ def build() -> Template:
     export(t, "TaskDefinitionFamily", family, "Family of the task definition, the same for every revision")
     export(t, "ContainerName", container_name, "Container that gets the traffic")
     export(t, "ContainerPort", Ref(shared(t, "ContainerPort")), "Port of that container")
-    t.add_output(
-        Output(
-            "TaskDefinitionArn",
-            Description="Revision that this stack registered last; a release makes its own from it",
-            Value=Ref(task_definition),
-        )
+    output(
+        t,
+        "TaskDefinitionArn",
+        Ref(task_definition),
+        "Revision that this stack registered last; a release makes its own from it",
     )
     return t

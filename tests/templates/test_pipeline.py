@@ -63,7 +63,7 @@ def every_statement() -> Iterator[tuple[str, dict[str, Any]]]:
     for role in ROLES:
         for statement in statements(role):
             yield role, statement
-    for title, properties in of_type("AWS::IAM::RolePolicy").items():
+    for title, properties in of_type("AWS::IAM::ManagedPolicy").items():
         for statement in properties["PolicyDocument"]["Statement"]:
             yield title, statement
 
@@ -213,8 +213,8 @@ def test_action_role_trusts_the_pipeline_role_alone(role: str) -> None:
 
 def test_pipeline_may_assume_its_action_roles_before_it_first_runs() -> None:
     assert statements("PipelineRole") == []  # rights of its own here would make the trust circular
-    ((title, properties),) = of_type("AWS::IAM::RolePolicy").items()
-    assert properties["RoleName"] == {"Ref": "PipelineRole"}
+    ((title, properties),) = of_type("AWS::IAM::ManagedPolicy").items()
+    assert properties["Roles"] == [{"Ref": "PipelineRole"}]
     assume, *_ = properties["PolicyDocument"]["Statement"]
     assert assume["Action"] == ["sts:AssumeRole"]
     assert {resource["Fn::GetAtt"][0] for resource in assume["Resource"]} == ACTION_ROLES

@@ -1,0 +1,67 @@
+"""`build/` is what the modules give, and what a reader expects there."""
+
+import difflib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import generate
+from templates import LAYERS
+from tests.templates.conftest import Document
+
+BUILD = Path(generate.ROOT, "build")
+WANTED = generate.files(generate.ROOT / "params")
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_file_is_what_the_module_gives(name: str) -> None:
+    path = BUILD / name
+    on_disk = path.read_text(encoding="utf-8") if path.exists() else ""
+    difference = difflib.unified_diff(
+        on_disk.splitlines(), WANTED[name].splitlines(), "on disk", "generated", lineterm=""
+    )
+    assert on_disk == WANTED[name], "run `make generate` and review:\n" + "\n".join(difference)
+
+
+def test_build_has_no_other_file() -> None:
+    assert {str(path.relative_to(BUILD)) for path in generate.on_disk(BUILD)} == set(WANTED)
+
+
+def test_one_layer_is_one_module_is_one_template() -> None:
+    modules = {path.stem for path in (generate.ROOT / "templates").glob("[a-z]*.py")}
+    slugs = {slug.replace("-", "_") for slug in LAYERS}
+    assert modules == slugs == {path.stem.replace("-", "_") for path in BUILD.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("slug", LAYERS)
+def test_template_begins_with_where_it_comes_from_and_has_the_order_of_the_documentation(slug: str) -> None:
+    lines = WANTED[f"{slug}.yaml"].splitlines()
+    assert generate.module(slug) in lines[0]
+    assert [line.startswith("#") for line in lines[:3]] == [True, True, False]
+    sections = [line.partition(":")[0] for line in lines[2:] if line[:1].isalpha()]
+    assert sections == [section for section in generate.SECTIONS if section in sections]
+    text = WANTED[f"{slug}.yaml"].partition("\nResources:\n")[2].partition("\nOutputs:\n")[0]
+    titles = re.findall(r"^  (\w+):$", text, re.MULTILINE)
+    assert titles
+    assert re.findall(r"^  (\w+):\n    Type: AWS::", text, re.MULTILINE) == titles
+
+
+@pytest.mark.parametrize("environment", ["dev", "local", "prod"])
+def test_no_template_knows_an_environment(environment: str) -> None:
+    for slug in LAYERS:
+        assert f"-{environment}" not in WANTED[f"{slug}.yaml"]
+
+
+def test_pipeline_configuration_sets_every_parameter(documents: dict[str, Document]) -> None:
+    configuration = json.loads(WANTED["config/prod/task-definition.json"])
+    assert configuration["Parameters"].keys() == documents["task-definition"]["Parameters"].keys()
+    assert all(isinstance(value, str) for value in configuration["Parameters"].values())
+    assert configuration["Parameters"]["InfrastructureStackName"] == "sample-prod-infrastructure"
+    assert configuration["Tags"] == {
+        "team": "platform",
+        "Project": "sample",
+        "Environment": "prod",
+        "Layer": "task-definition",
+    }

@@ -1,0 +1,214 @@
+"""What `generate.py` does with a stale `build/`, and which templates it refuses."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from troposphere import Export, ImportValue, Output, Sub, Template
+from troposphere.sns import Topic
+
+import generate
+from templates import LAYERS, _exports
+
+Build = Callable[[], Template]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with a fresh build/."""
+    for folder in ("build", "params"):
+        shutil.copytree(generate.ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def contents(root: Path) -> dict[Path, str]:
+    return {path: path.read_text() for path in (root / "build").rglob("*") if path.is_file()}
+
+
+def test_check_is_silent_when_fresh(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate.main(["--check"], root) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_check_shows_a_diff_and_changes_nothing_when_stale(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = root / "build" / "service.yaml"
+    path.write_text(path.read_text().replace("FARGATE", "EC2"))
+    before = contents(root)
+    assert generate.main(["--check"], root) == 1
+    output, errors = capsys.readouterr()
+    assert "--- build/service.yaml (on disk)" in output
+    assert "-      LaunchType: EC2\n+      LaunchType: FARGATE\n" in output
+    assert "stale in 1 file" in errors
+    assert "make generate" in errors
+    assert contents(root) == before
+
+
+def test_orphans_and_missing_files_are_stale_and_repaired(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh = contents(root)
+    (root / "build" / "service.yaml").unlink()
+    orphan = root / "build" / "config" / "gone" / "task-definition.json"
+    orphan.parent.mkdir()
+    orphan.write_text("{}\n")
+    assert generate.main(["--check"], root) == 1
+    assert "no longer generated" in capsys.readouterr().out
+    assert generate.main([], root) == 0
+    assert contents(root) == fresh
+    assert not orphan.parent.exists()
+
+
+def test_files_that_a_desktop_hides_are_left_alone(root: Path) -> None:
+    hidden = root / "build" / ".DS_Store"
+    hidden.write_bytes(b"\x00\xff")
+    assert generate.main(["--check"], root) == 0
+    assert generate.main([], root) == 0
+    assert hidden.exists()
+
+
+def test_wrong_parameters_are_reported_and_nothing_is_written(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parameters = root / "params" / "prod.yaml"
+    parameters.write_text(parameters.read_text() + "  HealthRate: 2\n")
+    (root / "build" / "service.yaml").unlink()
+    before = contents(root)
+    assert generate.main([], root) == 2
+    assert "HealthRate" in capsys.readouterr().err
+    assert contents(root) == before
+
+
+def test_a_module_that_fails_is_named_and_nothing_is_written(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> Template:
+        t = Template()
+        t.add_resource(Topic("Topic", NoSuchProperty=1))
+        return t
+
+    monkeypatch.setitem(LAYERS, "service-preference", broken)
+    (root / "build" / "service.yaml").unlink()
+    before = contents(root)
+    with pytest.raises(AttributeError) as caught:
+        generate.main([], root)
+    assert any("templates/service_preference.py" in note for note in caught.value.__notes__)
+    assert contents(root) == before
+
+
+def importing(value: object) -> Build:
+    """A layer that imports a value."""
+
+    def build() -> Template:
+        t = Template()
+        _exports.import_value(t, "infrastructure", "ClusterName")
+        t.add_resource(Topic("Topic", DisplayName=ImportValue(value)))
+        return t
+
+    return build
+
+
+def exporting(name: str | Sub) -> Build:
+    """A layer that exports a value."""
+
+    def build() -> Template:
+        t = Template()
+        t.add_resource(Topic("Topic"))
+        t.add_output(Output("TopicName", Value="topic", Export=Export(name)))
+        return t
+
+    return build
+
+
+def long_one() -> Template:
+    t = Template()
+    for number in range(100):
+        t.add_resource(Topic(f"Topic{number}", DisplayName=500 * "x"))
+    return t
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        pytest.param(importing("sample-prod-ClusterName"), "must be !Sub", id="a name"),
+        pytest.param(importing(Sub("${AWS::StackName}-ClusterName")), "must be !Sub", id="its own stack"),
+        pytest.param(importing(Sub("${Project}-ClusterName")), "must be !Sub", id="another parameter"),
+        pytest.param(
+            importing(Sub("${InfrastructureStackName}-ClusterName-1")),
+            "must be !Sub",
+            id="more than an output",
+        ),
+        pytest.param(
+            importing(Sub("${InfrastructureStackName}-ClusterName", Project="sample")),
+            "must be !Sub",
+            id="with a map",
+        ),
+        pytest.param(
+            importing(Sub("${ServiceStackName}-ServiceName")), "must be !Sub", id="a parameter not declared"
+        ),
+        pytest.param(
+            importing(Sub("${InfrastructureStackName}-NoSuchOutput")),
+            "layer infrastructure does not export NoSuchOutput",
+            id="an export that nobody declares",
+        ),
+        pytest.param(
+            importing(Sub("${InfrastructureStackName}-ServiceUrl")),
+            "layer infrastructure does not export ServiceUrl",
+            id="an output without export",
+        ),
+        pytest.param(exporting("topic"), "must be exported as", id="an export by another name"),
+        pytest.param(
+            exporting(Sub("${AWS::StackName}-Topic")),
+            "must be exported as",
+            id="an export that is not its output",
+        ),
+        pytest.param(long_one, "51,200 are allowed", id="too long"),
+    ],
+)
+def test_a_template_that_cannot_be_deployed_is_refused(
+    build: Build,
+    message: str,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(LAYERS, "service-preference", build)
+    before = contents(root)
+    assert generate.main([], root) == 1
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert "templates/service_preference.py" in errors
+    assert contents(root) == before
+
+
+def test_bytes_depend_on_nothing_but_the_repository(tmp_path: Path) -> None:
+    """Neither on the order of hashes, nor on the variable that cfn_flip reads, nor on the locale."""
+    made = []
+    for number, variables in enumerate(
+        (
+            {"PYTHONHASHSEED": "1", "LC_ALL": "C.UTF-8", "CFN_MAX_COL_WIDTH": "200"},
+            {"PYTHONHASHSEED": "2", "LC_ALL": "C", "CFN_MAX_COL_WIDTH": "40", "TZ": "Asia/Tokyo"},
+        )
+    ):
+        root = tmp_path / str(number)
+        shutil.copytree(generate.ROOT / "params", root / "params")
+        program = f"import generate, pathlib; generate.main([], pathlib.Path({str(root)!r}))"
+        subprocess.run(
+            [sys.executable, "-c", program],
+            check=True,
+            capture_output=True,
+            cwd=generate.ROOT,
+            env={"PATH": os.environ["PATH"], **variables},
+        )
+        made.append({path.relative_to(root): path.read_bytes() for path in root.rglob("*.*")})
+    assert len(made[0]) > len(LAYERS)
+    assert made[0] == made[1]
+    assert {name: text for name, text in made[0].items() if name.parts[0] == "build"} == {
+        path.relative_to(generate.ROOT): path.read_bytes()
+        for path in generate.on_disk(generate.ROOT / "build")
+    }

@@ -1,0 +1,197 @@
+"""What must never change in the infrastructure layer."""
+
+from typing import Any
+
+import pytest
+
+from templates import infrastructure
+from tests.templates.conftest import Document
+
+
+@pytest.fixture(scope="module")
+def resources(documents: dict[str, Document]) -> dict[str, Any]:
+    return {title: r["Properties"] for title, r in documents["infrastructure"]["Resources"].items()}
+
+
+def test_target_groups_are_alike(resources: dict[str, Any]) -> None:
+    """Each has the production traffic after every other release."""
+    assert resources["BlueTargetGroup"] == resources["GreenTargetGroup"]
+
+
+def test_target_group_checks_health_faster_than_a_release_moves_on(resources: dict[str, Any]) -> None:
+    group = resources["BlueTargetGroup"]
+    assert group["TargetType"] == "ip"
+    assert (group["Protocol"], group["Port"]) == ("HTTP", {"Ref": "ContainerPort"})
+    assert group["Matcher"] == {"HttpCode": "200"}
+    assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] < 60
+    assert group["HealthCheckTimeoutSeconds"] < group["HealthCheckIntervalSeconds"]
+    attributes = {item["Key"]: item["Value"] for item in group["TargetGroupAttributes"]}
+    assert attributes == {"deregistration_delay.timeout_seconds": "30", "stickiness.enabled": "false"}
+
+
+def test_production_goes_to_blue_and_tests_to_green(resources: dict[str, Any]) -> None:
+    """The simple form: CodeDeploy rewrites it, and takes no other."""
+    for listener, group in (("ProductionListener", "BlueTargetGroup"), ("TestListener", "GreenTargetGroup")):
+        assert resources[listener]["DefaultActions"] == [
+            {"Type": "forward", "TargetGroupArn": {"Ref": group}}
+        ]
+
+
+def test_a_certificate_makes_the_production_listener_https(resources: dict[str, Any]) -> None:
+    listener = resources["ProductionListener"]
+    assert listener["Protocol"] == {"Fn::If": ["HasCertificate", "HTTPS", "HTTP"]}
+    assert listener["Port"] == {"Fn::If": ["HasCertificate", 443, 80]}
+    condition, policy, nothing = listener["SslPolicy"]["Fn::If"]
+    assert (condition, nothing) == ("HasCertificate", {"Ref": "AWS::NoValue"})
+    assert policy.startswith("ELBSecurityPolicy-TLS13-1-2-")
+
+
+def test_redirect_comes_after_the_listener_that_leaves_its_port(documents: dict[str, Document]) -> None:
+    redirect = documents["infrastructure"]["Resources"]["RedirectListener"]
+    assert redirect["Condition"] == "HasCertificate"
+    assert redirect["DependsOn"] == "ProductionListener"
+    assert redirect["Properties"]["Port"] == 80
+    assert redirect["Properties"]["DefaultActions"][0]["RedirectConfig"]["StatusCode"] == "HTTP_301"
+
+
+def test_load_balancer_is_hardened(resources: dict[str, Any]) -> None:
+    load_balancer = resources["LoadBalancer"]
+    assert load_balancer["Scheme"] == "internet-facing"
+    assert load_balancer["Subnets"] == {"Ref": "PublicSubnetIds"}
+    attributes = {
+        item["Key"]: item["Value"] for item in load_balancer["LoadBalancerAttributes"] if "Key" in item
+    }
+    assert attributes["routing.http.drop_invalid_header_fields.enabled"] == "true"
+    assert attributes["deletion_protection.enabled"] == {"Fn::If": ["IsProtected", "true", "false"]}
+
+
+def test_tasks_are_reached_through_the_load_balancer_only(resources: dict[str, Any]) -> None:
+    assert "SecurityGroupIngress" not in resources["ServiceSecurityGroup"]
+    ingress = resources["ServiceSecurityGroupIngress"]
+    assert ingress["GroupId"] == {"Fn::GetAtt": ["ServiceSecurityGroup", "GroupId"]}
+    assert ingress["SourceSecurityGroupId"] == {"Fn::GetAtt": ["LoadBalancerSecurityGroup", "GroupId"]}
+    assert ingress["FromPort"] == ingress["ToPort"] == {"Ref": "ContainerPort"}
+    (to_tasks,) = resources["LoadBalancerSecurityGroup"]["SecurityGroupEgress"]
+    assert to_tasks["DestinationSecurityGroupId"] == {"Fn::GetAtt": ["ServiceSecurityGroup", "GroupId"]}
+
+
+def test_tasks_may_call_https_and_nothing_else(resources: dict[str, Any]) -> None:
+    """Without an explicit rule EC2 adds one that lets everything out."""
+    (egress,) = resources["ServiceSecurityGroup"]["SecurityGroupEgress"]
+    assert (egress["IpProtocol"], egress["FromPort"], egress["ToPort"]) == ("tcp", 443, 443)
+
+
+def test_test_listener_is_open_to_one_range_or_to_nobody(resources: dict[str, Any]) -> None:
+    *production, test = resources["LoadBalancerSecurityGroup"]["SecurityGroupIngress"]
+    assert [(rule["FromPort"], rule["CidrIp"]) for rule in production] == [
+        (80, "0.0.0.0/0"),
+        (443, "0.0.0.0/0"),
+    ]
+    condition, rule, nothing = test["Fn::If"]
+    assert (condition, nothing) == ("HasTestListenerCidr", {"Ref": "AWS::NoValue"})
+    assert rule["CidrIp"] == {"Ref": "TestListenerCidr"}
+    assert rule["FromPort"] == rule["ToPort"] == {"Ref": "TestListenerPort"}
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed"),
+    [
+        ("", True),
+        ("203.0.113.0/24", True),
+        ("10.0.0.0/8", True),
+        ("198.51.100.7/32", True),
+        ("0.0.0.0/0", False),
+        ("10.0.0.0/7", False),
+        ("10.0.0.256/24", False),
+        ("10.0.0.0", False),
+        ("10.0.0.0/33", False),
+        ("2001:db8::/32", False),
+    ],
+)
+def test_test_listener_cidr_is_one_range(value: str, allowed: bool, documents: dict[str, Document]) -> None:
+    from stacks import parameters
+
+    parameter = documents["infrastructure"]["Parameters"]["TestListenerCidr"]
+    assert (parameters.problem(parameter, [value]) is None) is allowed
+
+
+def statements(role: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {statement["Sid"]: statement for statement in role["Policies"][0]["PolicyDocument"]["Statement"]}
+
+
+def test_execution_role_pulls_one_image_and_writes_one_log_group(resources: dict[str, Any]) -> None:
+    rights = statements(resources["TaskExecutionRole"])
+    assert rights.keys() == {"LogInToRegistry", "PullImage", "WriteLogs"}
+    (repository,) = rights["PullImage"]["Resource"]
+    assert repository["Fn::Sub"].endswith(":repository/${Project}-${Environment}-api")
+    (streams,) = rights["WriteLogs"]["Resource"]
+    assert streams["Fn::Sub"].endswith(":log-group:/ecs/${Project}-${Environment}-api:*")
+    assert rights["WriteLogs"]["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+def test_task_role_can_do_nothing_unless_a_shell_is_wanted(resources: dict[str, Any]) -> None:
+    condition, policies, nothing = resources["TaskRole"]["Policies"]["Fn::If"]
+    assert (condition, nothing) == ("IsExecuteCommandEnabled", {"Ref": "AWS::NoValue"})
+    (statement,) = policies[0]["PolicyDocument"]["Statement"]
+    assert [action.partition(":")[0] for action in statement["Action"]] == 4 * ["ssmmessages"]
+
+
+def test_role_for_the_task_definition_stack_is_fenced(resources: dict[str, Any]) -> None:
+    """A push runs with it: what it may pass on and write to is named, one by one."""
+    role = resources["TaskDefinitionStackRole"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": ["cloudformation.amazonaws.com"]}
+    assert "Condition" not in trust
+    rights = statements(role)
+    passed = rights["PassTaskRoles"]
+    assert passed["Resource"] == [
+        {"Fn::GetAtt": ["TaskRole", "Arn"]},
+        {"Fn::GetAtt": ["TaskExecutionRole", "Arn"]},
+    ]
+    assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    for statement in rights.values():
+        services = {action.partition(":")[0] for action in statement["Action"]}
+        assert services <= {"ecs", "iam", "logs"}
+        if services == {"iam"}:
+            assert set(statement["Action"]) <= {"iam:GetRole", "iam:PassRole"}
+
+
+def test_connection_is_created_unless_one_is_given(documents: dict[str, Document]) -> None:
+    document = documents["infrastructure"]
+    assert document["Resources"]["Connection"]["Condition"] == "IsConnectionCreated"
+    assert document["Conditions"]["IsConnectionCreated"] == {"Fn::Equals": [{"Ref": "ConnectionArn"}, ""]}
+    assert document["Outputs"]["ConnectionArn"]["Value"] == {
+        "Fn::If": ["IsConnectionCreated", {"Ref": "Connection"}, {"Ref": "ConnectionArn"}]
+    }
+
+
+def test_connection_name_fits(documents: dict[str, Document]) -> None:
+    """At most 32 characters, out of the longest names that the patterns allow."""
+    import re
+
+    longest = {"Project": "a" * 20, "Environment": "a" * 10}
+    for title, value in longest.items():
+        pattern = documents["infrastructure"]["Parameters"][title]["AllowedPattern"]
+        assert re.fullmatch(pattern, value)
+        assert not re.fullmatch(pattern, value + "a")
+    assert len("{Project}-{Environment}".format(**longest)) <= 32
+
+
+def test_stack_policy_protects_what_a_release_moves(documents: dict[str, Document]) -> None:
+    import json
+
+    allow, deny = json.loads(infrastructure.stack_policy().to_json())["Statement"]
+    assert allow == {"Effect": "Allow", "Action": ["Update:*"], "Principal": "*", "Resource": ["*"]}
+    assert (deny["Effect"], deny["Action"], deny["Principal"]) == ("Deny", ["Update:*"], "*")
+    protected = {resource.removeprefix("LogicalResourceId/") for resource in deny["Resource"]}
+    resources = documents["infrastructure"]["Resources"]
+    assert protected == {
+        title
+        for title, resource in resources.items()
+        if resource["Type"].endswith((":TargetGroup", ":Listener")) and title != "RedirectListener"
+    }
+
+
+def test_cluster_has_container_insights(resources: dict[str, Any]) -> None:
+    assert resources["Cluster"]["ClusterSettings"] == [{"Name": "containerInsights", "Value": "enabled"}]
+    assert resources["Cluster"]["ClusterName"] == {"Ref": "ClusterName"}
