@@ -1,13 +1,20 @@
 """Puts the emulator together: ministack's application with our services, resource types and refusals in it."""
 
+import asyncio
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from local import engine, network, state
+from local import engine, network, resources, state
 from local.account import Account
+from local.resources import events
+from local.services import codedeploy, codepipeline, connections, ecs, elbv2, scaling
+from local.services.api import Service
 
 UnreadableState = state.UnreadableState
 busy = engine.stacks_in_progress
+
+_warm: Future[None] = Future()
 
 
 def application(folder: Path, account: Account) -> Any:
@@ -15,10 +22,49 @@ def application(folder: Path, account: Account) -> Any:
 
     Raises UnreadableState when there is a state that cannot be read.
     """
+    _add_services()
+    ecs.install()
+    elbv2.install()
+    resources.install()
     state.attach(folder)
     network.seed(account)
+    _have_stacks_wait_for_schemas()
     return engine.app.app
 
 
-def warm_up() -> None:
+def warm_up(account: Account) -> None:
     """Load what the first stack needs, while the client is still starting."""
+    try:
+        with engine.scope(account.id, account.region):
+            resources.learn_replacements()
+    except Exception as error:
+        _warm.set_exception(error)
+        raise
+    _warm.set_result(None)
+
+
+def _add_services() -> None:
+    for name, service, targets in (
+        ("codedeploy", Service(codedeploy.OPERATIONS, codedeploy.STORES), ["CodeDeploy_20141006"]),
+        ("codepipeline", Service(codepipeline.OPERATIONS, codepipeline.STORES), ["CodePipeline_20150709"]),
+        ("application-autoscaling", scaling.SERVICE, ["AnyScaleFrontendService"]),
+        ("codestar-notifications", events.SERVICE, []),
+        (
+            "codeconnections",
+            connections.SERVICE,
+            ["com.amazonaws.codeconnections.", "CodeConnections_", "com.amazonaws.codestar.connections."],
+        ),
+    ):
+        engine.add_service(name, service, targets)
+
+
+def _have_stacks_wait_for_schemas() -> None:
+    """Keep CloudFormation's operations that look at resource types from running before the tables are complete."""
+    handle = engine.app.SERVICE_HANDLERS["cloudformation"]
+
+    async def when_warm(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        if not _warm.done() and not body.startswith((b"Action=Describe", b"Action=List", b"Action=Get")):
+            await asyncio.wrap_future(_warm)
+        return await handle(method, path, headers, body, query)
+
+    engine.app.SERVICE_HANDLERS["cloudformation"] = when_warm

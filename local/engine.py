@@ -4,13 +4,14 @@ ministack 1.5.33 is untyped and keeps what it knows in module-level stores. `pyt
 environment before this module is imported (`local.serve`).
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
 from ministack import app as app
 from ministack.core import persistence as persistence
 from ministack.core import responses, router
+from ministack.services import acm as acm
 from ministack.services import alb as alb
 from ministack.services import cloudformation as cloudformation
 from ministack.services import cloudwatch as cloudwatch
@@ -19,6 +20,7 @@ from ministack.services import codebuild as codebuild
 from ministack.services import ec2 as ec2
 from ministack.services import ecr as ecr
 from ministack.services import ecs as ecs
+from ministack.services import eventbridge as eventbridge
 from ministack.services import iam as iam
 from ministack.services import lambda_svc as lambda_svc
 from ministack.services import s3 as s3
@@ -28,6 +30,8 @@ from ministack.services.cloudformation import handlers as handlers
 from ministack.services.cloudformation import helpers as helpers
 from ministack.services.cloudformation import provisioners as provisioners
 from ministack.services.cloudformation import stacks as stacks
+
+from local.refusal import Refused
 
 Record = dict[str, Any]
 Store = MutableMapping[Any, Any]
@@ -83,3 +87,43 @@ def stacks_in_progress() -> bool:
         stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
         for stack in cloudformation._stacks.all_values()
     )
+
+
+def add_json_operations(module: Any, operations: Mapping[str, Callable[[Record], Record]]) -> None:
+    """Answer operations of one of ministack's JSON services with our own functions.
+
+    A function takes the request and returns the answer, or raises Refused.
+    """
+    for name, operation in operations.items():
+        module._ACTION_MAP[name] = _json_operation(operation)
+
+
+def _json_operation(operation: Callable[[Record], Record]) -> Any:
+    def answer(request: Record) -> Any:
+        try:
+            return responses.json_response(operation(request))
+        except Refused as refused:
+            return responses.error_response_json(refused.code, refused.message, 400)
+
+    return answer
+
+
+def guard_query_operation(
+    module: Any, name: str, check: Callable[[Any], None], afterwards: Callable[[], None] = lambda: None
+) -> None:
+    """Run a check before an operation of one of ministack's query services, and a function after it.
+
+    The check raises Refused where AWS does.
+    """
+    operation = module._ACTION_MAP[name]
+
+    def guarded(parameters: Any) -> Any:
+        try:
+            check(parameters)
+        except Refused as refused:
+            return module._error(refused.code, refused.message)
+        answer = operation(parameters)
+        afterwards()
+        return answer
+
+    module._ACTION_MAP[name] = guarded

@@ -91,10 +91,20 @@ def _zoned(subnets: tuple[str, ...]) -> Iterable[tuple[str, str]]:
 
 
 def _route_table(
-    table: str, vpc: str, subnets: tuple[str, ...], way_out: dict[str, str] | None = None, *, main: bool = False
+    table: str,
+    vpc: str,
+    subnets: tuple[str, ...],
+    way_out: dict[str, str] | None = None,
+    *,
+    main: bool = False,
 ) -> None:
     routes = [
-        {"DestinationCidrBlock": VPC_CIDR, "GatewayId": "local", "State": "active", "Origin": "CreateRouteTable"}
+        {
+            "DestinationCidrBlock": VPC_CIDR,
+            "GatewayId": "local",
+            "State": "active",
+            "Origin": "CreateRouteTable",
+        }
     ]
     if way_out:
         routes.append(

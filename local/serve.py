@@ -66,7 +66,7 @@ def _run(held: lock.Lock, port: int, state: Path, parameter_file: Path, until_st
         held.announce(endpoint)
         sys.stdout.write(f"{ENDPOINT_PREFIX}{endpoint}\n")
         sys.stdout.flush()
-        threading.Thread(target=assembly.warm_up, daemon=True).start()
+        threading.Thread(target=assembly.warm_up, args=(description,), daemon=True).start()
         await _told_to_stop(until_stdin_closes)
         await _settled(assembly.busy)
 

@@ -1,0 +1,66 @@
+"""AWS::CodeBuild::Project."""
+
+import json
+
+from local import engine, references
+from local.engine import Record
+from local.refusal import Refused
+from local.resources.handler import Created, Handler, generated_name
+from local.services import shapes
+
+PRINCIPAL = "codebuild.amazonaws.com"
+
+
+def _create(logical_id: str, properties: Record, stack_name: str) -> Created:
+    name = properties.get("Name") or generated_name(stack_name, logical_id, 255)
+    if name in engine.codebuild._projects:
+        raise Refused(
+            "ResourceAlreadyExistsException", f"Project already exists: {engine.codebuild._project_arn(name)}"
+        )
+    status, _, body = engine.codebuild._create_project(
+        {"timeoutInMinutes": 60, **_request(properties), "name": name}
+    )
+    if status >= 400:
+        answer = json.loads(body)
+        raise Refused(answer["__type"], answer.get("message", ""))
+    engine.codebuild._projects[name] |= _request(properties)
+    return name, _attributes(name)
+
+
+def _update(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
+    project = engine.codebuild._projects[physical_id]
+    for member in _request({name: value for name, value in old.items() if name not in new}):
+        project.pop(member, None)
+    project |= _request(new)
+    return physical_id, _attributes(physical_id)
+
+
+def _request(properties: Record) -> Record:
+    # Triggers and Visibility have operations of their own.
+    given = {
+        name: value for name, value in properties.items() if name not in ("Triggers", "Visibility", "Name")
+    }
+    return shapes.request("codebuild", "CreateProject", given)
+
+
+def _attributes(name: str) -> Record:
+    return {"Arn": engine.codebuild._project_arn(name), "Id": name}
+
+
+def _check(properties: Record) -> None:
+    role = properties["ServiceRole"]
+    references.require_role(
+        role,
+        PRINCIPAL,
+        "InvalidInputException",
+        f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}",
+    )
+    source, artifacts = properties["Source"]["Type"], properties["Artifacts"]["Type"]
+    if (source == "CODEPIPELINE") != (artifacts == "CODEPIPELINE"):
+        raise Refused(
+            "InvalidInputException",
+            f"Invalid project source: type {source} and artifacts: type {artifacts} must both be CODEPIPELINE or neither",
+        )
+
+
+HANDLERS = {"AWS::CodeBuild::Project": Handler(create=_create, update=_update, name="Name", check=_check)}

@@ -1,0 +1,55 @@
+"""From a template's spelling to an API's, by the service model that botocore ships.
+
+CloudFormation writes ContainerDefinitions where the API writes containerDefinitions; free-form maps keep their keys.
+"""
+
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
+
+
+def request(service: str, operation: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """The request of an API operation for a template's properties; properties that it does not know are left out.
+
+    Raises ValueError for an unknown member further down, where nothing may be lost.
+    """
+    shape = operation_model(service, operation).input_shape
+    members = _members(shape)
+    known = {name: value for name, value in properties.items() if name.lower() in members}
+    spelled: dict[str, Any] = _spell(known, shape)
+    return spelled
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """The model of a service, loaded once."""
+    model: ServiceModel = botocore.session.get_session().get_service_model(service)
+    return model
+
+
+def operation_model(service: str, operation: str) -> OperationModel:
+    """The model of one operation."""
+    return service_model(service).operation_model(operation)
+
+
+def _spell(value: Any, shape: Shape) -> Any:
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = _members(shape)
+        unknown = [name for name in value if name.lower() not in members]
+        if unknown:
+            raise ValueError(f"{shape.name} has no member {unknown[0]}")
+        return {
+            members[name.lower()]: _spell(inner, shape.members[members[name.lower()]])
+            for name, inner in value.items()
+        }
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_spell(inner, shape.member) for inner in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {name: _spell(inner, shape.value) for name, inner in value.items()}
+    return value
+
+
+def _members(shape: Shape) -> dict[str, str]:
+    return {name.lower(): name for name in shape.members} if isinstance(shape, StructureShape) else {}
