@@ -40,7 +40,7 @@ def add_alarms(t: Template) -> list[Alarm]:
             MinValue=1,
         )
     )
-    rate_percent = t.add_parameter(
+    alarm_five_xx_rate_percent = t.add_parameter(
         Parameter(
             "AlarmFiveXxRatePercent",
             Type="Number",
@@ -67,7 +67,7 @@ def add_alarms(t: Template) -> list[Alarm]:
                 TARGET_RATE,
                 "HTTPCode_Target_5XX_Count",
                 dimensions,
-                Ref(rate_percent),
+                Ref(alarm_five_xx_rate_percent),
             ),
             Alarm(
                 f"{colour}TargetGroupUnhealthyHostAlarm",
@@ -90,7 +90,7 @@ def add_alarms(t: Template) -> list[Alarm]:
             LOAD_BALANCER_RATE,
             "HTTPCode_ELB_5XX_Count",
             [load_balancer],
-            Ref(rate_percent),
+            Ref(alarm_five_xx_rate_percent),
         )
     )
     return [t.add_resource(alarm) for alarm in alarms]

@@ -38,7 +38,7 @@ INCOMPLETE_UPLOAD_DAYS = 1
 
 def add_artifact_bucket(t: Template) -> Bucket:
     """The private, versioned, expiring bucket that answers over TLS only."""
-    days = t.add_parameter(
+    artifact_retention_days = t.add_parameter(
         Parameter(
             "ArtifactRetentionDays",
             Type="Number",
@@ -48,7 +48,7 @@ def add_artifact_bucket(t: Template) -> Bucket:
             MaxValue=3650,
         )
     )
-    bucket = t.add_resource(
+    artifact_bucket = t.add_resource(
         Bucket(
             "ArtifactBucket",
             PublicAccessBlockConfiguration=PublicAccessBlockConfiguration(
@@ -73,7 +73,7 @@ def add_artifact_bucket(t: Template) -> Bucket:
                     LifecycleRule(
                         Id="Expire",
                         Status="Enabled",
-                        ExpirationInDays=Ref(days),
+                        ExpirationInDays=Ref(artifact_retention_days),
                         NoncurrentVersionExpiration=NoncurrentVersionExpiration(
                             NoncurrentDays=NONCURRENT_DAYS
                         ),
@@ -88,19 +88,19 @@ def add_artifact_bucket(t: Template) -> Bucket:
     t.add_resource(
         BucketPolicy(
             "ArtifactBucketPolicy",
-            Bucket=Ref(bucket),
+            Bucket=Ref(artifact_bucket),
             PolicyDocument=policy(
                 Statement(
                     Effect=Deny,
                     Principal=Principal("*"),
                     Action=[awacs.s3.Action("*")],
-                    Resource=[GetAtt(bucket, "Arn"), Sub(f"${{{bucket.title}.Arn}}/*")],
+                    Resource=[GetAtt(artifact_bucket, "Arn"), Sub(f"${{{artifact_bucket.title}.Arn}}/*")],
                     Condition=Condition(Bool({SecureTransport: "false"})),
                 )
             ),
         )
     )
-    return bucket
+    return artifact_bucket
 
 
 def artifact_access(bucket: Bucket, reads: Sequence[str] = (), writes: Sequence[str] = ()) -> list[Statement]:

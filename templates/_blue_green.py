@@ -84,17 +84,17 @@ def add_blue_green(t: Template, alarms: list[Alarm]) -> BlueGreen:
     )
     has_deployment_alarms = t.add_condition("HasDeploymentAlarms", Equals(Ref(deployment_alarms), "enabled"))
 
-    application = t.add_resource(
+    code_deploy_application = t.add_resource(
         Application("CodeDeployApplication", ApplicationName=application_name(t), ComputePlatform="ECS")
     )
     role = _role(t)
     listener_arns = {
         title: import_value(t, "infrastructure", f"{title}ListenerArn") for title in ("Production", "Test")
     }
-    deployment_group = t.add_resource(
+    code_deploy_deployment_group = t.add_resource(
         DeploymentGroup(
             "CodeDeployDeploymentGroup",
-            ApplicationName=Ref(application),
+            ApplicationName=Ref(code_deploy_application),
             DeploymentGroupName=application_name(t),
             ServiceRoleArn=GetAtt(role, "Arn"),
             DeploymentConfigName=Ref(deployment_config_name),
@@ -141,7 +141,7 @@ def add_blue_green(t: Template, alarms: list[Alarm]) -> BlueGreen:
             ),
         )
     )
-    return BlueGreen(application, deployment_group)
+    return BlueGreen(code_deploy_application, code_deploy_deployment_group)
 
 
 def _role(t: Template) -> Role:

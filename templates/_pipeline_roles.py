@@ -17,9 +17,9 @@ import awacs.iam
 import awacs.s3
 import awacs.sts
 from awacs.aws import Allow, Condition, Principal, Statement, StringEquals, StringEqualsIfExists
-from troposphere import GetAtt, ImportValue, Ref, Template, encode_to_dict
+from troposphere import GetAtt, ImportValue, Ref, Template
 from troposphere.codebuild import Project
-from troposphere.iam import Policy, Role, RolePolicy
+from troposphere.iam import ManagedPolicy, Policy, Role
 from troposphere.s3 import Bucket
 
 from templates._application import task_definitions_arn
@@ -72,24 +72,21 @@ def add_action_roles(
     )
 
 
-def add_pipeline_role_policy(
+def add_pipeline_policy(
     t: Template, bucket: Bucket, pipeline_role: Role, roles: ActionRoles
-) -> RolePolicy:
+) -> ManagedPolicy:
     """What the pipeline itself may do: assume its actions' roles and keep the artifacts."""
     return t.add_resource(
-        RolePolicy(
-            "PipelineRolePolicy",
-            PolicyName="Pipeline",
-            RoleName=Ref(pipeline_role),
-            PolicyDocument=encode_to_dict(
-                policy(
-                    Statement(
-                        Effect=Allow,
-                        Action=[awacs.sts.AssumeRole],
-                        Resource=[GetAtt(role, "Arn") for role in roles],
-                    ),
-                    *artifact_access(bucket, reads=["*"], writes=["*"]),
-                )
+        ManagedPolicy(
+            "PipelineManagedPolicy",
+            Roles=[Ref(pipeline_role)],
+            PolicyDocument=policy(
+                Statement(
+                    Effect=Allow,
+                    Action=[awacs.sts.AssumeRole],
+                    Resource=[GetAtt(role, "Arn") for role in roles],
+                ),
+                *artifact_access(bucket, reads=["*"], writes=["*"]),
             ),
         )
     )

@@ -16,7 +16,7 @@ from templates._artifacts import add_artifact_bucket
 from templates._blue_green import add_blue_green
 from templates._build_projects import add_build_projects
 from templates._parameters import shared
-from templates._pipeline_roles import add_action_roles, add_pipeline_role, add_pipeline_role_policy
+from templates._pipeline_roles import add_action_roles, add_pipeline_policy, add_pipeline_role
 from templates._stages import Repository, add_approval_condition, stages, trigger
 
 
@@ -39,7 +39,7 @@ def build() -> Template:
         Pipeline(
             "Pipeline",
             # The first execution starts at once, and the role alone may do nothing.
-            DependsOn=[add_pipeline_role_policy(t, bucket, pipeline_role, roles)],
+            DependsOn=[add_pipeline_policy(t, bucket, pipeline_role, roles)],
             Name=Sub("${Project}-${Environment}"),
             PipelineType="V2",
             # Each commit is released, in order. PARALLEL would start a second deployment of one group.
