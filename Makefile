@@ -3,6 +3,8 @@ SHELL := /bin/sh
 ENV ?= local
 PYTHON_FILES = templates stacks local app tests benchmarks generate.py deploy.py
 BIN = .venv/bin
+DOCUMENTS = README.md docs/architecture.md
+COG = $(BIN)/cog --verbosity=1 -e -I .
 
 # YES=1 answers the question; ALLOW="layer:LogicalId ..." and ONLY="layer ..." pass what deploy.py takes.
 DEPLOY_OPTIONS = $(if $(YES),--yes) $(foreach layer,$(ONLY),--only $(layer)) $(foreach name,$(ALLOW),--allow $(name))
@@ -42,6 +44,10 @@ lint: .venv/ready ## what CI checks before the tests
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
 	@$(BIN)/hadolint app/Dockerfile
+	@$(COG) --check --diff --check-fail-msg='hint: run make docs' $(DOCUMENTS)
+
+docs: .venv/ready ## write the generated parts of README.md and docs/
+	@$(COG) -r $(DOCUMENTS)
 
 fix: .venv/ready ## repair what lint can repair
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)
@@ -61,4 +67,4 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  -c app/requirements.txt requirements/main.in -o requirements/main.txt
 
-.PHONY: help generate plan deploy status destroy lint fix check test lock
+.PHONY: help generate plan deploy status destroy lint docs fix check test lock
