@@ -68,8 +68,17 @@ def connect(environment: Environment, root: Path) -> Iterator[Aws]:
 
     The region is the parameter file's. AWS_ENDPOINT_URL, profiles and single sign-on work as in the AWS
     command line; `local` ignores every AWS variable. Raises BadInput when the credentials belong to
-    another account, before any other call.
+    another account, before any other call, and Failure for every error of AWS in the block.
     """
+    try:
+        with _connected(environment, root) as aws:
+            yield aws
+    except (ClientError, BotoCoreError) as error:
+        raise failure(error) from error
+
+
+@contextmanager
+def _connected(environment: Environment, root: Path) -> Iterator[Aws]:
     config = Config(
         region_name=environment.region,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},

@@ -41,6 +41,7 @@ EMPTY = ("didn't contain changes", "No updates are to be performed")
 INCOMPLETE = "--include-property-values option can return incomplete"
 # What a property's new value is called while nobody can know it.
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
+CHANGE_SET_GONE = ("ChangeSetNotFound", "ChangeSetNotFoundException")
 # A resource that was not tried because another one failed first is no cause.
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
 
@@ -173,6 +174,19 @@ def create_change_set(
     raise ChangeSetFailedError(reason)
 
 
+def read_change_set(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
+    """A change set that can still be executed, or None."""
+    try:
+        answer = client.describe_change_set(ChangeSetName=arn, IncludePropertyValues=True)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in CHANGE_SET_GONE:
+            return None
+        raise
+    if answer.get("ExecutionStatus") != "AVAILABLE":
+        return None
+    return ChangeSet(arn, answer["StackId"], tuple(_changes(client, arn, answer)))
+
+
 def _wait_for_change_set(client: "CloudFormationClient", arn: str, sleep: Sleep) -> Any:
     delay = 0.1
     while True:
@@ -251,7 +265,7 @@ def delete_change_set(client: "CloudFormationClient", arn: str) -> None:
     try:
         client.delete_change_set(ChangeSetName=arn)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
+        if error.response["Error"]["Code"] not in CHANGE_SET_GONE:
             raise
 
 

@@ -61,7 +61,7 @@ def destroy(
     def work(slug: str, nap: Sleep) -> Outcome:
         return _destroy_layer(aws, environment, layers[slug], on_event, nap)
 
-    return schedule.run(importers, work, sleep)
+    return schedule.run(importers, work, sleep=sleep)
 
 
 def _destroy_layer(

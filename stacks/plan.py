@@ -5,10 +5,12 @@ CloudFormation makes one. Where that cannot be asked yet, because a layer that t
 been deployed, the template itself is the plan, and the plan says so (`change_set` is None).
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -20,6 +22,7 @@ from stacks.cloudformation import FAILED_CREATIONS, ChangeSet, Sleep, Stack
 from stacks.environment import Environment
 from stacks.errors import BadInput, Blocked, Failed
 from stacks.layers import EXECUTION_ROLE, RELEASED_LAYER, Layer, dependencies, exports, imports
+from stacks.rules import Finding, Guarded
 from stacks.schedule import WORKERS
 
 Act = Literal["nothing", "create", "update", "recreate"]
@@ -35,6 +38,7 @@ class Step:
     stack: Stack | None = None
     changes: tuple[ResourceChange, ...] = ()
     change_set: ChangeSet | None = None
+    deployed_policy: str | None = None
     sets_policy: bool = False
     sets_protection: bool = False
 
@@ -46,16 +50,47 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps by layer, in an order of deployment, and what each layer waits for."""
+    """The steps by layer, in an order of deployment, and what each layer waits for.
+
+    `stacks` are all of the environment's stacks as found, `exported` maps the names that each new template
+    exports to its outputs' logical ids.
+    """
 
     environment: Environment
     steps: Mapping[str, Step]
     waits_for: Mapping[str, set[str]]
+    stacks: Mapping[str, Stack | None]
+    exported: Mapping[str, Mapping[str, str]]
 
     @property
     def changes_something(self) -> bool:
         """Whether a deploy would do anything."""
         return any(step.changes_something for step in self.steps.values())
+
+    @property
+    def digest(self) -> str:
+        """What is approved, in 64 hexadecimal digits: templates, parameters, tags and the deployed state."""
+        facts = {
+            slug: [inputs_digest(self.environment, step.layer), state(step.stack)]
+            for slug, step in self.steps.items()
+        }
+        where = [self.environment.name, self.environment.account, self.environment.region]
+        return _digest([where, facts])
+
+
+def inputs_digest(environment: Environment, layer: Layer) -> str:
+    """What a layer is deployed with: template, stack policy, parameters, tags."""
+    given = environment.parameters_for(layer.parameters)
+    return _digest([layer.body, layer.stack_policy, given, environment.stack_tags(layer.slug)])
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def state(stack: Stack | None) -> list[str]:
+    """What tells whether a stack has moved: its ARN, its status, and when it was last operated on."""
+    return [stack.arn, stack.status, str(stack.changed)] if stack else []
 
 
 def make(
@@ -105,7 +140,13 @@ def make(
             made = [f.result() for f in futures.values() if not f.cancelled() and not f.exception()]
             _discard(client, made)
             raise
-    return Plan(environment, steps, {slug: waits_for[slug] & steps.keys() for slug in steps})
+    return Plan(
+        environment=environment,
+        steps=steps,
+        waits_for={slug: waits_for[slug] & steps.keys() for slug in steps},
+        stacks=found,
+        exported={slug: exports(layers[slug], environment) for slug in layers},
+    )
 
 
 def discard(aws: Aws, plan: Plan) -> None:
@@ -157,14 +198,22 @@ def _is_failed(stack: Stack | None) -> bool:
 
 
 def refuse_foreign(environment: Environment, layer: str, stack: Stack) -> None:
-    """Raise Blocked when the stack's tags do not say that this project made it."""
+    """Raise Guarded when the stack's tags do not say that this project made it."""
     wanted = environment.stack_tags(layer)
-    ours = all(stack.tags.get(key) == wanted[key] for key in ("Project", "Environment", "Layer"))
-    if stack.exists and not ours:
-        raise Blocked(
-            f"the stack {stack.name} is not this project's",
-            f"it lacks the tags Project={environment.project}, Environment={environment.name}, Layer={layer}",
-            f"choose another `project:` in params/{environment.name}.yaml",
+    if stack.exists and any(
+        stack.tags.get(key) != wanted[key] for key in ("Project", "Environment", "Layer")
+    ):
+        raise Guarded(
+            [
+                Finding(
+                    layer,
+                    "",
+                    "foreign-stack",
+                    f"the stack {stack.name} lacks the tags Project={environment.project}, "
+                    f"Environment={environment.name}, Layer={layer}",
+                    f"choose another `project:` in params/{environment.name}.yaml",
+                )
+            ]
         )
 
 
@@ -208,21 +257,23 @@ def _step(
     sleep: Sleep,
 ) -> Step:
     deployed = stack if stack and stack.exists and not _is_failed(stack) else None
-    sets_policy = layer.stack_policy is not None and (
-        deployed is None or not _same_policy(client, deployed, layer)
+    policy = client.get_stack_policy(StackName=deployed.arn).get("StackPolicyBody") if deployed else None
+    step = Step(
+        layer,
+        "nothing",
+        stack,
+        deployed_policy=policy,
+        sets_policy=not template.same_json(policy or "null", layer.stack_policy or policy or "null"),
+        sets_protection=environment.protected and not (deployed and deployed.protected),
     )
-    sets_protection = environment.protected and not (deployed and deployed.protected)
     if deployed and _unchanged(client, environment, layer, deployed, role):
-        return Step(layer, "nothing", deployed, (), None, sets_policy, sets_protection)
+        return step
     act: Act = "update" if deployed else "recreate" if _is_failed(stack) else "create"
     if act == "recreate" or not ready:
         before = template.resources(cloudformation.template_body(client, deployed)) if deployed else {}
-        changes = template.changes(before, layer, environment)
-        return Step(layer, act, stack, changes, None, sets_policy, sets_protection)
+        return replace(step, act=act, changes=template.changes(before, layer, environment))
     made = request(client, environment, layer, deployed, role, sleep)
-    if made is None:
-        return Step(layer, "nothing", deployed, (), None, sets_policy, sets_protection)
-    return Step(layer, act, stack, made.changes, made, sets_policy, sets_protection)
+    return replace(step, act=act, changes=made.changes, change_set=made) if made else step
 
 
 def request(
@@ -270,8 +321,3 @@ def _unchanged(client: Any, environment: Environment, layer: Layer, stack: Stack
         and (role is None or stack.role_arn == role)
         and cloudformation.template_body(client, stack) == layer.body
     )
-
-
-def _same_policy(client: Any, stack: Stack, layer: Layer) -> bool:
-    deployed = client.get_stack_policy(StackName=stack.arn).get("StackPolicyBody", "null")
-    return template.same_json(deployed, layer.stack_policy or "null")

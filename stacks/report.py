@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -18,9 +19,11 @@ from rich.text import Text
 from stacks.changes import PropertyChange, ResourceChange
 from stacks.cloudformation import Event, Stack
 from stacks.environment import Environment
-from stacks.errors import Failure
+from stacks.live import Live as LiveState
+from stacks.lock import Holder
 from stacks.operation import OnEvent
 from stacks.plan import Plan, Step
+from stacks.rules import Finding
 from stacks.schedule import Outcome
 
 SYMBOLS = {
@@ -51,12 +54,11 @@ def say(text: str) -> None:
     console(stderr=True).print(escape(text))
 
 
-def show_failure(failure: Failure) -> None:
-    """What happened, why, and what to type next."""
-    out = console(stderr=True)
-    out.print(f"[bold red]error:[/] {escape(str(failure))}")
-    if failure.remedy:
-        out.print(f"[bold]next:[/]  {escape(failure.remedy)}")
+def say_where(environment: Environment, talks: bool) -> None:
+    """Which environment, region and account this is about; nothing for a script."""
+    if talks:
+        where = "the emulator on this machine" if environment.is_local else f"account {environment.account}"
+        say(f"{environment.project}-{environment.name}, {environment.region}, {where}")
 
 
 def show_plan(plan: Plan, *, whole: bool) -> None:
@@ -68,8 +70,22 @@ def show_plan(plan: Plan, *, whole: bool) -> None:
             for change in step.changes:
                 for line in _change_lines(change):
                     out.print(line)
-    if not plan.changes_something:
+    if plan.changes_something:
+        out.print(f"Plan {plan.digest[:12]}", style="dim")
+    else:
         out.print(f"Nothing changes in {escape(plan.environment.name)}.")
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """What blocks a plan, each with its rule, its reason and the way out."""
+    out = console()
+    for finding in findings:
+        where = f"{finding.layer}:{finding.resource}" if finding.resource else finding.layer
+        line = Text("blocked ", style="bold red")
+        line.append(f"[{finding.rule}] ", style="bold")
+        line.append(f"{where}: {finding.reason}", style="not bold default")
+        out.print(line)
+        out.print(Text(f"        {finding.remedy}"))
 
 
 def _step_line(slug: str, step: Step) -> Text:
@@ -109,16 +125,35 @@ def _property_text(change: PropertyChange) -> str:
     return f"{path}: {change.before or '(none)'} -> {change.after or '(none)'}{because}"
 
 
+class Progress:
+    """What shows the events of running stacks, and how to keep it quiet while a person is asked."""
+
+    def __init__(self, on_event: OnEvent, live: Live | None) -> None:
+        self.on_event = on_event
+        self._live = live
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal alone for the time of the block."""
+        if self._live:
+            self._live.stop()
+        try:
+            yield
+        finally:
+            if self._live:
+                self._live.start()
+
+
 @contextmanager
-def progress(layers: Iterable[str]) -> Iterator[OnEvent]:
+def progress(layers: Iterable[str]) -> Iterator[Progress]:
     """Show the events of running stacks: a live table on a terminal, plain lines elsewhere."""
     out = console(stderr=True)
     if not out.is_terminal:
-        yield _plain_lines(out)
+        yield Progress(_plain_lines(out), None)
         return
     rows: dict[str, Row] = {layer: Row() for layer in layers}
-    with Live(_Board(rows), console=out, refresh_per_second=8, transient=True):
-        yield lambda layer, event: rows[layer].update(event)
+    with Live(_Board(rows), console=out, refresh_per_second=8, transient=True) as live:
+        yield Progress(lambda layer, event: rows[layer].update(event), live)
 
 
 def _plain_lines(out: Console) -> OnEvent:
@@ -205,8 +240,10 @@ def output_lines(outputs: Mapping[str, str]) -> Iterator[Text]:
         yield line
 
 
-def show_status(environment: Environment, stacks: Mapping[str, Stack | None]) -> None:
-    """Every stack with its status and outputs."""
+def show_status(
+    environment: Environment, stacks: Mapping[str, Stack | None], live: LiveState, holder: Holder | None
+) -> None:
+    """Every stack with its status and outputs, then what is live and who is at work."""
     out = console()
     for slug, stack in stacks.items():
         status = stack.status if stack else "not deployed"
@@ -220,23 +257,63 @@ def show_status(environment: Environment, stacks: Mapping[str, Stack | None]) ->
         if stack:
             for line in output_lines(stack.outputs):
                 out.print(line)
+    out.print(f"{'live':<22}{live.colour}")
+    for task_set in live.task_sets:
+        revision = task_set.task_definition.rpartition("/")[2]
+        out.print(f"    {task_set.status:<12}{revision}, {task_set.running} running")
+    if live.deployment:
+        out.print(f"{'deployment':<22}{live.deployment} is running")
+    if live.execution:
+        out.print(f"{'pipeline':<22}execution {live.execution} is running")
+    if holder:
+        out.print(escape(f"{'lock':<22}{holder}"))
 
 
-def plan_document(plan: Plan) -> list[dict[str, Any]]:
-    """The plan for scripts."""
-    return [
-        {
-            "layer": slug,
-            "stack": plan.environment.stack_name(slug),
-            "action": step.act,
-            "from_template": step.act != "nothing" and step.change_set is None,
-            "change_set": step.change_set.arn if step.change_set else None,
-            "sets_stack_policy": step.sets_policy,
-            "sets_termination_protection": step.sets_protection,
-            "changes": [_change_document(change) for change in step.changes],
-        }
-        for slug, step in plan.steps.items()
-    ]
+def status_document(
+    environment: Environment, stacks: Mapping[str, Stack | None], live: LiveState, holder: Holder | None
+) -> dict[str, Any]:
+    """The environment as it is now, for scripts."""
+    return {
+        "stacks": [
+            {
+                "layer": slug,
+                "stack": environment.stack_name(slug),
+                "status": stack.status if stack else None,
+                "reason": stack.reason or None if stack else None,
+                "outputs": dict(stack.outputs) if stack else {},
+            }
+            for slug, stack in stacks.items()
+        ],
+        "live": {
+            "colour": live.colour,
+            "task_sets": [asdict(task_set) for task_set in live.task_sets],
+            "deployment": live.deployment,
+            "pipeline_execution": live.execution,
+        },
+        "lock": str(holder) if holder else None,
+    }
+
+
+def plan_document(plan: Plan, findings: Iterable[Finding]) -> dict[str, Any]:
+    """The plan and what blocks it, for scripts."""
+    return {
+        "digest": plan.digest,
+        "plan": [_step_document(plan, slug, step) for slug, step in plan.steps.items()],
+        "findings": [asdict(finding) for finding in findings],
+    }
+
+
+def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
+    return {
+        "layer": slug,
+        "stack": plan.environment.stack_name(slug),
+        "action": step.act,
+        "from_template": step.act != "nothing" and step.change_set is None,
+        "change_set": step.change_set.arn if step.change_set else None,
+        "sets_stack_policy": step.sets_policy,
+        "sets_termination_protection": step.sets_protection,
+        "changes": [_change_document(change) for change in step.changes],
+    }
 
 
 def _change_document(change: ResourceChange) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stacks.changes import ResourceChange
+from stacks.errors import Blocked
 
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 SERVICE = "AWS::ECS::Service"
@@ -50,6 +51,15 @@ class Finding:
     rule: str
     reason: str
     remedy: str
+
+
+class Guarded(Blocked):
+    """A plan that must not be carried out, with every reason."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        rules = ", ".join(dict.fromkeys(finding.rule for finding in findings))
+        super().__init__("nothing was changed", f"blocked by {rules}", "docs/operations.md has every rule")
+        self.findings = findings
 
 
 def name(layer: str, change: ResourceChange) -> str:

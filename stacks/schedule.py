@@ -1,9 +1,8 @@
 """Work on several stacks: each when those that it waits for are done, independent ones at the same time."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Literal
@@ -34,68 +33,116 @@ class Outcome:
 
 
 Work = Callable[[str, Sleep], Outcome]
+# Called with the layers whose stacks are being operated on when a person presses Ctrl-C. `go on` forgets
+# it, `finish` starts nothing more and waits for what runs, `leave` gives up watching.
+OnInterrupt = Callable[[set[str]], Literal["go on", "finish", "leave"]]
 
 
 class _LeaveError(Exception):
     """The main thread asked the others to leave their stacks alone."""
 
 
-def run(waits_for: Mapping[str, set[str]], work: Work, sleep: Sleep | None = None) -> list[Outcome]:
+def leave(running: set[str]) -> Literal["leave"]:
+    """The answer to Ctrl-C where nobody can be asked: AWS goes on, nothing is cancelled."""
+    return "leave"
+
+
+def run(
+    waits_for: Mapping[str, set[str]],
+    work: Work,
+    on_interrupt: OnInterrupt = leave,
+    sleep: Sleep | None = None,
+) -> list[Outcome]:
     """Call `work(layer, sleep)` for every layer and give the outcomes in the order of dependency.
 
-    A layer that fails stops those that wait for it; those already running finish. On KeyboardInterrupt
-    nothing more is started, what runs is left to AWS, and the exception passes through. `sleep` is for
-    tests; the real one ends early when the run is interrupted.
+    A layer that fails stops those that wait for it; those already running finish. `sleep` is for tests; the
+    real one ends early when the run is left.
     """
-    order = TopologicalSorter(waits_for)
-    order.prepare()
-    outcomes: dict[str, Outcome] = {}
-    running: dict[Future[Outcome], str] = {}
-    leave = threading.Event()
+    return _Run(waits_for, work, on_interrupt, sleep).outcomes()
 
-    def nap(seconds: float) -> None:
-        if sleep:
-            sleep(seconds)
-        if leave.wait(0 if sleep else seconds):
+
+class _Run:
+    def __init__(
+        self,
+        waits_for: Mapping[str, set[str]],
+        work: Work,
+        on_interrupt: OnInterrupt,
+        sleep: Sleep | None,
+    ) -> None:
+        self._waits_for = waits_for
+        self._work = work
+        self._on_interrupt = on_interrupt
+        self._sleep = sleep
+        self._order = TopologicalSorter(waits_for)
+        self._outcomes: dict[str, Outcome] = {}
+        self._running: dict[Future[Outcome], str] = {}
+        self._leave = threading.Event()
+        self._starting = True
+
+    def outcomes(self) -> list[Outcome]:
+        self._order.prepare()
+        with ThreadPoolExecutor(WORKERS) as pool:
+            try:
+                while self._order.is_active():
+                    for layer in self._order.get_ready():
+                        self._start(pool, layer)
+                    self._collect()
+            except BaseException:
+                self._leave.set()
+                raise
+        return [self._outcomes[layer] for layer in TopologicalSorter(self._waits_for).static_order()]
+
+    def _start(self, pool: ThreadPoolExecutor, layer: str) -> None:
+        stopped_by = [
+            name for name in sorted(self._waits_for[layer]) if self._outcomes[name].result not in GOOD
+        ]
+        if stopped_by or not self._starting:
+            why = " and ".join(f"{name} {_said(self._outcomes[name])}" for name in stopped_by)
+            self._outcomes[layer] = Outcome(layer, "not started", why or "interrupted")
+            self._order.done(layer)
+        else:
+            self._running[pool.submit(self._attempt, layer)] = layer
+
+    def _collect(self) -> None:
+        if not self._running:
+            return
+        try:
+            done = wait(self._running, return_when=FIRST_COMPLETED).done
+        except KeyboardInterrupt:
+            self._interrupted()
+            return
+        for future in done:
+            layer = self._running.pop(future)
+            self._outcomes[layer] = future.result()
+            self._order.done(layer)
+
+    def _interrupted(self) -> None:
+        try:
+            answer = self._on_interrupt(set(self._running.values()))
+        except KeyboardInterrupt:
+            answer = "leave"
+        if answer == "go on":
+            return
+        self._starting = False
+        if answer == "leave":
+            self._leave.set()
+
+    def _nap(self, seconds: float) -> None:
+        if self._sleep:
+            self._sleep(seconds)
+        if self._leave.wait(0 if self._sleep else seconds):
             raise _LeaveError
 
-    with ThreadPoolExecutor(WORKERS) as pool, _leaving(leave):
-        while order.is_active():
-            for layer in order.get_ready():
-                stopped_by = [name for name in sorted(waits_for[layer]) if outcomes[name].result not in GOOD]
-                if stopped_by:
-                    why = " and ".join(f"{name} {_said(outcomes[name])}" for name in stopped_by)
-                    outcomes[layer] = Outcome(layer, "not started", why)
-                    order.done(layer)
-                else:
-                    running[pool.submit(_attempt, work, layer, nap)] = layer
-            if running:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    layer = running.pop(future)
-                    outcomes[layer] = future.result()
-                    order.done(layer)
-    return [outcomes[layer] for layer in TopologicalSorter(waits_for).static_order()]
-
-
-@contextmanager
-def _leaving(leave: threading.Event) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        leave.set()
-        raise
-
-
-def _attempt(work: Work, layer: str, nap: Sleep) -> Outcome:
-    try:
-        return work(layer, nap)
-    except _LeaveError:
-        return Outcome(layer, "left running")
-    except (ClientError, BotoCoreError) as error:
-        trouble = aws.failure(error)
-    except Failure as error:
-        trouble = error
-    return Outcome(layer, "failed", str(trouble), trouble.remedy)
+    def _attempt(self, layer: str) -> Outcome:
+        try:
+            return self._work(layer, self._nap)
+        except _LeaveError:
+            return Outcome(layer, "left running")
+        except (ClientError, BotoCoreError) as error:
+            trouble = aws.failure(error)
+        except Failure as error:
+            trouble = error
+        return Outcome(layer, "failed", str(trouble), trouble.remedy)
 
 
 def _said(outcome: Outcome) -> str:

@@ -1,0 +1,73 @@
+"""One run of `deploy.py`: what was asked for, and the document that `--json` prints at its end.
+
+Neither boto3 nor troposphere is imported here: a review needs neither.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stacks import environment, layers
+from stacks.environment import Environment
+from stacks.errors import BadInput, Interrupted
+from stacks.layers import Layer
+
+
+@dataclass
+class Invocation:
+    """The arguments, the folder with `build/` and `params/`, and what is to be printed as JSON."""
+
+    options: argparse.Namespace
+    root: Path
+    document: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def talks(self) -> bool:
+        """Whether a person reads standard output, and not a script."""
+        return not self.options.json
+
+    def load(self) -> tuple[Environment, dict[str, Layer]]:
+        """The environment and its layers in the order of deployment.
+
+        Raises BadInput for everything that is wrong with the files, before anything is asked of AWS.
+        """
+        found = layers.read(self.root / "build")
+        declared = {slug: layer.parameters for slug, layer in found.items()}
+        settings = environment.load(self.root / "params", self.options.env, declared)
+        waits_for = layers.dependencies(found, settings)
+        return settings, {slug: found[slug] for slug in layers.in_order(waits_for)}
+
+    def ask(self, settings: Environment, question: str, wanted: str) -> None:
+        """Go on only when the answer is `wanted`. Nobody is asked with --yes, nor about the emulator.
+
+        Raises Interrupted for any other answer, BadInput where nobody can be asked.
+        """
+        if self.options.yes or settings.is_local:
+            return
+        if not sys.stdin.isatty():
+            raise BadInput("nobody is here to be asked", "standard input is no terminal", "add --yes (YES=1)")
+        if answer(question) != wanted:
+            raise Interrupted("nothing was changed", "the answer was no")
+
+
+def answer(question: str) -> str:
+    """What a person types, in lower case. Questions are talk, so they go to standard error."""
+    sys.stderr.write(f"{question} ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower()
+
+
+def allowed(names: list[str], found: Mapping[str, Layer]) -> set[str]:
+    """The resources of --allow. Raises BadInput for a name that is no LAYER:LOGICALID of this project."""
+    for name in names:
+        layer, _, logical_id = name.partition(":")
+        if layer not in found or not logical_id:
+            raise BadInput(
+                f"--allow {name} names no resource",
+                f"it is written LAYER:LOGICALID, with a layer of {', '.join(found)}",
+                "deploy.py plan shows the names",
+            )
+    return set(names)

@@ -1,0 +1,119 @@
+"""`deploy`: plan, guard, ask, then execute exactly what was shown."""
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from stacks import aws, checks, cloudformation, execution, history, lock, plan, report, saved
+from stacks.aws import Aws
+from stacks.environment import Environment
+from stacks.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from stacks.invocation import Invocation, allowed, answer
+from stacks.layers import Layer
+from stacks.lock import Lock
+from stacks.report import Progress
+from stacks.rules import Guarded
+from stacks.schedule import GOOD
+
+
+def run(invocation: Invocation) -> int:
+    """Deploy the layers, or those of --only, or the plan in the file of --plan."""
+    options = invocation.options
+    settings, layers = invocation.load()
+    kept = saved.read(Path(options.plan), settings) if options.plan else None
+    named = allowed(options.allow, layers) | set(kept["allowed"] if kept else [])
+    report.say_where(settings, invocation.talks)
+    with aws.connect(settings, invocation.root) as door:
+        store = door.client("ssm")
+        if not (settings.is_local or options.yes_older):
+            history.refuse_older(store, settings, invocation.root)
+        with lock.held(
+            store,
+            settings,
+            "deploy",
+            wait=options.wait,
+            break_lock=options.break_lock,
+            say=report.say,
+        ) as held:
+            code = _deploy(invocation, door, settings, layers, named, kept, held)
+            if code == EXIT_DONE and not settings.is_local:
+                history.record(store, settings, invocation.root)
+            return code
+
+
+def _deploy(
+    invocation: Invocation,
+    door: Aws,
+    settings: Environment,
+    layers: dict[str, Layer],
+    named: set[str],
+    kept: dict[str, Any] | None,
+    held: Lock,
+) -> int:
+    options = invocation.options
+    planned = plan.make(
+        door, settings, layers, options.only or list(kept["layers"] if kept else []), report.say
+    )
+    if kept:
+        planned = saved.restored(door, kept, planned)
+    try:
+        if options.wait and planned.changes_something:
+            checks.wait_for_release(door, planned.stacks, report.say)
+        findings = checks.findings(door, planned, named)
+        invocation.document |= report.plan_document(planned, findings)
+        if invocation.talks:
+            report.show_plan(planned, whole=False)
+            report.show_findings(findings)
+        if findings:
+            raise Guarded(findings)
+        if not planned.changes_something:
+            return EXIT_DONE
+        if not kept:
+            invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", "y")
+    except BaseException:
+        plan.discard(door, planned)
+        raise
+    with report.progress(planned.steps) as progress:
+        outcomes = execution.execute(
+            door,
+            planned,
+            named,
+            progress.on_event,
+            before_each=held.check,
+            on_interrupt=lambda running: _interrupted(door, settings, running, progress),
+        )
+    invocation.document["outcomes"] = report.outcome_documents(outcomes)
+    if invocation.talks:
+        report.show_outcomes(outcomes, outputs=True)
+    if any(outcome.result == "left running" for outcome in outcomes):
+        report.say(f"CloudFormation goes on. To follow it: deploy.py deploy --env {settings.name}")
+        return EXIT_INTERRUPTED
+    return EXIT_DONE if all(outcome.result in GOOD for outcome in outcomes) else EXIT_FAILED
+
+
+def _interrupted(
+    door: Aws, settings: Environment, running: set[str], progress: Progress
+) -> Literal["go on", "finish", "leave"]:
+    """What Ctrl-C means: a person is asked, and without one CloudFormation is left to go on."""
+    if not sys.stdin.isatty():
+        return "leave"
+    with progress.paused():
+        report.say(f"{', '.join(sorted(running))}: CloudFormation is at work.")
+        choice = answer("[c]ancel the updates, [l]eave them running, or Enter to go on watching:")
+    if choice.startswith("l"):
+        return "leave"
+    if not choice.startswith("c"):
+        return "go on"
+    client = door.client("cloudformation")
+    for layer in sorted(running):
+        stack = cloudformation.describe(client, settings.stack_name(layer))
+        if stack is None or stack.status != "UPDATE_IN_PROGRESS":
+            report.say(f"{layer} cannot be cancelled ({stack.status if stack else 'gone'}): it goes on")
+            continue
+        try:
+            client.cancel_update_stack(StackName=stack.arn)
+        except ClientError as error:
+            report.say(f"{layer} cannot be cancelled: {aws.failure(error)}")
+    return "finish"

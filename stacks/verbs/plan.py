@@ -1,0 +1,36 @@
+"""`plan`: what would change in every stack, and what blocks it. Changes nothing."""
+
+from pathlib import Path
+
+from stacks import aws, checks, plan, report, saved
+from stacks.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
+from stacks.invocation import Invocation, allowed
+
+
+def run(invocation: Invocation) -> int:
+    """Print the plan; with --out keep it, with --discard remove a kept one."""
+    options = invocation.options
+    settings, layers = invocation.load()
+    report.say_where(settings, invocation.talks)
+    with aws.connect(settings, invocation.root) as door:
+        if options.discard:
+            saved.discard(door, saved.read(Path(options.discard), settings))
+            return EXIT_DONE
+        named = allowed(options.allow, layers)
+        planned = plan.make(door, settings, layers, options.only, report.say)
+        kept = False
+        try:
+            findings = checks.findings(door, planned, named)
+            invocation.document |= report.plan_document(planned, findings)
+            if invocation.talks:
+                report.show_plan(planned, whole=True)
+                report.show_findings(findings)
+            if options.out and not findings:
+                saved.write(Path(options.out), planned, named)
+                kept = True
+        finally:
+            if not kept:
+                plan.discard(door, planned)
+    if findings and (options.exit_code or options.out):
+        return EXIT_BLOCKED
+    return EXIT_CHANGES if options.exit_code and planned.changes_something else EXIT_DONE
