@@ -28,6 +28,7 @@ IDENTITY = re.compile(r"^(?!.*Version).*(Arn|ARN|Id|ID|Name|Uri|URI|Url|URL|Addr
 class Schema:
     """What one resource type's schema says; locations are property names from the top, `*` for any member."""
 
+    type: str
     create_only: tuple[Location, ...]
     conditional: tuple[Location, ...]
     read_only: tuple[Location, ...]
@@ -65,15 +66,15 @@ class Schema:
         return attribute is None or attribute in self.identifier or bool(IDENTITY.match(attribute))
 
     def named(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """The names that these properties give the resource, by property; empty where AWS names it.
+        """The properties that name the resource, where the template names it; a second one cannot have them.
 
-        A second resource of the same names cannot exist beside it.
+        That is its identifier, where the template gives all of it, or the property that is called like the
+        type (`ServiceName` of a service).
         """
-        return {
-            location[0]: properties[location[0]]
-            for location in self.create_only
-            if len(location) == 1 and location[0].endswith("Name") and location[0] in properties
-        }
+        whole = all(name in properties and (name,) in self.create_only for name in self.identifier)
+        own = {"Name", f"{self.type.rpartition(':')[2]}Name"} & properties.keys()
+        names = self.identifier if whole else [name for name in own if (name,) in self.create_only]
+        return {name: properties[name] for name in names}
 
     def reference(self, properties: Mapping[str, Any]) -> Any:
         """What Ref gives for a resource with these properties, None where only AWS knows.
@@ -106,6 +107,7 @@ def _read(digest: str) -> Schema:
     tagging = document.get("tagging", {})
     properties = frozenset(document["properties"])
     return Schema(
+        type=document["typeName"],
         create_only=_locations(document, "createOnlyProperties"),
         conditional=_locations(document, "conditionalCreateOnlyProperties"),
         read_only=_locations(document, "readOnlyProperties"),
