@@ -63,7 +63,7 @@ def add_alarms(t: Template) -> list[Alarm]:
         alarms += [
             _rate_alarm(
                 f"{colour}TargetGroupFiveXxRateAlarm",
-                f"Share of 5xx answers of the tasks behind the {colour.lower()} target group",
+                f"Share of 5xx answers of the {colour.lower()} tasks",
                 TARGET_RATE,
                 "HTTPCode_Target_5XX_Count",
                 dimensions,
@@ -71,7 +71,7 @@ def add_alarms(t: Template) -> list[Alarm]:
             ),
             Alarm(
                 f"{colour}TargetGroupUnhealthyHostAlarm",
-                AlarmDescription=f"Tasks in the {colour.lower()} target group that fail their health check",
+                AlarmDescription=f"{colour} tasks that fail their health check",
                 Namespace="AWS/ApplicationELB",
                 MetricName="UnHealthyHostCount",
                 Dimensions=dimensions,

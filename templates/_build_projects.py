@@ -69,14 +69,11 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
     repository_arn = import_value(t, "container-repository", "RepositoryArn")
     repository_name = import_value(t, "container-repository", "RepositoryName")
     # Runs pushed code. It may see the commit, and answers with its exit status alone.
-    verify = _project(
-        t, "Verify", "Checks the pushed commit", artifact_access(bucket, reads=[SOURCE]), variables={}
-    )
+    verify = _project(t, "Verify", artifact_access(bucket, reads=[SOURCE]), variables={})
     # Runs pushed code too: the Dockerfile's.
     image_build = _project(
         t,
         "ImageBuild",
-        "Builds and pushes the image of the pushed commit",
         [
             *artifact_access(bucket, reads=[SOURCE], writes=[IMAGE]),
             # The token is for the whole registry; there is no resource to name.
@@ -97,7 +94,6 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
     render = _project(
         t,
         "Render",
-        "Writes the task definition and the AppSpec of the release",
         [
             *artifact_access(bucket, reads=[IMAGE], writes=[RELEASE]),
             _allow([awacs.cloudformation.DescribeStacks], task_definition_stack_arn()),
@@ -109,7 +105,6 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
     tag_release = _project(
         t,
         "TagRelease",
-        "Tags the image that has been deployed",
         [
             *artifact_access(bucket, reads=[RELEASE]),
             _allow([awacs.ecr.BatchGetImage, awacs.ecr.PutImage], repository_arn),
@@ -127,7 +122,6 @@ def task_definition_stack_arn() -> Sub:
 def _project(
     t: Template,
     title: str,
-    description: str,
     statements: list[Statement],
     variables: dict[str, Any],
     **environment: Any,
@@ -145,7 +139,6 @@ def _project(
     role = t.add_resource(
         Role(
             f"{title}Role",
-            Description=description,
             # https://docs.aws.amazon.com/codebuild/latest/userguide/cross-service-confused-deputy-prevention.html
             AssumeRolePolicyDocument=trust(
                 "codebuild.amazonaws.com", StringEquals({SourceArn: arn("codebuild", f"project/{name}")})
