@@ -304,12 +304,6 @@ def _cross_problems(values: Mapping[str, list[str]], region: str, account: str) 
             else f"cannot be checked: Fargate has no TaskCpu {cpu}",
         )
 
-    test_port = number("TestListenerPort")
-    if test_port in (80, 443):
-        yield Problem(
-            "parameters.TestListenerPort", str(test_port), "must not be a production port (80, 443)"
-        )
-
     cidr = values.get("TestListenerCidr", [""])[0]
     if cidr:
         try:

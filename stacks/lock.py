@@ -93,8 +93,11 @@ class Lock:
         """Let the next one in, and remove the records of earlier generations."""
         self._holder = replace(self._holder, released=True)
         self._write()
-        old = [f"{self._prefix}/{generation}" for generation, _ in _all(self._client, self._prefix)]
-        old.remove(f"{self._prefix}/{self._generation}")
+        old = [
+            f"{self._prefix}/{generation}"
+            for generation, _ in _all(self._client, self._prefix)
+            if generation < self._generation
+        ]
         for start in range(0, len(old), 10):  # what one DeleteParameters call takes
             self._client.delete_parameters(Names=old[start : start + 10])
 
