@@ -4,25 +4,15 @@ Pure functions. A finding blocks before anything is executed; docs/operations.md
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from stacks import policy, rules
+from stacks import rules
 from stacks.changes import ResourceChange
-from stacks.layers import Layer
 from stacks.live import Live
 from stacks.plan import Plan, Step
-from stacks.policy import Update
-from stacks.rules import LISTENER, Finding, name
+from stacks.rules import LISTENER, Finding
 
 # A push releases into these only; the repository of the images has no part in a running release.
 UNTOUCHED_BY_RELEASES = {"container-repository"}
-
-_UPDATES: Mapping[str, Update] = {
-    "modify": "Update:Modify",
-    "replace": "Update:Replace",
-    "may replace": "Update:Replace",
-    "remove": "Update:Delete",
-}
 
 
 def findings(plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed: set[str]) -> list[Finding]:
@@ -39,7 +29,7 @@ def findings(plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed
         found += rules.service_frozen(slug, step.changes, step.layer.resources, allowed)
         found += listener_live(slug, step, live)
         found += export_in_use(plan, slug, step, importers)
-        found += stack_policy(slug, step, allowed)
+        found += rules.stack_policy(slug, step.changes, step.deployed_policy, step.layer.resources, allowed)
     return found + list(release_running(plan, live))
 
 
@@ -51,7 +41,11 @@ def listener_live(layer: str, step: Step, live: Live) -> Iterator[Finding]:
     if live.colour in ("blue", "none"):
         return
     for change in step.changes:
-        if change.type == LISTENER and change.action != "add" and _forwards(step.layer, change):
+        if (
+            change.type == LISTENER
+            and change.action != "add"
+            and rules.forwards(step.layer.resources, change.logical_id)
+        ):
             now = "green is live" if live.colour == "green" else "traffic is shifting"
             yield Finding(
                 layer,
@@ -100,7 +94,7 @@ def endangered_exports(step: Step, exported: Mapping[str, str]) -> set[str]:
         export
         for export, output in exported.items()
         if export in step.stack.exports
-        and references(step.layer.template["Outputs"][output].get("Value")) & unstable
+        and rules.references(step.layer.template["Outputs"][output].get("Value")) & unstable
     }
     return gone | changed
 
@@ -109,80 +103,12 @@ def export_in_use(
     plan: Plan, layer: str, step: Step, importers: Mapping[str, list[str]]
 ) -> Iterator[Finding]:
     """An export that changes or goes away while another stack imports it: CloudFormation would refuse it."""
-    for export in sorted(endangered_exports(step, plan.exported[layer])):
-        if importers.get(export):
-            yield Finding(
-                layer,
-                "",
-                "export-in-use",
-                f"export {export} changes or goes away, and {', '.join(importers[export])} imports it",
-                "in two steps: first deploy the importing stack without the import, then this change",
-            )
-
-
-def stack_policy(layer: str, step: Step, allowed: set[str]) -> Iterator[Finding]:
-    """An update that the deployed stack policy denies, for the resource or for one that references it."""
-    for change in step.changes:
-        if name(layer, change) in allowed:
-            continue
-        denied = denied_resources(step, change)
-        if denied:
-            others = ", ".join(sorted(denied - {change.logical_id}))
-            because = f", because {others} uses it" if change.logical_id not in denied else ""
-            yield Finding(
-                layer,
-                change.logical_id,
-                "stack-policy",
-                f"the stack policy protects it{because}",
-                f"if that is meant: --allow {name(layer, change)}",
-            )
+    endangered = endangered_exports(step, plan.exported[layer])
+    yield from rules.export_in_use(
+        layer, {export: importers.get(export, []) for export in sorted(endangered)}
+    )
 
 
 def denied_resources(step: Step, change: ResourceChange) -> set[str]:
-    """The resources for which the deployed policy denies this change: itself, and those that reference it.
-
-    "You must also have permission to update any resources that reference the resource":
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
-    """
-    if change.action not in _UPDATES:
-        return set()
-    update = _UPDATES[change.action]
-    denied = set()
-    if policy.denies(step.deployed_policy, change.logical_id, change.type, update):
-        denied.add(change.logical_id)
-    for logical_id, resource in step.layer.resources.items():
-        if logical_id == change.logical_id or change.logical_id not in references(resource.get("Properties")):
-            continue
-        # What happens to it is an update in place unless AWS says otherwise in a change of its own.
-        if policy.denies(step.deployed_policy, logical_id, resource["Type"], "Update:Modify"):
-            denied.add(logical_id)
-    return denied
-
-
-def references(value: Any) -> set[str]:
-    """The logical ids that a part of a template refers to by Ref, GetAtt or Sub."""
-    found: set[str] = set()
-    if isinstance(value, dict):
-        for key, member in value.items():
-            if key == "Ref":
-                found.add(member)
-            elif key == "Fn::GetAtt":
-                found.add(member[0] if isinstance(member, list) else member.split(".")[0])
-            elif key == "Fn::Sub":
-                text, *rest = member if isinstance(member, list) else [member]
-                found |= {part.split("}")[0].split(".")[0] for part in text.split("${")[1:]}
-                found |= references(rest)
-            else:
-                found |= references(member)
-    elif isinstance(value, list):
-        for member in value:
-            found |= references(member)
-    return found
-
-
-def _forwards(layer: Layer, change: ResourceChange) -> bool:
-    resource = layer.resources.get(change.logical_id)
-    if resource is None:
-        return True
-    actions = resource["Properties"].get("DefaultActions", [])
-    return any(action.get("Type") == "forward" for action in actions)
+    """The resources for which the deployed policy denies this change."""
+    return rules.denied_resources(step.deployed_policy, step.layer.resources, change)

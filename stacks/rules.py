@@ -4,12 +4,14 @@ They are pure functions from changes to findings, shared by the deployer's guard
 that need the live state) and by the review of a pull request.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stacks import policy
 from stacks.changes import ResourceChange
 from stacks.errors import Blocked
+from stacks.policy import Update
 
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 SERVICE = "AWS::ECS::Service"
@@ -36,6 +38,14 @@ RULES = {
     "export-in-use": "an export that another stack imports would change or go away",
     "foreign-stack": "a stack of that name is not this project's",
     "stack-policy": "the deployed stack policy denies the change",
+}
+
+
+_UPDATES: Mapping[str, Update] = {
+    "modify": "Update:Modify",
+    "replace": "Update:Replace",
+    "may replace": "Update:Replace",
+    "remove": "Update:Delete",
 }
 
 
@@ -139,3 +149,92 @@ def _by_codedeploy(change: ResourceChange, resources: Mapping[str, Mapping[str, 
         return True
     controller = resource.get("Properties", {}).get("DeploymentController", {})
     return bool(controller.get("Type") == "CODE_DEPLOY")
+
+
+def export_in_use(layer: str, importers: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """Exports that would change or go away, each with its importers: CloudFormation would refuse it."""
+    for export, users in importers.items():
+        if users:
+            yield Finding(
+                layer,
+                "",
+                "export-in-use",
+                f"export {export} changes or goes away, and {', '.join(users)} imports it",
+                "in two steps: first deploy the importing stack without the import, then this change",
+            )
+
+
+def stack_policy(
+    layer: str,
+    changes: tuple[ResourceChange, ...],
+    deployed_policy: str | None,
+    resources: Mapping[str, Mapping[str, Any]],
+    allowed: set[str],
+) -> Iterator[Finding]:
+    """An update that the deployed stack policy denies, for the resource or for one that references it."""
+    for change in changes:
+        if name(layer, change) in allowed:
+            continue
+        denied = denied_resources(deployed_policy, resources, change)
+        if denied:
+            others = ", ".join(sorted(denied - {change.logical_id}))
+            because = f", because {others} uses it" if change.logical_id not in denied else ""
+            yield Finding(
+                layer,
+                change.logical_id,
+                "stack-policy",
+                f"the stack policy protects it{because}",
+                f"if that is meant: --allow {name(layer, change)}",
+            )
+
+
+def denied_resources(
+    deployed_policy: str | None, resources: Mapping[str, Mapping[str, Any]], change: ResourceChange
+) -> set[str]:
+    """The resources for which a policy denies this change: itself, and those that reference it.
+
+    "You must also have permission to update any resources that reference the resource":
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
+    """
+    if change.action not in _UPDATES:
+        return set()
+    denied = set()
+    if policy.denies(deployed_policy, change.logical_id, change.type, _UPDATES[change.action]):
+        denied.add(change.logical_id)
+    for logical_id, resource in resources.items():
+        if logical_id == change.logical_id or change.logical_id not in references(resource.get("Properties")):
+            continue
+        # What happens to it is an update in place unless AWS says otherwise in a change of its own.
+        if policy.denies(deployed_policy, logical_id, resource["Type"], "Update:Modify"):
+            denied.add(logical_id)
+    return denied
+
+
+def forwards(resources: Mapping[str, Mapping[str, Any]], logical_id: str) -> bool:
+    """Whether a listener sends requests to a target group; one that the template no longer has may."""
+    resource = resources.get(logical_id)
+    if resource is None:
+        return True
+    actions = resource["Properties"].get("DefaultActions", [])
+    return any(action.get("Type") == "forward" for action in actions)
+
+
+def references(value: Any) -> set[str]:
+    """The logical ids that a part of a template refers to by Ref, GetAtt or Sub."""
+    found: set[str] = set()
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if key == "Ref":
+                found.add(member)
+            elif key == "Fn::GetAtt":
+                found.add(member[0] if isinstance(member, list) else member.split(".")[0])
+            elif key == "Fn::Sub":
+                text, *rest = member if isinstance(member, list) else [member]
+                found |= {part.split("}")[0].split(".")[0] for part in text.split("${")[1:]}
+                found |= references(rest)
+            else:
+                found |= references(member)
+    elif isinstance(value, list):
+        for member in value:
+            found |= references(member)
+    return found
