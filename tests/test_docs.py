@@ -1,0 +1,125 @@
+"""What the documents say exists, and what exists is in the documents."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import deploy
+import generate
+import local.__main__
+from stacks import errors, layers
+
+Main = Callable[[list[str]], int]
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+TEXT = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
+README = TEXT["README.md"]
+
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+# Commands of other programs, which have options of their own.
+FOREIGN = re.compile(r"^(aws|docker) .*$", re.MULTILINE)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def code(text: str) -> str:
+    """The code in a document: its blocks and what stands between backticks."""
+    prose = FENCE.sub("", text)
+    return "\n".join([*FENCE.findall(text), *re.findall(r"`([^`]+)`", prose)])
+
+
+ALL_CODE = "\n".join(map(code, TEXT.values()))
+
+
+def make_targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text()
+    return set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+
+
+def offered_options(main: Main, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> set[str]:
+    with pytest.raises(SystemExit):
+        main([*arguments, "--help"])
+    return set(OPTION.findall(capsys.readouterr().out))
+
+
+def test_every_make_target_is_documented_and_exists() -> None:
+    mentioned = {name for line in re.findall(r"\bmake ([a-z -]+)", ALL_CODE) for name in line.split()}
+    assert mentioned == make_targets()
+
+
+def test_every_verb_is_documented() -> None:
+    missing = [verb for verb in deploy.VERBS if not re.search(rf"`(make|deploy\.py) {verb}\b", README)]
+    assert not missing
+
+
+def test_every_option_is_documented_and_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    offered = set().union(
+        *(offered_options(deploy.main, [verb], capsys) for verb in deploy.VERBS),
+        offered_options(generate.main, [], capsys),
+        offered_options(local.__main__.main, ["serve"], capsys),
+    )
+    # The deployer starts the emulator with --until-stdin-closes; nobody else needs it.
+    assert set(OPTION.findall(FOREIGN.sub("", ALL_CODE))) == offered - {"--help", "--until-stdin-closes"}
+
+
+def test_every_exit_code_is_documented_and_exists() -> None:
+    codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    assert {int(number) for number in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)} == codes
+
+
+def test_every_name_in_the_documents_exists() -> None:
+    """Parameters, outputs and resources are called what the templates call them."""
+    names = set()
+    for layer in layers.read(ROOT / "build").values():
+        names |= layer.parameters.keys() | layer.resources.keys() | layer.template.get("Outputs", {}).keys()
+        names |= {attribute for parameter in layer.parameters.values() for attribute in parameter}
+    mentioned = set(re.findall(r"^[A-Z][a-z]+(?:[A-Z][a-z]+)+$", ALL_CODE, re.MULTILINE))
+    assert mentioned - names == set()
+
+
+@pytest.mark.parametrize("document", TEXT)
+def test_every_relative_link_resolves(document: str) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", FENCE.sub("", TEXT[document]))
+    local_targets = [target for target in targets if not target.startswith("https://")]
+    missing = [target for target in local_targets if not (ROOT / document).parent.joinpath(target).exists()]
+    assert not missing
+
+
+def test_generated_parts_are_fresh() -> None:
+    with_parts = [name for name, text in TEXT.items() if "[[[cog" in text]
+    declared = re.findall(r"^DOCUMENTS = (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert declared[0].split() == with_parts
+    command = [sys.executable, "-m", "cogapp", "--verbosity=0", "--check", "--diff", "-I", ".", *with_parts]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_changelog_has_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    released = re.findall(r"^## \[(\d.*?)\]", TEXT["CHANGELOG.md"], re.MULTILINE)
+    assert released[0] == project["version"]
+
+
+def test_readme_shows_what_a_deploy_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("build", "params"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    assert deploy.main(["deploy", "--env", "local"], tmp_path) == 0
+    talk_and_result = capsys.readouterr()
+    printed = re.sub(r"^Plan \w+$", "Plan", talk_and_result.err + talk_and_result.out, flags=re.MULTILINE)
+    shown = README.split("$ make deploy\n")[1].split("```")[0]
+    lines = [
+        line for line in re.sub(r"^Plan \w+$", "Plan", shown, flags=re.MULTILINE).splitlines() if line != "…"
+    ]
+    assert [line for line in printed.splitlines() if line in lines] == lines
+
+
+def test_ci_and_the_workflow_run_the_same() -> None:
+    command = "make check test"
+    assert command in (ROOT / ".ci" / "run").read_text()
+    assert f"run: {command}" in (ROOT / ".github" / "workflows" / "check.yml").read_text()
