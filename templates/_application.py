@@ -33,7 +33,8 @@ class Secret(NamedTuple):
     """An environment variable whose value stays in Secrets Manager or Parameter Store.
 
     The parameter gives the ARN of the secret or parameter in this account and region, without a JSON key
-    or version behind it: the same text names it to ECS and, in the execution role, to IAM.
+    or version behind it: the same text names it to ECS and, in the execution role, to IAM. What is encrypted
+    with a key of your own needs `kms:Decrypt` on that key there too.
     """
 
     name: str

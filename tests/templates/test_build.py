@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import cfn_flip
 import pytest
 
 import generate
@@ -46,6 +47,12 @@ def test_template_begins_with_where_it_comes_from_and_has_the_order_of_the_docum
     titles = re.findall(r"^  (\w+):$", text, re.MULTILINE)
     assert titles
     assert re.findall(r"^  (\w+):\n    Type: AWS::", text, re.MULTILINE) == titles
+
+
+@pytest.mark.parametrize("slug", LAYERS)
+def test_template_means_what_the_module_says(slug: str, documents: dict[str, Document]) -> None:
+    """Read back, short forms and blocks of text included."""
+    assert cfn_flip.load_yaml(WANTED[f"{slug}.yaml"]) == documents[slug]
 
 
 @pytest.mark.parametrize("environment", ["dev", "local", "prod"])
