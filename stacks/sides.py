@@ -75,6 +75,7 @@ class World:
         self._scopes: dict[str, Scope] = {}
         self._resources: dict[str, dict[str, Resource]] = {}
         self._exports: dict[str, tuple[str, str]] | None = None
+        self._imports: dict[str, set[str]] | None = None
 
     def scope(self, layer: str) -> Scope:
         """What the functions of a layer's template can see."""
@@ -127,9 +128,11 @@ class World:
 
     def importers(self, name: str) -> tuple[str, ...]:
         """The layers that import an export."""
-        return tuple(layer for layer in self.side.stacks if name in set(self._imports(layer)))
+        if self._imports is None:
+            self._imports = {layer: set(self._names_imported(layer)) for layer in self.side.stacks}
+        return tuple(layer for layer, names in self._imports.items() if name in names)
 
-    def _imports(self, layer: str) -> Iterator[str]:
+    def _names_imported(self, layer: str) -> Iterator[str]:
         scope = self.scope(layer)
         for value in _import_values(scope.template):
             name = resolve(value, scope)
