@@ -110,7 +110,7 @@ def add_security_groups(t: Template) -> SecurityGroup:
             SourceSecurityGroupId=GetAtt(load_balancer_security_group, "GroupId"),
         )
     )
-    output(
+    export(
         t,
         "LoadBalancerSecurityGroupId",
         GetAtt(load_balancer_security_group, "GroupId"),
@@ -174,7 +174,7 @@ def add_load_balancer(t: Template, security_group: SecurityGroup) -> LoadBalance
     full_name = GetAtt(load_balancer, "LoadBalancerFullName")
     export(t, "LoadBalancerFullName", full_name, "Name of the load balancer in metrics")
     dns_name = GetAtt(load_balancer, "DNSName")
-    output(t, "LoadBalancerDnsName", dns_name, "Name at which the load balancer answers")
+    export(t, "LoadBalancerDnsName", dns_name, "Name at which the load balancer answers")
     return load_balancer
 
 
