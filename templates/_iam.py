@@ -9,7 +9,7 @@ POLICY_VERSION = "2012-10-17"
 
 
 def arn(service: str, resource: str) -> Sub:
-    """ARN of a resource of this account and region; its name may hold the template's parameters (`${...}`)."""
+    """ARN of a resource of this account and region; its name may hold parameters (`${...}`)."""
     return Sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
 
