@@ -82,21 +82,14 @@ def required_table() -> str:
 
 
 def optional_table() -> str:
-    """The parameters that have a default."""
-    return _table(
-        ("Parameter", "Default", "Allowed", "What it is", "Used by"),
-        (
-            (
-                f"`{title}`",
-                f"`{block['Default']}`" if block["Default"] != "" else "empty",
-                _allowed(block),
-                block["Description"],
-                ", ".join(slugs),
-            )
-            for title, slugs, block in _settable()
-            if "Default" in block
-        ),
-    )
+    """The parameters that have a default. Two columns, because some values are long."""
+    rows = []
+    for title, slugs, block in _settable():
+        if "Default" in block:
+            default = f"`{block['Default']}`" if block["Default"] != "" else "empty"
+            values = f"Default: {default}. Allowed: {_allowed(block)}"
+            rows.append((f"`{title}`<br>{', '.join(slugs)}", f"{block['Description']}<br>{values}"))
+    return _table(("Parameter, used by", "What it is"), rows)
 
 
 def export_table() -> str:
