@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from local import engine, network, resources, state
+from local import cloudformation, engine, network, resources, state
 from local.account import Account
 from local.resources import events
 from local.services import codedeploy, codepipeline, connections, ecs, elbv2, scaling
@@ -26,6 +26,7 @@ def application(folder: Path, account: Account) -> Any:
     ecs.install()
     elbv2.install()
     resources.install()
+    cloudformation.install()
     state.attach(folder)
     network.seed(account)
     _have_stacks_wait_for_schemas()

@@ -118,12 +118,27 @@ def guard_query_operation(
     operation = module._ACTION_MAP[name]
 
     def guarded(parameters: Any) -> Any:
-        try:
-            check(parameters)
-        except Refused as refused:
-            return module._error(refused.code, refused.message)
+        check(parameters)
         answer = operation(parameters)
         afterwards()
         return answer
 
-    module._ACTION_MAP[name] = guarded
+    module._ACTION_MAP[name] = _with_refusals(guarded, module._error)
+
+
+def wrap_stack_operation(name: str, around: Callable[[Any, Any], Any]) -> None:
+    """Answer an operation of CloudFormation with `around(operation, parameters)`, which may raise Refused."""
+    operation = handlers._ACTION_HANDLERS[name]
+    handlers._ACTION_HANDLERS[name] = _with_refusals(
+        lambda parameters: around(operation, parameters), helpers._error
+    )
+
+
+def _with_refusals(operation: Callable[[Any], Any], error: Any) -> Callable[[Any], Any]:
+    def answer(parameters: Any) -> Any:
+        try:
+            return operation(parameters)
+        except Refused as refused:
+            return error(refused.code, refused.message)
+
+    return answer

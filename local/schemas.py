@@ -33,7 +33,7 @@ def problems(resource_type: str, properties: dict[str, Any]) -> list[Problem]:
 
     found = {_problem(error) for error in StandardValidator(schema=schema).iter_errors(properties)}
     found |= {
-        Problem(f"/{name}", f"Property [{name}] is read-only")
+        Problem("", f"extraneous key [{name}] is not permitted")
         for name in _names(schema, "readOnlyProperties")
         if name in properties and name not in _names(schema, "createOnlyProperties")
     }
@@ -102,10 +102,10 @@ def _problem(error: Any) -> Problem:
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         name = next((name for name in missing if f"'{name}'" in error.message), missing[0])
-        return Problem(path.removesuffix(f"/{name}"), f"Required property [{name}] not found")
+        return Problem(path.removesuffix(f"/{name}"), f"required key [{name}] not found")
     if error.validator == "additionalProperties":
         parent, _, name = path.rpartition("/")
-        return Problem(parent, f"Unsupported property [{name}]")
+        return Problem(parent, f"extraneous key [{name}] is not permitted")
     return Problem(path, str(error.message))
 
 

@@ -3,6 +3,7 @@
 CloudFormation writes ContainerDefinitions where the API writes containerDefinitions; free-form maps keep their keys.
 """
 
+import html
 from functools import cache
 from typing import Any
 
@@ -34,7 +35,7 @@ def operation_model(service: str, operation: str) -> OperationModel:
     return service_model(service).operation_model(operation)
 
 
-def _spell(value: Any, shape: Shape) -> Any:
+def _spell(value: Any, shape: Shape | None) -> Any:
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         members = _members(shape)
         unknown = [name for name in value if name.lower() not in members]
@@ -51,5 +52,18 @@ def _spell(value: Any, shape: Shape) -> Any:
     return value
 
 
-def _members(shape: Shape) -> dict[str, str]:
+def _members(shape: Shape | None) -> dict[str, str]:
     return {name.lower(): name for name in shape.members} if isinstance(shape, StructureShape) else {}
+
+
+def to_xml(value: Any, shape: Shape | None) -> str:
+    """A value as the members of a query protocol's answer; what the shape does not know is left out."""
+    if isinstance(shape, StructureShape):
+        return "".join(
+            f"<{name}>{to_xml(value[name], member)}</{name}>"
+            for name, member in shape.members.items()
+            if name in value
+        )
+    if isinstance(shape, ListShape):
+        return "".join(f"<member>{to_xml(item, shape.member)}</member>" for item in value)
+    return html.escape(str(value).lower() if isinstance(value, bool) else str(value), quote=False)

@@ -1,0 +1,128 @@
+"""DescribeChangeSet with the values of the properties that change, page by page.
+
+CloudFormation API reference, DescribeChangeSet and ResourceTargetDefinition.
+"""
+
+import json
+from typing import Any
+
+from local import engine
+from local.cloudformation.early_validation import UNKNOWN
+from local.cloudformation.stacks import change_set_of, declared, made_change_set, parameter, resolved
+from local.engine import Record
+from local.refusal import Refused
+from local.services import shapes
+
+# AWS does not say how many; small enough that a client which reads one page is found out.
+PAGE = 20
+
+
+def install() -> None:
+    """Remember the values when a change set is made, and tell them when it is described."""
+    engine.changesets._resolve_props_for_diff = _without_unmet_conditions(
+        engine.changesets._resolve_props_for_diff
+    )
+    engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
+    engine.wrap_stack_operation("DescribeChangeSet", _describe_change_set)
+
+
+def _without_unmet_conditions(resolve: Any) -> Any:
+    """Leave resources whose condition is not met out of the comparison: they are not in the stack."""
+
+    def of_stack(template: Record, values: Record, *names: str) -> Record:
+        comparable: Record = resolve(template, values, *names)
+        if not comparable:
+            return comparable
+        present = declared(template, engine.stacks._evaluate_conditions(template, values))
+        return {
+            "Resources": {name: item for name, item in comparable["Resources"].items() if name in present}
+        }
+
+    return of_stack
+
+
+def _create_change_set(operation: Any, request: Any) -> Any:
+    answer = operation(request)
+    change_set = made_change_set(answer)
+    if change_set and change_set["Status"] == "CREATE_COMPLETE":
+        stack = engine.cloudformation._stacks[change_set["StackName"]]
+        for change in change_set["Changes"]:
+            if change["ResourceChange"]["Action"] == "Modify":
+                _add_values(change["ResourceChange"], change_set, stack)
+    return answer
+
+
+def _add_values(change: Record, change_set: Record, stack: Record) -> None:
+    logical_id = change["LogicalResourceId"]
+    before = stack["_resources"].get(logical_id, {}).get("Properties", {})
+    wanted = change_set["_template"]["Resources"][logical_id].get("Properties", {})
+    for detail in change["Details"]:
+        target = detail["Target"]
+        if target["Attribute"] == "Tags":
+            target |= {"Path": "/Tags", "AttributeChangeType": "Modify"}
+        if target["Attribute"] != "Properties":
+            continue
+        name = target["Name"]
+        target |= {
+            "Path": f"/Properties/{name}",
+            "AttributeChangeType": "Modify" if name in before and name in wanted else "Add",
+        }
+        if name in before:
+            target["BeforeValue"] = _text(before[name])
+        if name not in wanted:
+            target["AttributeChangeType"] = "Remove"
+        else:
+            target["AfterValue"] = _after(wanted[name], change_set, stack)
+
+
+def _after(value: Any, change_set: Record, stack: Record) -> str:
+    moving = {
+        change["ResourceChange"]["LogicalResourceId"]
+        for change in change_set["Changes"]
+        if change["ResourceChange"]["Action"] == "Add"
+        or change["ResourceChange"].get("Replacement") == "True"
+    }
+    if any(name in moving for name, _ in engine.stacks._intrinsic_references(value)):
+        return UNKNOWN
+    try:
+        return _text(resolved(value, change_set, stack["_resources"]))
+    except ValueError:
+        return UNKNOWN
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _describe_change_set(operation: Any, request: Any) -> Any:
+    change_set = change_set_of(request)
+    if change_set is None:
+        raise Refused(
+            "ChangeSetNotFound", f"ChangeSet [{parameter(request, 'ChangeSetName')}] does not exist"
+        )
+    start = int(parameter(request, "NextToken") or 0)
+    with_values = parameter(request, "IncludePropertyValues").lower() == "true"
+    answer = {
+        **{name: value for name, value in change_set.items() if not name.startswith("_")},
+        "Changes": [
+            {"Type": "Resource", "ResourceChange": _shown(change["ResourceChange"], with_values)}
+            for change in change_set["Changes"][start : start + PAGE]
+        ],
+    }
+    if start + PAGE < len(change_set["Changes"]):
+        answer["NextToken"] = str(start + PAGE)
+    shape = shapes.operation_model("cloudformation", "DescribeChangeSet").output_shape
+    body = shapes.to_xml({name: value for name, value in answer.items() if value not in ("", None)}, shape)
+    inner = f"<DescribeChangeSetResult>{body}</DescribeChangeSetResult>"
+    return engine.helpers._xml(200, "DescribeChangeSetResponse", inner)
+
+
+def _shown(change: Record, with_values: bool) -> Record:
+    if with_values or "Details" not in change:
+        return change
+    values = ("BeforeValue", "AfterValue")
+    details = [
+        {**detail, "Target": {name: value for name, value in detail["Target"].items() if name not in values}}
+        for detail in change["Details"]
+    ]
+    return {**change, "Details": details}
