@@ -8,7 +8,7 @@ from typing import Any
 from local import cloudformation, engine, network, resources, state
 from local.account import Account
 from local.resources import events
-from local.services import codedeploy, codepipeline, connections, ecs, elbv2, scaling
+from local.services import codedeploy, codepipeline, connections, deployments, ecs, elbv2, scaling
 from local.services.api import Service
 
 UnreadableState = state.UnreadableState
@@ -30,6 +30,7 @@ def application(folder: Path, account: Account) -> Any:
     state.attach(folder)
     network.seed(account)
     _have_stacks_wait_for_schemas()
+    _have_deployments_advance()
     return engine.app.app
 
 
@@ -46,7 +47,11 @@ def warm_up(account: Account) -> None:
 
 def _add_services() -> None:
     for name, service, targets in (
-        ("codedeploy", Service(codedeploy.OPERATIONS, codedeploy.STORES), ["CodeDeploy_20141006"]),
+        (
+            "codedeploy",
+            Service(codedeploy.OPERATIONS | deployments.OPERATIONS, codedeploy.STORES | deployments.STORES),
+            ["CodeDeploy_20141006"],
+        ),
         ("codepipeline", Service(codepipeline.OPERATIONS, codepipeline.STORES), ["CodePipeline_20150709"]),
         ("application-autoscaling", scaling.SERVICE, ["AnyScaleFrontendService"]),
         ("codestar-notifications", events.SERVICE, []),
@@ -57,6 +62,12 @@ def _add_services() -> None:
         ),
     ):
         engine.add_service(name, service, targets)
+
+
+def _have_deployments_advance() -> None:
+    """Let deployments do what is due before a request can see what they change."""
+    for name in ("codedeploy", "ecs", "elasticloadbalancing"):
+        engine.before_each_request(name, deployments.advance_all)
 
 
 def _have_stacks_wait_for_schemas() -> None:

@@ -81,6 +81,17 @@ def add_service(name: str, module: Any, targets: list[str]) -> None:
     }
 
 
+def before_each_request(service: str, action: Callable[[], None]) -> None:
+    """Run `action` before each request to one of the services."""
+    handle = app.SERVICE_HANDLERS[service]
+
+    async def handle_after(*request: Any) -> Any:
+        action()
+        return await handle(*request)
+
+    app.SERVICE_HANDLERS[service] = handle_after
+
+
 def stacks_in_progress() -> bool:
     """Whether CloudFormation is working on any stack, in any account and region."""
     return any(

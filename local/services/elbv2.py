@@ -46,6 +46,26 @@ def associate() -> None:
         group["LoadBalancerArns"] = sorted(users[arn])
 
 
+def set_weights(listener_arn: str, weights: dict[str, int]) -> None:
+    """Forward a listener's default action to target groups by weight, as CodeDeploy does while it shifts traffic."""
+    listener = engine.alb._listeners[listener_arn]
+    groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
+    listener["DefaultActions"] = [{"Type": "forward", "Order": 1, **forward(groups)}]
+    for rule in engine.alb._rules.values():
+        if rule["ListenerArn"] == listener_arn and rule["IsDefault"]:
+            rule["Actions"] = listener["DefaultActions"]
+    associate()
+
+
+def weights(listener_arn: str) -> dict[str, int]:
+    """The weights with which a listener's default action forwards to target groups."""
+    return {
+        group["TargetGroupArn"]: group["Weight"]
+        for action in engine.alb._listeners[listener_arn]["DefaultActions"]
+        for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
+    }
+
+
 def require_listener(balancer: str, port: int, actions: list[Action], *, existing: str = "") -> None:
     """Raise Refused unless a listener with this port and these actions can be on the load balancer.
 
