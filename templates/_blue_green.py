@@ -2,9 +2,7 @@
 
 from typing import NamedTuple
 
-import awacs.ecs
-from awacs.aws import Allow, ArnLike, SourceAccount, SourceArn, Statement, StringEquals
-from troposphere import AccountId, Equals, GetAtt, If, Parameter, Ref, Sub, Template
+from troposphere import Equals, GetAtt, If, Parameter, Ref, Template
 from troposphere.cloudwatch import Alarm
 from troposphere.codedeploy import Alarm as DeploymentAlarm
 from troposphere.codedeploy import (
@@ -22,11 +20,12 @@ from troposphere.codedeploy import (
     TargetGroupPairInfo,
     TrafficRoute,
 )
-from troposphere.iam import Policy, Role
+from troposphere.s3 import Bucket
 
-from templates._application import NAME, application_name
+from templates._application import application_name
+from templates._codedeploy_role import add_codedeploy_role
 from templates._exports import import_value
-from templates._iam import arn, policy, trust
+from templates._notifications import deployment_trigger
 
 # The predefined configurations for ECS: all there are.
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
@@ -49,7 +48,7 @@ class BlueGreen(NamedTuple):
     deployment_group: DeploymentGroup
 
 
-def add_blue_green(t: Template, alarms: list[Alarm]) -> BlueGreen:
+def add_blue_green(t: Template, bucket: Bucket, alarms: list[Alarm]) -> BlueGreen:
     """Application, deployment group and CodeDeploy's role."""
     deployment_config_name = t.add_parameter(
         Parameter(
@@ -87,7 +86,7 @@ def add_blue_green(t: Template, alarms: list[Alarm]) -> BlueGreen:
     code_deploy_application = t.add_resource(
         Application("CodeDeployApplication", ApplicationName=application_name(t), ComputePlatform="ECS")
     )
-    role = _role(t)
+    role = add_codedeploy_role(t, bucket)
     listener_arns = {
         title: import_value(t, "infrastructure", f"{title}ListenerArn") for title in ("Production", "Test")
     }
@@ -139,43 +138,7 @@ def add_blue_green(t: Template, alarms: list[Alarm]) -> BlueGreen:
                 IgnorePollAlarmFailure=False,
                 Alarms=[DeploymentAlarm(Name=Ref(alarm)) for alarm in alarms],
             ),
+            TriggerConfigurations=[deployment_trigger(t)],
         )
     )
     return BlueGreen(code_deploy_application, code_deploy_deployment_group)
-
-
-def _role(t: Template) -> Role:
-    return t.add_resource(
-        Role(
-            "CodeDeployRole",
-            Description="CodeDeploy: task sets, listeners",
-            # https://docs.aws.amazon.com/codedeploy/latest/userguide/security_confused_deputy_codedeploy.html
-            AssumeRolePolicyDocument=trust(
-                "codedeploy.amazonaws.com",
-                StringEquals({SourceAccount: AccountId}),
-                ArnLike({SourceArn: arn("codedeploy", f"deploymentgroup:{NAME}/*")}),
-            ),
-            ManagedPolicyArns=[Sub("arn:${AWS::Partition}:iam::aws:policy/AWSCodeDeployRoleForECS")],
-            Policies=[
-                Policy(
-                    PolicyName="TagTaskSets",
-                    PolicyDocument=policy(
-                        # The service propagates its tags to task sets, and the managed policy lacks this.
-                        # That CreateTaskSet is refused without it is UNVERIFIED.
-                        Statement(
-                            Effect=Allow,
-                            Action=[awacs.ecs.TagResource],
-                            Resource=[
-                                Sub(
-                                    "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}"
-                                    ":task-set/${Cluster}/${Service}/*",
-                                    Cluster=import_value(t, "infrastructure", "ClusterName"),
-                                    Service=import_value(t, "service", "ServiceName"),
-                                )
-                            ],
-                        )
-                    ),
-                )
-            ],
-        )
-    )

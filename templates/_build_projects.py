@@ -30,6 +30,7 @@ from templates._artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
 from templates._parameters import shared
+from templates._smoke_test import smoke_test_parameter
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
 TIMEOUT_MINUTES = 30
@@ -100,7 +101,12 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
             # IAM knows no resource for it.
             _allow([awacs.ecs.DescribeTaskDefinition], "*"),
         ],
-        variables={"TASK_DEFINITION_STACK_NAME": Ref(t.parameters["TaskDefinitionStackName"]), **container},
+        variables={
+            "TASK_DEFINITION_STACK_NAME": Ref(t.parameters["TaskDefinitionStackName"]),
+            **container,
+            "SMOKE_TEST": Ref(smoke_test_parameter(t)),
+            "SMOKE_TEST_FUNCTION_NAME": import_value(t, "service-preference", "SmokeTestFunctionName"),
+        },
     )
     tag_release = _project(
         t,

@@ -182,7 +182,7 @@ def _deploy(blue_green: BlueGreen, roles: ActionRoles) -> Actions:
             "ApplicationName": Ref(blue_green.application),
             "DeploymentGroupName": Ref(blue_green.deployment_group),
             "TaskDefinitionTemplateArtifact": RELEASE,
-            "TaskDefinitionTemplatePath": "taskdef.json",
+            # Where the action looks by default: taskdef.json.
             "AppSpecTemplateArtifact": RELEASE,
             "AppSpecTemplatePath": "appspec.json",
             "Image1ArtifactName": RELEASE,

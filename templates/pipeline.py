@@ -1,8 +1,7 @@
 """The release pipeline: from a push to a blue/green deployment.
 
 Owns: the pipeline, its artifact bucket, build projects and roles; CodeDeploy's application and deployment
-group; the alarms that stop a release. Imports: from every layer before it, `service-preference` excepted.
-Exports: nothing.
+group; the alarms that stop a release. Imports: from every layer before it. Exports: nothing.
 
 What belongs to one release happens in one locked stage, Build: there the task-definition stack is changed,
 and what it says then is written down for the deployment. Two pushes close together cannot mix.
@@ -15,6 +14,7 @@ from templates._alarms import add_alarms
 from templates._artifacts import add_artifact_bucket
 from templates._blue_green import add_blue_green
 from templates._build_projects import add_build_projects
+from templates._notifications import add_pipeline_rule
 from templates._parameters import shared
 from templates._pipeline_roles import add_action_roles, add_pipeline_policy, add_pipeline_role
 from templates._stages import Repository, add_approval_condition, stages, trigger
@@ -31,7 +31,7 @@ def build() -> Template:
 
     bucket = add_artifact_bucket(t)
     projects = add_build_projects(t, bucket)
-    blue_green = add_blue_green(t, add_alarms(t))
+    blue_green = add_blue_green(t, bucket, add_alarms(t))
 
     pipeline_role = add_pipeline_role(t)
     roles = add_action_roles(t, bucket, pipeline_role, projects, blue_green)
@@ -50,6 +50,8 @@ def build() -> Template:
             Stages=stages(t, repository, projects, blue_green, roles, approval),
         )
     )
+
+    add_pipeline_rule(t, pipeline)
 
     for title, resource, description in (
         ("PipelineName", pipeline, "Name of the pipeline"),

@@ -1,7 +1,8 @@
-"""What may be tuned about the service at any time: how many tasks it has.
+"""What may be tuned at any time: how many tasks there are, how a release is tried, who is told of it.
 
-Owns: the scalable target and its two policies, and with them the service's desired count. Imports: the
-cluster's and the service's name. Exports: nothing.
+Owns: the scalable target and its two policies, and with them the service's desired count; the smoke test
+and the notifications of the pipeline. Imports: from infrastructure and service. Exports: the smoke test's
+name and the topic, which are the same with and without a smoke test or a subscriber.
 """
 
 from troposphere import Parameter, Ref, Sub, Template
@@ -12,7 +13,10 @@ from troposphere.applicationautoscaling import (
     TargetTrackingScalingPolicyConfiguration,
 )
 
-from templates._exports import import_value
+from templates._exports import export, import_value
+from templates._notifications import add_notification_topic
+from templates._smoke_test import NAME as SMOKE_TEST_NAME
+from templates._smoke_test import add_smoke_test
 
 COOLDOWN_SECONDS = 60
 
@@ -87,4 +91,9 @@ def build() -> Template:
                 ),
             )
         )
+
+    add_smoke_test(t)
+    export(t, "SmokeTestFunctionName", Sub(SMOKE_TEST_NAME), "Name of the smoke test, where there is one")
+    topic = add_notification_topic(t)
+    export(t, "NotificationTopicArn", Ref(topic), "Topic that is told of failed releases")
     return t

@@ -33,10 +33,15 @@ ROLES = of_type("AWS::IAM::Role")
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 
 
+def with_conditional(value: dict[str, Any]) -> dict[str, Any]:
+    """The value; of one that is there under a condition only, what is there then."""
+    present: dict[str, Any] = value["Fn::If"][1] if "Fn::If" in value else value
+    return present
+
+
 def stages() -> dict[str, Any]:
     """The stages by name, the conditional one among them."""
-    present = [stage["Fn::If"][1] if "Fn::If" in stage else stage for stage in PIPELINE["Stages"]]
-    return {stage["Name"]: stage for stage in present}
+    return {stage["Name"]: stage for stage in map(with_conditional, PIPELINE["Stages"])}
 
 
 def actions() -> Iterator[dict[str, Any]]:
@@ -55,7 +60,7 @@ def statements(role: str) -> list[dict[str, Any]]:
     return [
         statement
         for policy in ROLES[role].get("Policies", [])
-        for statement in policy["PolicyDocument"]["Statement"]
+        for statement in with_conditional(policy)["PolicyDocument"]["Statement"]
     ]
 
 
@@ -169,7 +174,7 @@ def test_deploy_gets_the_small_artifact_alone() -> None:
     assert configuration["Image1ContainerName"] == "IMAGE1_NAME"
     files = yaml.safe_load(buildspec("RenderProject"))["artifacts"]["files"]
     assert files == [
-        configuration["TaskDefinitionTemplatePath"],
+        configuration.get("TaskDefinitionTemplatePath", "taskdef.json"),
         configuration["AppSpecTemplatePath"],
         "imageDetail.json",
     ]
@@ -246,6 +251,7 @@ def test_roles_are_passed_by_name_and_to_a_named_service() -> None:
     assert {role: arns for role, arns, _ in passed} == {
         "CloudFormationActionRole": {"TaskDefinitionStackRoleArn"},
         "DeployActionRole": {"TaskRoleArn", "TaskExecutionRoleArn"},
+        "CodeDeployRole": {"TaskRoleArn", "TaskExecutionRoleArn"},
     }
     for _, _, condition in passed:
         assert condition["StringEquals"]["iam:PassedToService"]
@@ -262,6 +268,9 @@ def test_statements_name_resources_where_iam_knows_any() -> None:
         "ecr:GetAuthorizationToken",
         "ecs:DescribeTaskDefinition",
         "ecs:RegisterTaskDefinition",
+        "elasticloadbalancing:DescribeListeners",
+        "elasticloadbalancing:DescribeRules",
+        "elasticloadbalancing:DescribeTargetGroups",
     }
     assert not [
         statement
@@ -541,6 +550,29 @@ def test_old_tasks_stay_for_a_while_by_default() -> None:
     assert (wait["Default"], wait["MinValue"], wait["MaxValue"]) == (10, 0, 2800)
     termination = GROUP["BlueGreenDeploymentConfiguration"]["TerminateBlueInstancesOnDeploymentSuccess"]
     assert termination["TerminationWaitTimeInMinutes"] == {"Ref": "TerminationWaitMinutes"}
+
+
+def test_codedeploy_role_has_the_managed_policy_or_the_scoped_one() -> None:
+    scoped, nothing, managed = ROLES["CodeDeployRole"]["ManagedPolicyArns"]["Fn::If"]
+    assert (scoped, nothing) == ("IsCodeDeployRoleScoped", {"Ref": "AWS::NoValue"})
+    assert [arn["Fn::Sub"].rpartition("/")[2] for arn in managed] == ["AWSCodeDeployRoleForECS"]
+    tag, scoped_policy = ROLES["CodeDeployRole"]["Policies"]
+    assert tag["PolicyDocument"]["Statement"][0]["Action"] == ["ecs:TagResource"]
+    assert scoped_policy["Fn::If"][0] == "IsCodeDeployRoleScoped"
+    assert TEMPLATE["Parameters"]["ScopedCodeDeployRole"]["Default"] == "false"
+
+
+# Notifications
+
+
+def test_failed_executions_and_deployments_are_told() -> None:
+    topic = "NotificationTopicArn"
+    rule = RESOURCES["FailedPipelineRule"]["Properties"]
+    assert rule["EventPattern"]["detail"] == {"pipeline": [{"Ref": "Pipeline"}], "state": ["FAILED"]}
+    assert [imported(target["Arn"]) for target in rule["Targets"]] == [topic]
+    (trigger,) = GROUP["TriggerConfigurations"]
+    assert imported(trigger["TriggerTargetArn"]) == topic
+    assert trigger["TriggerEvents"] == ["DeploymentFailure", "DeploymentStop", "DeploymentRollback"]
 
 
 # The layer

@@ -203,7 +203,12 @@ def register_task_definition() -> StructureShape:
     return operation.input_shape
 
 
-def render(state: Path, described: dict[str, Any], outputs: list[dict[str, str]] | None = None) -> Any:
+def render(
+    state: Path,
+    described: dict[str, Any],
+    outputs: list[dict[str, str]] | None = None,
+    smoke_test: str = "disabled",
+) -> subprocess.CompletedProcess[str]:
     revision = {
         "OutputKey": "TaskDefinitionArn",
         "OutputValue": described["taskDefinition"]["taskDefinitionArn"],
@@ -218,6 +223,8 @@ def render(state: Path, described: dict[str, Any], outputs: list[dict[str, str]]
         TASK_DEFINITION_STACK_NAME="sample-local-task-definition",
         CONTAINER_NAME="sample-api",
         CONTAINER_PORT="1323",
+        SMOKE_TEST=smoke_test,
+        SMOKE_TEST_FUNCTION_NAME="sample-local-smoke-test",
     )
 
 
@@ -272,6 +279,13 @@ def test_rendered_appspec_is_as_documented(state: Path) -> None:
             }
         ],
     }
+
+
+def test_rendered_appspec_names_the_smoke_test_only_where_it_is_enabled(state: Path) -> None:
+    render(state, DESCRIBED)
+    assert "Hooks" not in written(state, "appspec.json")
+    render(state, DESCRIBED, smoke_test="enabled")
+    assert written(state, "appspec.json")["Hooks"] == [{"AfterAllowTestTraffic": "sample-local-smoke-test"}]
 
 
 def test_render_fails_without_the_container(state: Path) -> None:

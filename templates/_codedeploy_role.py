@@ -1,0 +1,120 @@
+"""CodeDeploy's role: AWS's managed policy, or instead of it rights on this service's resources only."""
+
+import awacs.awslambda
+import awacs.cloudwatch
+import awacs.ecs
+import awacs.elasticloadbalancing
+import awacs.iam
+import awacs.sns
+from awacs.aws import (
+    Action,
+    Allow,
+    ArnLike,
+    Condition,
+    SourceAccount,
+    SourceArn,
+    Statement,
+    StringEquals,
+)
+from troposphere import AccountId, Equals, If, NoValue, Parameter, Ref, Sub, Template
+from troposphere.iam import Policy, Role
+from troposphere.s3 import Bucket
+
+from templates._application import NAME
+from templates._artifacts import RELEASE, artifact_access
+from templates._exports import import_value
+from templates._iam import arn, policy, trust
+from templates._notifications import notification_topic_arn
+from templates._smoke_test import NAME as SMOKE_TEST_NAME
+
+# Of the service in whatever cluster: its name has the project and the environment in it.
+TASK_SETS = arn("ecs", f"task-set/*/{NAME}/*")
+
+
+def add_codedeploy_role(t: Template, bucket: Bucket) -> Role:
+    """The role, and the parameter that chooses its policy."""
+    scoped_code_deploy_role = t.add_parameter(
+        Parameter(
+            "ScopedCodeDeployRole",
+            Type="String",
+            Description=(
+                "Whether CodeDeploy gets rights on this service's resources only, instead of AWS's managed"
+                " policy; not proven on AWS yet"
+            ),
+            AllowedValues=["true", "false"],
+            Default="false",
+        )
+    )
+    is_code_deploy_role_scoped = t.add_condition(
+        "IsCodeDeployRoleScoped", Equals(Ref(scoped_code_deploy_role), "true")
+    )
+    return t.add_resource(
+        Role(
+            "CodeDeployRole",
+            # https://docs.aws.amazon.com/codedeploy/latest/userguide/security_confused_deputy_codedeploy.html
+            AssumeRolePolicyDocument=trust(
+                "codedeploy.amazonaws.com",
+                StringEquals({SourceAccount: AccountId}),
+                ArnLike({SourceArn: arn("codedeploy", f"deploymentgroup:{NAME}/*")}),
+            ),
+            ManagedPolicyArns=If(
+                is_code_deploy_role_scoped,
+                NoValue,
+                [Sub("arn:${AWS::Partition}:iam::aws:policy/AWSCodeDeployRoleForECS")],
+            ),
+            Policies=[
+                Policy(
+                    PolicyName="TagTaskSets",
+                    # The service propagates its tags to task sets, and the managed policy lacks this.
+                    # That CreateTaskSet is refused without it is UNVERIFIED.
+                    PolicyDocument=policy(_allow([awacs.ecs.TagResource], TASK_SETS)),
+                ),
+                If(
+                    is_code_deploy_role_scoped,
+                    Policy(
+                        PolicyName="Deploy",
+                        PolicyDocument=policy(*_scoped_statements(t, bucket)),
+                    ),
+                    NoValue,
+                ),
+            ],
+        )
+    )
+
+
+def _scoped_statements(t: Template, bucket: Bucket) -> list[Statement]:
+    """What the managed policy allows everywhere, allowed here. UNVERIFIED as a whole: docs/first-run.md."""
+    elb = awacs.elasticloadbalancing
+    return [
+        _allow(
+            [awacs.ecs.DescribeServices, awacs.ecs.UpdateServicePrimaryTaskSet],
+            arn("ecs", f"service/*/{NAME}"),
+        ),
+        _allow([awacs.ecs.CreateTaskSet, awacs.ecs.DeleteTaskSet], TASK_SETS),
+        # IAM knows no resource for these.
+        _allow([elb.DescribeTargetGroups, elb.DescribeListeners, elb.DescribeRules], "*"),
+        # Not ModifyRule: these listeners have no rules.
+        _allow(
+            [elb.ModifyListener],
+            import_value(t, "infrastructure", "ProductionListenerArn"),
+            import_value(t, "infrastructure", "TestListenerArn"),
+        ),
+        _allow([awacs.cloudwatch.DescribeAlarms], arn("cloudwatch", "alarm:*")),
+        _allow([awacs.awslambda.InvokeFunction], arn("lambda", f"function:{SMOKE_TEST_NAME}")),
+        _allow([awacs.sns.Publish], notification_topic_arn(t)),
+        Statement(
+            Effect=Allow,
+            Action=[awacs.iam.PassRole],
+            Resource=[
+                import_value(t, "infrastructure", "TaskRoleArn"),
+                import_value(t, "infrastructure", "TaskExecutionRoleArn"),
+            ],
+            Condition=Condition(StringEquals({"iam:PassedToService": "ecs-tasks.amazonaws.com"})),
+        ),
+        # That CodeDeploy reads the artifacts when the pipeline starts it is UNVERIFIED.
+        *artifact_access(bucket, reads=[RELEASE]),
+    ]
+
+
+def _allow(actions: list[Action], *resources: object) -> Statement:
+    return Statement(Effect=Allow, Action=actions, Resource=list(resources))

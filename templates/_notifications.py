@@ -1,0 +1,109 @@
+"""Who is told when a release fails: a topic, and what publishes to it."""
+
+from typing import Any
+
+from awacs.aws import Allow, ArnLike, Condition, Principal, SourceArn, Statement
+from awacs.sns import Publish
+from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Sub, Template
+from troposphere.codedeploy import TriggerConfig
+from troposphere.codepipeline import Pipeline
+from troposphere.events import Rule, Target
+from troposphere.sns import Subscription, Topic, TopicPolicy
+
+from templates._exports import import_value
+from templates._iam import arn, policy
+from templates._parameters import shared
+
+
+def add_notification_topic(t: Template) -> Topic:
+    """The topic. It exists also when nobody is subscribed: an export in use cannot go away."""
+    shared(t, "Project")
+    shared(t, "Environment")
+    notification_email = t.add_parameter(
+        Parameter(
+            "NotificationEmail",
+            Type="String",
+            Description="Address that is told of failed releases, once it has confirmed; empty: none",
+            Default="",
+            AllowedPattern=r"(|[^@\s]+@[^@\s]+\.[^@\s]+)",
+            ConstraintDescription="must be an e-mail address, or empty",
+        )
+    )
+    notification_key_arn = t.add_parameter(
+        Parameter(
+            "NotificationKeyArn",
+            Type="String",
+            # AWS's own key for SNS would shut out both publishers: its policy cannot be changed.
+            Description=(
+                "KMS key that encrypts notifications; its policy must let events.amazonaws.com and the role"
+                " of CodeDeploy use it. Empty: not encrypted at rest"
+            ),
+            Default="",
+            AllowedPattern=r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)",
+            ConstraintDescription="must be the ARN of a KMS key, or empty",
+        )
+    )
+    has_notification_email = t.add_condition("HasNotificationEmail", Not(Equals(Ref(notification_email), "")))
+    has_notification_key = t.add_condition("HasNotificationKey", Not(Equals(Ref(notification_key_arn), "")))
+
+    notification_topic = t.add_resource(
+        Topic(
+            "NotificationTopic",
+            TopicName=Sub("${Project}-${Environment}-releases"),
+            KmsMasterKeyId=If(has_notification_key, Ref(notification_key_arn), NoValue),
+            Subscription=If(
+                has_notification_email,
+                [Subscription(Protocol="email", Endpoint=Ref(notification_email))],
+                NoValue,
+            ),
+        )
+    )
+    t.add_resource(
+        TopicPolicy(
+            "NotificationTopicPolicy",
+            Topics=[Ref(notification_topic)],
+            PolicyDocument=policy(
+                Statement(
+                    Effect=Allow,
+                    Principal=Principal("Service", ["events.amazonaws.com"]),
+                    Action=[Publish],
+                    Resource=[Ref(notification_topic)],
+                    # The rule of the pipeline's stack; CloudFormation names it after the stack.
+                    Condition=Condition(
+                        ArnLike({SourceArn: arn("events", "rule/${Project}-${Environment}-pipeline-*")})
+                    ),
+                )
+            ),
+        )
+    )
+    return notification_topic
+
+
+def notification_topic_arn(t: Template) -> Any:
+    """ARN of the topic, for the pipeline layer."""
+    return import_value(t, "service-preference", "NotificationTopicArn")
+
+
+def deployment_trigger(t: Template) -> TriggerConfig:
+    """Has CodeDeploy tell of deployments that end otherwise than planned."""
+    return TriggerConfig(
+        TriggerName="releases",
+        TriggerTargetArn=notification_topic_arn(t),
+        TriggerEvents=["DeploymentFailure", "DeploymentStop", "DeploymentRollback"],
+    )
+
+
+def add_pipeline_rule(t: Template, pipeline: Pipeline) -> Rule:
+    """Tells of executions that fail, in whatever stage."""
+    # https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
+    return t.add_resource(
+        Rule(
+            "FailedPipelineRule",
+            EventPattern={
+                "source": ["aws.codepipeline"],
+                "detail-type": ["CodePipeline Pipeline Execution State Change"],
+                "detail": {"pipeline": [Ref(pipeline)], "state": ["FAILED"]},
+            },
+            Targets=[Target(Id="NotificationTopic", Arn=notification_topic_arn(t))],
+        )
+    )

@@ -1,0 +1,213 @@
+"""A check before any user sees a release: a function that asks the new version through the test listener.
+
+CodeDeploy calls it by name at AfterAllowTestTraffic. It runs in the private subnets and goes to the load
+balancer's private addresses, because the test listener is closed to the world; it needs a way from there to
+the APIs of CodeDeploy and EC2 (NAT or endpoints).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import awacs.codedeploy
+import awacs.ec2
+import awacs.logs
+from awacs.aws import Allow, PolicyDocument, Statement
+from troposphere import Equals, GetAtt, Parameter, Ref, Sub, Template
+from troposphere.awslambda import Code, Environment, Function, VPCConfig
+from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
+from troposphere.iam import Policy, Role
+from troposphere.logs import LogGroup
+
+from templates._exports import import_value
+from templates._iam import arn, policy, trust
+from templates._parameters import shared
+
+# Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
+CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
+# The same name with and without the function: it is exported, and an export in use cannot change.
+NAME = "${Project}-${Environment}-smoke-test"
+
+TIMEOUT_SECONDS = 300
+MEMORY_MB = 128
+# How long the load balancer takes until a new rule is in force everywhere: AWS names no figure.
+WAIT_SECONDS = 30
+HTTPS_PORT = 443
+ANYWHERE = "0.0.0.0/0"
+
+
+def smoke_test_parameter(t: Template) -> Parameter:
+    """Whether new versions are tried first; declared when it was not yet."""
+    if "SmokeTest" not in t.parameters:
+        t.add_parameter(
+            Parameter(
+                "SmokeTest",
+                Type="String",
+                Description="Whether a new version is tried through the test listener before users see it",
+                AllowedValues=["enabled", "disabled"],
+                Default="enabled",
+            )
+        )
+    declared: Parameter = t.parameters["SmokeTest"]
+    return declared
+
+
+def add_smoke_test(t: Template) -> Function:
+    """The function with its role, log group and way to the load balancer, where it is enabled."""
+    has_smoke_test = t.add_condition("HasSmokeTest", Equals(Ref(smoke_test_parameter(t)), "enabled"))
+    shared(t, "Project")
+    shared(t, "Environment")
+    port = Ref(shared(t, "TestListenerPort"))
+    load_balancer_group = import_value(t, "infrastructure", "LoadBalancerSecurityGroupId")
+
+    log_group = t.add_resource(
+        LogGroup(
+            "SmokeTestLogGroup",
+            Condition=has_smoke_test,
+            LogGroupName=Sub(f"/aws/lambda/{NAME}"),
+            RetentionInDays=Ref(shared(t, "LogRetentionDays")),
+        )
+    )
+    role = t.add_resource(
+        Role(
+            "SmokeTestRole",
+            Condition=has_smoke_test,
+            AssumeRolePolicyDocument=trust("lambda.amazonaws.com"),
+            Policies=[Policy(PolicyName="SmokeTest", PolicyDocument=_rights(log_group))],
+        )
+    )
+    security_group = t.add_resource(
+        SecurityGroup(
+            "SmokeTestSecurityGroup",
+            Condition=has_smoke_test,
+            GroupDescription="Smoke test of new versions",
+            VpcId=Ref(shared(t, "VpcId")),
+            SecurityGroupEgress=[
+                SecurityGroupRule(
+                    Description="APIs of CodeDeploy and EC2",
+                    IpProtocol="tcp",
+                    FromPort=HTTPS_PORT,
+                    ToPort=HTTPS_PORT,
+                    CidrIp=ANYWHERE,
+                ),
+                SecurityGroupRule(
+                    Description="Test listener",
+                    IpProtocol="tcp",
+                    FromPort=port,
+                    ToPort=port,
+                    DestinationSecurityGroupId=load_balancer_group,
+                ),
+            ],
+        )
+    )
+    t.add_resource(
+        SecurityGroupIngress(
+            "SmokeTestSecurityGroupIngress",
+            Condition=has_smoke_test,
+            Description="Smoke test of new versions",
+            GroupId=load_balancer_group,
+            IpProtocol="tcp",
+            FromPort=port,
+            ToPort=port,
+            SourceSecurityGroupId=Ref(security_group),
+        )
+    )
+    return t.add_resource(
+        Function(
+            "SmokeTestFunction",
+            Condition=has_smoke_test,
+            FunctionName=Sub(NAME),
+            Runtime="python3.13",
+            Handler="index.handler",
+            Code=Code(ZipFile=CODE.read_text()),
+            # Its own log group has to be there first: Lambda would make one that never forgets.
+            DependsOn=[log_group],
+            Role=GetAtt(role, "Arn"),
+            Timeout=TIMEOUT_SECONDS,
+            MemorySize=MEMORY_MB,
+            VpcConfig=VPCConfig(
+                SubnetIds=Ref(shared(t, "PrivateSubnetIds")), SecurityGroupIds=[Ref(security_group)]
+            ),
+            Environment=Environment(
+                Variables={
+                    "LOAD_BALANCER": import_value(t, "infrastructure", "LoadBalancerFullName"),
+                    "SECURITY_GROUP": load_balancer_group,
+                    "HOST": import_value(t, "infrastructure", "LoadBalancerDnsName"),
+                    "PORT": port,
+                    "WAIT_SECONDS": WAIT_SECONDS,
+                    **_limits(t),
+                }
+            ),
+        )
+    )
+
+
+def _limits(t: Template) -> dict[str, Any]:
+    """What is asked and what passes: the function's variables, each from a parameter."""
+    return {
+        "REQUESTS": _number(t, "SmokeRequests", 50, 1000, "Requests that the smoke test sends"),
+        "PATHS": Ref(
+            t.add_parameter(
+                Parameter(
+                    "SmokePaths",
+                    Type="String",
+                    Description="Paths that the smoke test asks in turn, separated by commas",
+                    Default="/health,/",
+                    AllowedPattern="/[!-+.-~-]*(,/[!-+.-~-]*)*",
+                    ConstraintDescription="must be paths that begin with a slash, separated by commas",
+                )
+            )
+        ),
+        "MAX_FIVE_XX_PERCENT": _number(
+            t, "SmokeMaxFiveXxPercent", 5, 100, "Largest share of 5xx answers, in percent, that passes"
+        ),
+        "MAX_LATENCY_MS": _number(
+            t, "SmokeMaxLatencyMs", 2000, 60000, "Slowest answer, in milliseconds, that passes"
+        ),
+    }
+
+
+def _number(t: Template, title: str, default: int, maximum: int, description: str) -> Ref:
+    return Ref(
+        t.add_parameter(
+            Parameter(
+                title,
+                Type="Number",
+                Description=description,
+                Default=default,
+                MinValue=0 if title.endswith("Percent") else 1,
+                MaxValue=maximum,
+            )
+        )
+    )
+
+
+def _rights(log_group: LogGroup) -> PolicyDocument:
+    return policy(
+        Statement(
+            Effect=Allow,
+            Action=[awacs.logs.CreateLogStream, awacs.logs.PutLogEvents],
+            Resource=[GetAtt(log_group, "Arn")],
+        ),
+        # None of these knows a resource. That CodeDeploy's takes a deployment group is UNVERIFIED.
+        Statement(
+            Effect=Allow,
+            Action=[
+                awacs.codedeploy.PutLifecycleEventHookExecutionStatus,
+                awacs.ec2.DescribeNetworkInterfaces,
+                awacs.ec2.DescribeSubnets,
+            ],
+            Resource=["*"],
+        ),
+        # With these Lambda puts the function into the network; interfaces have no name beforehand.
+        # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+        Statement(
+            Effect=Allow,
+            Action=[
+                awacs.ec2.CreateNetworkInterface,
+                awacs.ec2.DeleteNetworkInterface,
+                awacs.ec2.AssignPrivateIpAddresses,
+                awacs.ec2.UnassignPrivateIpAddresses,
+            ],
+            Resource=[arn("ec2", "*/*")],
+        ),
+    )
