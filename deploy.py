@@ -10,10 +10,12 @@ import argparse
 import importlib
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from stacks.errors import Failure, Interrupted
 from stacks.invocation import Invocation
+from stacks.rules import Guarded
 
 ROOT = Path(__file__).resolve().parent
 
@@ -22,6 +24,7 @@ VERBS = {
     "deploy": "plan, ask, then create or update the stacks in dependency order",
     "status": "every stack with its status and outputs, and what is live",
     "destroy": "delete the stacks of an unprotected environment, importers first",
+    "review": "what two revisions do to every environment; offline",
 }
 
 
@@ -51,6 +54,8 @@ def _failed(failure: Failure, invocation: Invocation) -> int:
     print(f"error: {failure}", file=sys.stderr)
     if failure.remedy:
         print(f"next:  {failure.remedy}", file=sys.stderr)
+    if isinstance(failure, Guarded):
+        invocation.document["findings"] = [asdict(finding) for finding in failure.findings]
     invocation.document["error"] = {"what": failure.what, "why": failure.why, "remedy": failure.remedy}
     return failure.exit_code
 
@@ -62,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, text in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
+        if name == "review":
+            _add_review_arguments(verb)
+            continue
         verb.add_argument("--env", required=True, help="name of params/<ENV>.yaml; local is the emulator")
         verb.add_argument("--json", action="store_true", help="print one JSON document on standard output")
         if name in ("plan", "deploy"):
@@ -79,6 +87,17 @@ def _parser() -> argparse.ArgumentParser:
             verb.add_argument("--plan", metavar="FILE", help="execute this kept plan, and nothing else")
             verb.add_argument("--yes-older", action="store_true", help="deploy an older commit on purpose")
     return parser
+
+
+def _add_review_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--base", required=True, metavar="REVISION", help="what is deployed, such as origin/main"
+    )
+    verb.add_argument("--head", metavar="REVISION", help="what would be deployed; default: the files on disk")
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+    form.add_argument("--markdown", action="store_true", help="print a comment for a pull request")
+    verb.set_defaults(env=None)
 
 
 def _add_plan_arguments(verb: argparse.ArgumentParser) -> None:

@@ -52,8 +52,14 @@ class LayerChange:
 
 def compare(before: Side, after: Side) -> list[LayerChange]:
     """What leads from one side to the other, one entry a layer, in the order of `after`."""
-    comparison = _Comparison(World(before), World(after))
-    slugs = [*after.stacks, *(slug for slug in before.stacks if slug not in after.stacks)]
+    return compare_worlds(World(before), World(after))
+
+
+def compare_worlds(before: World, after: World) -> list[LayerChange]:
+    """The same for sides whose values are asked for elsewhere too."""
+    comparison = _Comparison(before, after)
+    stacks = after.side.stacks
+    slugs = [*stacks, *(slug for slug in before.side.stacks if slug not in stacks)]
     return _with_moves([comparison.layer(slug) for slug in slugs])
 
 

@@ -3,7 +3,6 @@
 What was asked for goes to standard output; talk and progress go to standard error.
 """
 
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from stacks.operation import OnEvent
 from stacks.plan import Plan, Step
 from stacks.rules import Finding
 from stacks.schedule import Outcome
+from stacks.terminal import console
 
 SYMBOLS = {
     "add": ("+", "green"),
@@ -41,12 +41,6 @@ RESULTS = {
     "not started": ("not started", "yellow"),
     "left running": ("left running", "yellow"),
 }
-
-
-def console(*, stderr: bool = False) -> Console:
-    """A console on standard output or standard error. Without a terminal, lines are not wrapped."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if stream.isatty() else 200)
 
 
 def say(text: str) -> None:
