@@ -3,7 +3,7 @@
 Usage: deploy.py VERB --env ENV [--json] [...]      deploy.py VERB --help
 
 Exit codes: 0 done or nothing to do, 1 a stack failed or AWS refused, 2 bad input, 3 blocked, 4 there are
-changes (where asked for), 130 interrupted or answered no.
+changes (where asked for) or real drift, 130 interrupted or answered no.
 """
 
 import argparse
@@ -23,6 +23,8 @@ VERBS = {
     "plan": "what would change in every stack, and what blocks it; changes nothing",
     "deploy": "plan, ask, then create or update the stacks in dependency order",
     "status": "every stack with its status and outputs, and what is live",
+    "drift": "where reality differs from the templates, and whose doing that is; changes nothing",
+    "rollback": "stop the running release, or go back to the one before the last",
     "destroy": "delete the stacks of an unprotected environment, importers first",
     "review": "what two revisions do to every environment; offline",
 }
@@ -74,10 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--json", action="store_true", help="print one JSON document on standard output")
         if name in ("plan", "deploy"):
             _add_plan_arguments(verb)
-        if name in ("deploy", "destroy"):
+        if name in ("deploy", "rollback", "destroy"):
             verb.add_argument("--yes", action="store_true", help="do not ask")
             verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release")
             verb.add_argument("--break-lock", action="store_true", help="take the lock from its holder")
+        if name == "rollback":
+            verb.add_argument("--at-once", action="store_true", help="shift all traffic at once")
         if name == "plan":
             kept = verb.add_mutually_exclusive_group()
             kept.add_argument("--out", metavar="FILE", help="keep the plan and its change sets")
