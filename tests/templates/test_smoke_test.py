@@ -1,0 +1,290 @@
+"""The smoke test: what it finds, what it answers CodeDeploy, and what the template gives it."""
+
+import http.server
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from templates import _smoke_test, service_preference
+from templates.hooks import smoke_test
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE: dict[str, Any] = service_preference.build().to_dict()
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+EVENT = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """A load balancer that answers each path with a status, after a while, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.statuses: dict[str, int] = {}
+        self.seconds = 0.0
+        self.asked: list[tuple[str, str]] = []
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers["Host"]))
+        time.sleep(self.server.seconds)
+        self.send_response(self.server.statuses.get(self.path, 200))
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: the tests' output is not for this."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+class Context:
+    """What Lambda says about the time that is left."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round(self.seconds * 1000)
+
+
+class Aws:
+    """The two APIs that the function calls."""
+
+    def __init__(self) -> None:
+        self.addresses = ["127.0.0.1"]
+        self.filters: dict[str, list[str]] = {}
+        self.answers: list[dict[str, str]] = []
+
+    def client(self, _service: str, **_options: Any) -> "Aws":
+        return self
+
+    def describe_network_interfaces(self, Filters: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.filters = {wanted["Name"]: wanted["Values"] for wanted in Filters}
+        return {"NetworkInterfaces": [{"PrivateIpAddress": address} for address in self.addresses]}
+
+    def put_lifecycle_event_hook_execution_status(self, **answer: str) -> None:
+        self.answers.append(answer)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    aws = Aws()
+    monkeypatch.setattr(boto3, "client", aws.client)
+    return aws
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function's variables: the template's defaults where it has any."""
+    for name, value in variables().items():
+        if "Ref" in value and "Default" in TEMPLATE["Parameters"][value["Ref"]]:
+            monkeypatch.setenv(name, str(TEMPLATE["Parameters"][value["Ref"]]["Default"]))
+    monkeypatch.setenv("WAIT_SECONDS", "0")
+    monkeypatch.setenv("PORT", "0")
+    monkeypatch.setenv("HOST", "lb.example")
+    monkeypatch.setenv("LOAD_BALANCER", "app/sample/0123")
+    monkeypatch.setenv("SECURITY_GROUP", "sg-1")
+
+
+def variables() -> dict[str, Any]:
+    found: dict[str, Any] = RESOURCES["SmokeTestFunction"]["Properties"]["Environment"]["Variables"]
+    return {name: value for name, value in found.items() if isinstance(value, dict)}
+
+
+def run(port: int, capsys: pytest.CaptureFixture[str], seconds: float = 60) -> dict[str, Any]:
+    """Have CodeDeploy call the function; give the line that it logs."""
+    os.environ["PORT"] = str(port)
+    smoke_test.handler(EVENT, Context(seconds))
+    line: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return line
+
+
+# What the function does
+
+
+def test_good_version_succeeds(server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    line = run(server.server_port, capsys)
+    assert aws.answers == [
+        {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "e-1", "status": "Succeeded"}
+    ]
+    assert (line["status"], line["problems"], line["fiveXxPercent"]) == ("Succeeded", [], 0)
+    assert Counter(server.asked) == {("/health", "lb.example"): 25, ("/", "lb.example"): 25}
+
+
+def test_load_balancer_is_found_by_its_own_interfaces(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(server.server_port, capsys)
+    assert aws.filters == {"group-id": ["sg-1"], "description": ["ELB app/sample/0123"]}
+
+
+def test_errors_of_one_path_fail(server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    server.statuses["/"] = 503
+    line = run(server.server_port, capsys)
+    assert aws.answers[0]["status"] == "Failed"
+    assert line["problems"] == ["fiveXxPercent is 50.0, at most 5 is allowed"]
+
+
+def test_errors_below_the_limit_pass(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.statuses["/"] = 503
+    monkeypatch.setenv("MAX_FIVE_XX_PERCENT", "50")
+    assert run(server.server_port, capsys)["status"] == "Succeeded"
+
+
+def test_answers_of_the_client_kind_are_no_errors(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.statuses["/"] = 404
+    assert run(server.server_port, capsys)["status"] == "Succeeded"
+
+
+def test_slow_answer_fails(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.seconds = 0.05
+    monkeypatch.setenv("REQUESTS", "2")
+    monkeypatch.setenv("MAX_LATENCY_MS", "40")
+    line = run(server.server_port, capsys)
+    assert line["status"] == "Failed"
+    assert re.fullmatch(r"slowestMs is \d+, at most 40 is allowed", line["problems"][0])
+
+
+def test_no_answer_fails(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as closed:
+        port = closed.server_port
+    line = run(port, capsys)
+    assert (line["status"], line["fiveXxPercent"]) == ("Failed", 100)
+
+
+def test_missing_load_balancer_fails(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    aws.addresses = []
+    line = run(1, capsys)
+    assert aws.answers[0]["status"] == "Failed"
+    assert "no network interface" in line["problems"][0]
+
+
+def test_function_answers_before_it_is_killed(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten seconds before its own end, however far it has come."""
+    server.seconds = 0.1
+    started = time.monotonic()
+    line = run(server.server_port, capsys, seconds=10.3)
+    assert time.monotonic() - started < 5
+    assert aws.answers[0]["status"] == "Failed"
+    assert re.search(r"no time left after [1-9] of 50 requests", line["problems"][0])
+
+
+def test_server_that_never_answers_fails_in_time(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.seconds = 0.5
+    monkeypatch.setenv("REQUESTS", "2")
+    monkeypatch.setenv("MAX_LATENCY_MS", "50")
+    assert run(server.server_port, capsys)["fiveXxPercent"] == 100
+
+
+@pytest.mark.parametrize(("health_rate", "status"), [("1.0", "Succeeded"), ("0.5", "Failed")])
+def test_application(health_rate: str, status: str, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    """The real application; its health check passes in both cases."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PORT": "0", "HEALTH_RATE": health_rate},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            port = next(
+                int(found[1]) for line in process.stdout if (found := re.search(r"127\.0\.0\.1:(\d+)", line))
+            )
+            assert run(port, capsys)["status"] == status
+        finally:
+            process.kill()
+
+
+# What the template gives it
+
+
+def test_function_runs_the_reviewed_code() -> None:
+    function = RESOURCES["SmokeTestFunction"]["Properties"]
+    assert function["Code"]["ZipFile"] == Path(smoke_test.__file__).read_text()
+    assert function["Handler"] == "index.handler"
+
+
+def test_function_is_given_every_variable_that_it_reads() -> None:
+    read = set(re.findall(r'environ\["(\w+)"\]', Path(smoke_test.__file__).read_text()))
+    read |= {"MAX_FIVE_XX_PERCENT", "MAX_LATENCY_MS"}
+    assert read == set(RESOURCES["SmokeTestFunction"]["Properties"]["Environment"]["Variables"])
+
+
+def test_function_has_time_for_every_request_at_its_slowest() -> None:
+    defaults = {
+        name: TEMPLATE["Parameters"][name]["Default"] for name in ("SmokeRequests", "SmokeMaxLatencyMs")
+    }
+    slowest = 2 * defaults["SmokeMaxLatencyMs"] / 1000 * defaults["SmokeRequests"]
+    needed = _smoke_test.WAIT_SECONDS + slowest + smoke_test.ANSWER_SECONDS
+    assert needed <= RESOURCES["SmokeTestFunction"]["Properties"]["Timeout"]
+
+
+def test_everything_about_the_smoke_test_can_be_switched_off() -> None:
+    resources = {title: resource for title, resource in RESOURCES.items() if title.startswith("SmokeTest")}
+    assert len(resources) == 5
+    assert {resource.get("Condition") for resource in resources.values()} == {"HasSmokeTest"}
+    assert TEMPLATE["Parameters"]["SmokeTest"]["Default"] == "enabled"
+
+
+def test_exports_stay_the_same_when_it_is_switched_off() -> None:
+    """An export in use cannot change, and the pipeline uses these."""
+    assert TEMPLATE["Outputs"]["SmokeTestFunctionName"]["Value"] == {
+        "Fn::Sub": "${Project}-${Environment}-smoke-test"
+    }
+    assert TEMPLATE["Outputs"]["NotificationTopicArn"]["Value"] == {"Ref": "NotificationTopic"}
+    assert "Condition" not in RESOURCES["NotificationTopic"]
+
+
+def test_load_balancer_lets_the_function_in_at_the_test_listener_alone() -> None:
+    rule = RESOURCES["SmokeTestSecurityGroupIngress"]["Properties"]
+    assert rule["FromPort"] == rule["ToPort"] == {"Ref": "TestListenerPort"}
+    assert rule["SourceSecurityGroupId"] == {"Ref": "SmokeTestSecurityGroup"}
+    assert "CidrIp" not in rule
+    group = RESOURCES["SmokeTestSecurityGroup"]["Properties"]
+    assert "SecurityGroupIngress" not in group
+    assert [egress["ToPort"] for egress in group["SecurityGroupEgress"]] == [443, {"Ref": "TestListenerPort"}]
+
+
+def test_topic_takes_the_failures_of_this_pipeline_only() -> None:
+    (statement,) = RESOURCES["NotificationTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": ["events.amazonaws.com"]}
+    source = statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"]
+    assert source.endswith(":rule/${Project}-${Environment}-pipeline-*")
+
+
+def test_topic_is_encrypted_with_a_key_of_the_user_or_not_at_all() -> None:
+    key = RESOURCES["NotificationTopic"]["Properties"]["KmsMasterKeyId"]["Fn::If"]
+    assert key == ["HasNotificationKey", {"Ref": "NotificationKeyArn"}, {"Ref": "AWS::NoValue"}]
+    assert TEMPLATE["Parameters"]["NotificationKeyArn"]["Default"] == ""
