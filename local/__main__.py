@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from local.emulator import PARAMETER_FILE, STATE_FOLDER
+from local.emulator import PARAMETER_FILE, SECONDS_A_MINUTE, STATE_FOLDER
 
 
 def main(argv: list[str]) -> int:
@@ -26,6 +26,13 @@ def main(argv: list[str]) -> int:
         default=PARAMETER_FILE,
         help="names the network that exists (default: %(default)s)",
     )
+    serve.add_argument(
+        "--minute",
+        type=float,
+        default=SECONDS_A_MINUTE,
+        metavar="SECONDS",
+        help="seconds that stand for a minute of a deployment's waits (default: %(default)s)",
+    )
     serve.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input closes")
     arguments = parser.parse_args(argv)
 
@@ -36,6 +43,7 @@ def main(argv: list[str]) -> int:
         port=arguments.port,
         state=arguments.state,
         parameter_file=arguments.params,
+        minute=arguments.minute,
         until_stdin_closes=arguments.until_stdin_closes,
     )
 

@@ -15,6 +15,7 @@ class Account:
     vpc: str
     public_subnets: tuple[str, ...]
     private_subnets: tuple[str, ...]
+    initial_image_tag: str = "initial"
 
 
 def read(file: Path) -> Account:
@@ -31,6 +32,7 @@ def read(file: Path) -> Account:
             vpc=parameters["VpcId"],
             public_subnets=tuple(parameters["PublicSubnetIds"]),
             private_subnets=tuple(parameters["PrivateSubnetIds"]),
+            initial_image_tag=parameters.get("InitialImageTag", "initial"),
         )
     except (yaml.YAMLError, TypeError, LookupError) as error:
         raise ValueError(f"{file} does not describe an account and its network: {error!r}") from error

@@ -1,4 +1,4 @@
-"""Puts the emulator together: ministack's application with our services, resource types and refusals in it."""
+"""Puts the emulator together: ministack's application with our services, types and refusals in it."""
 
 import asyncio
 from concurrent.futures import Future
@@ -8,7 +8,7 @@ from typing import Any
 from local import cloudformation, engine, network, resources, state
 from local.account import Account
 from local.resources import events
-from local.services import codedeploy, codepipeline, connections, deployments, ecs, elbv2, scaling
+from local.services import codedeploy, codepipeline, connections, deployments, ecr, ecs, elbv2, scaling
 from local.services.api import Service
 
 UnreadableState = state.UnreadableState
@@ -17,14 +17,17 @@ busy = engine.stacks_in_progress
 _warm: Future[None] = Future()
 
 
-def application(folder: Path, account: Account) -> Any:
+def application(folder: Path, account: Account, minute: float) -> Any:
     """The ASGI application that plays `account` and keeps its state in `folder`.
 
+    `minute`: the seconds that stand for a minute where a deployment waits.
     Raises UnreadableState when there is a state that cannot be read.
     """
     _add_services()
     ecs.install()
+    ecr.install(account.initial_image_tag)
     elbv2.install()
+    deployments.seconds_a_minute = minute
     resources.install()
     cloudformation.install()
     state.attach(folder)
@@ -71,7 +74,7 @@ def _have_deployments_advance() -> None:
 
 
 def _have_stacks_wait_for_schemas() -> None:
-    """Keep CloudFormation's operations that look at resource types from running before the tables are complete."""
+    """Have CloudFormation's operations that look at resource types wait until the tables are complete."""
     handle = engine.app.SERVICE_HANDLERS["cloudformation"]
 
     async def when_warm(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:

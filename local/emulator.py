@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_FOLDER = REPOSITORY / ".local"
 PARAMETER_FILE = REPOSITORY / "params" / "local.yaml"
 LOG_FILE = "emulator.log"
+SECONDS_A_MINUTE = 60.0
 ENDPOINT_PREFIX = "AWS_ENDPOINT_URL="
 
 START_SECONDS = 30.0
@@ -31,9 +32,12 @@ class EmulatorError(Exception):
 
 
 @contextmanager
-def running(state: Path = STATE_FOLDER, parameter_file: Path = PARAMETER_FILE) -> Iterator[str]:
+def running(
+    state: Path = STATE_FOLDER, parameter_file: Path = PARAMETER_FILE, *, minute: float = SECONDS_A_MINUTE
+) -> Iterator[str]:
     """Run the emulator on `state` for the time of the block and yield its endpoint URL.
 
+    `minute`: the seconds that stand for a minute where a deployment waits.
     Where a person runs `python -m local serve` on the same folder, that one is used and left running.
     At the end of the block the child saves its state and is gone; it does the same when this process dies.
     Raises EmulatorError when it does not start, or when another command is using the folder.
@@ -42,7 +46,7 @@ def running(state: Path = STATE_FOLDER, parameter_file: Path = PARAMETER_FILE) -
     if shared:
         yield shared
         return
-    child = _start(state, parameter_file)
+    child = _start(state, parameter_file, minute)
     try:
         yield _endpoint(child, state)
     finally:
@@ -65,11 +69,18 @@ def _server_or_free(state: Path) -> str | None:
         time.sleep(0.1)
 
 
-def _start(state: Path, parameter_file: Path) -> subprocess.Popen[str]:
+def _start(state: Path, parameter_file: Path, minute: float) -> subprocess.Popen[str]:
     state.mkdir(parents=True, exist_ok=True)
     command = [
         *(sys.executable, "-m", "local", "serve", "--until-stdin-closes"),
-        *("--state", str(state.resolve()), "--params", str(parameter_file.resolve())),
+        *(
+            "--state",
+            str(state.resolve()),
+            "--params",
+            str(parameter_file.resolve()),
+            "--minute",
+            str(minute),
+        ),
     ]
     with (state / LOG_FILE).open("w") as log:
         return subprocess.Popen(
@@ -79,7 +90,7 @@ def _start(state: Path, parameter_file: Path) -> subprocess.Popen[str]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            # A session of its own: Ctrl-C on the terminal reaches the command, not the emulator it still needs.
+            # A session of its own: Ctrl-C reaches the command, not the emulator that it still needs.
             start_new_session=True,
         )
 

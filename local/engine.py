@@ -4,8 +4,10 @@ ministack 1.5.33 is untyped and keeps what it knows in module-level stores. `pyt
 environment before this module is imported (`local.serve`).
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from ministack import app as app
@@ -106,16 +108,27 @@ def add_json_operations(module: Any, operations: Mapping[str, Callable[[Record],
     A function takes the request and returns the answer, or raises Refused.
     """
     for name, operation in operations.items():
-        module._ACTION_MAP[name] = _json_operation(operation)
+        module._ACTION_MAP[name] = json_operation(operation)
 
 
-def _json_operation(operation: Callable[[Record], Record]) -> Any:
+def json_operation(operation: Callable[[Record], Record]) -> Any:
+    """A function from request to answer, in the shape that ministack calls operations by."""
+
     def answer(request: Record) -> Any:
         try:
             return responses.json_response(operation(request))
         except Refused as refused:
             return responses.error_response_json(refused.code, refused.message, 400)
 
+    return answer
+
+
+def answer_of(response: Any) -> Record:
+    """What one of ministack's JSON operations answered; raises Refused where it did."""
+    status, _, body = response
+    answer: Record = json.loads(body)
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise Refused(answer["__type"], answer.get("message", ""))
     return answer
 
 

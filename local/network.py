@@ -1,6 +1,7 @@
-"""The network that a real account has before anything is deployed, under the ids that the parameter file names.
+"""The network that a real account has before anything is deployed, under the ids of the parameter file.
 
-The VPC's subnets lie in two zones: public ones with a route to an internet gateway, private ones with a NAT gateway.
+The subnets lie in two zones: public ones with a route to an internet gateway, private ones with one to a NAT
+gateway.
 """
 
 from collections.abc import Iterable

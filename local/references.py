@@ -1,4 +1,4 @@
-"""What a resource may name: looked up in the emulated account, refused in the words of the service that asks."""
+"""What a resource may name: looked up in the emulated account, refused in the words of the service."""
 
 import json
 from typing import Any
@@ -10,15 +10,15 @@ from local.refusal import Refused
 
 def role(arn: str) -> Record | None:
     """The IAM role of an ARN, None when there is none."""
-    prefix, _, path = arn.partition(":role/")
+    path = arn.partition(":role/")[2]
     found: Record | None = engine.iam._roles.get(path.rpartition("/")[2]) if path else None
     return found if found and found["Arn"] == arn else None
 
 
 def assumable(arn: str, service: str) -> bool:
-    """Whether the role exists and its trust policy lets a service (ecs-tasks.amazonaws.com) of this account assume it.
+    """Whether the role exists and trusts a service (ecs-tasks.amazonaws.com) that acts for this account.
 
-    Of the conditions aws:SourceAccount is read; the others need a request that only AWS makes.
+    Of the conditions only aws:SourceAccount is read; the others need a request that only AWS makes.
     """
     found = role(arn)
     if not found:

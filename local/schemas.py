@@ -1,4 +1,4 @@
-"""CloudFormation's resource schemas, as cfn-lint ships them: what a resource type accepts and what replaces it."""
+"""CloudFormation's resource schemas, as cfn-lint ships them: what a type accepts and what replaces it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def problems(resource_type: str, properties: dict[str, Any]) -> list[Problem]:
     if schema is None:
         return []
     # Imported late: slow, and only a stack operation needs it.
-    from cfnlint.jsonschema import StandardValidator
+    from cfnlint.jsonschema import StandardValidator  # type: ignore[import-untyped]
 
     found = {_problem(error) for error in StandardValidator(schema=schema).iter_errors(properties)}
     found |= {
@@ -78,7 +78,10 @@ def property_type(resource_type: str, name: str) -> str:
 
 @cache
 def _schema(resource_type: str, region: str) -> dict[str, Any] | None:
-    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
+    from cfnlint.schema import (  # type: ignore[import-untyped]
+        PROVIDER_SCHEMA_MANAGER,
+        ResourceNotFoundError,
+    )
 
     try:
         schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, resource_type).schema

@@ -22,21 +22,24 @@ class CannotServe(Exception):
     """The server cannot start; the message says why."""
 
 
-def serve(*, port: int, state: Path, parameter_file: Path, until_stdin_closes: bool) -> int:
+def serve(*, port: int, state: Path, parameter_file: Path, minute: float, until_stdin_closes: bool) -> int:
     """Serve until a signal, or the end of stdin, and return the exit code: 0, or 1 when it could not start.
 
-    `port` 0 takes a free one. Prints the endpoint as one line on stdout once requests are answered.
+    `port` 0 takes a free one; `minute`: the seconds that stand for a minute where a deployment waits.
+    Prints the endpoint as one line on stdout once requests are answered.
     """
     try:
         with lock.hold(state, shared=not until_stdin_closes) as held:
-            _run(held, port, state.resolve(), parameter_file, until_stdin_closes)
+            _run(held, port, state.resolve(), parameter_file, minute, until_stdin_closes)
     except (lock.StateInUse, CannotServe) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def _run(held: lock.Lock, port: int, state: Path, parameter_file: Path, until_stdin_closes: bool) -> None:
+def _run(
+    held: lock.Lock, port: int, state: Path, parameter_file: Path, minute: float, until_stdin_closes: bool
+) -> None:
     try:
         description = account.read(parameter_file)
     except (OSError, ValueError) as error:
@@ -52,7 +55,7 @@ def _run(held: lock.Lock, port: int, state: Path, parameter_file: Path, until_st
     from local import assembly
 
     try:
-        application = assembly.application(state, description)
+        application = assembly.application(state, description, minute)
     except assembly.UnreadableState as error:
         raise CannotServe(str(error)) from error
 

@@ -1,7 +1,7 @@
 """What the emulator knows, in one file that is complete or absent.
 
-ministack saves one file per service, S3 without its objects, Lambda code beside it. A process that is killed in
-between would leave half a state, so everything goes into one document that replaces the last one atomically.
+ministack saves one file per service, S3 without its objects, Lambda code beside it. A process that is killed
+in between would leave half a state, so everything goes into one document that replaces the last atomically.
 """
 
 import json
@@ -22,7 +22,7 @@ class UnreadableState(Exception):
 def attach(folder: Path) -> None:
     """Load the state in `folder`, and have the emulator save it there when it stops.
 
-    Every service must have been added before. Raises UnreadableState when there is a state that cannot be read.
+    Every service must have been added before. Raises UnreadableState for a state that cannot be read.
     """
     _keep_objects_and_code()
     file = folder / FILE

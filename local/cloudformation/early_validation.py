@@ -67,7 +67,7 @@ def findings(change_set: Record) -> Iterator[Finding]:
                     logical_id, kind, PROPERTIES, where + problem.path, f"#{problem.path}: {problem.reason}"
                 )
         handler = resources.HANDLERS.get(kind)
-        name = properties.get(handler.name) if handler and handler.name else None
+        name = str(properties.get(handler.name, "")) if handler and handler.name else ""
         added = resource_change["Action"] == "Add" and name and UNKNOWN not in name
         if added and handler and handler.taken and handler.taken(name):
             reason = f"Resource of type '{kind}' with identifier '{name}' already exists."
@@ -96,8 +96,8 @@ def _fail(change_set: Record, found: list[Finding]) -> None:
         "Status": "FAILED",
         "ExecutionStatus": "UNAVAILABLE",
         "StatusReason": (
-            f"The following hook(s)/validation failed: [{', '.join(hooks)}]. To troubleshoot Early Validation "
-            "errors, use the DescribeEvents API for detailed failure information."
+            f"The following hook(s)/validation failed: [{', '.join(hooks)}]. To troubleshoot Early "
+            "Validation errors, use the DescribeEvents API for detailed failure information."
         ),
         "Changes": [],
         "_operation_events": [

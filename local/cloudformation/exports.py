@@ -1,6 +1,7 @@
 """Exports that other stacks import: they stay as they are, and so does their stack.
 
-CloudFormation user guide, using-cfn-stack-exports; stax#40, serverless#3589 and geostore#630 for the sentences.
+CloudFormation user guide, using-cfn-stack-exports; the sentences are from stax#40, serverless#3589
+and geostore#630.
 """
 
 from typing import Any
@@ -41,7 +42,7 @@ def _check(exports: Record, stack_id: str) -> None:
 
 
 def _delete(operation: Any, request: Any) -> Any:
-    """Accept the deletion and cancel it when an export is in use: the stack stays as it was, with an event."""
+    """Accept the deletion, and cancel it when an export is in use: the stack stays, with an event."""
     stack = stack_of(request)
     if stack and not stack.get("EnableTerminationProtection"):
         for output in stack["Outputs"]:

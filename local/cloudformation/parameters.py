@@ -33,8 +33,8 @@ def _looked_up(resolve: Any) -> Any:
             for value in given.split(",") if kind != single else [given]:
                 if value.strip() not in _STORES[single]():
                     raise ValueError(
-                        f"Template validation error: Parameter validation failed: parameter value {value.strip()} "
-                        f"for parameter name {name} does not exist"
+                        "Template validation error: Parameter validation failed: parameter value "
+                        f"{value.strip()} for parameter name {name} does not exist"
                     )
         return values
 

@@ -159,8 +159,8 @@ def _require_valid(body: str, logical_ids: set[str]) -> None:
             known = any(fnmatch.fnmatchcase(f"{PREFIX}{name}", resource) for name in logical_ids)
             if resource != "*" and not known:
                 raise _invalid(
-                    f"Unknown logical id '{resource}' in statement {{}} - stack policies can only be applied to "
-                    "logical ids referenced in the template"
+                    f"Unknown logical id '{resource}' in statement {{}} - stack policies can only be applied "
+                    "to logical ids referenced in the template"
                 )
 
 

@@ -1,6 +1,7 @@
 """Reading requests, stacks and change sets as ministack keeps them."""
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 from local import engine
@@ -29,7 +30,7 @@ def change_set_of(request: Any) -> Record | None:
 def made_change_set(answer: Any) -> Record | None:
     """The change set that CreateChangeSet has answered with; None when it refused."""
     status, _, body = answer
-    if status != 200:
+    if status != HTTPStatus.OK:
         return None
     found = re.search(rb"<Id>(.*?)</Id>", body)
     made: Record | None = engine.cloudformation._change_sets.get(found[1].decode()) if found else None

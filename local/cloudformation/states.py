@@ -100,7 +100,7 @@ def _require_updatable(stack: Record | None) -> None:
 
 
 def _keeping_what_is_left(roll_back: Any) -> Any:
-    """Keep in the stack what a failed rollback of its creation could not delete, so that DeleteStack finds it."""
+    """Keep in the stack what the rollback of its creation could not delete, for DeleteStack to find."""
 
     async def kept(stack_name: str, stack_id: str, stack: Record, *rest: Any, **more: Any) -> None:
         await roll_back(stack_name, stack_id, stack, *rest, **more)

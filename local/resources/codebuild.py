@@ -1,7 +1,5 @@
 """AWS::CodeBuild::Project."""
 
-import json
-
 from local import engine, references
 from local.engine import Record
 from local.refusal import Refused
@@ -17,12 +15,8 @@ def _create(logical_id: str, properties: Record, stack_name: str) -> Created:
         raise Refused(
             "ResourceAlreadyExistsException", f"Project already exists: {engine.codebuild._project_arn(name)}"
         )
-    status, _, body = engine.codebuild._create_project(
-        {"timeoutInMinutes": 60, **_request(properties), "name": name}
-    )
-    if status >= 400:
-        answer = json.loads(body)
-        raise Refused(answer["__type"], answer.get("message", ""))
+    request = {"timeoutInMinutes": 60, **_request(properties), "name": name}
+    engine.answer_of(engine.codebuild._create_project(request))
     engine.codebuild._projects[name] |= _request(properties)
     return name, _attributes(name)
 
@@ -59,7 +53,7 @@ def _check(properties: Record) -> None:
     if (source == "CODEPIPELINE") != (artifacts == "CODEPIPELINE"):
         raise Refused(
             "InvalidInputException",
-            f"Invalid project source: type {source} and artifacts: type {artifacts} must both be CODEPIPELINE or neither",
+            f"Invalid source {source} and artifacts {artifacts}: both must be CODEPIPELINE, or neither",
         )
 
 

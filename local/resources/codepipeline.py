@@ -12,7 +12,7 @@ def _declaration(properties: Record, name: str) -> Record:
 
 
 def _declared(properties: Record) -> Record:
-    """The properties that are the pipeline itself; the others tell CloudFormation what to do beside creating it."""
+    """The properties that are the pipeline itself; the others tell CloudFormation what else to do."""
     beside = ("Tags", "RestartExecutionOnUpdate", "DisableInboundStageTransitions", "ArtifactStores")
     declared = {name: value for name, value in properties.items() if name not in beside}
     if "ArtifactStores" in properties:

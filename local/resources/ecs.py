@@ -1,7 +1,5 @@
 """AWS::ECS::Cluster, TaskDefinition and Service."""
 
-import json
-
 from local import engine, references
 from local.engine import Record
 from local.refusal import Refused
@@ -37,12 +35,8 @@ def _cluster_removable(physical_id: str, properties: Record) -> None:
 def _create_definition(logical_id: str, properties: Record, stack_name: str) -> Created:
     request = shapes.request("ecs", "RegisterTaskDefinition", properties)
     request["family"] = properties.get("Family") or generated_name(stack_name, logical_id, 255)
-    status, _, body = engine.ecs._register_task_definition(
-        {**request, "tags": tagged(properties.get("Tags", []))}
-    )
-    answer = json.loads(body)
-    if status >= 400:
-        raise Refused(answer["__type"], answer["message"])
+    request["tags"] = tagged(properties.get("Tags", []))
+    answer = engine.answer_of(engine.ecs._register_task_definition(request))
     arn = answer["taskDefinition"]["taskDefinitionArn"]
     return arn, {"TaskDefinitionArn": arn}
 

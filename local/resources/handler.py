@@ -24,8 +24,8 @@ class Handler:
 
     `create(logical_id, properties, stack_name)`, `update(physical_id, old, new, stack_name, logical_id)` and
     `delete(physical_id, properties, logical_id)` are left out where ministack's own do.
-    `name`: the property that gives it a name of the user's choice; `taken(name)`: whether one of that name exists.
-    `check(properties)`: raises Refused when something that the properties name does not exist or does not fit.
+    `name`: the property for a name of the user's choice; `taken(name)`: whether one of that name exists.
+    `check(properties)`: raises Refused when something that they name does not exist or does not fit.
     `removable(physical_id, properties)`: raises Refused when the resource cannot be deleted as things are.
     """
 
@@ -42,9 +42,8 @@ class HandlerError(ValueError):
     """A resource failed; the text is the event's reason, as CloudFormation words it."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(
-            f'Resource handler returned message: "{message}" (RequestToken: {new_id()}, HandlerErrorCode: {code})'
-        )
+        details = f"(RequestToken: {new_id()}, HandlerErrorCode: {code})"
+        super().__init__(f'Resource handler returned message: "{message}" {details}')
 
 
 def checked(resource_type: str, handler: Handler, given: Record) -> Record:
@@ -121,7 +120,7 @@ def _adapted(entry: Record, action: str) -> Any:
 
 
 def _acceptable(resource_type: str, logical_id: str, properties: Record) -> Record:
-    """The properties in the types of the schema; raises ValueError with all that CloudFormation would refuse."""
+    """The properties in the types of the schema; raises ValueError with all that is wrong with them."""
     properties = schemas.coerced(resource_type, properties)
     problems = schemas.problems(resource_type, _without_system_tags(resource_type, properties))
     if problems:

@@ -55,9 +55,13 @@ def new_id() -> str:
 
 
 def page(
-    items: list[Any], request: Record, *, limit: str = "maxResults", token: str = "nextToken"
+    items: list[Any],
+    request: Record,
+    *,
+    limit: str = "maxResults",
+    token: str = "nextToken",  # noqa: S107
 ) -> tuple[list[Any], Record]:
-    """One page of `items`, and the token for the next one as members of the answer (none on the last page)."""
+    """One page of `items`, and the member of the answer that names the next one (none on the last page)."""
     start = int(request.get(token) or 0)
     size = int(request.get(limit) or 100)
     following = {token: str(start + size)} if start + size < len(items) else {}

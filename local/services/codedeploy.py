@@ -213,7 +213,7 @@ def _require_valid_group(request: Record) -> None:
 
 
 def _require_valid_alarms(configuration: Record) -> None:
-    """The causes that botocore gives for InvalidAlarmConfigException; whether an alarm exists is none of them."""
+    """The causes that botocore gives for InvalidAlarmConfigException; a missing alarm is none of them."""
     names = [alarm.get("name", "") for alarm in configuration.get("alarms", [])]
     if configuration.get("enabled") and not names:
         raise Refused(
@@ -234,7 +234,7 @@ def _require_valid_ecs_group(request: Record) -> None:
     if request.get("deploymentStyle") != style:
         raise Refused(
             "InvalidDeploymentStyleException",
-            "For the ECS compute platform the deployment type is BLUE_GREEN and the option WITH_TRAFFIC_CONTROL.",
+            "An ECS deployment group has the type BLUE_GREEN and the option WITH_TRAFFIC_CONTROL.",
         )
     options = request.get("blueGreenDeploymentConfiguration", {})
     wait = options.get("terminateBlueInstancesOnDeploymentSuccess", {}).get("terminationWaitTimeInMinutes", 0)
@@ -267,7 +267,7 @@ def _require_free_service(request: Record, named: Record) -> None:
         if key != mine and named in other.get("ecsServices", []):
             raise Refused(
                 "ECSServiceMappingLimitExceededException",
-                f"The ECS service {named['serviceName']} is already associated with another deployment group.",
+                f"The ECS service {named['serviceName']} already is in another deployment group.",
             )
 
 

@@ -191,8 +191,8 @@ def _require_artifacts(stage: Record, produced: set[str]) -> None:
             for artifact in action.get("inputArtifacts", []):
                 if artifact["name"] not in produced:
                     raise _invalid(
-                        f"Input Artifact Bundle {artifact['name']} in action {action['name']} is not declared as "
-                        "Output Artifact Bundle in any of the preceding actions"
+                        f"Input Artifact Bundle {artifact['name']} in action {action['name']} is not "
+                        "declared as Output Artifact Bundle in any of the preceding actions"
                     )
         for action in group:
             for artifact in action.get("outputArtifacts", []):
@@ -218,9 +218,7 @@ def _require_action(action: Record) -> None:
     required, look_up = check
     for name in required:
         if not settings.get(name):
-            raise _invalid(
-                f"Action configuration for action '{action['name']}' is missing required configuration '{name}'"
-            )
+            raise _invalid(f"Action '{action['name']}' is missing required configuration '{name}'")
     for name, value in settings.items():
         if len(value) > 1000:
             raise _invalid(
@@ -239,7 +237,7 @@ def _require_project(settings: Record) -> None:
 
 
 def _require_role_of_stack(settings: Record) -> None:
-    """An execution role is required where CloudFormation makes something of it (action-reference-CloudFormation)."""
+    """Some modes need an execution role (CodePipeline user guide, action-reference-CloudFormation)."""
     mode = settings["ActionMode"]
     role = settings.get("RoleArn")
     if mode in ("CREATE_UPDATE", "CHANGE_SET_REPLACE") and not role:
@@ -258,7 +256,7 @@ def _nothing(settings: Record) -> None:
     pass
 
 
-# Per provider: the configuration that CodePipeline requires (its action structure reference), and what must exist.
+# Per provider: the configuration that it requires (action structure reference), and what must exist.
 _ACTION_CHECKS: dict[str, Any] = {
     "CodeStarSourceConnection": (("ConnectionArn", "FullRepositoryId", "BranchName"), _require_connection),
     "CodeBuild": (("ProjectName",), _require_project),

@@ -1,7 +1,7 @@
 """CodeConnections: connections to GitHub and others, under both of the service's names.
 
-A connection that CloudFormation creates is PENDING on AWS until a person finishes the handshake in the console.
-Nobody can do that here, so it is AVAILABLE at once: a placeholder.
+On AWS a connection that CloudFormation creates is PENDING until a person finishes the handshake in the
+console. Nobody can do that here, so it is AVAILABLE at once: a placeholder.
 """
 
 from local import engine

@@ -1,13 +1,12 @@
 """What runs in a deployment group: an ECS blue/green deployment, stage by stage.
 
-A deployment moves when somebody looks: before each request the stages whose time has come are done, on the real
+A deployment moves when somebody looks: before each request the stages whose time has come are done, on the
 listeners, target groups and task sets of the emulated account. Hooks are not called here; each waits for
 PutLifecycleEventHookExecutionStatus, as CodeDeploy waits for the function.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import yaml
 
@@ -19,15 +18,15 @@ from local.services.api import new_id, now, page
 
 DEPLOYMENTS = engine.new_store()
 
-SECONDS_A_MINUTE = 60.0
+seconds_a_minute = 60.0
 # CodeDeploy's quota for a lifecycle hook (user guide, limits).
 HOOK_MINUTES = 60
 
 RUNNING = ("Created", "Queued", "InProgress", "Baking", "Ready")
 ENDED = ("Succeeded", "Failed", "Stopped")
 
-# A stage of a deployment: the lifecycle event it belongs to, what is done, the minutes that it waits first, and
-# for a hook the function's name. Everything of it is plain data, so that it can be saved.
+# A stage of a deployment: its lifecycle event, what is done, the minutes that it waits first,
+# and for a hook the function's name. It is plain data, so that it can be saved.
 Stage = Record
 
 
@@ -259,7 +258,8 @@ def _hook(event: str, hooks: Record) -> list[Stage]:
 
 def _app_spec(revision: Record) -> tuple[Record, Record]:
     """The target's properties and the hooks of an AppSpec; raises Refused when it is none."""
-    content = revision.get("appSpecContent", revision.get("string", {})).get("content", "")
+    inline = revision.get("appSpecContent") or revision.get("string") or {}
+    content = inline.get("content", "")
     if location := revision.get("s3Location"):
         content = engine.s3._get_object_data(location["bucket"], location["key"]) or ""
     try:
@@ -288,7 +288,7 @@ def _advance(deployment: Record) -> bool:
         )
         return False
     stage = _stage(deployment)
-    minutes = (now() - deployment["_since"]) / SECONDS_A_MINUTE
+    minutes = (now() - deployment["_since"]) / seconds_a_minute
     if stage["do"] == "hook":
         deployment["_hook_id"] = deployment["_hook_id"] or new_id()
         if minutes > HOOK_MINUTES:
@@ -367,7 +367,7 @@ def _shift(deployment: Record, stage: Stage) -> None:
     _forward(
         deployment, "prodTrafficRoute", {deployment["_idle"]: percent, deployment["_serving"]: 100 - percent}
     )
-    if percent == 100:  # noqa: PLR2004
+    if percent == 100:
         _make_primary(deployment, deployment["_green"])
 
 
@@ -477,7 +477,7 @@ def _service(deployment: Record) -> Record:
 
 
 def _target_group(name: str) -> str:
-    return next(arn for arn, group in engine.alb._tgs.items() if group["TargetGroupName"] == name)
+    return next(str(arn) for arn, group in engine.alb._tgs.items() if group["TargetGroupName"] == name)
 
 
 def _of_group(group: Record) -> Iterator[Record]:

@@ -1,10 +1,9 @@
 """ECS as far as a blue/green release sees it: services of the CODE_DEPLOY controller and their task sets.
 
-Every other controller stays with ministack, behind the checks that all services share. No task is started here;
-a task set counts as running what it should run.
+Every other controller stays with ministack, behind the checks that all services share. No task is started
+here; a task set counts as running what it should run.
 """
 
-import json
 import math
 from typing import Any
 
@@ -15,7 +14,7 @@ from local.services.api import new_id, now
 
 CODE_DEPLOY = "CODE_DEPLOY"
 
-# What UpdateService accepts for this controller (botocore, ecs UpdateService: "CODE_DEPLOY deployment controller").
+# What UpdateService accepts for this controller (botocore, ecs UpdateService).
 UPDATABLE = {
     "desiredCount",
     "deploymentConfiguration",
@@ -25,8 +24,9 @@ UPDATABLE = {
     "enableECSManagedTags",
     "propagateTags",
 }
-# What AWS calls the others in its refusal (cloudformation-coverage-roadmap#1529; aws-cdk#23564, #25777).
+# What AWS calls others in its refusal (cloudformation-coverage-roadmap#1529; aws-cdk#23564, #25777).
 REFUSED_AS = {
+    "taskDefinition": "task definition",
     "networkConfiguration": "network parameters",
     "platformVersion": "platform version",
     "loadBalancers": "load balancers",
@@ -45,7 +45,10 @@ def by_code_deploy(service: Record) -> bool:
 
 
 def task_definition_key(reference: str) -> str | None:
-    """The store's key for a family (its newest ACTIVE revision), family:revision or ARN; None for a foreign ARN."""
+    """The key of a task definition by family (its newest ACTIVE revision), family:revision or ARN.
+
+    None for an ARN of elsewhere.
+    """
     if reference.startswith("arn:"):
         if not reference.startswith(engine.arn("ecs", "task-definition/")):
             return None
@@ -277,12 +280,9 @@ def _task_set(service: Record, reference: str) -> Record:
 def _add_task_set(service: Record, request: Record, status: str) -> Record:
     task_set_id = f"ecs-svc/{int(now() * 1000) % 10**9:09d}{new_id().replace('-', '')[:10]}"
     cluster = service["clusterArn"].rpartition("/")[2]
-    task_set = {
-        **{
-            name: service[name]
-            for name in ("launchType", "platformVersion", "networkConfiguration")
-            if name in service
-        },
+    inherited = {name: service[name] for name in _INHERITED if name in service}
+    task_set: Record = {
+        **inherited,
         **{key: value for key, value in request.items() if key in _TASK_SET_MEMBERS},
         "id": task_set_id,
         "taskSetArn": engine.arn("ecs", f"task-set/{cluster}/{service['serviceName']}/{task_set_id}"),
@@ -301,6 +301,7 @@ def _add_task_set(service: Record, request: Record, status: str) -> Record:
     return task_set
 
 
+_INHERITED = ("launchType", "platformVersion", "networkConfiguration")
 _TASK_SET_MEMBERS = {
     "externalId",
     "networkConfiguration",
@@ -362,8 +363,8 @@ def _require_network(network: Record) -> None:
         if subnet not in engine.ec2._subnets:
             raise Refused(
                 "InvalidParameterException",
-                f"Error retrieving subnet information for [{subnet}]: The subnet ID '{subnet}' does not exist "
-                "(ErrorCode: InvalidSubnetID.NotFound)",
+                f"Error retrieving subnet information for [{subnet}]: The subnet ID '{subnet}' does not "
+                "exist (ErrorCode: InvalidSubnetID.NotFound)",
             )
     for group in network.get("securityGroups", []):
         if group not in engine.ec2._security_groups:
@@ -392,8 +393,8 @@ def _require_load_balancer(load_balancer: Record, definition: Record) -> None:
     if group is None:
         raise Refused(
             "InvalidParameterException",
-            "Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS service "
-            "role being passed has the proper permissions.",
+            "Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS "
+            "service role being passed has the proper permissions.",
         )
     if not group["LoadBalancerArns"]:
         raise Refused(
@@ -403,7 +404,7 @@ def _require_load_balancer(load_balancer: Record, definition: Record) -> None:
 
 
 def _require_code_deploy_shape(request: Record) -> None:
-    """What this controller does not take (the property reference of AWS::ECS::Service, DeploymentConfiguration)."""
+    """What this controller does not take (AWS::ECS::Service, DeploymentConfiguration)."""
     configuration = request.get("deploymentConfiguration", {})
     for name in ("deploymentCircuitBreaker", "alarms", "strategy", "bakeTimeInMinutes"):
         if configuration.get(name):
@@ -419,22 +420,12 @@ def _require_code_deploy_shape(request: Record) -> None:
 
 
 def refusal(name: str) -> str:
-    if name == "taskDefinition":
-        return (
-            "Unable to update task definition on services with a CODE_DEPLOY deployment controller. "
-            "Use AWS CodeDeploy to trigger a new deployment."
-        )
-    if name == "forceNewDeployment":
-        return "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment."
+    """Why CodeDeploy's service cannot be changed in a member of UpdateService's request."""
     return (
-        f"Unable to update {REFUSED_AS.get(name, name)} on services with a CODE_DEPLOY deployment controller. "
-        "Use AWS CodeDeploy to trigger a new deployment."
+        f"Unable to update {REFUSED_AS.get(name, name)} on services with a CODE_DEPLOY deployment "
+        "controller. Use AWS CodeDeploy to trigger a new deployment."
     )
 
 
 def _by_ministack(operation: Any, request: Record) -> Record:
-    status, _, body = operation(request)
-    answer: Record = json.loads(body)
-    if status >= 400:
-        raise Refused(answer["__type"], answer.get("message", ""))
-    return answer
+    return engine.answer_of(operation(request))

@@ -1,6 +1,6 @@
 """Load balancing as far as a blue/green release sees it: weighted forwards, and what may not be deleted.
 
-ministack drops ForwardConfig, in templates and in its API; here a listener keeps all its target groups and weights.
+ministack drops ForwardConfig, in templates and in its API; here a listener keeps all groups and weights.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ def associate() -> None:
 
 
 def set_weights(listener_arn: str, weights: dict[str, int]) -> None:
-    """Forward a listener's default action to target groups by weight, as CodeDeploy does while it shifts traffic."""
+    """Forward a listener's default action to target groups by weight, as CodeDeploy does."""
     listener = engine.alb._listeners[listener_arn]
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
     listener["DefaultActions"] = [{"Type": "forward", "Order": 1, **forward(groups)}]
@@ -91,7 +91,7 @@ def require_listener(balancer: str, port: int, actions: list[Action], *, existin
 
 
 def require_load_balancer(name: str, subnets: list[str], groups: list[str], scheme: str) -> None:
-    """Raise Refused unless a load balancer of this name can be created in these subnets and security groups."""
+    """Raise Refused unless a load balancer of this name can be created there."""
     if any(balancer["LoadBalancerName"] == name for balancer in engine.alb._lbs.values()):
         raise Refused(
             "DuplicateLoadBalancerName",

@@ -1,7 +1,7 @@
 """Application Auto Scaling: scalable targets of ECS services and their policies.
 
-Nothing scales here: there is no load to measure. Registering a target leaves the desired count as it is, as on AWS,
-where only a later alarm moves it.
+Nothing scales here: there is no load to measure. Registering a target leaves the desired count as it is, as
+on AWS, where only a later alarm moves it.
 """
 
 from local import engine
@@ -14,7 +14,10 @@ TARGETS = engine.new_store()
 POLICIES = engine.new_store()
 
 ECS_DIMENSION = "ecs:service:DesiredCount"
-SERVICE_LINKED_ROLE = "role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService"
+SERVICE_LINKED_ROLE = (
+    "role/aws-service-role/ecs.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_ECSService"
+)
 
 TargetKey = tuple[str, str, str]
 

@@ -1,6 +1,7 @@
 """From a template's spelling to an API's, by the service model that botocore ships.
 
-CloudFormation writes ContainerDefinitions where the API writes containerDefinitions; free-form maps keep their keys.
+CloudFormation writes ContainerDefinitions where the API writes containerDefinitions; free-form maps keep
+their keys.
 """
 
 import html
@@ -12,7 +13,7 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Sh
 
 
 def request(service: str, operation: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """The request of an API operation for a template's properties; properties that it does not know are left out.
+    """The request of an API operation for a template's properties, without those that it does not know.
 
     Raises ValueError for an unknown member further down, where nothing may be lost.
     """
