@@ -34,6 +34,12 @@ deploy: .venv/proven ## create or update the stacks (ENV=local; YES=1 does not a
 status: .venv/ready ## stacks and their outputs
 	@$(BIN)/python deploy.py status --env $(ENV)
 
+drift: .venv/ready ## where reality differs from the templates
+	@$(BIN)/python deploy.py drift --env $(ENV)
+
+rollback: .venv/ready ## stop the running release, or go back to the one before
+	@$(BIN)/python deploy.py rollback --env $(ENV) $(if $(YES),--yes)
+
 destroy: .venv/ready ## delete the stacks, in reverse order
 	@$(BIN)/python deploy.py destroy --env $(ENV) $(if $(YES),--yes)
 
@@ -67,4 +73,4 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  -c app/requirements.txt requirements/main.in -o requirements/main.txt
 
-.PHONY: help generate plan deploy status destroy lint docs fix check test lock
+.PHONY: help generate plan deploy status drift rollback destroy lint docs fix check test lock
