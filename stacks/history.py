@@ -15,12 +15,12 @@ from stacks.errors import Blocked
 
 def refuse_older(client: Any, environment: Environment, root: Path) -> None:
     """Raise Blocked when the commit that was deployed last is not in this checkout's history."""
-    last = _last(client, environment)
-    if last is None or _git(root, "merge-base", "--is-ancestor", last, "HEAD") == "":
+    before = last(client, environment)
+    if before is None or _git(root, "merge-base", "--is-ancestor", before, "HEAD") == "":
         return
     raise Blocked(
         "this checkout is older than what is deployed, or beside it",
-        f"{environment.name} was last deployed from commit {last[:12]}, which HEAD does not contain",
+        f"{environment.name} was last deployed from commit {before[:12]}, which HEAD does not contain",
         "update the checkout (git pull); to go back on purpose: --yes-older",
     )
 
@@ -39,7 +39,8 @@ def remove(client: Any, environment: Environment) -> None:
     client.delete_parameters(Names=[_name(environment)])
 
 
-def _last(client: Any, environment: Environment) -> str | None:
+def last(client: Any, environment: Environment) -> str | None:
+    """The commit that was deployed last, None where none is known."""
     # GetParameters names what is missing instead of failing.
     found = client.get_parameters(Names=[_name(environment)])["Parameters"]
     return str(json.loads(found[0]["Value"])["commit"]) if found else None

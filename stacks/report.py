@@ -16,10 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stacks.changes import PropertyChange, ResourceChange
-from stacks.cloudformation import Event, Stack
+from stacks.cloudformation import Event
 from stacks.environment import Environment
-from stacks.live import Live as LiveState
-from stacks.lock import Holder
 from stacks.operation import OnEvent
 from stacks.plan import Plan, Step
 from stacks.rules import Finding
@@ -232,60 +230,6 @@ def output_lines(outputs: Mapping[str, str]) -> Iterator[Text]:
         line = Text(f"    {key:<36}", style="dim")
         line.append(value, style="not dim")
         yield line
-
-
-def show_status(
-    environment: Environment, stacks: Mapping[str, Stack | None], live: LiveState, holder: Holder | None
-) -> None:
-    """Every stack with its status and outputs, then what is live and who is at work."""
-    out = console()
-    for slug, stack in stacks.items():
-        status = stack.status if stack else "not deployed"
-        line = Text(f"{slug:<22}")
-        line.append(status, style="dim" if stack is None else "red" if "FAILED" in status else "green")
-        if stack and stack.reason and not status.endswith("_COMPLETE"):
-            line.append(f": {stack.reason}")
-        if environment.protected and stack and not stack.protected:
-            line.append(" (not protected from deletion)", style="yellow")
-        out.print(line)
-        if stack:
-            for line in output_lines(stack.outputs):
-                out.print(line)
-    out.print(f"{'live':<22}{live.colour}")
-    for task_set in live.task_sets:
-        revision = task_set.task_definition.rpartition("/")[2]
-        out.print(f"    {task_set.status:<12}{revision}, {task_set.running} running")
-    if live.deployment:
-        out.print(f"{'deployment':<22}{live.deployment} is running")
-    if live.execution:
-        out.print(f"{'pipeline':<22}execution {live.execution} is running")
-    if holder:
-        out.print(escape(f"{'lock':<22}{holder}"))
-
-
-def status_document(
-    environment: Environment, stacks: Mapping[str, Stack | None], live: LiveState, holder: Holder | None
-) -> dict[str, Any]:
-    """The environment as it is now, for scripts."""
-    return {
-        "stacks": [
-            {
-                "layer": slug,
-                "stack": environment.stack_name(slug),
-                "status": stack.status if stack else None,
-                "reason": stack.reason or None if stack else None,
-                "outputs": dict(stack.outputs) if stack else {},
-            }
-            for slug, stack in stacks.items()
-        ],
-        "live": {
-            "colour": live.colour,
-            "task_sets": [asdict(task_set) for task_set in live.task_sets],
-            "deployment": live.deployment,
-            "pipeline_execution": live.execution,
-        },
-        "lock": str(holder) if holder else None,
-    }
 
 
 def plan_document(plan: Plan, findings: Iterable[Finding]) -> dict[str, Any]:
