@@ -34,6 +34,11 @@ def main(argv: list[str]) -> int:
         help="seconds that stand for a minute of a deployment's waits (default: %(default)s)",
     )
     serve.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input closes")
+    serve.add_argument(
+        "--attended",
+        action="store_true",
+        help="a rehearsal runs the tasks: a deployment waits until it reports them healthy",
+    )
     arguments = parser.parse_args(argv)
 
     # Imported late: only the server needs the emulator itself.
@@ -45,6 +50,7 @@ def main(argv: list[str]) -> int:
         parameter_file=arguments.params,
         minute=arguments.minute,
         until_stdin_closes=arguments.until_stdin_closes,
+        attended=arguments.attended,
     )
 
 

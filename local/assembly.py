@@ -7,6 +7,7 @@ from typing import Any
 
 from local import cloudformation, engine, network, resources, state
 from local.account import Account
+from local.rehearsal import control
 from local.resources import events
 from local.services import codedeploy, codepipeline, connections, deployments, ecr, ecs, elbv2, scaling
 from local.services.api import Service
@@ -17,10 +18,11 @@ busy = engine.stacks_in_progress
 _warm: Future[None] = Future()
 
 
-def application(folder: Path, account: Account, minute: float) -> Any:
+def application(folder: Path, account: Account, minute: float, attended: bool = False) -> Any:
     """The ASGI application that plays `account` and keeps its state in `folder`.
 
     `minute`: the seconds that stand for a minute where a deployment waits.
+    `attended`: deployments wait for the tasks that a rehearsal runs.
     Raises UnreadableState when there is a state that cannot be read.
     """
     _add_services()
@@ -28,6 +30,8 @@ def application(folder: Path, account: Account, minute: float) -> Any:
     ecr.install(account.initial_image_tag)
     elbv2.install()
     deployments.seconds_a_minute = minute
+    if attended:
+        control.install()
     resources.install()
     cloudformation.install()
     state.attach(folder)

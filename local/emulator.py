@@ -33,20 +33,29 @@ class EmulatorError(Exception):
 
 @contextmanager
 def running(
-    state: Path = STATE_FOLDER, parameter_file: Path = PARAMETER_FILE, *, minute: float = SECONDS_A_MINUTE
+    state: Path = STATE_FOLDER,
+    parameter_file: Path = PARAMETER_FILE,
+    *,
+    minute: float = SECONDS_A_MINUTE,
+    attended: bool = False,
 ) -> Iterator[str]:
     """Run the emulator on `state` for the time of the block and yield its endpoint URL.
 
     `minute`: the seconds that stand for a minute where a deployment waits.
     Where a person runs `python -m local serve` on the same folder, that one is used and left running.
+    `attended`: for a rehearsal, which others may join but which joins nobody.
     At the end of the block the child saves its state and is gone; it does the same when this process dies.
     Raises EmulatorError when it does not start, or when another command is using the folder.
     """
     shared = _server_or_free(state)
+    if shared and attended:
+        raise EmulatorError(
+            "`python -m local serve`, or another rehearsal, runs on the same state; end it first"
+        )
     if shared:
         yield shared
         return
-    child = _start(state, parameter_file, minute)
+    child = _start(state, parameter_file, minute, attended)
     try:
         yield _endpoint(child, state)
     finally:
@@ -69,7 +78,7 @@ def _server_or_free(state: Path) -> str | None:
         time.sleep(0.1)
 
 
-def _start(state: Path, parameter_file: Path, minute: float) -> subprocess.Popen[str]:
+def _start(state: Path, parameter_file: Path, minute: float, attended: bool) -> subprocess.Popen[str]:
     state.mkdir(parents=True, exist_ok=True)
     command = [
         *(sys.executable, "-m", "local", "serve", "--until-stdin-closes"),
@@ -81,6 +90,7 @@ def _start(state: Path, parameter_file: Path, minute: float) -> subprocess.Popen
             "--minute",
             str(minute),
         ),
+        *(["--attended"] if attended else []),
     ]
     with (state / LOG_FILE).open("w") as log:
         return subprocess.Popen(

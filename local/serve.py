@@ -22,15 +22,24 @@ class CannotServe(Exception):
     """The server cannot start; the message says why."""
 
 
-def serve(*, port: int, state: Path, parameter_file: Path, minute: float, until_stdin_closes: bool) -> int:
+def serve(
+    *,
+    port: int,
+    state: Path,
+    parameter_file: Path,
+    minute: float,
+    until_stdin_closes: bool,
+    attended: bool = False,
+) -> int:
     """Serve until a signal, or the end of stdin, and return the exit code: 0, or 1 when it could not start.
 
     `port` 0 takes a free one; `minute`: the seconds that stand for a minute where a deployment waits.
+    `attended`: a rehearsal runs the tasks, while other commands come and go.
     Prints the endpoint as one line on stdout once requests are answered.
     """
     try:
-        with lock.hold(state, shared=not until_stdin_closes) as held:
-            _run(held, port, state.resolve(), parameter_file, minute, until_stdin_closes)
+        with lock.hold(state, shared=attended or not until_stdin_closes) as held:
+            _run(held, port, state.resolve(), parameter_file, minute, until_stdin_closes, attended)
     except (lock.StateInUse, CannotServe) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -38,7 +47,13 @@ def serve(*, port: int, state: Path, parameter_file: Path, minute: float, until_
 
 
 def _run(
-    held: lock.Lock, port: int, state: Path, parameter_file: Path, minute: float, until_stdin_closes: bool
+    held: lock.Lock,
+    port: int,
+    state: Path,
+    parameter_file: Path,
+    minute: float,
+    until_stdin_closes: bool,
+    attended: bool,
 ) -> None:
     try:
         description = account.read(parameter_file)
@@ -55,7 +70,7 @@ def _run(
     from local import assembly
 
     try:
-        application = assembly.application(state, description, minute)
+        application = assembly.application(state, description, minute, attended)
     except assembly.UnreadableState as error:
         raise CannotServe(str(error)) from error
 
