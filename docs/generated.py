@@ -4,11 +4,13 @@ The Markdown files call these functions in comments, which cog runs: `make docs`
 `make lint` proves that it is fresh. Each gives Markdown without a final line break.
 """
 
+import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import deploy
 from stacks import environment, layers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,6 +110,26 @@ def export_table() -> str:
             for name, output in layers.exports(LAYERS[slug], LOCAL).items()
         ),
     )
+
+
+def option_table() -> str:
+    """Every option of `deploy.py`, the verbs that take it, and what it does."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for verb, parser in _verbs().items():
+        for action in parser._actions:
+            value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
+            found.setdefault((f"`{action.option_strings[-1]}{value}`", action.help or ""), []).append(verb)
+    rows = ((option, ", ".join(verbs), text) for (option, text), verbs in found.items())
+    return _table(("Option", "Verbs", "What it does"), (row for row in rows if row[0] != "`--help`"))
+
+
+def _verbs() -> Mapping[str, argparse.ArgumentParser]:
+    # argparse has no public way to look into a parser.
+    for action in deploy._parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            verbs: Mapping[str, argparse.ArgumentParser] = action.choices
+            return verbs
+    raise LookupError("deploy.py has no verbs")
 
 
 def _settable() -> Iterator[tuple[str, list[str], Mapping[str, Any]]]:
