@@ -23,6 +23,8 @@ BATCH = 25
 ENDED = {"Succeeded", "Failed", "Stopped"}
 # How a deployment that this project made to go back is recognised later, in its description.
 ROLLBACK_MARK = "Rollback by deploy.py"
+# Who creates a deployment that brings the old tasks back after a failure or a stop.
+CODEDEPLOY_ROLLBACK = "codeDeployRollback"
 AT_ONCE = "CodeDeployDefault.ECSAllAtOnce"
 # The two kinds of revision that hold an AppSpec's text, with the member that holds it.
 _TEXTS = {"AppSpecContent": "appSpecContent", "String": "string"}
@@ -61,7 +63,7 @@ class Deployment:
     @property
     def is_rollback(self) -> bool:
         """Whether it brings an earlier revision back: CodeDeploy's own, or this project's."""
-        return self.creator == "codeDeployRollback" or self.description.startswith(ROLLBACK_MARK)
+        return self.creator == CODEDEPLOY_ROLLBACK or self.description.startswith(ROLLBACK_MARK)
 
     @property
     def revision_key(self) -> str:

@@ -161,7 +161,7 @@ def _resources(
             logical_id, kind = resource["LogicalResourceId"], resource["ResourceType"]
             item = fresh.get(logical_id)
             if item is None:
-                reason = "the detection failed" if failure else f"CloudFormation cannot read {kind}"
+                reason = "the detection failed" if failure else "CloudFormation cannot read this type"
                 physical_id = resource.get("PhysicalResourceId", "")
                 yield ResourceDrift(logical_id, kind, physical_id, "NOT_CHECKED", "not checked", reason)
             else:

@@ -85,10 +85,12 @@ def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployme
     """The deployment whose revision runs, and the one to go back to; `history` is oldest first.
 
     Going back takes off what came after, so that a second rollback does not return to what the first one
-    left.
+    left. CodeDeploy's own rollbacks do not count: they bring back what ran, and only what succeeded is here.
     """
     row: list[Deployment] = []
     for deployment in history:
+        if deployment.creator == codedeploy.CODEDEPLOY_ROLLBACK:
+            continue
         keys = [earlier.revision_key for earlier in row]
         if deployment.revision_key in keys and deployment.is_rollback:
             del row[len(keys) - keys[::-1].index(deployment.revision_key) :]

@@ -1,0 +1,77 @@
+"""Releases as the pipeline makes them, on the emulator that a test runs: a revision, then its deployment."""
+
+import json
+import time
+from typing import Any
+
+import boto3
+
+AT_ONCE = "CodeDeployDefault.ECSAllAtOnce"
+CANARY = "CodeDeployDefault.ECSCanary10Percent5Minutes"
+
+
+def client(service: str) -> Any:
+    """A client of the emulator that AWS_ENDPOINT_URL names."""
+    return boto3.client(service, region_name="ap-northeast-1")  # type: ignore[call-overload]
+
+
+class Releases:
+    """The releases of one service; `name` is that of its family, application, group and service."""
+
+    def __init__(self, cluster: str = "sample-local", name: str = "sample-dev-api") -> None:
+        self.cluster = cluster
+        self.name = name
+        self.ecs = client("ecs")
+        self.codedeploy = client("codedeploy")
+
+    def register(self, image: str | None = None) -> str:
+        """A new revision of the family, like the newest one with another image. Gives its ARN."""
+        described = self.ecs.describe_task_definition(taskDefinition=self.name)["taskDefinition"]
+        keys = ("family", "taskRoleArn", "executionRoleArn", "networkMode", "requiresCompatibilities")
+        containers = described["containerDefinitions"]
+        if image:
+            containers[0]["image"] = image
+        made = self.ecs.register_task_definition(
+            **{key: described[key] for key in keys},
+            cpu=described["cpu"],
+            memory=described["memory"],
+            containerDefinitions=containers,
+        )
+        return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    def start(self, revision: str, configuration: str = CANARY) -> str:
+        """Begin the deployment of a revision and give its id."""
+        load_balancer = {"ContainerName": "sample-api", "ContainerPort": 1323}
+        properties = {"TaskDefinition": revision, "LoadBalancerInfo": load_balancer}
+        service = {"Type": "AWS::ECS::Service", "Properties": properties}
+        content = json.dumps({"version": 0.0, "Resources": [{"TargetService": service}]})
+        made = self.codedeploy.create_deployment(
+            applicationName=self.name,
+            deploymentGroupName=self.name,
+            revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
+            deploymentConfigName=configuration,
+        )
+        return str(made["deploymentId"])
+
+    def finish(self, deployment: str) -> None:
+        """End the wait for the termination of the old tasks."""
+        until = time.monotonic() + 20
+        while self.status(deployment) != "Succeeded":
+            assert time.monotonic() < until, self.status(deployment)
+            try:
+                self.codedeploy.continue_deployment(
+                    deploymentId=deployment, deploymentWaitType="TERMINATION_WAIT"
+                )
+            except self.codedeploy.exceptions.DeploymentIsNotInReadyStateException:
+                time.sleep(0.1)
+
+    def release(self, image: str | None = None) -> str:
+        """A whole release, up to the end of the old tasks. Gives the revision's ARN."""
+        revision = self.register(image)
+        self.finish(self.start(revision, AT_ONCE))
+        return revision
+
+    def status(self, deployment: str) -> str:
+        """CodeDeploy's word for how far a deployment is."""
+        found = self.codedeploy.get_deployment(deploymentId=deployment)
+        return str(found["deploymentInfo"]["status"])
