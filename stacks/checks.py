@@ -19,9 +19,9 @@ def findings(aws: Aws, planned: Plan, allowed: set[str]) -> list[Finding]:
     client = aws.client("cloudformation")
     importers = {
         export: live.importers(client, export)
-        for slug, step in planned.steps.items()
+        for step in planned.steps.values()
         if step.act == "update"
-        for export in guard.endangered_exports(step, planned.exported[slug])
+        for export in step.endangered_exports
     }
     return guard.findings(planned, live.read(aws, planned.stacks), importers, allowed)
 

@@ -152,26 +152,65 @@ def create_change_set(
 
     A change set that fails or is empty is removed again. Raises ChangeSetFailedError with the reason.
     """
+    name = f"deploy-{secrets.token_hex(8)}"
     extra: dict[str, Any] = {"RoleARN": role_arn} if role_arn else {}
-    made = client.create_change_set(
-        StackName=stack_name,
-        ChangeSetName=f"deploy-{secrets.token_hex(8)}",
-        ChangeSetType=kind,
-        TemplateBody=body,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        Capabilities=capabilities,  # type: ignore[arg-type]
-        **extra,
-    )
-    arn, stack_arn = made["Id"], made["StackId"]
-    answer = _wait_for_change_set(client, arn, sleep)
-    if answer["Status"] == "CREATE_COMPLETE":
-        return ChangeSet(arn, stack_arn, tuple(_changes(client, arn, answer)))
-    delete_change_set(client, arn)
+    try:
+        made = client.create_change_set(
+            StackName=stack_name,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateBody=body,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            Capabilities=capabilities,  # type: ignore[arg-type]
+            **extra,
+        )
+        arn, stack_arn = made["Id"], made["StackId"]
+    except ClientError as error:
+        # A call whose answer was lost is sent again: then the one that exists under our own name is ours.
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
+            raise
+        there = client.describe_change_set(ChangeSetName=name, StackName=stack_name)
+        arn, stack_arn = there["ChangeSetId"], there["StackId"]
+    try:
+        answer = _wait_for_change_set(client, arn, sleep)
+        if answer["Status"] == "CREATE_COMPLETE":
+            return ChangeSet(arn, stack_arn, tuple(_changes(client, arn, answer)))
+    except BaseException:
+        delete_change_set(client, arn)
+        if kind == "CREATE":
+            delete_shell(client, stack_arn)
+        raise
     reason = answer.get("StatusReason", "CloudFormation gave no reason")
+    details = _validation_errors(client, arn) if "DescribeEvents" in reason else []
+    delete_change_set(client, arn)
+    if kind == "CREATE":
+        delete_shell(client, stack_arn)
     if any(words in reason for words in EMPTY):
         return None
-    raise ChangeSetFailedError(reason)
+    raise ChangeSetFailedError("".join(f"\n  {detail}" for detail in details) or reason)
+
+
+def _validation_errors(client: "CloudFormationClient", arn: str) -> list[str]:
+    """What failed when CloudFormation validated a change set: each with the path into the template.
+
+    The change set is named by its ARN: with a name the call fails. A person who may not ask is told the
+    change set's own, shorter reason instead.
+    """
+    extra: dict[str, Any] = {}
+    found: dict[str, None] = {}
+    try:
+        while True:
+            page = client.describe_events(ChangeSetName=arn, **extra)
+            for event in page["OperationEvents"]:
+                if event.get("EventType") == "VALIDATION_ERROR":
+                    path = event.get("ValidationPath") or event.get("LogicalResourceId", "")
+                    found[f"{path}: {event.get('ValidationStatusReason', '')}".rstrip(".")] = None
+            if not page.get("NextToken"):
+                return list(found)
+            extra = {"NextToken": page["NextToken"]}
+    except ClientError:
+        return list(found)
 
 
 def read_change_set(client: "CloudFormationClient", arn: str) -> ChangeSet | None:

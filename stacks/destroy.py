@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stacks import cloudformation, operation, plan, schedule, template
+from stacks import cloudformation, deployed, operation, schedule, template
 from stacks.aws import Aws
 from stacks.cloudformation import SHELL, Sleep, Stack
 from stacks.environment import Environment
@@ -38,7 +38,7 @@ def existing(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) ->
     for slug in layers:
         stack = cloudformation.describe(client, environment.stack_name(slug))
         if stack:
-            plan.refuse_foreign(environment, slug, stack)
+            deployed.refuse_foreign(environment, slug, stack)
             found[slug] = stack
     return found
 
@@ -68,7 +68,7 @@ def _destroy_layer(
     aws: Aws, environment: Environment, layer: Layer, on_event: OnEvent, sleep: Sleep
 ) -> Outcome:
     client = aws.client("cloudformation")
-    stack = plan.settled(client, environment.stack_name(layer.slug), sleep)
+    stack = deployed.settled(client, environment.stack_name(layer.slug), sleep)
     outcome = Outcome(layer.slug, "done" if stack else "nothing")
     if stack and stack.protected:
         client.update_termination_protection(StackName=stack.arn, EnableTerminationProtection=False)

@@ -18,8 +18,8 @@ UNTOUCHED_BY_RELEASES = {"container-repository"}
 def findings(plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed: set[str]) -> list[Finding]:
     """Everything that blocks the plan.
 
-    `importers` has the importing stacks of each export that would change or go away (see
-    `endangered_exports`); `allowed` the resources named with --allow, as LAYER:LOGICALID.
+    `importers` has the importing stacks of each export that would change or go away; `allowed` the
+    resources named with --allow, as LAYER:LOGICALID.
     """
     found: list[Finding] = []
     for slug, step in plan.steps.items():
@@ -28,7 +28,9 @@ def findings(plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed
         found += rules.replacement(slug, step.changes, allowed)
         found += rules.service_frozen(slug, step.changes, step.layer.resources, allowed)
         found += listener_live(slug, step, live)
-        found += export_in_use(plan, slug, step, importers)
+        found += rules.export_in_use(
+            slug, {name: importers.get(name, []) for name in step.endangered_exports}
+        )
         found += rules.stack_policy(slug, step.changes, step.deployed_policy, step.layer.resources, allowed)
     return found + list(release_running(plan, live))
 
@@ -79,34 +81,6 @@ def release_running(plan: Plan, live: Live) -> Iterator[Finding]:
             f"{' and '.join(running)} running",
             "wait for its end (--wait), or stop it: deploy.py rollback",
         )
-
-
-def endangered_exports(step: Step, exported: Mapping[str, str]) -> set[str]:
-    """The deployed exports of a stack that its update would change or take away.
-
-    `exported` maps the names that the new template exports to its outputs' logical ids.
-    """
-    if step.stack is None:
-        return set()
-    gone = set(step.stack.exports) - set(exported)
-    unstable = {c.logical_id for c in step.changes if c.action in ("replace", "may replace", "remove")}
-    changed = {
-        export
-        for export, output in exported.items()
-        if export in step.stack.exports
-        and rules.references(step.layer.template["Outputs"][output].get("Value")) & unstable
-    }
-    return gone | changed
-
-
-def export_in_use(
-    plan: Plan, layer: str, step: Step, importers: Mapping[str, list[str]]
-) -> Iterator[Finding]:
-    """An export that changes or goes away while another stack imports it: CloudFormation would refuse it."""
-    endangered = endangered_exports(step, plan.exported[layer])
-    yield from rules.export_in_use(
-        layer, {export: importers.get(export, []) for export in sorted(endangered)}
-    )
 
 
 def denied_resources(step: Step, change: ResourceChange) -> set[str]:

@@ -8,25 +8,25 @@ been deployed, the template itself is the plan, and the plan says so (`change_se
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from stacks import cloudformation, template
+from stacks import cloudformation, deployed, effects, template
 from stacks.aws import Aws
-from stacks.changes import ResourceChange
-from stacks.cloudformation import FAILED_CREATIONS, ChangeSet, Sleep, Stack
+from stacks.changes import Action, ResourceChange
+from stacks.cloudformation import ChangeSet, Sleep, Stack
+from stacks.deployed import Say
+from stacks.effects import LayerChange
 from stacks.environment import Environment
-from stacks.errors import BadInput, Blocked, Failed
-from stacks.layers import EXECUTION_ROLE, RELEASED_LAYER, Layer, dependencies, exports, imports
-from stacks.rules import Finding, Guarded
+from stacks.errors import BadInput, Failed
+from stacks.layers import Layer, dependencies, imports, parse
 from stacks.schedule import WORKERS
 
 Act = Literal["nothing", "create", "update", "recreate"]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Step:
     stack: Stack | None = None
     changes: tuple[ResourceChange, ...] = ()
     change_set: ChangeSet | None = None
+    endangered_exports: tuple[str, ...] = ()
     deployed_policy: str | None = None
     sets_policy: bool = False
     sets_protection: bool = False
@@ -52,15 +53,13 @@ class Step:
 class Plan:
     """The steps by layer, in an order of deployment, and what each layer waits for.
 
-    `stacks` are all of the environment's stacks as found, `exported` maps the names that each new template
-    exports to its outputs' logical ids.
+    `stacks` are all of the environment's stacks as found.
     """
 
     environment: Environment
     steps: Mapping[str, Step]
     waits_for: Mapping[str, set[str]]
     stacks: Mapping[str, Stack | None]
-    exported: Mapping[str, Mapping[str, str]]
 
     @property
     def changes_something(self) -> bool:
@@ -111,42 +110,37 @@ def make(
     waits_for = dependencies(layers, environment)
     chosen = _chosen(layers, only)
     with ThreadPoolExecutor(WORKERS) as pool:
-        found = dict(
-            zip(
-                layers,
-                pool.map(lambda slug: settled(client, environment.stack_name(slug), sleep, say), layers),
-                strict=True,
-            )
-        )
-        for slug, stack in found.items():
+
+        def find(slug: str) -> Found:
+            return _find(client, environment.stack_name(slug), sleep, say)
+
+        found = dict(zip(layers, pool.map(find, layers), strict=True))
+        stacks = {slug: one.stack for slug, one in found.items()}
+        for slug, stack in stacks.items():
             if stack:
-                refuse_foreign(environment, slug, stack)
-        _refuse_missing(environment, layers, found, chosen, waits_for)
-        exported = {name for stack in found.values() if stack for name in stack.exports}
+                deployed.refuse_foreign(environment, slug, stack)
+                deployed.refuse_stuck(stack)
+        deployed.refuse_missing(environment, layers, stacks, chosen, waits_for)
+        offline = _offline(environment, layers, found)
+        exported = {name for stack in stacks.values() if stack for name in stack.exports}
 
         def step(slug: str) -> Step:
             ready = imports(layers[slug], environment) <= exported and not any(
-                _is_failed(found[upstream]) for upstream in waits_for[slug]
+                deployed.is_failed(stacks[upstream]) for upstream in waits_for[slug]
             )
-            role = _role(environment, slug, found)
-            return _step(client, environment, layers[slug], found[slug], role, ready, sleep)
+            role = deployed.execution_role(environment, slug, stacks)
+            return _step(client, environment, layers[slug], found[slug], offline[slug], role, ready, sleep)
 
-        futures = {slug: pool.submit(step, slug) for slug in chosen}
+        futures = [pool.submit(step, slug) for slug in chosen]
         try:
-            steps = {slug: future.result() for slug, future in futures.items()}
+            steps = dict(zip(chosen, [future.result() for future in futures], strict=True))
         except BaseException:
-            for future in futures.values():
+            for future in futures:
                 future.cancel()
-            made = [f.result() for f in futures.values() if not f.cancelled() and not f.exception()]
-            _discard(client, made)
+            done = [future for future in futures if not future.cancelled() and not future.exception()]
+            _discard(client, [future.result() for future in done])
             raise
-    return Plan(
-        environment=environment,
-        steps=steps,
-        waits_for={slug: waits_for[slug] & steps.keys() for slug in steps},
-        stacks=found,
-        exported={slug: exports(layers[slug], environment) for slug in layers},
-    )
+    return Plan(environment, steps, {slug: waits_for[slug] & steps.keys() for slug in steps}, stacks)
 
 
 def discard(aws: Aws, plan: Plan) -> None:
@@ -174,113 +168,128 @@ def _chosen(layers: Mapping[str, Layer], only: Iterable[str]) -> list[str]:
     return [slug for slug in layers if not wanted or slug in wanted]
 
 
-def settled(client: Any, name: str, sleep: Sleep, say: Say = lambda text: None) -> Stack | None:
-    """The stack once no operation runs on it: somebody else's is waited for, never interrupted."""
-    stack = cloudformation.describe(client, name)
-    delay = 0.5
-    if stack and stack.moving:
-        say(f"{name} is {stack.status}: waiting for that to end")
-    while stack and stack.moving:
-        sleep(delay)
-        delay = min(delay * 1.5, 10.0)
-        stack = cloudformation.describe(client, stack.arn)
-    if stack and stack.status == "UPDATE_ROLLBACK_FAILED":
-        raise Blocked(
-            f"{name} is UPDATE_ROLLBACK_FAILED",
-            stack.reason or "CloudFormation could not bring its resources back",
-            f"remove the cause, then: aws cloudformation continue-update-rollback --stack-name {name}",
-        )
-    return stack
+@dataclass(frozen=True)
+class Found:
+    """A stack as it is deployed, with its template and its policy."""
+
+    stack: Stack | None
+    body: Any = None
+    policy: str | None = None
+
+    @property
+    def deployed(self) -> Stack | None:
+        """The stack, if it has resources and can be updated."""
+        return self.stack if self.body is not None else None
 
 
-def _is_failed(stack: Stack | None) -> bool:
-    return stack is not None and stack.status in FAILED_CREATIONS
+def _find(client: Any, name: str, sleep: Sleep, say: Say) -> Found:
+    stack = deployed.settled(client, name, sleep, say)
+    if stack is None or not stack.exists or deployed.is_failed(stack):
+        return Found(stack)
+    policy = client.get_stack_policy(StackName=stack.arn).get("StackPolicyBody")
+    return Found(stack, cloudformation.template_body(client, stack), policy)
 
 
-def refuse_foreign(environment: Environment, layer: str, stack: Stack) -> None:
-    """Raise Guarded when the stack's tags do not say that this project made it."""
-    wanted = environment.stack_tags(layer)
-    if stack.exists and any(
-        stack.tags.get(key) != wanted[key] for key in ("Project", "Environment", "Layer")
-    ):
-        raise Guarded(
-            [
-                Finding(
-                    layer,
-                    "",
-                    "foreign-stack",
-                    f"the stack {stack.name} lacks the tags Project={environment.project}, "
-                    f"Environment={environment.name}, Layer={layer}",
-                    f"choose another `project:` in params/{environment.name}.yaml",
-                )
-            ]
-        )
+def _offline(
+    environment: Environment, layers: Mapping[str, Layer], found: Mapping[str, Found]
+) -> Mapping[str, LayerChange]:
+    """What the templates, values and resource schemas say of the change of each layer, without AWS."""
+    before = effects.Side(
+        environment.account,
+        environment.region,
+        {
+            slug: effects.StackSide(
+                one.deployed.name, _parsed(one.body), one.deployed.parameters, one.deployed.tags
+            )
+            for slug, one in found.items()
+            if one.deployed
+        },
+    )
+    changes = effects.compare(before, effects.side(layers, environment))
+    return {change.layer: change for change in changes}
 
 
-def _refuse_missing(
-    environment: Environment,
-    layers: Mapping[str, Layer],
-    found: Mapping[str, Stack | None],
-    chosen: Iterable[str],
-    waits_for: Mapping[str, set[str]],
-) -> None:
-    for slug in chosen:
-        needed = imports(layers[slug], environment)
-        for upstream in sorted(waits_for[slug] - set(chosen)):
-            stack = found[upstream]
-            deployed = stack.exports.keys() if stack and not _is_failed(stack) else set()
-            missing = needed & exports(layers[upstream], environment).keys() - deployed
-            if missing:
-                raise BadInput(
-                    f"{slug} imports {sorted(missing)[0]}",
-                    f"{upstream} is not deployed with that export",
-                    f"add --only {upstream}",
-                )
-
-
-def _role(environment: Environment, slug: str, found: Mapping[str, Stack | None]) -> str | None:
-    """The role through which CloudFormation operates this layer's stack, where that is not the caller's."""
-    if slug != RELEASED_LAYER:
-        return None
-    owner, output = EXECUTION_ROLE
-    stack = found.get(owner)
-    return stack.exports.get(f"{environment.stack_name(owner)}-{output}") if stack else None
+def _parsed(body: Any) -> Any:
+    # GetTemplate gives a JSON template as a dictionary.
+    return parse(body) if isinstance(body, str) else body
 
 
 def _step(
     client: Any,
     environment: Environment,
     layer: Layer,
-    stack: Stack | None,
+    found: Found,
+    offline: LayerChange,
     role: str | None,
     ready: bool,
     sleep: Sleep,
 ) -> Step:
-    deployed = stack if stack and stack.exists and not _is_failed(stack) else None
-    policy = client.get_stack_policy(StackName=deployed.arn).get("StackPolicyBody") if deployed else None
+    stack = found.deployed
     step = Step(
         layer,
         "nothing",
-        stack,
-        deployed_policy=policy,
-        sets_policy=not template.same_json(policy or "null", layer.stack_policy or policy or "null"),
-        sets_protection=environment.protected and not (deployed and deployed.protected),
+        found.stack,
+        deployed_policy=found.policy,
+        sets_policy=not template.same_json(
+            found.policy or "null", layer.stack_policy or found.policy or "null"
+        ),
+        sets_protection=environment.protected and not (stack and stack.protected),
     )
-    if deployed and _unchanged(client, environment, layer, deployed, role):
+    if stack and _unchanged(environment, layer, stack, found.body, role):
         return step
-    act: Act = "update" if deployed else "recreate" if _is_failed(stack) else "create"
+    act: Act = "update" if stack else "recreate" if deployed.is_failed(found.stack) else "create"
+    endangered = tuple(export.name for export in offline.exports if export.action != "add")
+    step = replace(step, act=act, endangered_exports=endangered)
     if act == "recreate" or not ready:
-        before = template.resources(cloudformation.template_body(client, deployed)) if deployed else {}
-        return replace(step, act=act, changes=template.changes(before, layer, environment))
-    made = request(client, environment, layer, deployed, role, sleep)
-    return replace(step, act=act, changes=made.changes, change_set=made) if made else step
+        return replace(step, changes=offline.resources)
+    made = request(client, environment, layer, stack, role, sleep)
+    if made is None:
+        return replace(step, act="nothing", endangered_exports=())
+    return replace(step, changes=_worse(made.changes, offline.resources), change_set=made)
+
+
+def _worse(
+    answered: Iterable[ResourceChange], expected: Iterable[ResourceChange]
+) -> tuple[ResourceChange, ...]:
+    """CloudFormation's changes, each made worse where the resource schemas say worse, in their words."""
+    by_id = {change.logical_id: change for change in expected}
+    merged = []
+    for change in answered:
+        other = by_id.get(change.logical_id)
+        if other is None:
+            merged.append(change)
+            continue
+        action = max(change.action, other.action, key=_badness)
+        paths = {changed.path for changed in change.properties}
+        more = tuple(
+            changed
+            for changed in other.properties
+            if changed.path not in paths and changed.recreation != "Never"
+        )
+        merged.append(
+            replace(
+                change,
+                action=action,
+                properties=change.properties + more,
+                effect=other.effect,
+                notes=other.notes,
+                renamed=other.renamed,
+            )
+        )
+    return tuple(merged)
+
+
+def _badness(action: Action) -> int:
+    order = ("modify", "may replace", "replace")
+    # Whether a resource is added or removed is CloudFormation's to say.
+    return order.index(action) if action in order else len(order)
 
 
 def request(
     client: Any,
     environment: Environment,
     layer: Layer,
-    deployed: Stack | None,
+    stack: Stack | None,
     role: str | None,
     sleep: Sleep,
 ) -> ChangeSet | None:
@@ -289,8 +298,8 @@ def request(
     try:
         return cloudformation.create_change_set(
             client,
-            stack_name=deployed.arn if deployed else name,
-            kind="UPDATE" if deployed else "CREATE",
+            stack_name=stack.arn if stack else name,
+            kind="UPDATE" if stack else "CREATE",
             body=layer.body,
             parameters=environment.parameters_for(layer.parameters),
             tags=environment.stack_tags(layer.slug),
@@ -314,10 +323,10 @@ def request(
         ) from error
 
 
-def _unchanged(client: Any, environment: Environment, layer: Layer, stack: Stack, role: str | None) -> bool:
+def _unchanged(environment: Environment, layer: Layer, stack: Stack, body: Any, role: str | None) -> bool:
     return (
-        dict(stack.parameters) == template.parameter_values(layer, environment)
+        body == layer.body
+        and dict(stack.parameters) == template.parameter_values(layer, environment)
         and dict(stack.tags) == environment.stack_tags(layer.slug)
         and (role is None or stack.role_arn == role)
-        and cloudformation.template_body(client, stack) == layer.body
     )

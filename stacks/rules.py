@@ -196,16 +196,18 @@ def denied_resources(
     "You must also have permission to update any resources that reference the resource":
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
     """
-    if change.action not in _UPDATES:
+    if not deployed_policy or change.action not in _UPDATES:
         return set()
     denied = set()
     if policy.denies(deployed_policy, change.logical_id, change.type, _UPDATES[change.action]):
         denied.add(change.logical_id)
     for logical_id, resource in resources.items():
-        if logical_id == change.logical_id or change.logical_id not in references(resource.get("Properties")):
-            continue
-        # What happens to it is an update in place unless AWS says otherwise in a change of its own.
-        if policy.denies(deployed_policy, logical_id, resource["Type"], "Update:Modify"):
+        # What happens to a referrer is an update in place unless AWS says otherwise in a change of its own.
+        if (
+            logical_id != change.logical_id
+            and policy.denies(deployed_policy, logical_id, resource["Type"], "Update:Modify")
+            and change.logical_id in references(resource.get("Properties"))
+        ):
             denied.add(logical_id)
     return denied
 

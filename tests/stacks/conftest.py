@@ -1,15 +1,19 @@
 """What the deployer's tests share: the project's own templates and a place for parameter files."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import deploy
+from local import emulator
 from stacks import layers
 from stacks.layers import Layer
+from tests.stacks.shop import Shop
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Write = Callable[..., Path]
@@ -24,8 +28,7 @@ def built() -> Mapping[str, Layer]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what is deployed: `build/` and `params/`."""
-    for folder in ("build", "params"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    _copy_project(tmp_path)
     return tmp_path
 
 
@@ -45,3 +48,53 @@ def write_params(project: Path) -> Write:
         return path
 
     return write
+
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+}
+
+
+@pytest.fixture
+def dev(project: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
+    """An environment like those on AWS, empty: reached by AWS_ENDPOINT_URL, and asking."""
+    with _reached(project):
+        yield Shop(project, "dev", capsys)
+
+
+@pytest.fixture
+def deployed(deployed_state: Path, project: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
+    """The same environment with its six stacks deployed."""
+    shutil.copytree(deployed_state, project / ".emulator")
+    with _reached(project):
+        yield Shop(project, "dev", capsys)
+
+
+@pytest.fixture(scope="session")
+def deployed_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the emulator keeps after a deploy, made once for all tests."""
+    root = tmp_path_factory.mktemp("deployed")
+    _copy_project(root)
+    with _reached(root):
+        assert deploy.main(["deploy", "--env", "dev", "--yes"], root) == 0
+    return root / ".emulator"
+
+
+@contextmanager
+def _reached(root: Path) -> Iterator[None]:
+    shutil.copy(root / "params" / "local.yaml", root / "params" / "dev.yaml")
+    with (
+        emulator.running(root / ".emulator", root / "params" / "local.yaml") as endpoint_url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint_url}.items():
+            patch.setenv(name, value)
+        yield
+
+
+def _copy_project(root: Path) -> None:
+    for folder in ("build", "params"):
+        shutil.copytree(REPOSITORY / folder, root / folder)
