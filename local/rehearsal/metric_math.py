@@ -232,7 +232,7 @@ def _fill(request: Request, arguments: list[Any]) -> Value:
         kind = str(filler.children[0])
         if kind not in ("REPEAT", "LINEAR"):
             raise UnsupportedExpression(f"FILL with {kind} is not supported")
-        fill = {"REPEAT": _repeated, "LINEAR": _interpolated}[kind]
+        fill: Callable[[Series, Sequence[int]], Series] = _repeated if kind == "REPEAT" else _interpolated
     else:
         other = _value(filler, request)
         if isinstance(other, list):

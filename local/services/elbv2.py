@@ -190,6 +190,8 @@ def install() -> None:
     alb._parse_actions = parse_with_weights
     alb._action_xml = show_with_weights
     provisioners._elbv2_listener_actions = from_template_with_weights
+    # With its first word, "targetgroup/name/id": this is the dimension of the target group's metrics.
+    alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]
     for name, check in _CHECKS.items():
         engine.guard_query_operation(alb, name, check, associate)
     for name in ("CreateRule", "ModifyRule", "DeleteRule"):

@@ -1,0 +1,127 @@
+"""The processes that a rehearsal started, written down so that the next one can end what a killed one left.
+
+A process is known by its number and the time at which it started: numbers are used again, and nothing but
+what a rehearsal started may ever be ended.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+# The clock of process start times has a resolution of hundredths of a second.
+SAME_START_SECONDS = 0.05
+PATIENCE_SECONDS = 3.0
+
+
+class Ledger:
+    """A file with one line for each process that was started."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        file.parent.mkdir(parents=True, exist_ok=True)
+
+    def add(self, pid: int, what: str) -> None:
+        """Write down a process that this rehearsal has just started."""
+        with contextlib.suppress(psutil.NoSuchProcess), self._file.open("a") as file:
+            line = {"pid": pid, "started": psutil.Process(pid).create_time(), "what": what}
+            file.write(json.dumps(line) + "\n")
+
+    def end_leftovers(self) -> list[str]:
+        """End what the ledger names and still runs; gives what it was. The ledger is empty afterwards.
+
+        Only for the one who knows that no other rehearsal uses this ledger.
+        """
+        found = list(self._running())
+        processes = [process for process, _ in found]
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        _, stubborn = psutil.wait_procs(processes, timeout=PATIENCE_SECONDS)
+        for process in stubborn:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(stubborn, timeout=PATIENCE_SECONDS)
+        self._file.unlink(missing_ok=True)
+        return [what for _, what in found]
+
+    def _running(self) -> Iterator[tuple[psutil.Process, str]]:
+        try:
+            lines = self._file.read_text().splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                process = psutil.Process(entry["pid"])
+                same = abs(process.create_time() - entry["started"]) < SAME_START_SECONDS
+            except (ValueError, psutil.NoSuchProcess):
+                # A line that a killed rehearsal could not finish, or a process that is gone.
+                continue
+            if same and process.status() != psutil.STATUS_ZOMBIE:
+                yield process, entry["what"]
+
+
+async def start(
+    ledger: Ledger,
+    what: str,
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: dict[str, str],
+    log: Path,
+    read_output: bool = False,
+    send_input: bool = False,
+    inherit: Sequence[int] = (),
+) -> asyncio.subprocess.Process:
+    """Start a process of this rehearsal and write it down.
+
+    Its standard error, and its output unless `read_output`, go to the file `log`. `inherit`: open file
+    descriptors that it keeps under the same numbers.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=folder,
+            env=environment,
+            stdin=asyncio.subprocess.PIPE if send_input else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if read_output else file,
+            stderr=file,
+            pass_fds=inherit,
+            # A group of its own: Ctrl-C reaches the rehearsal, which then ends its processes in order.
+            start_new_session=True,
+        )
+    ledger.add(process.pid, what)
+    return process
+
+
+async def stop(process: asyncio.subprocess.Process, patience: float = PATIENCE_SECONDS) -> bool:
+    """Ask a process to end and kill it after `patience` seconds; whether it ended by itself."""
+    if process.returncode is not None:
+        return True
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), patience)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        return False
+    return True
+
+
+def memory_of_all() -> int:
+    """The resident memory of this process and everything below it, in bytes."""
+    me = psutil.Process(os.getpid())
+    total = 0
+    for process in [me, *me.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            total += process.memory_info().rss
+    return total
