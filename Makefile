@@ -43,6 +43,10 @@ rollback: .venv/ready ## stop the running release, or go back to the one before
 destroy: .venv/ready ## delete the stacks, in reverse order
 	@$(BIN)/python deploy.py destroy --env $(ENV) $(if $(YES),--yes)
 
+# A review that finds changes is no failure here (deploy.py answers 4); one that the deployer would block is.
+review: .venv/ready ## what the files on disk change in every environment (BASE=origin/main)
+	@$(BIN)/python deploy.py review --base $(or $(BASE),origin/main) $(if $(HEAD),--head $(HEAD)) || [ $$? -eq 4 ]
+
 lint: .venv/ready ## what CI checks before the tests
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
@@ -50,6 +54,8 @@ lint: .venv/ready ## what CI checks before the tests
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
 	@$(BIN)/hadolint app/Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/zizmor --quiet --offline .github/workflows
 	@$(COG) --check --diff --check-fail-msg='hint: run make docs' $(DOCUMENTS)
 
 docs: .venv/ready ## write the generated parts of README.md and docs/
@@ -73,4 +79,4 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  -c app/requirements.txt requirements/main.in -o requirements/main.txt
 
-.PHONY: help generate plan deploy status drift rollback destroy lint docs fix check test lock
+.PHONY: help generate plan deploy status drift rollback destroy review lint docs fix check test lock
