@@ -152,7 +152,8 @@ def traffic(now: Live) -> str:
 def _with_running(client: Any, group: Group, running: Deployment, now: Live) -> Intention:
     spec = codedeploy.app_spec(client, group, running)
     if running.is_rollback:
-        leaves = next((task_set.task_definition for task_set in now.task_sets), "")
+        others = {task_set.task_definition for task_set in now.task_sets} - {spec.task_definition}
+        leaves = next(iter(others), "")
         return Intention("follow", group, running, leaves, spec.task_definition, spec)
     old = [task_set for task_set in now.task_sets if task_set.task_definition != spec.task_definition]
     if not old and len(now.task_sets) > 1:

@@ -70,7 +70,7 @@ def _document(intention: Intention) -> dict[str, object]:
     return {
         "action": intention.act,
         "deployment": intention.deployment.id,
-        "leaves": intention.leaves,
+        "leaves": intention.leaves or None,
         "returns": intention.returns,
         "ignored_alarms": list(intention.ignored),
         "pipeline_execution": intention.execution,
