@@ -144,9 +144,8 @@ def traffic(now: Live) -> str:
     weights = now.weights.get("ProductionListenerArn", {})
     total = sum(weights.values()) or 1
     names = {now.blue: "blue", now.green: "green"}
-    return ", ".join(
-        f"{100 * weight // total} % {names.get(arn, arn)}" for arn, weight in weights.items() if weight
-    )
+    shares = sorted((names.get(arn, arn), weight) for arn, weight in weights.items() if weight)
+    return ", ".join(f"{100 * weight // total} % {name}" for name, weight in shares)
 
 
 def _with_running(client: Any, group: Group, running: Deployment, now: Live) -> Intention:

@@ -79,7 +79,7 @@ def _lifted(
     for slug, layer in layers.items():
         stack = stacks[slug]
         # A first creation that failed has nothing to protect; while one runs, its policy is yet to come.
-        if not layer.stack_policy or stack is None or not _is_made(stack):
+        if not layer.stack_policy or stack is None or not is_made(stack):
             continue
         names = lifted(layer, client.get_stack_policy(StackName=stack.arn).get("StackPolicyBody"))
         if names:
@@ -87,7 +87,8 @@ def _lifted(
     return found
 
 
-def _is_made(stack: Stack) -> bool:
+def is_made(stack: Stack) -> bool:
+    """Whether its first creation has succeeded, so that its policy should be there."""
     return (
         stack.exists
         and stack.status != "CREATE_IN_PROGRESS"
