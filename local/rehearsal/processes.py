@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -115,6 +116,14 @@ async def stop(process: asyncio.subprocess.Process, patience: float = PATIENCE_S
         await process.wait()
         return False
     return True
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def memory_of_all() -> int:
