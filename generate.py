@@ -30,6 +30,10 @@ PIPELINE_CHANGES = "task-definition"
 # Characters in a line, more than any has (libyaml takes 32 bits).
 NO_WRAP = 2**31 - 1
 
+# A list or map of single values that is no longer than this is one line. A template has a longest length,
+# and a reviewer sees more of it at once.
+ROW_CHARACTERS = 110
+
 # How AWS's documentation and people order a template and a resource. What is not named here follows in
 # the order of the code.
 SECTIONS = (
@@ -196,12 +200,18 @@ def ordered(mapping: Mapping[str, Any], first: tuple[str, ...]) -> dict[str, Any
     return {key: mapping[key] for key in keys}
 
 
+def is_row(nodes: list[yaml.Node]) -> bool:
+    """Whether these nodes, those of a list or of a map, stand on one line."""
+    single = [node for node in nodes if isinstance(node, yaml.ScalarNode) and "\n" not in node.value]
+    return len(single) == len(nodes) and sum(len(node.value) + 2 for node in single) <= ROW_CHARACTERS
+
+
 class Dumper(yaml.CSafeDumper):
     """Writes CloudFormation's short forms as cfn_flip does, with libyaml, in a tenth of the time.
 
-    Unlike there, a text of several lines is a block, also behind `!Sub`; a short list in a function is one
-    line; and no line is broken that the module does not break, whatever the environment variables say. All
-    of this is read in reviews. (Every wheel of PyYAML has libyaml.)
+    Unlike there, a text of several lines is a block, also behind `!Sub`; a short list or map of single values
+    is one line; and no line is broken that the module does not break, whatever the environment variables say.
+    All of this is read in reviews. (Every wheel of PyYAML has libyaml.)
     """
 
     def represent_scalar(self, tag: str, value: str, style: str | None = None) -> yaml.ScalarNode:
@@ -210,20 +220,22 @@ class Dumper(yaml.CSafeDumper):
 
     def represent_mapping_or_function(self, value: dict[str, Any]) -> yaml.Node:
         """The node of a dictionary: `{"Ref": "Vpc"}` is `!Ref Vpc`."""
-        if len(value) != 1:
-            return self.represent_dict(value)
-        ((key, argument),) = value.items()
-        if key not in CONVERTED_SUFFIXES and not key.startswith(FN_PREFIX):
-            return self.represent_dict(value)
-        node: yaml.Node = fn_representer(self, key.removeprefix(FN_PREFIX), argument)
-        if isinstance(node, yaml.SequenceNode):
-            node.flow_style = all(isinstance(member, yaml.ScalarNode) for member in node.value)
-        return node
+        if len(value) == 1:
+            ((key, argument),) = value.items()
+            if key in CONVERTED_SUFFIXES or key.startswith(FN_PREFIX):
+                node: yaml.Node = fn_representer(self, key.removeprefix(FN_PREFIX), argument)
+                if isinstance(node, yaml.SequenceNode):
+                    node.flow_style = is_row(node.value)
+                return node
+        mapping: yaml.MappingNode = self.represent_dict(value)
+        mapping.flow_style = is_row([node for pair in mapping.value for node in pair])
+        return mapping
 
     def represent_list_or_row(self, value: list[Any]) -> yaml.Node:
-        """The node of a list, numbers on one line."""
-        flow_style = bool(value) and all(type(member) is int for member in value)
-        return self.represent_sequence("tag:yaml.org,2002:seq", value, flow_style)
+        """The node of a list, numbers on one line however many there are."""
+        sequence = self.represent_sequence("tag:yaml.org,2002:seq", value)
+        sequence.flow_style = is_row(sequence.value) or all(type(member) is int for member in value)
+        return sequence
 
     def represent_text(self, value: str) -> yaml.Node:
         """The node of a text, in quotes where another reader could take it for an octal number."""

@@ -34,13 +34,12 @@ def import_value(template: Template, layer: str, title: str) -> ImportValue:
     """
     parameter = stack_name_parameter(layer)
     if parameter not in template.parameters:
+        # No pattern: a name that is none has no export, and CloudFormation says so.
         template.add_parameter(
             Parameter(
                 parameter,
                 Type="String",
                 Description=f"Name of the {layer} stack (filled in by the deployer)",
-                AllowedPattern="[a-zA-Z][a-zA-Z0-9-]{0,127}",
-                ConstraintDescription="must be a stack name: a letter, then letters, digits and hyphens",
             )
         )
     return ImportValue(Sub(f"${{{parameter}}}-{title}"))
