@@ -40,7 +40,7 @@ class TargetGroups:
     async def deregister(self, arn: str, address: str) -> None:
         """Take a target out: it gets no new requests, and is gone after the deregistration delay."""
         target = self._targets[arn].get(address)
-        if target is None:
+        if target is None or target.state == "draining":
             return
         target.state, target.reason = "draining", "deregistered"
         self._checks.pop(address).cancel()

@@ -72,21 +72,11 @@ class TaskSets:
         self._journal = journal
         self._logs = logs
         self._grace = grace_seconds
-        self._running: dict[str, TaskSet] = {}
+        # The task sets that are meant to run.
+        self.running: dict[str, TaskSet] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
         # Every task that ever ran, by address; an address that is used again belongs to the last one.
         self._by_address: dict[str, tuple[TaskSet, Task]] = {}
-
-    def __contains__(self, task_set_id: str) -> bool:
-        return task_set_id in self._running
-
-    def __getitem__(self, task_set_id: str) -> TaskSet:
-        return self._running[task_set_id]
-
-    @property
-    def ids(self) -> list[str]:
-        """The task sets that are meant to run."""
-        return list(self._running)
 
     def find(self, address: str) -> tuple[TaskSet, Task] | None:
         """The task that has, or last had, an address."""
@@ -95,13 +85,13 @@ class TaskSets:
     def start(self, task_set_id: str, label: str, release: Release, group: str, count: int) -> TaskSet:
         """Run `count` tasks of a release in a target group, until `end`."""
         task_set = TaskSet(task_set_id, label, release, group, count)
-        self._running[task_set_id] = task_set
+        self.running[task_set_id] = task_set
         task_set.keepers = [asyncio.create_task(self._keep(task_set, slot)) for slot in range(count)]
         return task_set
 
     def end(self, task_set_id: str) -> asyncio.Task[None]:
         """Deregister and stop the tasks of a task set; gives what can be waited for."""
-        task_set = self._running.pop(task_set_id)
+        task_set = self.running.pop(task_set_id)
         ending = asyncio.create_task(self._end(task_set))
         self._ending[task_set_id] = ending
         ending.add_done_callback(lambda _: self._ending.pop(task_set_id, None))
@@ -109,10 +99,10 @@ class TaskSets:
 
     async def stop(self) -> None:
         """End everything at once: the rehearsal is over."""
-        for task_set in self._running.values():
+        for task_set in self.running.values():
             for keeper in task_set.keepers:
                 keeper.cancel()
-        found = [task for task_set in self._running.values() for task in task_set.tasks.values()]
+        found = [task for task_set in self.running.values() for task in task_set.tasks.values()]
         await asyncio.gather(*(tasks.stop(task, tasks.LEAST_STOP_SECONDS) for task in found))
         await asyncio.gather(*self._ending.values(), return_exceptions=True)
 

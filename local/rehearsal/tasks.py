@@ -107,7 +107,11 @@ async def start(
         },
         log=logs / f"{name}.log",
     )
-    await _listens(process, port)
+    try:
+        await _listens(process, port)
+    except asyncio.CancelledError:
+        await processes.stop(process)
+        raise
     return Task(name, f"{HOST}:{found_at}", process, definition.stop_timeout)
 
 
