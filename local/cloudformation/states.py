@@ -105,7 +105,8 @@ def _keeping_what_is_left(roll_back: Any) -> Any:
     async def kept(stack_name: str, stack_id: str, stack: Record, *rest: Any, **more: Any) -> None:
         await roll_back(stack_name, stack_id, stack, *rest, **more)
         if stack["StackStatus"] == "ROLLBACK_FAILED":
-            for logical_id, left in stack.get("_rollback_failed", {}).items():
+            # In the order of their creation: they are deleted the other way round.
+            for logical_id, left in reversed(stack.get("_rollback_failed", {}).items()):
                 stack["_resources"][logical_id] = {
                     "Attributes": {},
                     "LogicalResourceId": logical_id,

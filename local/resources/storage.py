@@ -56,7 +56,11 @@ HANDLERS = {
     "AWS::ECR::Repository": Handler(
         name="RepositoryName", taken=lambda name: name in engine.ecr._repositories, check=_check_repository
     ),
-    "AWS::S3::Bucket": Handler(name="BucketName", removable=_bucket_removable),
+    "AWS::S3::Bucket": Handler(
+        name="BucketName",
+        taken=lambda name: engine.s3._bucket_owner_account(name) is not None,
+        removable=_bucket_removable,
+    ),
     "AWS::S3::BucketPolicy": Handler(
         create=_create_bucket_policy, update=_update_bucket_policy, check=_check_bucket_policy
     ),

@@ -75,10 +75,11 @@ def shifts(routing: Record) -> list[tuple[int, int]]:
 def create_deployment(request: Record) -> Record:
     """Start a deployment of the revision that an AppSpec names."""
     group = codedeploy.group(request["applicationName"], request.get("deploymentGroupName", ""))
-    if any(item["status"] in RUNNING for item in _of_group(group)):
+    if running := [item["deploymentId"] for item in _of_group(group) if item["status"] in RUNNING]:
         raise Refused(
             "DeploymentLimitExceededException",
-            f"The Deployment Group '{group['deploymentGroupName']}' already has an active Deployment",
+            f"The Deployment Group '{group['deploymentGroupName']}' already has an active Deployment"
+            f" '{running[0]}'",
         )
     target, hooks = _app_spec(request.get("revision", {}))
     deployment_id = f"d-{new_id().replace('-', '')[:9].upper()}"
@@ -290,7 +291,7 @@ def _advance(deployment: Record) -> bool:
     stage = _stage(deployment)
     minutes = (now() - deployment["_since"]) / seconds_a_minute
     if stage["do"] == "hook":
-        deployment["_hook_id"] = deployment["_hook_id"] or new_id()
+        deployment["_hook_id"] = f"hook-{deployment['deploymentId']}-{stage['event']}"
         if minutes > HOOK_MINUTES:
             _end(deployment, "Failed", "TIMEOUT", f"The hook {stage['event']} did not report within an hour.")
         return False

@@ -1,0 +1,1 @@
+"""Tests of the emulator: its process, what it refuses, and what it keeps."""
