@@ -3,7 +3,7 @@ SHELL := /bin/sh
 ENV ?= local
 PYTHON_FILES = templates stacks local app tests benchmarks generate.py deploy.py
 BIN = .venv/bin
-DOCUMENTS = README.md docs/architecture.md
+DOCUMENTS = README.md docs/architecture.md docs/ownership.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
 
 # YES=1 answers the question; ALLOW="layer:LogicalId ..." and ONLY="layer ..." pass what deploy.py takes.

@@ -13,7 +13,7 @@ import pytest
 import deploy
 import generate
 import local.__main__
-from stacks import errors, layers
+from stacks import errors, layers, ownership
 
 Main = Callable[[list[str]], int]
 
@@ -75,10 +75,12 @@ def test_every_exit_code_is_documented_and_exists() -> None:
 
 
 def test_every_name_in_the_documents_exists() -> None:
-    """Parameters, outputs and resources are called what the templates call them."""
-    names = set()
+    """Parameters, resources, their properties, and outputs are called what the templates call them."""
+    names = {delegation.property for delegation in ownership.DELEGATIONS}
     for layer in layers.read(ROOT / "build").values():
-        names |= layer.parameters.keys() | layer.resources.keys() | layer.template.get("Outputs", {}).keys()
+        for section in ("Parameters", "Conditions", "Resources", "Outputs"):
+            names |= layer.template.get(section, {}).keys()
+        names |= {name for resource in layer.resources.values() for name in resource.get("Properties", {})}
         names |= {attribute for parameter in layer.parameters.values() for attribute in parameter}
     mentioned = set(re.findall(r"^[A-Z][a-z]+(?:[A-Z][a-z]+)+$", ALL_CODE, re.MULTILINE))
     assert mentioned - names == set()

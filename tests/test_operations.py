@@ -1,0 +1,59 @@
+"""docs/operations.md has every rule and every message with which a command stops."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stacks import rules
+
+ROOT = Path(__file__).resolve().parents[1]
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+# Lines are wrapped where they end; a message is one line.
+TEXT = re.sub(r"\s+", " ", OPERATIONS)
+
+
+def messages() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What each Blocked and Failed says happened: where it is raised, and the words that never change."""
+    for path in sorted((ROOT / "stacks").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if node.func.id in ("Blocked", "Failed") and node.args:
+                yield f"{path.name}:{node.lineno}", tuple(_words(node.args[0]))
+
+
+def _words(node: ast.expr) -> Iterator[str]:
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    for part in parts:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value.strip(": "):
+            yield part.value.strip(": ")
+
+
+def test_rules_are_all_in_the_table_in_their_own_words() -> None:
+    rows = re.findall(r"^\| \[`([a-z-]+)`\]\(#[a-z-]+\) \| (.+?) \|", OPERATIONS, re.MULTILINE)
+    assert dict(rows) == rules.RULES
+
+
+@pytest.mark.parametrize("rule", rules.RULES)
+def test_each_rule_has_a_section(rule: str) -> None:
+    section = OPERATIONS.split(f"### `{rule}`\n")[1].split("\n### ")[0]
+    assert len(section.split()) > 30
+
+
+@pytest.mark.parametrize(("where", "words"), list(messages()))
+def test_each_message_that_stops_a_command_is_explained(where: str, words: tuple[str, ...]) -> None:
+    # The words of one message, in their order, in one place of the page.
+    pattern = r"[^|]{0,60}".join(map(re.escape, words))
+    assert re.search(pattern, TEXT), (
+        f"docs/operations.md says nothing about {' ... '.join(words)!r} ({where})"
+    )
+
+
+def test_links_within_the_page_have_their_heading() -> None:
+    headings = re.findall(r"^#+ (.+)$", OPERATIONS, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = set(re.findall(r"\]\(#([^)]+)\)", OPERATIONS))
+    assert links - anchors == set()
