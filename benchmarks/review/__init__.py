@@ -1,0 +1,1 @@
+"""Is a review right about what a change does? Against AWS's documentation, beside `cdk diff`'s library."""
