@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import deploy
+from tests.stacks.documents import problems
 
 LAYERS = [
     "container-repository",
@@ -33,6 +34,7 @@ class Shop:
         document: dict[str, Any] = json.loads(captured.out)
         assert document["exit_code"] == code
         assert document["schema"] == f"{verb}/1"
+        assert problems(verb, document) == []
         assert "Traceback" not in captured.err
         return document
 

@@ -1,0 +1,23 @@
+"""The documents that `--json` prints, against their schemas in docs/schemas/."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schemas"
+
+
+@cache
+def validator(verb: str) -> Draft202012Validator:
+    """The validator of a verb's documents."""
+    schema = json.loads((SCHEMAS / f"{verb}.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def problems(verb: str, document: Any) -> list[str]:
+    """What is wrong with a document, one line each."""
+    return [f"{error.json_path}: {error.message}" for error in validator(verb).iter_errors(document)]
