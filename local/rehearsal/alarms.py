@@ -52,9 +52,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class Alarm:
-    """One alarm: what it watches, and when it is in ALARM."""
+    """One alarm: what it watches, and when it is in ALARM. `label` is its name for people."""
 
     name: str
+    label: str
     watched: str
     metrics: Mapping[str, Metric]
     expressions: Mapping[str, Expression]
@@ -82,12 +83,13 @@ class Evaluation:
     value: float | None
 
 
-def read(description: Mapping[str, Any]) -> Alarm:
-    """An alarm as DescribeAlarms shows it.
+def read(description: Mapping[str, Any], label: str = "") -> Alarm:
+    """An alarm as DescribeAlarms shows it, with a name for people (else its own).
 
     Raises UnsupportedAlarm for what cannot be evaluated here, NotModelled for a metric that is not here.
     """
     name = description["AlarmName"]
+    called = label or name
     try:
         queries = description.get("Metrics") or [_single(description)]
         found = {query["Id"]: query for query in queries}
@@ -107,13 +109,14 @@ def read(description: Mapping[str, Any]) -> Alarm:
             raise UnsupportedExpression(f"a period of {sorted(periods)} seconds is not supported")
         (watched,) = [key for key, query in found.items() if query.get("ReturnData", True)]
     except UnsupportedExpression as error:
-        raise UnsupportedAlarm(f"{name}: {error}") from error
+        raise UnsupportedAlarm(f"{called}: {error}") from error
     except NotModelled as error:
-        raise NotModelled(f"{name} watches {error}") from error
+        raise NotModelled(f"{called} watches {error}") from error
     except ValueError as error:
-        raise UnsupportedAlarm(f"{name}: exactly one metric or expression must have ReturnData") from error
+        raise UnsupportedAlarm(f"{called}: exactly one metric or expression must have ReturnData") from error
     return Alarm(
         name=name,
+        label=called,
         watched=watched,
         metrics=metric_of,
         expressions=expressions,
@@ -140,7 +143,7 @@ def evaluate(alarm: Alarm, known: Metrics, minute: int, current: State) -> Evalu
     try:
         watched = metric_math.evaluate(alarm.watched, request)
     except UnsupportedExpression as error:
-        raise UnsupportedAlarm(f"{alarm.name}: {error}") from error
+        raise UnsupportedAlarm(f"{alarm.label}: {error}") from error
     points = [watched.get(start) for start in starts]
     compare = COMPARISONS[alarm.comparison]
     breaches = [None if point is None else bool(compare(point, alarm.threshold)) for point in points]

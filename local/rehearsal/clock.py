@@ -11,6 +11,10 @@ class Clock:
         self.minute = minute
         self._start = time.monotonic()
 
+    def restart(self) -> None:
+        """Have the rehearsal begin now."""
+        self._start = time.monotonic()
+
     def now(self) -> float:
         """The minutes that have passed."""
         return (time.monotonic() - self._start) / self.minute

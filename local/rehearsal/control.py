@@ -8,11 +8,9 @@ from typing import Any
 
 from local import engine
 from local.engine import Record
+from local.rehearsal.names import TASKS
 from local.services import codedeploy, deployments, ecs, elbv2
 from local.services.api import Service
-
-# What an Install waits for here is no function; the name says so where a hook's function is expected.
-TASKS = "the tasks of the replacement task set"
 
 
 def install() -> None:
@@ -70,7 +68,7 @@ def _shown(deployment: Record) -> Record:
     stage: dict[str, Any] = stages[position] if position < len(stages) else {}
     return {
         "status": deployment["status"],
-        "event": stage.get("event"),
+        "lifecycleEvents": list(deployments._lifecycle_events(deployment)),
         "errorInformation": deployment.get("errorInformation"),
         "rollbackInfo": deployment.get("rollbackInfo"),
         "replacement": deployment.get("_green"),

@@ -87,7 +87,8 @@ def read(cloud: Cloud, stack_prefix: str) -> System:
     config = codedeploy.get_deployment_config(deploymentConfigName=group["deploymentConfigName"])
     low, high = _capacity(cloud, named)
     watched = group.get("alarmConfiguration", {})
-    found_alarms, not_modelled = _alarms(cloud, [item["name"] for item in watched.get("alarms", [])])
+    names = [item["name"] for item in watched.get("alarms", [])]
+    found_alarms, not_modelled = _alarms(cloud, names, _logical_ids(cloud, f"{stack_prefix}-pipeline"))
     return System(
         pipeline=cloud.client("codepipeline").get_pipeline(name=outputs["PipelineName"])["pipeline"],
         application=application,
@@ -160,7 +161,13 @@ def _capacity(cloud: Cloud, named: Mapping[str, str]) -> tuple[int, int]:
     return (targets[0]["MinCapacity"], targets[0]["MaxCapacity"]) if targets else (0, 0)
 
 
-def _alarms(cloud: Cloud, names: Sequence[str]) -> tuple[list[Alarm], list[str]]:
+def _logical_ids(cloud: Cloud, stack: str) -> dict[str, str]:
+    """The template's names of a stack's resources, by their physical names."""
+    resources = cloud.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    return {item["PhysicalResourceId"]: item["LogicalResourceId"] for item in resources}
+
+
+def _alarms(cloud: Cloud, names: Sequence[str], labels: Mapping[str, str]) -> tuple[list[Alarm], list[str]]:
     """The alarms that can be evaluated, and the reasons why others cannot."""
     if not names:
         return [], []
@@ -169,7 +176,7 @@ def _alarms(cloud: Cloud, names: Sequence[str]) -> tuple[list[Alarm], list[str]]
     problems = [f"{name} does not exist" for name in set(names) - {item["AlarmName"] for item in described}]
     for description in described:
         try:
-            found.append(alarms.read(description))
+            found.append(alarms.read(description, labels.get(description["AlarmName"], "")))
         except NotModelled as error:
             problems.append(str(error))
     return found, problems

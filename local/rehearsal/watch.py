@@ -18,6 +18,7 @@ from local.rehearsal.target_groups import TargetGroups
 SERVER_ERROR = 500
 # How often the hosts are counted: several times a minute, so that a maximum sees a short absence.
 HOSTS_SECONDS = 10.0
+LOG_SECONDS = 0.03
 ELB_CODES = (502, 503, 504)
 
 
@@ -80,6 +81,8 @@ class Watch:
         minute = int(self._clock.now()) + 1
         while True:
             await self._clock.until(minute)
+            # The last requests of the minute are still on their way from the load balancer's log.
+            await asyncio.sleep(LOG_SECONDS)
             await self._evaluate(minute, self._system.alarms)
             minute = max(minute + 1, int(self._clock.now()) + 1)
 
@@ -122,12 +125,12 @@ class Watch:
         value = "missing" if found.value is None else f"{found.value:.3g}"
         reason = f"the newest value is {value}, the alarm is {alarm.condition}"
         if found.state == "ALARM":
-            self._in_alarm[alarm.name] = self._journal.begin("alarm", alarm.name)
+            self._in_alarm[alarm.name] = self._journal.begin("alarm", alarm.label)
         elif span := self._in_alarm.pop(alarm.name, None):
             self._journal.finish(span, found.state)
         if "ALARM" in (before, found.state):
             self._journal.note(
-                "alarm", f"{alarm.name}: {before} → {found.state}; {reason}", bad=found.state == "ALARM"
+                "alarm", f"{alarm.label}: {before} → {found.state}; {reason}", bad=found.state == "ALARM"
             )
         await asyncio.to_thread(
             self._cloud.client("cloudwatch").set_alarm_state,

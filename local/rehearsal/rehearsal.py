@@ -1,0 +1,265 @@
+"""One rehearsal: everything is started, the pipeline runs, what happens is written down, everything ends."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.rehearsal import deploy_action, follow, hook, load_balancer, processes, system
+from local.rehearsal.clock import Clock
+from local.rehearsal.cloud import Cloud
+from local.rehearsal.follow import Follower
+from local.rehearsal.journal import Journal
+from local.rehearsal.load import Load
+from local.rehearsal.load_balancer import LoadBalancer
+from local.rehearsal.pipeline_run import Execution, PipelineFailed
+from local.rehearsal.processes import Ledger
+from local.rehearsal.releases import Releases
+from local.rehearsal.source import Source
+from local.rehearsal.system import System
+from local.rehearsal.target_groups import TargetGroups
+from local.rehearsal.task_sets import TaskSets
+from local.rehearsal.tasks import Task
+from local.rehearsal.watch import Watch
+
+# The service as it is must serve first; one that never does is rehearsed all the same, as it would be on AWS.
+STEADY_SECONDS = 20.0
+# Traffic before the pipeline starts, so that the alarms know the service as it was.
+BEFORE_MINUTES = 2.0
+# Alarms in ALARM at the end get this long to recover: until then they would block the next release.
+AFTER_MINUTES = 6.0
+# Two task sets of this many processes still fit into the memory that a rehearsal may take.
+MOST_TASKS = 6
+RUNNING = ["Created", "Queued", "InProgress", "Baking", "Ready"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to rehearse: the pace (real seconds a minute), the users' requests, hooks or none."""
+
+    environment: str
+    minute: float
+    requests_a_minute: float
+    health_rate: str | None
+    hooks: bool
+
+
+class Rehearsal:
+    """A rehearsal that can be watched while it runs; `run` does it."""
+
+    def __init__(
+        self,
+        options: Options,
+        cloud: Cloud,
+        found: System,
+        source: Source,
+        root: Path,
+        folder: Path,
+        ledger: Ledger,
+    ) -> None:
+        """`root` is the repository, `folder` is for everything that the rehearsal writes."""
+        self.options = options
+        self.system = found
+        self.source = source
+        self.clock = Clock(options.minute)
+        self.journal = Journal(self.clock.now)
+        self.deployment: Mapping[str, Any] | None = None
+        self.failure: str | None = None
+        self.memory = 0
+        self._cloud = cloud
+        self._root = root
+        self._folder = folder
+        self._ledger = ledger
+        self._changed = asyncio.Event()
+        self.groups = TargetGroups(found.groups, self.clock, self._changed.set)
+        self.task_sets = TaskSets(
+            ledger, self.clock, self.groups, self.journal, folder / "logs", found.grace_seconds
+        )
+        self.watch: Watch | None = None
+        self.load: Load | None = None
+
+    async def run(self) -> None:
+        """Rehearse; afterwards `deployment` or `failure` says how it ended, and nothing runs any more."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.groups.stop)
+            stack.push_async_callback(self.task_sets.stop)
+            balancer = await self._start_balancer()
+            stack.push_async_callback(balancer.stop)
+            follower = self._follower(balancer)
+            stack.push_async_callback(self._end_deployment, follower)
+            await self._prepare_service()
+            await self._beside([follower.run()], self._until_steady())
+            await follower.step()
+            self.clock.restart()
+            self.journal.entries.clear()
+            self.journal.weights.clear()
+            self.watch = Watch(
+                self._cloud, self.system, self.clock, self.journal, self.groups, self._group_of
+            )
+            await self.watch.read_states()
+            url = f"http://{load_balancer.HOST}:{balancer.port(self.system.production)}/"
+            a_second = self.options.requests_a_minute / self.options.minute
+            self.load = Load(url, a_second, self._task_of)
+            stack.push_async_callback(self.load.stop)
+            self.load.start()
+            await self._beside(
+                [
+                    follower.run(),
+                    self.watch.follow_requests(balancer),
+                    self.watch.count_hosts(),
+                    self.watch.evaluate_alarms(),
+                    self._measure_memory(),
+                ],
+                self._release(follower),
+            )
+
+    async def _start_balancer(self) -> LoadBalancer:
+        listeners = {arn: listener.redirect for arn, listener in self.system.listeners.items()}
+        return await load_balancer.start(self._ledger, self._folder, listeners, {})
+
+    def _follower(self, balancer: LoadBalancer) -> Follower:
+        releases = Releases(self._cloud, self._root, self.source, self._folder / "applications")
+
+        async def call(function: str, event: dict[str, str]) -> str:
+            test = self.system.test
+            port = balancer.port(test) if test else None
+            folder = self._folder / "function"
+            answer = await hook.invoke(
+                self._cloud, self.system, self.clock, self._ledger, folder, function, event, port
+            )
+            self.journal.note("hook", answer.failure or f"{function}: {answer.log}", bad=bool(answer.failure))
+            return answer.failure
+
+        return Follower(
+            self._cloud,
+            self.system,
+            self.clock,
+            self.journal,
+            balancer,
+            self.groups,
+            self.task_sets,
+            releases.of,
+            call,
+            self._changed,
+        )
+
+    async def _prepare_service(self) -> None:
+        """End what an interrupted rehearsal left under way, and have as many tasks as scaling would."""
+        client = self._cloud.client("codedeploy")
+        names = {
+            "applicationName": self.system.application,
+            "deploymentGroupName": self.system.deployment_group,
+        }
+        left = await asyncio.to_thread(client.list_deployments, **names, includeOnlyStatuses=RUNNING)
+        for deployment in left["deployments"]:
+            await asyncio.to_thread(self._stop_deployment, deployment)
+        wanted = min(max(self.system.desired_count, self.system.min_capacity), MOST_TASKS)
+        if wanted != self.system.desired_count:
+            await asyncio.to_thread(
+                self._cloud.client("ecs").update_service,
+                cluster=self.system.cluster,
+                service=self.system.service,
+                desiredCount=wanted,
+            )
+
+    async def _until_steady(self) -> None:
+        deadline = asyncio.get_running_loop().time() + STEADY_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            running = self.task_sets.running.values()
+            if running and all(task_set.is_steady for task_set in running):
+                return
+            await asyncio.sleep(follow.LOOK_SECONDS)
+
+    async def _beside(
+        self, background: list[Coroutine[Any, Any, None]], work: Coroutine[Any, Any, None]
+    ) -> None:
+        """Do `work` while the others run; what breaks one of them breaks off the work."""
+        others = [asyncio.create_task(item) for item in background]
+        main = asyncio.create_task(work)
+        try:
+            await asyncio.wait([main, *others], return_when=asyncio.FIRST_COMPLETED)
+            for ended in others:
+                if ended.done():
+                    ended.result()
+            await main
+        finally:
+            for task in [main, *others]:
+                task.cancel()
+            await asyncio.gather(main, *others, return_exceptions=True)
+
+    async def _release(self, follower: Follower) -> None:
+        self._note_beginning()
+        await self.clock.until(BEFORE_MINUTES)
+
+        async def deploy(settings: Mapping[str, str], artifacts: Mapping[str, Path]) -> str:
+            deployment_id = await asyncio.to_thread(
+                deploy_action.run, self._cloud, settings, artifacts, hooks=self.options.hooks
+            )
+            self.journal.note("event", f"deployment {deployment_id} created")
+            follower.deployment_id = deployment_id
+            ended = self.deployment = await follower.until_ended()
+            if ended["status"] != "Succeeded":
+                raise deploy_action.DeployActionFailed(ended["errorInformation"]["message"])
+            return f"deployment {deployment_id} succeeded"
+
+        execution = Execution(self._cloud, self.journal, self.source, self._folder / "artifacts", deploy)
+        try:
+            await execution.run(self.system.pipeline)
+        except PipelineFailed as error:
+            self.failure = str(error)
+        self.journal.note("end", self.failure or "released", bad=self.failure is not None)
+        await self._until_calm()
+
+    async def _until_calm(self) -> None:
+        """Go on for a moment, longer while an alarm is still in ALARM."""
+        assert self.watch is not None  # noqa: S101 - made before the release begins
+        end = self.clock.now()
+        await self.clock.until(end + 1.5)
+        while self.watch.in_alarm() and self.clock.now() < end + AFTER_MINUTES:
+            await self.clock.sleep(10)
+
+    def _note_beginning(self) -> None:
+        for task_set in self.task_sets.running.values():
+            steady = "healthy" if task_set.is_steady else f"not healthy: {task_set.problem}"
+            self.journal.note(
+                "note",
+                f"the service runs {task_set.count} x {task_set.release.definition.revision} on"
+                f" {task_set.label}, {steady}",
+                bad=not task_set.is_steady,
+            )
+        for problem in self.system.not_modelled:
+            self.journal.note("note", f"not evaluated: {problem}", bad=True)
+
+    async def _end_deployment(self, follower: Follower) -> None:
+        """Stop a deployment that still runs, because the rehearsal was interrupted."""
+        ended = follower.deployment and follower.deployment["status"] in follow.ENDED
+        if follower.deployment_id and not ended:
+            await asyncio.to_thread(self._stop_deployment, follower.deployment_id)
+
+    def _stop_deployment(self, deployment_id: str) -> None:
+        client = self._cloud.client("codedeploy")
+        with contextlib.suppress(client.exceptions.DeploymentAlreadyCompletedException):
+            client.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=True)
+
+    async def _measure_memory(self) -> None:
+        while True:
+            self.memory = max(self.memory, await asyncio.to_thread(processes.memory_of_all))
+            await asyncio.sleep(1)
+
+    def _group_of(self, address: str) -> str | None:
+        found = self.task_sets.find(address)
+        return found[0].group if found else None
+
+    def _task_of(self, address: str) -> Task | None:
+        found = self.task_sets.find(address)
+        return found[1] if found else None
+
+
+async def prepare(
+    options: Options, cloud: Cloud, prefix: str, source: Source, root: Path, folder: Path, ledger: Ledger
+) -> Rehearsal:
+    """A rehearsal of the stacks `<prefix>-<layer>`. Raises alarms.UnsupportedAlarm."""
+    found = await asyncio.to_thread(system.read, cloud, prefix)
+    return Rehearsal(options, cloud, found, source, root, folder, ledger)
