@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stacks.changes import PropertyChange, ResourceChange
-from stacks.cloudformation import Event
+from stacks.cloudformation import KNOWN_AFTER_APPLY, Event
 from stacks.environment import Environment
 from stacks.operation import OnEvent
 from stacks.plan import Plan, Step
@@ -32,6 +32,7 @@ SYMBOLS = {
     "replace": ("!", "bold red"),
     "remove": ("-", "bold red"),
 }
+LONGEST_VALUE = 100
 RESULTS = {
     "done": ("done", "green"),
     "nothing": ("no change", "dim"),
@@ -107,14 +108,24 @@ def _change_lines(change: ResourceChange) -> Iterator[Text]:
     yield line
     for changed in change.properties:
         yield Text(f"        {_property_text(changed)}")
+    for note in change.notes:
+        yield Text(f"        {note}", style="italic")
 
 
 def _property_text(change: PropertyChange) -> str:
-    path = change.path.removeprefix("/Properties/")
-    because = " (this replaces it)" if change.recreation == "Always" else ""
-    if change.before is None and change.after is None:
-        return f"{path}{because}"
-    return f"{path}: {change.before or '(none)'} -> {change.after or '(none)'}{because}"
+    path = change.path.removeprefix("/Properties/").lstrip("/")
+    what = {"Always": " (this replaces it)", "Conditionally": " (this may replace it)"}
+    suffix = f"{', because ' + change.because if change.because else ''}{what.get(change.recreation, '')}"
+    if change.before == change.after:
+        return f"{path}{suffix}"
+    return f"{path}: {_value(change.before)} -> {_value(change.after)}{suffix}"
+
+
+def _value(text: str | None) -> str:
+    """A value on a person's screen; --json has it whole."""
+    if text is None or text == KNOWN_AFTER_APPLY:
+        return "(none)" if text is None else "(known only afterwards)"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
 class Progress:

@@ -1,0 +1,60 @@
+"""Two answers to "what does this change": CloudFormation's and the resource schemas'. The worse one counts.
+
+CloudFormation knows the deployed values, but tells a nested property as one long text. The schemas' answer
+(`effects.py`) names exactly what differs and says in words what that does.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from stacks.changes import Action, PropertyChange, Recreation, ResourceChange
+
+_ACTIONS: tuple[Action, ...] = ("modify", "may replace", "replace")
+_RECREATIONS: tuple[Recreation, ...] = ("Never", "Conditionally", "Always")
+
+
+def worse(
+    answered: Iterable[ResourceChange], expected: Iterable[ResourceChange]
+) -> tuple[ResourceChange, ...]:
+    """CloudFormation's changes, each made worse where the schemas expect worse, and told as exactly."""
+    by_id = {change.logical_id: change for change in expected}
+    merged = []
+    for change in answered:
+        other = by_id.get(change.logical_id)
+        if other is None:
+            merged.append(change)
+            continue
+        # Whether a resource is added or removed is CloudFormation's to say.
+        both = change.action in _ACTIONS and other.action in _ACTIONS
+        merged.append(
+            replace(
+                change,
+                action=max(change.action, other.action, key=_ACTIONS.index) if both else change.action,
+                properties=tuple(_properties(change.properties, other.properties)),
+                effect=other.effect,
+                notes=other.notes,
+                renamed=other.renamed,
+            )
+        )
+    return tuple(merged)
+
+
+def _properties(
+    answered: Iterable[PropertyChange], expected: Iterable[PropertyChange]
+) -> Iterator[PropertyChange]:
+    left = {changed.path: changed for changed in expected}
+    for told in answered:
+        below = [path for path in left if path == told.path or path.startswith(f"{told.path}/")]
+        if not below:
+            yield told
+        for path in below:
+            exact = left.pop(path)
+            values = told if path == told.path and told.after is not None else exact
+            yield replace(
+                exact,
+                before=values.before,
+                after=values.after,
+                recreation=max(exact.recreation, told.recreation, key=_RECREATIONS.index),
+            )
+    # What CloudFormation did not mention counts only where it would replace the resource.
+    yield from (changed for changed in left.values() if changed.recreation != "Never")
