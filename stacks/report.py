@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -70,15 +71,16 @@ def show_plan(plan: Plan, *, whole: bool) -> None:
 
 
 def show_findings(findings: Iterable[Finding]) -> None:
-    """What blocks a plan, each with its rule, its reason and the way out."""
+    """What blocks a plan, each with its rule and its reason; the way out once for those that share it."""
     out = console()
-    for finding in findings:
-        where = f"{finding.layer}:{finding.resource}" if finding.resource else finding.layer
-        line = Text("blocked ", style="bold red")
-        line.append(f"[{finding.rule}] ", style="bold")
-        line.append(f"{where}: {finding.reason}", style="not bold default")
-        out.print(line)
-        out.print(Text(f"        {finding.remedy}"))
+    for (rule, remedy), alike in groupby(findings, key=lambda finding: (finding.rule, finding.remedy)):
+        for finding in alike:
+            where = f"{finding.layer}:{finding.resource}" if finding.resource else finding.layer
+            line = Text("blocked ", style="bold red")
+            line.append(f"[{rule}] ", style="bold")
+            line.append(f"{where}: {finding.reason}", style="not bold default")
+            out.print(line)
+        out.print(Text(f"        {remedy}"))
 
 
 def _step_line(slug: str, step: Step) -> Text:
