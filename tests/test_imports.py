@@ -16,6 +16,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "deploy": ("stacks",),
     "generate": ("templates", "stacks.environment", "stacks.errors"),
     "local": ("local", "app"),
+    # Reads a template as the deployer does.
+    "local.pipeline": ("local", "stacks.resolve"),
     "stacks": ("stacks",),
     # The one door to the emulator.
     "stacks.aws": ("stacks", "local.emulator"),

@@ -8,8 +8,8 @@ where they come from, the files of the artifact. What is not: the image (the pro
 used, with stand-ins for those that would reach AWS), the user (whoever runs this), the network's limits.
 """
 
-from local.codebuild.build import Build, PhaseResult, run
+from local.codebuild.build import SUCCEEDED, Build, PhaseResult, run
 from local.codebuild.project import Project, read_project
 from local.codebuild.specification import BadSpecification
 
-__all__ = ["BadSpecification", "Build", "PhaseResult", "Project", "read_project", "run"]
+__all__ = ["SUCCEEDED", "BadSpecification", "Build", "PhaseResult", "Project", "read_project", "run"]

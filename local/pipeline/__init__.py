@@ -1,0 +1,26 @@
+"""The release pipeline on this machine: its stages and actions as the generated template declares them.
+
+    definition = read(template, "sample-local-pipeline", client)
+    execution = Execution(folder, commit_id, source_archive)
+    for stage in definition.stages:
+        result = run_stage(stage, execution, workshop)
+
+Build actions run with `local.codebuild`; CloudFormation and deploy actions call the emulator as
+CodePipeline calls AWS. There is no service that waits for a push, and no role is assumed.
+"""
+
+from local.pipeline.definition import Action, Definition, Stage, read
+from local.pipeline.execution import ActionResult, Execution, StageResult, Workshop, run_action, run_stage
+
+__all__ = [
+    "Action",
+    "ActionResult",
+    "Definition",
+    "Execution",
+    "Stage",
+    "StageResult",
+    "Workshop",
+    "read",
+    "run_action",
+    "run_stage",
+]
