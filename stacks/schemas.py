@@ -91,6 +91,12 @@ def schema(resource_type: str, region: str) -> Schema | None:
     return _read(digest) if digest else None
 
 
+def document(resource_type: str, region: str) -> Mapping[str, Any]:
+    """The whole schema of a resource type as it is written. Raises KeyError for a type that is not there."""
+    found: Mapping[str, Any] = json.loads(_file(_types(region)[resource_type]).read_bytes())
+    return found
+
+
 @cache
 def _types(region: str) -> Mapping[str, str]:
     folder = _folder() / "providers"
@@ -103,21 +109,25 @@ def _types(region: str) -> Mapping[str, str]:
 
 @cache
 def _read(digest: str) -> Schema:
-    document = json.loads((_folder() / "resources" / f"{digest}.json").read_bytes())
-    tagging = document.get("tagging", {})
-    properties = frozenset(document["properties"])
+    written = json.loads(_file(digest).read_bytes())
+    tagging = written.get("tagging", {})
+    properties = frozenset(written["properties"])
     return Schema(
-        type=document["typeName"],
-        create_only=_locations(document, "createOnlyProperties"),
-        conditional=_locations(document, "conditionalCreateOnlyProperties"),
-        read_only=_locations(document, "readOnlyProperties"),
-        write_only=_locations(document, "writeOnlyProperties"),
-        identifier=tuple(location[-1] for location in _locations(document, "primaryIdentifier")),
+        type=written["typeName"],
+        create_only=_locations(written, "createOnlyProperties"),
+        conditional=_locations(written, "conditionalCreateOnlyProperties"),
+        read_only=_locations(written, "readOnlyProperties"),
+        write_only=_locations(written, "writeOnlyProperties"),
+        identifier=tuple(location[-1] for location in _locations(written, "primaryIdentifier")),
         properties=properties,
         # Older schemas have no `tagging`: there the property shows it.
         taggable=bool(tagging.get("taggable", "Tags" in properties)),
         tags_updatable=bool(tagging.get("tagUpdatable", True)),
     )
+
+
+def _file(digest: str) -> Path:
+    return _folder() / "resources" / f"{digest}.json"
 
 
 @cache
@@ -129,8 +139,8 @@ def _folder() -> Path:
     return Path(found.origin).parent / "data" / "schemas"
 
 
-def _locations(document: Mapping[str, Any], key: str) -> tuple[Location, ...]:
-    return tuple(tuple(path.split("/")[2:]) for path in document.get(key, []))
+def _locations(schema: Mapping[str, Any], key: str) -> tuple[Location, ...]:
+    return tuple(tuple(path.split("/")[2:]) for path in schema.get(key, []))
 
 
 def _touches(pattern: Location, changed: Location, before: Any, after: Any) -> bool:
