@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local import engine, resources, schemas
+from local import engine, resources, validation
 from local.cloudformation.stacks import (
     change_set_of,
     conditions,
@@ -61,7 +61,7 @@ def findings(change_set: Record) -> Iterator[Finding]:
             continue
         properties = _early_properties(template[logical_id], template, change_set)
         where = f"/Resources/{logical_id}/Properties"
-        for problem in schemas.problems(kind, properties):
+        for problem in validation.problems(kind, properties):
             if not _unknown_at(properties, problem.path):
                 yield Finding(
                     logical_id, kind, PROPERTIES, where + problem.path, f"#{problem.path}: {problem.reason}"
@@ -142,7 +142,7 @@ def _early_properties(resource: Record, template: Record, change_set: Record) ->
     marked = _marked(resource.get("Properties", {}), set(template))
     properties = resolved(marked, change_set, {})
     kept = {name: value for name, value in properties.items() if value is not engine.stacks._NO_VALUE}
-    return schemas.coerced(resource["Type"], kept)
+    return validation.coerced(resource["Type"], kept)
 
 
 def _marked(value: Any, resources_declared: set[str]) -> Any:

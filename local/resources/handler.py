@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from local import engine, schemas
+from local import engine, schemas, validation
 from local.engine import Record
 from local.refusal import Refused
 from local.services.api import new_id
@@ -93,7 +93,7 @@ def _checked_update(resource_type: str, handler: Handler, update: Any) -> Any:
             if handler.check:
                 handler.check(new)
             updated: Created = update(
-                physical_id, schemas.coerced(resource_type, old), new, stack_name, logical_id
+                physical_id, validation.coerced(resource_type, old), new, stack_name, logical_id
             )
             return updated
 
@@ -102,7 +102,7 @@ def _checked_update(resource_type: str, handler: Handler, update: Any) -> Any:
 
 def _checked_delete(resource_type: str, handler: Handler, delete: Any) -> Any:
     def run(physical_id: str, properties: Record, logical_id: str) -> None:
-        properties = schemas.coerced(resource_type, properties)
+        properties = validation.coerced(resource_type, properties)
         with _reasons(resource_type):
             if handler.removable:
                 handler.removable(physical_id, properties)
@@ -121,8 +121,8 @@ def _adapted(entry: Record, action: str) -> Any:
 
 def _acceptable(resource_type: str, logical_id: str, properties: Record) -> Record:
     """The properties in the types of the schema; raises ValueError with all that is wrong with them."""
-    properties = schemas.coerced(resource_type, properties)
-    problems = schemas.problems(resource_type, _without_system_tags(resource_type, properties))
+    properties = validation.coerced(resource_type, properties)
+    problems = validation.problems(resource_type, _without_system_tags(resource_type, properties))
     if problems:
         lines = "\n".join(f"#{problem.path}: {problem.reason}" for problem in problems)
         raise ValueError(f"Properties validation failed for resource {logical_id} with message:\n{lines}")

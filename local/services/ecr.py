@@ -3,6 +3,9 @@
 On AWS somebody pushes the first image between two stacks; here no task runs it.
 """
 
+import hashlib
+import json
+
 from local import engine
 from local.engine import Record
 from local.refusal import Refused
@@ -34,6 +37,29 @@ def install(placeholder_tag: str) -> None:
         return answer
 
     engine.ecr._describe_images = engine.json_operation(describe_images)
+    put = engine.ecr._put_image
+
+    def put_image(request: Record) -> Record:
+        _require_manifest(request)
+        answer: Record = engine.answer_of(put(request))
+        return answer
+
+    engine.ecr._put_image = engine.json_operation(put_image)
+
+
+def _require_manifest(request: Record) -> None:
+    """A manifest must be one, and be what its digest says (botocore, ecr PutImage errors)."""
+    manifest = request.get("imageManifest", "")
+    try:
+        json.loads(manifest)
+    except (ValueError, TypeError):
+        raise Refused("InvalidParameterException", "Invalid parameter at 'ImageManifest'") from None
+    digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
+    if request.get("imageDigest", digest) != digest:
+        raise Refused(
+            "ImageDigestDoesNotMatchException",
+            f"The specified image digest does not match the digest of the manifest, {digest}",
+        )
 
 
 def _not_found(repository: str, identifier: Record) -> Refused:
