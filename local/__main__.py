@@ -1,14 +1,14 @@
-"""The command line of the local emulator: `python -m local serve`."""
+"""The command line of what runs on this machine: `python -m local serve`, `python -m local rehearse`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from local.emulator import PARAMETER_FILE, SECONDS_A_MINUTE, STATE_FOLDER
+from local.emulator import PARAMETER_FILE, REPOSITORY, SECONDS_A_MINUTE, STATE_FOLDER
 
 
 def main(argv: list[str]) -> int:
-    """Run one command and return the exit code: 0 stopped cleanly, 1 could not start."""
+    """Run one command and return its exit code (serve: 0 stopped cleanly, 1 could not start)."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser(
@@ -39,6 +39,17 @@ def main(argv: list[str]) -> int:
         action="store_true",
         help="a rehearsal runs the tasks: a deployment waits until it reports them healthy",
     )
+    rehearse = commands.add_parser(
+        "rehearse",
+        help="rehearse a release: the pipeline and a blue/green deployment with real processes",
+        description="Exit code 0: released; 5: rolled back; see docs/rehearsal.md.",
+    )
+    if argv[:1] == ["rehearse"]:
+        # Imported late: it brings libraries along that the server does not need.
+        from local.rehearsal import command
+
+        command.add_arguments(rehearse)
+        return command.run(parser.parse_args(argv), REPOSITORY)
     arguments = parser.parse_args(argv)
 
     # Imported late: only the server needs the emulator itself.

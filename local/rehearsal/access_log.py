@@ -3,17 +3,18 @@
 import json
 from dataclasses import dataclass
 
-from local.rehearsal.caddy_config import FAILED_HEADER, TARGET_HEADER
+from local.rehearsal.caddy_config import FAILED_HEADER, LOGGER, TARGET_HEADER
 
 
 @dataclass(frozen=True)
 class Request:
-    """One answered request.
+    """One answered request, on the listener with this number.
 
     `time` is in seconds since the epoch, `seconds` how long it took; `target` is the address of the target
     that answered or could not be reached, None where none was chosen; `by_target`: the target answered.
     """
 
+    listener: int
     time: float
     status: int
     seconds: float
@@ -28,6 +29,7 @@ def parse(line: str | bytes) -> Request | None:
         headers = entry["resp_headers"]
         answered, failed = headers.get(TARGET_HEADER), headers.get(FAILED_HEADER)
         return Request(
+            listener=int(entry["logger"].removeprefix(LOGGER)),
             time=entry["ts"],
             status=entry["status"],
             seconds=entry["duration"],

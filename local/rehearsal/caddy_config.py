@@ -28,6 +28,8 @@ class Listener:
     redirect_to: str | None = None
 
 
+LOGGER = "http.log.access."
+
 Config = dict[str, Any]
 # Per listener ARN: target group ARN to weight.
 Weights = Mapping[str, Mapping[str, int]]
@@ -36,7 +38,10 @@ Targets = Mapping[str, Sequence[str]]
 
 
 def config(admin: str, listeners: Sequence[Listener], weights: Weights, targets: Targets) -> Config:
-    """The whole configuration; `admin` is the address of the admin interface (host:port)."""
+    """The whole configuration; `admin` is the address of the admin interface (host:port).
+
+    A listener's requests are logged as LOGGER and its place in `listeners`.
+    """
     return {
         "admin": {"listen": admin, "config": {"persist": False}},
         "logging": {
@@ -58,7 +63,7 @@ def config(admin: str, listeners: Sequence[Listener], weights: Weights, targets:
             "http": {
                 "grace_period": GRACE,
                 "servers": {
-                    str(number): _server(listener, weights.get(listener.arn, {}), targets)
+                    str(number): _server(number, listener, weights.get(listener.arn, {}), targets)
                     for number, listener in enumerate(listeners)
                 },
             }
@@ -66,14 +71,14 @@ def config(admin: str, listeners: Sequence[Listener], weights: Weights, targets:
     }
 
 
-def _server(listener: Listener, weights: Mapping[str, int], targets: Targets) -> Config:
+def _server(number: int, listener: Listener, weights: Mapping[str, int], targets: Targets) -> Config:
     return {
         "listen": [f"fd/{listener.descriptor}"],
         "automatic_https": {"disable": True},
         "protocols": ["h1"],
         "routes": [{"handle": [_handler(listener, weights, targets)]}],
         "errors": {"routes": [{"handle": _FAILED}]},
-        "logs": {},
+        "logs": {"default_logger_name": str(number)},
     }
 
 

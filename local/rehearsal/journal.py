@@ -36,7 +36,7 @@ class Span:
 
 @dataclass
 class Count:
-    """The requests of one bin that one target group (or the load balancer itself) answered."""
+    """The users' requests of one bin that a target group, or the load balancer itself, answered."""
 
     requests: int = 0
     five_xx: int = 0
@@ -110,8 +110,5 @@ class Journal:
                     for number, count in sorted(bins.items())
                 ]
                 for who, bins in self.counts.items()
-            },
-            "readings": {
-                alarm: [asdict(reading) for reading in found] for alarm, found in self.readings.items()
             },
         }

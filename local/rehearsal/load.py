@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx2
 
@@ -22,7 +22,8 @@ MOST_A_SECOND = 400.0
 class Tally:
     """What became of the users' requests.
 
-    `lost` had no answer at all; `by_stopped` were sent after their task had been told to stop.
+    `lost` had no answer at all; `by_stopped` were sent after their task had been told to stop. `by` has the
+    answers, and how many of them were 5xx, by "blue", "green" or "load balancer".
     """
 
     sent: int = 0
@@ -32,13 +33,14 @@ class Tally:
     by_stopped: int = 0
     reconnected: int = 0
     slowest: float = 0.0
+    by: dict[str, list[int]] = field(default_factory=dict)
 
 
 class Load:
     """Sends requests from `start` until `stop`."""
 
-    def __init__(self, url: str, a_second: float, find: Callable[[str], Task | None]) -> None:
-        """`find` gives the task that an address belongs to."""
+    def __init__(self, url: str, a_second: float, find: Callable[[str], tuple[str, Task] | None]) -> None:
+        """`find` gives the colour and the task that an address belongs to."""
         self.tally = Tally()
         self._url = url
         self._a_second = a_second
@@ -78,10 +80,14 @@ class Load:
         if answer is None:
             self.tally.lost += 1
             return
+        failed = answer.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR
         self.tally.answered += 1
-        self.tally.five_xx += answer.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR
+        self.tally.five_xx += failed
         self.tally.slowest = max(self.tally.slowest, time.monotonic() - sent)
-        task = self._find(answer.headers.get(TARGET_HEADER, ""))
+        colour, task = self._find(answer.headers.get(TARGET_HEADER, "")) or ("load balancer", None)
+        counts = self.tally.by.setdefault(colour, [0, 0])
+        counts[0] += 1
+        counts[1] += failed
         if task and task.stopped_at is not None and task.stopped_at < sent:
             self.tally.by_stopped += 1
 

@@ -43,6 +43,10 @@ class LoadBalancer:
         self._config: caddy_config.Config = {}
         self._one_at_a_time = asyncio.Lock()
 
+    def number(self, listener_arn: str) -> int:
+        """The number by which requests name a listener."""
+        return [listener.arn for listener in self._listeners].index(listener_arn)
+
     def port(self, listener_arn: str) -> int:
         """The port of this machine on which a listener listens."""
         return self._ports[listener_arn]

@@ -4,14 +4,13 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-str
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from local.rehearsal import build_steps, stack_actions
-from local.rehearsal.build_steps import BuildFailed
+from local.rehearsal import build_action, stack_actions
+from local.rehearsal.build_action import BuildFailed
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.deploy_action import DeployActionFailed
 from local.rehearsal.journal import Journal
@@ -102,17 +101,13 @@ class Execution:
         return f"commit {self._source.commit[:7]}{kept_out}"
 
     async def _build(self, action: Action, settings: Mapping[str, str]) -> str:
-        output = self._folder / action["name"]
-        given = {
-            item["name"]: item["value"] for item in json.loads(settings.get("EnvironmentVariables", "[]"))
-        }
+        folder = self._folder / action["name"]
+        folder.mkdir(parents=True, exist_ok=True)
         source = self._artifacts[action["inputArtifacts"][0]["name"]]
-        what = await asyncio.to_thread(
-            build_steps.run, self._cloud, settings["ProjectName"], source, output, given
-        )
+        output = await asyncio.to_thread(build_action.run, self._cloud, settings, source, folder)
         for artifact in action.get("outputArtifacts", []):
             self._artifacts[artifact["name"]] = output
-        return what
+        return f"{settings['ProjectName']} succeeded"
 
     def _resolved(self, text: str) -> str:
         """A configuration value with the variables of earlier actions in it (`#{Source.CommitId}`)."""

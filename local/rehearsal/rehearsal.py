@@ -252,9 +252,9 @@ class Rehearsal:
         found = self.task_sets.find(address)
         return found[0].group if found else None
 
-    def _task_of(self, address: str) -> Task | None:
+    def _task_of(self, address: str) -> tuple[str, Task] | None:
         found = self.task_sets.find(address)
-        return found[1] if found else None
+        return (found[0].label, found[1]) if found else None
 
 
 async def prepare(

@@ -59,8 +59,9 @@ class Watch:
 
     async def follow_requests(self, balancer: LoadBalancer) -> None:
         """Count every request that the load balancer answers."""
+        production = balancer.number(self._system.production)
         async for request in balancer.requests():
-            self._count(request)
+            self._count(request, by_users=request.listener == production)
 
     async def count_hosts(self) -> None:
         """Report the healthy and unhealthy hosts of each target group that has any."""
@@ -90,7 +91,7 @@ class Watch:
         """The names of the alarms that are in ALARM."""
         return [name for name, state in self.states.items() if state == "ALARM"]
 
-    def _count(self, request: Request) -> None:
+    def _count(self, request: Request, *, by_users: bool) -> None:
         moment = (request.time - self._began) / self._clock.minute
         minute = int(moment)
         balancer = self._system.load_balancer
@@ -109,8 +110,9 @@ class Watch:
                 self.metrics.add(minute, f"HTTPCode_ELB_{request.status}_Count", dimensions(balancer))
             if group:
                 self.metrics.add_both(minute, "TargetConnectionErrorCount", balancer, group)
-        who = self._system.colour(arn) if request.by_target and arn else "load balancer"
-        self._journal.count(moment, who, five_xx=failed)
+        if by_users:
+            who = self._system.colour(arn) if request.by_target and arn else "load balancer"
+            self._journal.count(moment, who, five_xx=failed)
 
     async def _evaluate(self, minute: int, watched: Sequence[Alarm]) -> None:
         for alarm in watched:
