@@ -20,7 +20,8 @@ from stacks import parameters as schema
 from stacks.errors import BadInput
 
 LOCAL = "local"
-KEYS = ("account", "region", "project", "protected", "tags", "parameters")
+PLACE = ("account", "region")
+KEYS = (*PLACE, "project", "protected", "tags", "parameters")
 
 # Fargate's sizes that this project offers: CPU units to MiB of memory.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
@@ -122,12 +123,18 @@ def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environ
     document = _read(path)
     declared = {title: block for block_of in layers.values() for title, block in block_of.items()}
     filled_in = {"Project", "Environment", "Protected", *map(stack_name_parameter, layers)}
-    values, problems = _parameter_values(document.get("parameters"), declared, filled_in)
+    given = document.get("parameters")
+    values, problems = _parameter_values(given, declared, filled_in)
     problems = [*_file_problems(name, document, declared), *problems]
-    if not problems:
-        defaults = {title: [str(block["Default"])] for title, block in declared.items() if "Default" in block}
-        effective = defaults | values
-        problems = list(_cross_problems(effective, document["region"], document["account"]))
+    wrong = {problem.key for problem in problems}
+    # A value that is wrong by itself is not judged a second time, nor is the default in its place.
+    defaults = {
+        title: [str(block["Default"])]
+        for title, block in declared.items()
+        if "Default" in block and not (isinstance(given, dict) and title in given)
+    }
+    problems += _cross_problems(defaults | values)
+    problems += _place_problems(values, {key: document[key] for key in PLACE if key not in wrong})
     if problems:
         raise BadInput(
             f"{folder.name}/{path.name} has {len(problems)} problem{'s' * (len(problems) > 1)}",
@@ -277,7 +284,7 @@ def _parameter_values(
     return values, problems
 
 
-def _cross_problems(values: Mapping[str, list[str]], region: str, account: str) -> Iterator[Problem]:
+def _cross_problems(values: Mapping[str, list[str]]) -> Iterator[Problem]:
     """Rules across parameters, which no template can state. `values` includes the defaults."""
     for title in ("PublicSubnetIds", "PrivateSubnetIds"):
         subnets = values.get(title)
@@ -311,20 +318,26 @@ def _cross_problems(values: Mapping[str, list[str]], region: str, account: str) 
         except ValueError as error:
             yield Problem("parameters.TestListenerCidr", cidr, f"must be a CIDR block: {error}")
 
+
+# Services whose resources are of use in the account that they belong to, and nowhere else.
+_OWN_ACCOUNT = ("acm", "codeconnections", "codestar-connections", "iam")
+
+
+def _place_problems(values: Mapping[str, list[str]], place: Mapping[str, str]) -> Iterator[Problem]:
+    """ARNs of another region or account than the file's; `place` has those of the two that are right."""
     for title, members in values.items():
-        for arn in members:
-            yield from _arn_problems(title, arn, region, account)
-
-
-def _arn_problems(title: str, value: str, region: str, account: str) -> Iterator[Problem]:
-    # ACM certificates and connections are regional; a load balancer takes only those of its own region.
-    if not title.endswith("Arn") or not value.startswith("arn:"):
-        return
-    parts = value.split(":")
-    if len(parts) > 4 and parts[3] not in ("", region):
-        yield Problem(f"parameters.{title}", value, f"must be in this environment's region, {region}")
-    if len(parts) > 4 and title == "CertificateArn" and parts[4] != account:
-        yield Problem(f"parameters.{title}", value, f"must be in this environment's account, {account}")
+        for value in members:
+            parts = value.split(":")
+            if not title.endswith("Arn") or parts[0] != "arn" or len(parts) < 6:
+                continue
+            service, region, account = parts[2:5]
+            # IAM's ARNs have no region, and those of its managed policies no account.
+            if region and region != place.get("region", region):
+                wanted = f"must be in this environment's region, {place['region']}"
+                yield Problem(f"parameters.{title}", _shown(value), wanted)
+            if service in _OWN_ACCOUNT and account not in ("aws", place.get("account", account)):
+                wanted = f"must be in this environment's account, {place['account']}"
+                yield Problem(f"parameters.{title}", _shown(value), wanted)
 
 
 def _nearest(word: str, choices: Any) -> str:

@@ -35,6 +35,7 @@ class Invocation:
         Raises BadInput for everything that is wrong with the files, before anything is asked of AWS.
         """
         found = layers.read(self.root / "build")
+        layers.refuse_unknown(found)
         declared = {slug: layer.parameters for slug, layer in found.items()}
         settings = environment.load(self.root / "params", self.options.env, declared)
         waits_for = layers.dependencies(found, settings)
@@ -58,6 +59,18 @@ def answer(question: str) -> str:
     sys.stderr.write(f"{question} ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower()
+
+
+def chosen(names: list[str], found: Mapping[str, Layer]) -> list[str]:
+    """The layers of --only in the order of deployment, all without it. Raises BadInput for others."""
+    unknown = set(names) - found.keys()
+    if unknown:
+        raise BadInput(
+            f"there is no layer {', '.join(sorted(unknown))}",
+            f"the layers are {', '.join(found)}",
+            "name one of these with --only",
+        )
+    return [slug for slug in found if not names or slug in names]
 
 
 def allowed(names: list[str], found: Mapping[str, Layer]) -> set[str]:

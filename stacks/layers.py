@@ -50,6 +50,12 @@ class Layer:
         return declared
 
     @property
+    def outputs(self) -> Mapping[str, Mapping[str, Any]]:
+        """The template's `Outputs` block."""
+        declared: Mapping[str, Mapping[str, Any]] = self.template.get("Outputs", {})
+        return declared
+
+    @property
     def capabilities(self) -> list[str]:
         """What CloudFormation wants acknowledged: nothing where the template holds no IAM resource."""
         iam = [
@@ -86,16 +92,29 @@ def read(build: Path) -> dict[str, Layer]:
     return {path.stem: _read(path) for path in files}
 
 
+def refuse_unknown(found: Mapping[str, Layer]) -> None:
+    """Raise BadInput for templates that are another project's: what the deployer itself needs is missing."""
+    owner, output = EXECUTION_ROLE
+    missing = [f"{slug}.yaml" for slug in (owner, RELEASED_LAYER) if slug not in found]
+    if missing or output not in found[owner].outputs:
+        raise BadInput(
+            "build/ is not what this project generates",
+            f"it has {', '.join(f'{slug}.yaml' for slug in found)}; "
+            + (f"{' and '.join(missing)} missing" if missing else f"{owner}.yaml has no output {output}"),
+            "run: make generate",
+        )
+
+
 def _read(path: Path) -> Layer:
     name = f"{path.parent.name}/{path.name}"
-    body = path.read_text(encoding="utf-8")
     try:
+        body = path.read_text(encoding="utf-8")
         template = parse(body)
-    except yaml.YAMLError as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise BadInput(f"{name} is not YAML", str(error).splitlines()[0], "run: make generate") from error
-    resources = template.get("Resources") if isinstance(template, dict) else None
-    if not isinstance(resources, dict) or not all("Type" in resource for resource in resources.values()):
-        raise BadInput(f"{name} is no CloudFormation template", "it has no Resources", "run: make generate")
+    problem = _shape_problem(template)
+    if problem:
+        raise BadInput(f"{name} is no CloudFormation template", problem, "run: make generate")
     if len(body.encode()) > TEMPLATE_BYTES:
         raise BadInput(
             f"{name} is too long",
@@ -111,10 +130,33 @@ def _read(path: Path) -> Layer:
     )
 
 
+def _shape_problem(template: Any) -> str | None:
+    """Why a document is not a template that can be worked with, or None."""
+    if not isinstance(template, dict):
+        return "it is no map"
+    if not template.get("Resources"):
+        return "it has no Resources"
+    for section, needed in (("Resources", "Type"), ("Parameters", "Type"), ("Outputs", "Value")):
+        entries = template.get(section, {})
+        if not isinstance(entries, dict):
+            return f"its {section} are no map"
+        for title, entry in entries.items():
+            if not isinstance(title, str) or not isinstance(entry, dict) or needed not in entry:
+                return f"{title} of its {section} has no {needed}"
+            if needed == "Type" and not isinstance(entry["Type"], str):
+                return f"{title} of its {section} has a Type that is no text"
+            if not isinstance(entry.get("Properties", {}), dict):
+                return f"{title} has Properties that are no map"
+            export = entry.get("Export", {"Name": ""})
+            if not isinstance(export, dict) or "Name" not in export:
+                return f"the export of {title} has no Name"
+    return None
+
+
 def exports(layer: Layer, environment: Environment) -> dict[str, str]:
     """Each export's name in this environment, with the output's logical id."""
     found = {}
-    for title, output in layer.template.get("Outputs", {}).items():
+    for title, output in layer.outputs.items():
         if "Export" in output:
             found[_resolved(output["Export"]["Name"], layer, environment)] = title
     return found

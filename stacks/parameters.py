@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-sectio
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # What CloudFormation checks against the account, checked here for its form.
@@ -15,6 +15,9 @@ _AWS_TYPES = {
     "AWS::EC2::Subnet::Id": (f"subnet-{_RESOURCE_ID}", "a subnet id such as subnet-0123456789abcdef0"),
     "AWS::EC2::SecurityGroup::Id": (f"sg-{_RESOURCE_ID}", "a security group id such as sg-0123456789abcdef0"),
 }
+
+# So many allowed values are listed in a message.
+LISTED_VALUES = 24
 
 
 def is_list(declaration: Mapping[str, Any]) -> bool:
@@ -40,14 +43,14 @@ def _value_problem(declaration: Mapping[str, Any], value: str) -> str | None:
     explanation = declaration.get("ConstraintDescription")
     if kind in _AWS_TYPES:
         form, wanted = _AWS_TYPES[kind]
-        return None if re.fullmatch(form, value) else f"must be {wanted}"
+        return None if re.fullmatch(form, value, re.ASCII) else f"must be {wanted}"
     if kind == "Number":
         return _number_problem(declaration, value)
     allowed = declaration.get("AllowedValues")
     if allowed and value not in map(str, allowed):
-        return "must be one of " + ", ".join(str(choice) or '""' for choice in allowed)
+        return f"must be one of {_listed(allowed)}"
     pattern = declaration.get("AllowedPattern")
-    if pattern and not re.fullmatch(pattern, value):
+    if pattern and not re.fullmatch(pattern, value, re.ASCII):
         return str(explanation or f"must match {pattern}")
     length = len(value)
     if not int(declaration.get("MinLength", 0)) <= length <= int(declaration.get("MaxLength", 4096)):
@@ -58,23 +61,32 @@ def _value_problem(declaration: Mapping[str, Any], value: str) -> str | None:
 
 
 def _number_problem(declaration: Mapping[str, Any], value: str) -> str | None:
+    allowed = declaration.get("AllowedValues")
+    if allowed:
+        return None if value in map(str, allowed) else f"must be one of {_listed(allowed)}"
+    # CloudFormation knows numbers only; a service that counts refuses half a task. What takes decimals shows
+    # it in its default.
+    whole = "." not in str(declaration.get("Default", ""))
     low, high = declaration.get("MinValue"), declaration.get("MaxValue")
-    wanted = "must be a number"
+    wanted = "must be a whole number" if whole else "must be a number"
     if low is not None and high is not None:
         wanted += f" from {low} to {high}"
     elif low is not None:
         wanted += f" not below {low}"
     elif high is not None:
         wanted += f" not above {high}"
-    allowed = declaration.get("AllowedValues")
-    if allowed:
-        wanted = "must be one of " + ", ".join(map(str, allowed))
     # Decimal notation only: CloudFormation hands the text on as it is, and services refuse 1e3 or 0x10.
-    if not re.fullmatch(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?", value):
+    if not re.fullmatch(r"-?[0-9]{1,18}" if whole else r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?", value):
         return wanted
     number = float(value)
     if (low is not None and number < float(low)) or (high is not None and number > float(high)):
         return wanted
-    if allowed and number not in map(float, allowed):
-        return wanted
     return None
+
+
+def _listed(allowed: Iterable[Any]) -> str:
+    """The allowed values; of many, the ends."""
+    choices = [str(choice) or '""' for choice in allowed]
+    if len(choices) > LISTED_VALUES:
+        choices = [*choices[:3], f"... {choices[-1]} ({len(choices)} values)"]
+    return ", ".join(choices)

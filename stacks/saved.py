@@ -5,6 +5,7 @@ executed is what CloudFormation keeps under those ARNs.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from stacks.layers import RELEASED_LAYER
 from stacks.plan import Plan, Step
 
 SCHEMA = "saved-plan/1"
+_KEPT = {"act", "inputs", "state", "new", "change_set", "stack", "changes"}
 
 
 def write(path: Path, planned: Plan, allowed: set[str]) -> None:
@@ -49,13 +51,33 @@ def read(path: Path, environment: Environment) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read", str(error), "make one: deploy.py plan --out FILE") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+    if not _is_plan(document):
         raise BadInput(f"{path} is no saved plan", "", "make one: deploy.py plan --out FILE")
     if document["environment"] != environment.name:
         raise BadInput(
             f"{path} is a plan for {document['environment']}", f"not for {environment.name}", "name the other"
         )
-    return document
+    found: dict[str, Any] = document
+    return found
+
+
+def require_writable(path: Path) -> None:
+    """Raise BadInput when a plan could not be kept in this file."""
+    place = path if path.exists() else path.parent
+    if path.is_dir() or not path.parent.is_dir() or not os.access(place, os.W_OK):
+        raise BadInput(f"{path} cannot be written", "no such folder, or no right to", "name another --out")
+
+
+def _is_plan(document: Any) -> bool:
+    """Whether a document has what `write` writes."""
+    return (
+        isinstance(document, dict)
+        and document.get("schema") == SCHEMA
+        and {"environment", "digest", "allowed", "layers"} <= document.keys()
+        and isinstance(document["layers"], dict)
+        and isinstance(document["allowed"], list)
+        and all(isinstance(kept, dict) and kept.keys() >= _KEPT for kept in document["layers"].values())
+    )
 
 
 def discard(aws: Aws, document: Mapping[str, Any]) -> None:

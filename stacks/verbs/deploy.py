@@ -10,7 +10,7 @@ from stacks import aws, checks, cloudformation, execution, history, lock, plan, 
 from stacks.aws import Aws
 from stacks.environment import Environment
 from stacks.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from stacks.invocation import Invocation, allowed, answer
+from stacks.invocation import Invocation, allowed, answer, chosen
 from stacks.layers import Layer
 from stacks.lock import Lock
 from stacks.report import Progress
@@ -23,6 +23,7 @@ def run(invocation: Invocation) -> int:
     options = invocation.options
     settings, layers = invocation.load()
     kept = saved.read(Path(options.plan), settings) if options.plan else None
+    only = chosen(options.only or list(kept["layers"] if kept else []), layers)
     named = allowed(options.allow, layers) | set(kept["allowed"] if kept else [])
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
@@ -37,7 +38,7 @@ def run(invocation: Invocation) -> int:
             break_lock=options.break_lock,
             say=report.say,
         ) as held:
-            code = _deploy(invocation, door, settings, layers, named, kept, held)
+            code = _deploy(invocation, door, settings, layers, only, named, kept, held)
             if code == EXIT_DONE and not settings.is_local:
                 history.record(store, settings, invocation.root)
             return code
@@ -48,14 +49,13 @@ def _deploy(
     door: Aws,
     settings: Environment,
     layers: dict[str, Layer],
+    only: list[str],
     named: set[str],
     kept: dict[str, Any] | None,
     held: Lock,
 ) -> int:
     options = invocation.options
-    planned = plan.make(
-        door, settings, layers, options.only or list(kept["layers"] if kept else []), report.say
-    )
+    planned = plan.make(door, settings, layers, only, report.say)
     if kept:
         planned = saved.restored(door, kept, planned)
     try:

@@ -4,20 +4,24 @@ from pathlib import Path
 
 from stacks import aws, checks, plan, report, saved
 from stacks.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
-from stacks.invocation import Invocation, allowed
+from stacks.invocation import Invocation, allowed, chosen
 
 
 def run(invocation: Invocation) -> int:
     """Print the plan; with --out keep it, with --discard remove a kept one."""
     options = invocation.options
     settings, layers = invocation.load()
+    only = chosen(options.only, layers)
+    named = allowed(options.allow, layers)
+    kept_before = saved.read(Path(options.discard), settings) if options.discard else None
+    if options.out:
+        saved.require_writable(Path(options.out))
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
-        if options.discard:
-            saved.discard(door, saved.read(Path(options.discard), settings))
+        if kept_before:
+            saved.discard(door, kept_before)
             return EXIT_DONE
-        named = allowed(options.allow, layers)
-        planned = plan.make(door, settings, layers, options.only, report.say)
+        planned = plan.make(door, settings, layers, only, report.say)
         kept = False
         try:
             findings = checks.findings(door, planned, named)
