@@ -16,8 +16,9 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from stacks import cloudformation, deployed, effects, template
+from stacks.answers import worse
 from stacks.aws import Aws
-from stacks.changes import Action, ResourceChange
+from stacks.changes import ResourceChange
 from stacks.cloudformation import ChangeSet, Sleep, Stack
 from stacks.deployed import Say
 from stacks.effects import LayerChange
@@ -234,44 +235,7 @@ def _step(
     made = request(client, environment, layer, stack, role, sleep)
     if made is None:
         return replace(step, act="nothing", endangered_exports=())
-    return replace(step, changes=_worse(made.changes, offline.resources), change_set=made)
-
-
-def _worse(
-    answered: Iterable[ResourceChange], expected: Iterable[ResourceChange]
-) -> tuple[ResourceChange, ...]:
-    """CloudFormation's changes, each made worse where the resource schemas say worse, in their words."""
-    by_id = {change.logical_id: change for change in expected}
-    merged = []
-    for change in answered:
-        other = by_id.get(change.logical_id)
-        if other is None:
-            merged.append(change)
-            continue
-        action = max(change.action, other.action, key=_badness)
-        paths = {changed.path for changed in change.properties}
-        more = tuple(
-            changed
-            for changed in other.properties
-            if changed.path not in paths and changed.recreation != "Never"
-        )
-        merged.append(
-            replace(
-                change,
-                action=action,
-                properties=change.properties + more,
-                effect=other.effect,
-                notes=other.notes,
-                renamed=other.renamed,
-            )
-        )
-    return tuple(merged)
-
-
-def _badness(action: Action) -> int:
-    order = ("modify", "may replace", "replace")
-    # Whether a resource is added or removed is CloudFormation's to say.
-    return order.index(action) if action in order else len(order)
+    return replace(step, changes=worse(made.changes, offline.resources), change_set=made)
 
 
 def request(
