@@ -1,12 +1,14 @@
 """An environment as it is now: its stacks, what serves the users, and what a person should know of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
 
 from stacks import alarms, cloudformation, codedeploy, history, live, lock, policy
-from stacks.aws import Aws
+from stacks.aws import Aws, failure
 from stacks.cloudformation import Stack
 from stacks.environment import Environment
 from stacks.layers import Layer
@@ -14,6 +16,8 @@ from stacks.live import Live
 from stacks.lock import Holder
 from stacks.policy import Update
 from stacks.schedule import WORKERS
+
+T = TypeVar("T")
 
 _UPDATES: tuple[Update, ...] = ("Update:Modify", "Update:Replace", "Update:Delete")
 
@@ -24,7 +28,8 @@ class Status:
 
     `images` has the image of the container that gets the traffic, by the task definition's ARN. `lifted` has,
     by layer, the resources that the deployed stack policy protects less than the one in `build/`.
-    `alarms_watched` is None where there is no deployment group yet.
+    `alarms_watched` is None where there is no deployment group yet. `unread` says what AWS did not tell, and
+    why: somebody who looks because something is broken should see the rest.
     """
 
     stacks: Mapping[str, Stack | None]
@@ -35,6 +40,7 @@ class Status:
     lifted: Mapping[str, tuple[str, ...]]
     holder: Holder | None
     commit: str | None
+    unread: tuple[str, ...] = ()
 
     @property
     def revision(self) -> str | None:
@@ -44,19 +50,50 @@ class Status:
 
 
 def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> Status:
-    """Ask AWS for all of it. What is not deployed yet is left out."""
+    """Ask AWS for all of it. What is not deployed yet is left out.
+
+    Raises what the client raises only where not even the stacks can be read.
+    """
     client, store = aws.client("cloudformation"), aws.client("ssm")
+    unread: list[str] = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        found = pool.map(lambda slug: cloudformation.describe(client, environment.stack_name(slug)), layers)
-        holder = pool.submit(lock.look, store, environment)
-        commit = pool.submit(history.last, store, environment)
+        names = {slug: environment.stack_name(slug) for slug in layers}
+        found = pool.map(lambda name: cloudformation.describe(client, name), names.values())
+        holder = pool.submit(_told, unread, None, lambda: lock.look(store, environment))
+        commit = pool.submit(_told, unread, None, lambda: history.last(store, environment))
         stacks = dict(zip(layers, found, strict=True))
-        lifted = pool.submit(_lifted, client, layers, stacks)
-        ringing = pool.submit(_alarms, aws, stacks)
-        now = live.read(aws, stacks)
-        images = _images(aws, stacks, now)
-        watched, names = ringing.result()
-        return Status(stacks, now, images, names, watched, lifted.result(), holder.result(), commit.result())
+        lifted = pool.submit(_told, unread, {}, lambda: _lifted(client, layers, stacks))
+        ringing = pool.submit(_told, unread, (None, ()), lambda: _alarms(aws, stacks))
+        now = _live(unread, aws, stacks)
+        images: dict[str, str] = _told(unread, {}, lambda: _images(aws, stacks, now))
+        watched, in_alarm = ringing.result()
+        return Status(
+            stacks=stacks,
+            live=now,
+            images=images,
+            alarms=in_alarm,
+            alarms_watched=watched,
+            lifted=lifted.result(),
+            holder=holder.result(),
+            commit=commit.result(),
+            unread=tuple(unread),
+        )
+
+
+def _live(unread: list[str], aws: Aws, stacks: Mapping[str, Stack | None]) -> Live:
+    """The snapshot; where CodeDeploy or CodePipeline does not answer, the load balancer and ECS still may."""
+    whole: Live | None = _told(unread, None, lambda: live.read(aws, stacks))
+    without = {slug: stack for slug, stack in stacks.items() if slug != "pipeline"}
+    return whole or _told(unread, Live(), lambda: live.read(aws, without))
+
+
+def _told(unread: list[str], otherwise: T, ask: Callable[[], T]) -> T:
+    """What AWS answers; where it refuses, `otherwise`, and `unread` gets the reason."""
+    try:
+        return ask()
+    except ClientError as error:
+        unread.append(str(failure(error)))
+        return otherwise
 
 
 def lifted(layer: Layer, deployed_policy: str | None) -> tuple[str, ...]:

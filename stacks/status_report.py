@@ -80,6 +80,8 @@ def _warnings(status: Status) -> Iterator[tuple[str, str]]:
         yield "stack policy", f"of {layer} is lifted for {', '.join(names)}; deploy puts it back"
     if status.holder:
         yield "lock", f"held by {status.holder}"
+    for reason in status.unread:
+        yield "not known", reason
 
 
 def document(environment: Environment, status: Status) -> dict[str, Any]:
@@ -122,4 +124,5 @@ def document(environment: Environment, status: Status) -> dict[str, Any]:
             "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(holder.since)),
         },
         "last_commit": status.commit,
+        "unread": list(status.unread),
     }

@@ -1,12 +1,12 @@
 """`status`: every stack with its status and outputs, what is live, and who is at work."""
 
 from stacks import aws, report, status, status_report
-from stacks.errors import EXIT_DONE
+from stacks.errors import EXIT_DONE, EXIT_FAILED
 from stacks.invocation import Invocation
 
 
 def run(invocation: Invocation) -> int:
-    """Print the environment as it is now."""
+    """Print the environment as it is now. Answer 1 when AWS did not tell all of it."""
     settings, layers = invocation.load()
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
@@ -14,4 +14,4 @@ def run(invocation: Invocation) -> int:
     invocation.document |= status_report.document(settings, found)
     if invocation.talks:
         status_report.show(settings, found)
-    return EXIT_DONE
+    return EXIT_FAILED if found.unread else EXIT_DONE

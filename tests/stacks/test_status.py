@@ -119,3 +119,13 @@ def test_empty_environment_has_a_status(dev: Shop) -> None:
 @pytest.mark.parametrize("failed", ["ROLLBACK_COMPLETE", "CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"])
 def test_stack_that_was_never_made_has_no_lifted_policy(failed: str) -> None:
     assert not status.is_made(Stack("name", "arn", failed))
+
+
+def test_what_is_broken_does_not_hide_the_rest(deployed: Shop) -> None:
+    client("codedeploy").delete_application(applicationName="sample-dev-api")
+    answer = deployed.run("status")
+    assert answer["exit_code"] == 1
+    assert any("AWS refused GetDeploymentGroup" in reason for reason in answer["unread"])
+    assert {stack["status"] for stack in answer["stacks"]} == {"CREATE_COMPLETE"}
+    assert answer["live"]["colour"] == "blue"
+    assert deployed.run("drift")["exit_code"] in (0, 4)
