@@ -28,7 +28,7 @@ class Workshop:
     path: folders with stand-ins for programs, first on a build's PATH.
     ready: a virtual environment for install phases, where there is one.
     variables: more variables for every build, such as DOCKER_STATE.
-    deploy: does the deployment of a release in the place of `deploy.start` and `deploy.wait`.
+    deployment: carries out the deployment of a release, in the place of `deploy.start` and `deploy.wait`.
     log: is given each line, with the action's name.
     """
 
@@ -38,7 +38,7 @@ class Workshop:
     path: Sequence[Path] = ()
     ready: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
-    deploy: Callable[[Mapping[str, str], deploy.Release], None] | None = None
+    deployment: Callable[[Mapping[str, str], deploy.Release], None] | None = None
     log: Callable[[str, str], None] = lambda _action, _line: None
 
 
@@ -169,8 +169,8 @@ def _cloudformation(action: Action, execution: Execution, workshop: Workshop) ->
 def _deploy(action: Action, execution: Execution, workshop: Workshop) -> str:
     configuration = _configuration(action, execution)
     release = deploy.register(workshop.client("ecs"), configuration, _inputs(action, execution))
-    if workshop.deploy:
-        workshop.deploy(configuration, release)
+    if workshop.deployment:
+        workshop.deployment(configuration, release)
     else:
         client = workshop.client("codedeploy")
         deploy.wait(client, deploy.start(client, configuration, release), DEPLOYMENT_SECONDS)

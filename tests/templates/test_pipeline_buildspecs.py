@@ -217,6 +217,9 @@ def render(
     stack = {"Stacks": [{"Outputs": [other, revision] if outputs is None else outputs}]}
     (state / "describe-stacks").write_text(json.dumps(stack))
     (state / "describe-task-definition").write_text(json.dumps(described))
+    (state.parent / "work").mkdir(exist_ok=True)
+    detail = {"ImageURI": f"{REPOSITORY_URI}@{DIGEST}"}
+    (state.parent / "work/imageDetail.json").write_text(json.dumps(detail))
     return run(
         "render",
         state,
@@ -333,5 +336,7 @@ def test_tag_release_fails_when_the_tag_is_on_another_image(state: Path) -> None
 
 
 def test_tag_release_fails_when_the_image_is_gone(state: Path) -> None:
-    assert tag_release(state).returncode != 0
+    done = tag_release(state)
+    assert done.returncode == 1
+    assert f"the repository has no image {DIGEST}" in done.stderr
     assert not list((state / "images").iterdir())

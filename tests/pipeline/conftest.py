@@ -1,0 +1,34 @@
+"""The emulator with everything deployed, made once and copied for each test."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import deploy
+from local import emulator
+from tests.pipeline.site import REPOSITORY, Site
+
+# A deployment's waits take no time to speak of.
+SECONDS_A_MINUTE = 0.02
+
+
+@pytest.fixture(scope="session")
+def deployed_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the emulator keeps after a deploy of the local environment."""
+    root = tmp_path_factory.mktemp("deployed")
+    for name in ("build", "params"):
+        shutil.copytree(REPOSITORY / name, root / name)
+    assert deploy.main(["deploy", "--env", "local", "--yes"], root) == 0
+    return root / ".local"
+
+
+@pytest.fixture
+def site(deployed_state: Path, tmp_path: Path) -> Iterator[Site]:
+    """A deployed environment of the test's own."""
+    shutil.copytree(deployed_state, tmp_path / "state")
+    with emulator.running(
+        tmp_path / "state", REPOSITORY / "params" / "local.yaml", minute=SECONDS_A_MINUTE
+    ) as endpoint:
+        yield Site(endpoint, tmp_path)
