@@ -70,6 +70,9 @@ check: lint ## the same as CI: lint, then the tests
 test: .venv/ready ## run the tests
 	@$(BIN)/python -m pytest -q
 
+test-review: .venv/ready ## compare the reviews of 500 seeded edits with change sets
+	@REVIEW_EDITS=500 $(BIN)/python -m pytest -q tests/stacks/test_review_edits.py
+
 # Needs uv (python -m pip install uv). No index, path or option of this machine gets into the files.
 lock: ## pin requirements/*.in and app/requirements.in with hashes
 	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
@@ -79,4 +82,4 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  -c app/requirements.txt requirements/main.in -o requirements/main.txt
 
-.PHONY: help generate plan deploy status drift rollback destroy review lint docs fix check test lock
+.PHONY: help generate plan deploy status drift rollback destroy review lint docs fix check test test-review lock

@@ -5,6 +5,7 @@ What a change set cannot know it reports to be careful; a review tells these apa
 - An attribute of a resource that is updated in place may change (`Dynamic`): every referrer is listed. A
   review leaves out those whose attribute is an identity, such as an ARN.
 - A resource that is named by its template gives the same name after its replacement.
+- A reference to a changed parameter counts although it stands behind a condition that does not hold.
 - A changed stack tag lists resources that take no tags.
 - Whether a reference to a replaced resource replaces the referrer is `Conditional` until it is executed.
 """
@@ -110,7 +111,9 @@ def _change_set(client: "CloudFormationClient", edit: Edit) -> dict[str, Json] |
         )
         if made is None:
             return {}
-        pages = client.get_paginator("describe_change_set").paginate(ChangeSetName=made.arn)
+        pages = client.get_paginator("describe_change_set").paginate(
+            ChangeSetName=made.arn, IncludePropertyValues=True
+        )
         changes = [change["ResourceChange"] for page in pages for change in page["Changes"]]
         return {change["LogicalResourceId"]: dict(change) for change in changes}
     except (cloudformation.ChangeSetFailedError, client.exceptions.ClientError):
@@ -138,6 +141,9 @@ def _is_careful(
     shape = schema(change["ResourceType"], region)
     if detail["Target"]["Attribute"] == "Tags":
         return shape is not None and not shape.taggable
+    if detail["ChangeSource"] == "ParameterReference":
+        values = detail["Target"].get("BeforeValue"), detail["Target"].get("AfterValue")
+        return values[0] is not None and values[0] == values[1]
     cause = detail.get("CausingEntity", "")
     owner, _, attribute = cause.partition(".")
     if detail["ChangeSource"] == "ResourceAttribute" and detail["Evaluation"] == "Dynamic":
