@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
     )
     made = document.make(found, judged, time.monotonic() - began)
     output = Console()
-    timeline.show(made, output)
+    timeline.show(made, output, entries=talk.is_terminal)
     written = report.write(made, arguments.report or folder)
     output.print(f"report: {written}", style="dim", soft_wrap=True, highlight=False)
     return judged.exit_code
@@ -189,7 +189,8 @@ async def _play(
     # As with Ctrl-C: everything is ended in order.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     prepared = await rehearsal.prepare(options, cloud, prefix, pushed, root, folder, ledger)
-    shown = asyncio.create_task(view.show(prepared, talk))
+    live = view.show(prepared, talk) if talk.is_terminal else view.tell(prepared, Console())
+    shown = asyncio.create_task(live)
     try:
         await prepared.run()
     except asyncio.CancelledError:

@@ -68,6 +68,7 @@ def _shown(deployment: Record) -> Record:
     stage: dict[str, Any] = stages[position] if position < len(stages) else {}
     return {
         "status": deployment["status"],
+        "stage": stage.get("event"),
         "lifecycleEvents": list(deployments._lifecycle_events(deployment)),
         "errorInformation": deployment.get("errorInformation"),
         "rollbackInfo": deployment.get("rollbackInfo"),

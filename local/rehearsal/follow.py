@@ -25,6 +25,7 @@ NEVER_HEALTHY = (
     "The deployment timed out while waiting for the replacement task set to become healthy."
     " This time out period is 60 minutes."
 )
+TERMINATION_WAIT = "wait before termination"
 ENDED = ("Succeeded", "Failed", "Stopped")
 
 
@@ -132,6 +133,17 @@ class Follower:
             if span.end is None and status != "InProgress":
                 self._journal.finish(span, status)
                 self._journal.note("event", f"{name} {status.lower()}", bad=status == "Failed")
+        self._note_termination_wait(deployment)
+
+    def _note_termination_wait(self, deployment: Mapping[str, Any]) -> None:
+        """The wait before the old tasks go is no lifecycle event, but a rollback is still instant in it."""
+        running = deployment["status"] not in ENDED
+        span = self._spans.get(TERMINATION_WAIT)
+        if span is None and running and deployment["stage"] == "Terminate":
+            self._spans[TERMINATION_WAIT] = self._journal.begin("event", TERMINATION_WAIT)
+        elif span and span.end is None and not running:
+            succeeded = deployment["status"] == "Succeeded"
+            self._journal.finish(span, "Succeeded" if succeeded else "Stopped")
 
     async def _answer_waits(self, deployment: Mapping[str, Any]) -> None:
         wait, function = deployment["waitId"], deployment["waitsFor"]

@@ -23,6 +23,7 @@ from local.rehearsal.cloud import Cloud
 from local.rehearsal.processes import Ledger
 from local.rehearsal.system import System
 
+OF_THE_EVENT = ("DeploymentId", "LifecycleEventHookExecutionId")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
 
@@ -100,4 +101,10 @@ def _unpack(location: str, folder: Path) -> None:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it wrote nothing"
+    if not lines:
+        return "it wrote nothing"
+    try:
+        found = json.loads(lines[-1])
+        return ", ".join(f"{key} {value}" for key, value in found.items() if key not in OF_THE_EVENT)
+    except (ValueError, AttributeError):
+        return lines[-1]

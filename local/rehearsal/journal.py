@@ -56,6 +56,8 @@ class Journal:
     """The record of one rehearsal."""
 
     now: Callable[[], float] = field(repr=False)
+    # What happens while the service is brought up is no part of the rehearsal.
+    is_open: bool = False
     entries: list[Entry] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     # The production listener's weights in percent by colour, from a minute on.
@@ -68,7 +70,8 @@ class Journal:
 
     def note(self, kind: Kind, text: str, *, bad: bool = False) -> None:
         """Write down that something happened now."""
-        self.entries.append(Entry(self.now(), kind, text, bad))
+        if self.is_open:
+            self.entries.append(Entry(self.now(), kind, text, bad))
 
     def begin(self, kind: Literal["action", "event", "alarm"], name: str) -> Span:
         """Write down that something began now."""
@@ -82,7 +85,7 @@ class Journal:
 
     def set_weights(self, weights: Mapping[str, int]) -> None:
         """Write down the traffic's shares by colour, where they changed."""
-        if not self.weights or self.weights[-1][1] != weights:
+        if self.is_open and (not self.weights or self.weights[-1][1] != weights):
             self.weights.append((self.now(), dict(weights)))
 
     def count(self, minute: float, who: str, *, five_xx: bool) -> None:

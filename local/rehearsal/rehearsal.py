@@ -93,8 +93,7 @@ class Rehearsal:
             await self._beside([follower.run()], self._until_steady())
             await follower.step()
             self.clock.restart()
-            self.journal.entries.clear()
-            self.journal.weights.clear()
+            self.journal.is_open = True
             self.watch = Watch(
                 self._cloud, self.system, self.clock, self.journal, self.groups, self._group_of
             )
@@ -209,7 +208,8 @@ class Rehearsal:
             await execution.run(self.system.pipeline)
         except PipelineFailed as error:
             self.failure = str(error)
-        self.journal.note("end", self.failure or "released", bad=self.failure is not None)
+        shares = ", ".join(f"{share} % {colour}" for colour, share in self.journal.weights[-1][1].items())
+        self.journal.note("end", f"the pipeline has ended; traffic: {shares}")
         await self._until_calm()
 
     async def _until_calm(self) -> None:

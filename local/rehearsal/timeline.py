@@ -7,22 +7,24 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from local.rehearsal.view import line
+
 WIDTH = 48
 MARKS = {"blue": "dodger_blue2", "green": "green3"}
 RESULT_STYLES = {"released": "bold green", "rolled back": "bold red", "failed": "bold red"}
 
 
-def show(document: Mapping[str, Any], console: Console) -> None:
-    """Print the timeline of a rehearsal's document."""
-    for part in parts(document):
+def show(document: Mapping[str, Any], console: Console, *, entries: bool) -> None:
+    """Print the timeline of a rehearsal's document; without its entries where they were printed before."""
+    if entries:
+        for entry in document["entries"]:
+            console.print(line(entry["minute"], entry["text"], bad=entry["bad"]), soft_wrap=True)
+    for part in summary(document):
         console.print(part, soft_wrap=True)
 
 
-def parts(document: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """The parts of the timeline, in order."""
-    for entry in document["entries"]:
-        text = Text(f"{entry['minute']:7.2f} min  ", style="dim")
-        yield text.append(entry["text"], style="red" if entry["bad"] else "")
+def summary(document: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What is shown below the entries."""
     yield Text()
     yield from _traffic(document)
     yield Text()

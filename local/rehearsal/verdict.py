@@ -46,6 +46,8 @@ def judge(
 ) -> Verdict:
     """The verdict: `deployment` as `control` shows it at its end, `failure` is the pipeline's."""
     result, reason = _result(deployment, failure)
+    for alarm in system.alarms:
+        reason = reason.replace(alarm.name, alarm.label)
     new = _new_colour(journal)
     findings = [
         *_about_requests(tally),

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from local.rehearsal.journal import Entry, Span
+from local.rehearsal.journal import Span
 from local.rehearsal.rehearsal import Rehearsal
 
 REFRESH_SECONDS = 0.1
@@ -21,27 +21,26 @@ RESULTS = {"Succeeded": "[green]✓[/]", "Failed": "[red]✗[/]", "Stopped": "[y
 
 
 async def show(rehearsal: Rehearsal, console: Console) -> None:
-    """Show the rehearsal until cancelled: a live view on a terminal, a line for each event elsewhere."""
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False, transient=True) as live:
-            while True:
-                live.update(render(rehearsal), refresh=True)
-                await asyncio.sleep(REFRESH_SECONDS)
+    """Show the rehearsal on a terminal until cancelled."""
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(render(rehearsal), refresh=True)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+
+async def tell(rehearsal: Rehearsal, console: Console) -> None:
+    """Print a line for each thing that happens, until cancelled."""
     shown = 0
     while True:
-        entries = rehearsal.journal.entries
-        # The entries begin anew when the service has been brought up.
-        shown = min(shown, len(entries))
-        for entry in entries[shown:]:
-            console.print(line(entry), soft_wrap=True)
-        shown = len(entries)
+        for entry in rehearsal.journal.entries[shown:]:
+            console.print(line(entry.minute, entry.text, bad=entry.bad), soft_wrap=True)
+            shown += 1
         await asyncio.sleep(REFRESH_SECONDS)
 
 
-def line(entry: Entry) -> Text:
-    """One entry as a line: its minute, then what happened."""
-    text = Text(f"{entry.minute:7.2f} min  ", style="dim")
-    return text.append(entry.text, style="bold red" if entry.bad else "")
+def line(minute: float, text: str, *, bad: bool) -> Text:
+    """One entry of the journal as a line: its minute, then what happened."""
+    return Text(f"{minute:7.2f} min  ", style="dim").append(text, style="bold red" if bad else "not dim")
 
 
 def render(rehearsal: Rehearsal) -> RenderableType:
@@ -60,7 +59,7 @@ def render(rehearsal: Rehearsal) -> RenderableType:
         Text(),
         _alarms(rehearsal),
         Text(),
-        *(line(entry) for entry in journal.entries[-ENTRIES:]),
+        *(line(entry.minute, entry.text, bad=entry.bad) for entry in journal.entries[-ENTRIES:]),
     ]
     return Panel(Group(*parts), title=title, subtitle=f"minute {journal.now():.1f}", title_align="left")
 
