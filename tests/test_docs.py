@@ -13,6 +13,7 @@ import pytest
 import deploy
 import generate
 import local.__main__
+from local.rehearsal import command
 from stacks import errors, layers, ownership
 
 Main = Callable[[list[str]], int]
@@ -63,6 +64,7 @@ def test_every_option_is_documented_and_exists(capsys: pytest.CaptureFixture[str
         *(offered_options(deploy.main, [verb], capsys) for verb in deploy.VERBS),
         offered_options(generate.main, [], capsys),
         offered_options(local.__main__.main, ["serve"], capsys),
+        offered_options(local.__main__.main, ["rehearse"], capsys),
     )
     # With the last two this project starts its own emulator; nobody else needs them.
     undocumented = {"--help", "--until-stdin-closes", "--attended"}
@@ -71,6 +73,7 @@ def test_every_option_is_documented_and_exists(capsys: pytest.CaptureFixture[str
 
 def test_every_exit_code_is_documented_and_exists() -> None:
     codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    codes |= {int(number) for number in re.findall(r"(\d+) rolled back", str(command.__doc__))}
     assert {int(number) for number in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)} == codes
 
 
