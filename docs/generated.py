@@ -5,6 +5,7 @@ The Markdown files call these functions in comments, which cog runs: `make docs`
 """
 
 import argparse
+import html
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -118,7 +119,8 @@ def option_table() -> str:
     for verb, parser in _verbs().items():
         for action in parser._actions:
             value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
-            found.setdefault((f"`{action.option_strings[-1]}{value}`", action.help or ""), []).append(verb)
+            text = html.escape(action.help or "", quote=False)
+            found.setdefault((f"`{action.option_strings[-1]}{value}`", text), []).append(verb)
     rows = ((option, ", ".join(verbs), text) for (option, text), verbs in found.items())
     return _table(("Option", "Verbs", "What it does"), (row for row in rows if row[0] != "`--help`"))
 
