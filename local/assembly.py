@@ -9,7 +9,17 @@ from local import cloudformation, engine, network, resources, state
 from local.account import Account
 from local.rehearsal import control
 from local.resources import events
-from local.services import codedeploy, codepipeline, connections, deployments, ecr, ecs, elbv2, scaling
+from local.services import (
+    codedeploy,
+    codepipeline,
+    connections,
+    deployments,
+    ecr,
+    ecs,
+    elbv2,
+    revisions,
+    scaling,
+)
 from local.services.api import Service
 
 UnreadableState = state.UnreadableState
@@ -56,7 +66,10 @@ def _add_services() -> None:
     for name, service, targets in (
         (
             "codedeploy",
-            Service(codedeploy.OPERATIONS | deployments.OPERATIONS, codedeploy.STORES | deployments.STORES),
+            Service(
+                codedeploy.OPERATIONS | revisions.OPERATIONS | deployments.OPERATIONS,
+                codedeploy.STORES | revisions.STORES | deployments.STORES,
+            ),
             ["CodeDeploy_20141006"],
         ),
         ("codepipeline", Service(codepipeline.OPERATIONS, codepipeline.STORES), ["CodePipeline_20150709"]),

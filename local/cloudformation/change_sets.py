@@ -19,26 +19,35 @@ PAGE = 20
 
 def install() -> None:
     """Remember the values when a change set is made, and tell them when it is described."""
-    engine.changesets._resolve_props_for_diff = _without_unmet_conditions(
-        engine.changesets._resolve_props_for_diff
-    )
+    engine.changesets._resolve_props_for_diff = _comparable(engine.changesets._resolve_props_for_diff)
     engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
     engine.wrap_stack_operation("DescribeChangeSet", _describe_change_set)
 
 
-def _without_unmet_conditions(resolve: Any) -> Any:
-    """Leave resources whose condition is not met out of the comparison: they are not in the stack."""
+def _comparable(resolve: Any) -> Any:
+    """A template as it is compared: what it has under its conditions, and attributes by whose they are."""
 
     def of_stack(template: Record, values: Record, *names: str) -> Record:
-        comparable: Record = resolve(template, values, *names)
-        if not comparable:
-            return comparable
+        if not template:
+            return template
         present = declared(template, engine.stacks._evaluate_conditions(template, values))
-        return {
-            "Resources": {name: item for name, item in comparable["Resources"].items() if name in present}
-        }
+        resources = {name: _with_named_attributes(resource) for name, resource in present.items()}
+        compared: Record = resolve({**template, "Resources": resources}, values, *names)
+        return compared
 
     return of_stack
+
+
+def _with_named_attributes(value: Any) -> Any:
+    """A reference to another resource's attribute is a change, also before its value is known."""
+    if isinstance(value, list):
+        return [_with_named_attributes(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    named = value.get("Fn::GetAtt")
+    if named is not None:
+        return named if isinstance(named, str) else ".".join(map(str, named))
+    return {name: _with_named_attributes(item) for name, item in value.items()}
 
 
 def _create_change_set(operation: Any, request: Any) -> Any:

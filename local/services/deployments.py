@@ -8,68 +8,23 @@ PutLifecycleEventHookExecutionStatus, as CodeDeploy waits for the function.
 import contextlib
 from collections.abc import Callable, Iterator
 
-import yaml
-
 from local import engine
 from local.engine import Record
 from local.refusal import Refused
-from local.services import codedeploy, ecs, elbv2
+from local.services import codedeploy, ecs, elbv2, revisions
 from local.services.api import new_id, now, page
+from local.services.stages import Stage, plan
 
 DEPLOYMENTS = engine.new_store()
 
 seconds_a_minute = 60.0
 # CodeDeploy's quota for a lifecycle hook (user guide, limits).
 HOOK_MINUTES = 60
+# botocore, codedeploy BatchGetDeployments.
+MOST_AT_ONCE = 25
 
 RUNNING = ("Created", "Queued", "InProgress", "Baking", "Ready")
 ENDED = ("Succeeded", "Failed", "Stopped")
-
-# A stage of a deployment: its lifecycle event, what is done, the minutes that it waits first,
-# and for a hook the function's name. It is plain data, so that it can be saved.
-Stage = Record
-
-
-def plan(group: Record, hooks: Record) -> list[Stage]:
-    """The stages of a deployment (user guide, appspec hooks for ECS): events, hooks and shifts of traffic."""
-    pair = group["loadBalancerInfo"]["targetGroupPairInfoList"][0]
-    options = group.get("blueGreenDeploymentConfiguration", {})
-    ready = options.get("deploymentReadyOption", {})
-    wait = options.get("terminateBlueInstancesOnDeploymentSuccess", {}).get("terminationWaitTimeInMinutes", 0)
-    routing = codedeploy.config(group["deploymentConfigName"])["trafficRoutingConfig"]
-    stages = [
-        *_hook("BeforeInstall", hooks),
-        {"event": "Install", "do": "install"},
-        *_hook("AfterInstall", hooks),
-        *([{"event": "AllowTestTraffic", "do": "test"}] if pair.get("testTrafficRoute") else []),
-        *_hook("AfterAllowTestTraffic", hooks),
-    ]
-    if ready.get("actionOnTimeout") == "STOP_DEPLOYMENT":
-        stages.append(
-            {"event": "BeforeAllowTraffic", "do": "ready", "minutes": ready.get("waitTimeInMinutes", 0)}
-        )
-    stages += _hook("BeforeAllowTraffic", hooks)
-    stages += [
-        {"event": "AllowTraffic", "do": "shift", "percent": percent, "minutes": minutes}
-        for percent, minutes in shifts(routing)
-    ]
-    return [
-        *stages,
-        *_hook("AfterAllowTraffic", hooks),
-        {"event": "Terminate", "do": "terminate", "minutes": wait},
-    ]
-
-
-def shifts(routing: Record) -> list[tuple[int, int]]:
-    """The shares of green in percent, each with the minutes that pass before it."""
-    if routing["type"] == "TimeBasedCanary":
-        canary = routing["timeBasedCanary"]
-        return [(canary["canaryPercentage"], 0), (100, canary["canaryInterval"])]
-    if routing["type"] == "TimeBasedLinear":
-        step, interval = (routing["timeBasedLinear"][name] for name in ("linearPercentage", "linearInterval"))
-        shares = [*range(step, 100, step), 100]
-        return [(share, interval if index else 0) for index, share in enumerate(shares)]
-    return [(100, 0)]
 
 
 def create_deployment(request: Record) -> Record:
@@ -81,7 +36,7 @@ def create_deployment(request: Record) -> Record:
             f"The Deployment Group '{group['deploymentGroupName']}' already has an active Deployment"
             f" '{running[0]}'",
         )
-    target, hooks = _app_spec(request.get("revision", {}))
+    target, hooks = revisions.app_spec(group["applicationName"], request.get("revision", {}))
     deployment_id = f"d-{new_id().replace('-', '')[:9].upper()}"
     chosen = {
         **group,
@@ -98,7 +53,7 @@ def create_deployment(request: Record) -> Record:
         "applicationName": group["applicationName"],
         "deploymentGroupName": group["deploymentGroupName"],
         "deploymentId": deployment_id,
-        "revision": request["revision"],
+        "revision": revisions.register(group["applicationName"], request["revision"]),
         "status": "InProgress",
         "createTime": now(),
         "startTime": now(),
@@ -125,7 +80,11 @@ def get_deployment(request: Record) -> Record:
 
 
 def batch_get_deployments(request: Record) -> Record:
-    """Several deployments."""
+    """Several deployments, at most as many as CodeDeploy gives at once."""
+    if len(request["deploymentIds"]) > MOST_AT_ONCE:
+        raise Refused(
+            "BatchLimitExceededException", f"The limit of {MOST_AT_ONCE} deployments has been exceeded."
+        )
     found = [_shown(_deployment({"deploymentId": item})) for item in request["deploymentIds"]]
     return {"deploymentsInfo": found}
 
@@ -134,12 +93,13 @@ def list_deployments(request: Record) -> Record:
     """The ids of deployments, the newest first, of a group or of all, in some states or in any."""
     if "deploymentGroupName" in request:
         codedeploy.group(request.get("applicationName", ""), request["deploymentGroupName"])
-    wanted = request.get("includeOnlyStatuses")
+    wanted, created = request.get("includeOnlyStatuses"), request.get("createTimeRange", {})
     found = [
         item
         for item in DEPLOYMENTS.values()
         if all(request.get(name) in (None, item[name]) for name in ("applicationName", "deploymentGroupName"))
         and (not wanted or item["status"] in wanted)
+        and created.get("start", 0) <= item["createTime"] <= created.get("end", item["createTime"])
     ]
     found.sort(key=lambda item: item["createTime"], reverse=True)
     items, following = page([item["deploymentId"] for item in found], request)
@@ -253,31 +213,6 @@ OPERATIONS = {
 STORES = {"deployments": DEPLOYMENTS}
 
 
-def _hook(event: str, hooks: Record) -> list[Stage]:
-    return [{"event": event, "do": "hook", "function": hooks[event]}] if event in hooks else []
-
-
-def _app_spec(revision: Record) -> tuple[Record, Record]:
-    """The target's properties and the hooks of an AppSpec; raises Refused when it is none."""
-    inline = revision.get("appSpecContent") or revision.get("string") or {}
-    content = inline.get("content", "")
-    if location := revision.get("s3Location"):
-        content = engine.s3._get_object_data(location["bucket"], location["key"]) or ""
-    try:
-        document = yaml.safe_load(content)
-        properties = document["Resources"][0]["TargetService"]["Properties"]
-        hooks = {event: function for item in document.get("Hooks") or [] for event, function in item.items()}
-        target = {
-            "taskDefinition": properties["TaskDefinition"],
-            "containerName": properties["LoadBalancerInfo"]["ContainerName"],
-            "containerPort": int(properties["LoadBalancerInfo"]["ContainerPort"]),
-            "network": properties.get("NetworkConfiguration", {}).get("AwsvpcConfiguration"),
-        }
-    except (yaml.YAMLError, TypeError, LookupError, ValueError) as error:
-        raise Refused("InvalidRevisionException", f"The AppSpec cannot be read: {error!r}") from error
-    return target, hooks
-
-
 def _advance(deployment: Record) -> bool:
     """Do the current stage if it is due; whether it was done and the next one may be."""
     if alarms := _active_alarms(deployment):
@@ -353,9 +288,10 @@ def _install(deployment: Record, stage: Stage) -> None:
         request["networkConfiguration"] = {
             "awsvpcConfiguration": {name[0].lower() + name[1:]: value for name, value in network.items()}
         }
-    # The revision may be missing a group's listener: green is attached by the deployment itself.
+    # Green may have no listener yet: the deployment attaches it.
     _forward(deployment, "prodTrafficRoute", {serving: 100, idle: 0})
     green = ecs.create_task_set(request)["taskSet"]
+    green["startedBy"] = "CODE_DEPLOY"
     deployment |= {"_blue": blue["id"], "_green": green["id"], "_serving": serving, "_idle": idle}
 
 
@@ -404,7 +340,8 @@ def _roll_back(deployment: Record, message: str) -> None:
     """Send all traffic to blue and remove green, as a deployment of its own."""
     if "_green" in deployment:
         _make_primary(deployment, deployment["_blue"])
-        _forward(deployment, "prodTrafficRoute", {deployment["_serving"]: 100, deployment["_idle"]: 0})
+        for route in ("prodTrafficRoute", "testTrafficRoute"):
+            _forward(deployment, route, {deployment["_serving"]: 100, deployment["_idle"]: 0})
         with contextlib.suppress(Refused):
             ecs.delete_task_set(
                 {**_service_reference(deployment), "taskSet": deployment["_green"], "force": True}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -92,8 +93,18 @@ def test_codedeploy(aws: Aws, shop: tuple[dict[str, str], dict[str, Any]]) -> No
         assert call("list_deployments", **group, includeOnlyStatuses=["InProgress"])["deployments"] == [
             deployment
         ]
-        call("get_deployment", deploymentId=deployment)
+        info = call("get_deployment", deploymentId=deployment)["deploymentInfo"]
+        assert info["revision"]["appSpecContent"].keys() == {"sha256"}, "a deployment tells only the hash"
+        told = call(
+            "get_application_revision", applicationName=names["Application"], revision=info["revision"]
+        )
+        content = request["revision"]["appSpecContent"]["content"]
+        assert told["revision"]["appSpecContent"]["content"] == content
         call("batch_get_deployments", deploymentIds=[deployment])
+        created = info["createTime"]
+        for day, count in ((created - timedelta(days=1), 0), (created, 1)):
+            found = call("list_deployments", createTimeRange={"start": day, "end": day + timedelta(hours=1)})
+            assert len(found["deployments"]) == count
         target = call("list_deployment_targets", deploymentId=deployment)["targetIds"][0]
         call("get_deployment_target", deploymentId=deployment, targetId=target)
         call("batch_get_deployment_targets", deploymentId=deployment, targetIds=[target])
@@ -103,6 +114,13 @@ def test_codedeploy(aws: Aws, shop: tuple[dict[str, str], dict[str, Any]]) -> No
     with pytest.raises(ClientError) as refused:
         aws.client("codedeploy").get_deployment(deploymentId="d-000000000")
     assert error(refused)[0] == "DeploymentDoesNotExistException"
+    with pytest.raises(ClientError) as refused:
+        aws.client("codedeploy").batch_get_deployments(deploymentIds=["d-000000000"] * 26)
+    assert error(refused)[0] == "BatchLimitExceededException"
+    unknown = {"revisionType": "AppSpecContent", "appSpecContent": {"sha256": "0" * 64}}
+    with pytest.raises(ClientError) as refused:
+        aws.client("codedeploy").create_deployment(**group, revision=unknown)
+    assert error(refused)[0] == "RevisionDoesNotExistException"
 
 
 def test_ecs_services_and_task_sets(aws: Aws) -> None:
@@ -231,6 +249,9 @@ def test_deployment_succeeds(aws: Aws) -> None:
     info = info_of(codedeploy, deployment)
     assert weights(aws, info) == [100, 0], "no user sees green before the hook has answered"
     assert weights(aws, info, "testTrafficRoute") == [0, 100]
+    found = aws.client("ecs").describe_services(cluster="success", services=["api"])["services"][0]
+    green = next(item for item in found["taskSets"] if item["status"] == "ACTIVE")
+    assert (green["externalId"], green["startedBy"]) == (deployment, "CODE_DEPLOY")
     events = codedeploy.get_deployment_target(deploymentId=deployment, targetId="success:api")[
         "deploymentTarget"
     ]
@@ -260,6 +281,7 @@ def test_deployment_whose_hook_fails_is_rolled_back(aws: Aws) -> None:
     info = info_of(codedeploy, deployment)
     assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HOOK_EXECUTION_FAILURE")
     assert weights(aws, info) == [100, 0]
+    assert weights(aws, info, "testTrafficRoute") == [100, 0]
     rollback = info_of(codedeploy, info["rollbackInfo"]["rollbackDeploymentId"])
     assert (rollback["status"], rollback["creator"]) == ("Succeeded", "codeDeployRollback")
     service = aws.client("ecs").describe_services(cluster="failed-hook", services=["api"])["services"][0]
