@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from stacks import rollback
+from stacks import lock, rollback
 from stacks.codedeploy import ROLLBACK_MARK, Deployment
+from stacks.environment import Environment
 from tests.stacks.releases import AT_ONCE, Releases, client
 from tests.stacks.shop import Shop
 
@@ -205,6 +206,67 @@ def test_rollback_says_what_it_will_do_and_asks(
     assert "is bringing sample-dev-api:2 into production" in talk
     assert "Go back to sample-dev-api:1? [y/N]" in talk
     assert releases.status(deployment) == "InProgress"
+
+
+def test_rollback_that_codedeploy_gives_up_is_a_failure(
+    deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases.release("example.com/app:1")
+    second = releases.release("example.com/app:2")
+    cloudwatch: Any = client("cloudwatch")
+    alarm = cloudwatch.describe_alarms()["MetricAlarms"][0]["AlarmName"]
+
+    def ring(text: str) -> None:
+        if text.startswith("started"):
+            cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="worse still")
+
+    monkeypatch.setattr("stacks.report.say", ring)
+    failed = deployed.run("rollback", "--yes")
+    assert failed["exit_code"] == 1
+    assert failed["error"]["what"].endswith("is Stopped")
+    assert "ALARM_ACTIVE" in failed["error"]["why"]
+    assert "live" not in failed
+    # The users are where they were before.
+    assert live(deployed) == ("blue", second)
+
+
+def test_interrupted_rollback_goes_on_and_can_be_followed(
+    deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = releases.release("example.com/app:1")
+    releases.release("example.com/app:2")
+
+    def interrupted(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollback, "_follow", interrupted)
+        left = deployed.run("rollback", "--yes", "--at-once")
+    assert left["exit_code"] == 130
+    assert left["error"]["why"] == "CodeDeploy goes on by itself"
+    followed = deployed.run("rollback")
+    assert (followed["exit_code"], followed["action"]) == (0, "follow")
+    assert live(deployed)[1] == first
+    assert deployed.run("status")["lock"] is None
+
+
+def test_change_of_the_service_by_other_means_is_not_guessed_at(deployed: Shop, releases: Releases) -> None:
+    releases.release("example.com/app:1")
+    releases.release("example.com/app:2")
+    # A deployment whose old tasks have not ended was stopped without a rollback: CodeDeploy knows nothing.
+    deployment = releases.start(releases.register("example.com/app:3"), AT_ONCE)
+    releases.codedeploy.stop_deployment(deploymentId=deployment, autoRollbackEnabled=False)
+    refused = deployed.run("rollback", "--yes")
+    assert refused["exit_code"] == 3
+    assert refused["error"]["what"] == "what runs is not what CodeDeploy deployed last"
+
+
+def test_rollback_waits_for_its_turn(deployed: Shop, releases: Releases) -> None:
+    settings = Environment("dev", "000000000000", "ap-northeast-1", "sample", False, {}, {}, ())
+    with lock.held(client("ssm"), settings, "deploy"):
+        refused = deployed.run("rollback", "--yes")
+    assert refused["exit_code"] == 3
+    assert "holds the lock" in refused["error"]["why"]
 
 
 def test_rollback_needs_a_pipeline(dev: Shop) -> None:
