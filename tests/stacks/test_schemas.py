@@ -19,7 +19,8 @@ from tests.stacks.releases import Releases, client
 from tests.stacks.shop import LAYERS, Shop
 
 VERBS = sorted(path.stem for path in SCHEMAS.glob("*.json"))
-OURS = [verb for verb in VERBS if verb != "review"]
+# Those that look at an environment; the others have tests of their own.
+OURS = ["deploy", "destroy", "drift", "plan", "rollback", "status"]
 SECRET = "AKIA-never-to-be-printed"
 
 
