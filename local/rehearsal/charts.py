@@ -3,6 +3,7 @@
 Colours are classes, so that one style sheet serves light and dark (`local/rehearsal/page.css`).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,10 @@ Document = Mapping[str, Any]
 WIDTH, LEFT, RIGHT = 960, 64, 24
 HEIGHT, AXIS = 190, 26
 ROW, BAR = 22, 13
+# A character of a row's name is about this wide.
+CHARACTER = 6.4
+# Requests are shown in halves of a minute: what is shorter is chance.
+STEP_MINUTES = 0.5
 # What is shown before the deployment begins.
 BEFORE_MINUTES = 2.0
 COLOURS = ("blue", "green")
@@ -28,22 +33,16 @@ def window(document: Document) -> tuple[float, float]:
 def traffic(document: Document) -> str:
     """Requests a minute by who answered them, stacked, 5xx on top; with the changes of the weights."""
     start, end = window(document)
-    per_minute = document["bins_a_minute"]
-    bins = range(int(start * per_minute), int(end * per_minute))
-    edges = [number / per_minute for number in [*bins, bins.stop]]
-    good = {colour: _counts(document, colour, bins, per_minute, good=True) for colour in COLOURS}
-    bad = [
-        sum(values)
-        for values in zip(
-            *(_counts(document, who, bins, per_minute, good=False) for who in (*COLOURS, "load balancer")),
-            strict=True,
-        )
-    ]
-    totals = [sum(values) for values in zip(*good.values(), bad, strict=True)]
+    first, last = int(start / STEP_MINUTES), int(end / STEP_MINUTES)
+    edges = [number * STEP_MINUTES for number in range(first, last + 1)]
+    answered = {colour: _rates(document, colour, edges, failed=False) for colour in COLOURS}
+    failed = [_rates(document, who, edges, failed=True) for who in (*COLOURS, "load balancer")]
+    layers = {**answered, "failed": [sum(values) for values in zip(*failed, strict=True)]}
+    totals = [sum(values) for values in zip(*layers.values(), strict=True)]
     plot = Plot(LEFT, 30, WIDTH - LEFT - RIGHT, HEIGHT, start, end, svg.nice(max([1.0, *totals]) * 1.08))
     drawn = [_frame(plot, "requests a minute")]
     lower = [0.0] * len(totals)
-    for who, values in (*good.items(), ("failed", bad)):
+    for who, values in layers.items():
         upper = [low + value for low, value in zip(lower, values, strict=True)]
         if any(values):
             drawn.append(svg.element("path", d=svg.area(plot, lower, upper, edges), class_=f"area {who}"))
@@ -96,8 +95,7 @@ def events(document: Document, kinds: Sequence[str], *, whole: bool) -> str:
     """What ran when, a bar each: spans of these kinds, over the whole rehearsal or the deployment only."""
     spans = [span for span in document["spans"] if span["kind"] in kinds]
     start, end = (0.0, document["minutes"]) if whole else window(document)
-    left = 190
-    plot = Plot(left, 8, WIDTH - left - RIGHT, max(1, len(spans)) * ROW + 6, start, end, 1)
+    plot = Plot(LEFT, 8, WIDTH - LEFT - RIGHT, max(1, len(spans)) * ROW + 6, start, end, 1)
     drawn = [_time_axis(plot)]
     for number, span in enumerate(spans):
         top = plot.top + 4 + number * ROW
@@ -107,12 +105,15 @@ def events(document: Document, kinds: Sequence[str], *, whole: bool) -> str:
         width = max(3.0, plot.x(stop) - x)
         kind = "alarm" if span["kind"] == "alarm" else result.lower().replace(" ", "-")
         words = f"{span['name']}: minute {span['start']:.1f} to {stop:.1f}, {result}"
-        drawn.append(svg.text(left - 10, top + BAR - 2, span["name"], text_anchor="end", class_="row"))
         drawn.append(
             svg.element(
                 "rect", svg.tip(words), x=x, y=top, width=width, height=BAR, rx=3, class_=f"bar {kind}"
             )
         )
+        # Behind its bar, where that is not too far to the right.
+        fits = x + width + 8 + CHARACTER * len(span["name"]) < WIDTH
+        anchor, place = ("start", x + width + 7) if fits else ("end", x - 7)
+        drawn.append(svg.text(place, top + BAR - 2, span["name"], text_anchor=anchor, class_="row"))
     return _picture(drawn, plot.bottom + AXIS, "What ran when")
 
 
@@ -132,17 +133,20 @@ def _last_moved_to(document: Document) -> str:
     return "green" if first.get("blue", 0) > first.get("green", 0) else "blue"
 
 
-def _counts(document: Document, who: str, bins: range, per_minute: int, *, good: bool) -> list[float]:
+def _rates(document: Document, who: str, edges: Sequence[float], *, failed: bool) -> list[float]:
+    """Requests a minute, 5xx or the others, in each of the intervals between `edges`."""
+    per_minute = document["bins_a_minute"]
     known = {item["bin"]: item for item in document["counts"].get(who, [])}
-    return [
-        float(
-            per_minute
-            * (known[number]["requests"] - known[number]["five_xx"] if good else known[number]["five_xx"])
-        )
-        if number in known
-        else 0.0
-        for number in bins
-    ]
+    rates = []
+    for start, end in itertools.pairwise(edges):
+        bins = [
+            known[number]
+            for number in range(int(start * per_minute), int(end * per_minute))
+            if number in known
+        ]
+        count = sum(item["five_xx"] if failed else item["requests"] - item["five_xx"] for item in bins)
+        rates.append(count / (end - start))
+    return rates
 
 
 def _frame(plot: Plot, title: str) -> str:

@@ -79,14 +79,17 @@ def _numbers(document: Document) -> Iterator[tuple[str, str, bool]]:
         "answered by a stopped task",
         requests.get("by_stopped", 0) > 0,
     )
-    yield f"{_most_moved(document)} %", "of the traffic reached the new version", False
+    new = _new_colour(document)
+    moved = max((entry.get(new, 0) for entry in document["weights"]), default=0)
+    yield f"{moved} %", "of the traffic reached the new version", False
+    by_new, failed = requests.get("by", {}).get(new, [0, 0])
+    rate = f"{100 * failed / by_new:.0f} %" if by_new else "none"
+    yield rate, f"5xx among its {by_new:,} answers to users", failed > 0
 
 
-def _most_moved(document: Document) -> int:
-    weights = document["weights"]
-    first = weights[0] if weights else {}
-    new = "green" if first.get("blue", 0) > first.get("green", 0) else "blue"
-    return max((entry.get(new, 0) for entry in weights), default=0)
+def _new_colour(document: Document) -> str:
+    first = document["weights"][0] if document["weights"] else {}
+    return "green" if first.get("blue", 0) > first.get("green", 0) else "blue"
 
 
 def _pictures(document: Document) -> Iterator[str]:

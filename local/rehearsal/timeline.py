@@ -1,5 +1,6 @@
 """The timeline in the terminal, after a rehearsal: what happened when, how it ended, what to know from it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.text import Text
 from local.rehearsal.view import line
 
 WIDTH = 48
+BARS = "·▁▂▃▄▅▆▇█"
 MARKS = {"blue": "dodger_blue2", "green": "green3"}
 RESULT_STYLES = {"released": "bold green", "rolled back": "bold red", "failed": "bold red"}
 
@@ -51,7 +53,7 @@ def _traffic(document: Mapping[str, Any]) -> Iterator[Text]:
         bar = Text(f"{colour:<6}", style=style)
         for place in range(WIDTH):
             share = _share(document["weights"], colour, place * end / WIDTH)
-            bar.append(" ·▁▂▃▄▅▆▇█"[max(1, round(share * 9 / 100))], style=style)
+            bar.append(BARS[math.ceil(share * (len(BARS) - 1) / 100)], style=style)
         yield bar
     yield Text(f"{'':<6}0{f'{end:.0f} min':>{WIDTH - 1}}", style="dim")
 

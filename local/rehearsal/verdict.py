@@ -16,6 +16,7 @@ from local.rehearsal.system import System
 Result = Literal["released", "rolled back", "failed"]
 EXIT_CODES: Mapping[Result, int] = {"released": 0, "rolled back": 5, "failed": 1}
 
+HOOK_FAILED = "HOOK_EXECUTION_FAILURE"
 # Fewer failed answers than this are not what a release is judged by.
 BAD_PERCENT = 1.0
 BAD_ANSWERS = 5
@@ -46,6 +47,9 @@ def judge(
 ) -> Verdict:
     """The verdict: `deployment` as `control` shows it at its end, `failure` is the pipeline's."""
     result, reason = _result(deployment, failure)
+    told = [entry.text for entry in journal.entries if entry.kind == "hook"]
+    if told and deployment and (deployment["errorInformation"] or {}).get("code") == HOOK_FAILED:
+        reason = f"{reason} ({told[-1]})"
     for alarm in system.alarms:
         reason = reason.replace(alarm.name, alarm.label)
     new = _new_colour(journal)
