@@ -1,13 +1,15 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 ENV ?= local
-PYTHON_FILES = templates stacks local app tests benchmarks generate.py deploy.py
+PYTHON_FILES = templates stacks local app tests benchmarks docs generate.py deploy.py
 BIN = .venv/bin
 DOCUMENTS = README.md docs/architecture.md docs/ownership.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
 
-# YES=1 answers the question; ALLOW="layer:LogicalId ..." and ONLY="layer ..." pass what deploy.py takes.
-DEPLOY_OPTIONS = $(if $(YES),--yes) $(foreach layer,$(ONLY),--only $(layer)) $(foreach name,$(ALLOW),--allow $(name))
+# YES=1 answers the question. ONLY="layer ..." and ALLOW="layer:LogicalId ..." limit and let through;
+# ARGS="--wait ..." passes anything else that the verb takes.
+YES_OPTION = $(if $(YES),--yes)
+PLAN_OPTIONS = $(foreach layer,$(ONLY),--only $(layer)) $(foreach name,$(ALLOW),--allow $(name)) $(ARGS)
 
 help: ## show this message
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,28 +28,28 @@ generate: .venv/ready ## write build/ from templates/ and params/
 	@touch $@
 
 plan: .venv/proven ## what a deploy would change (ENV=local)
-	@$(BIN)/python deploy.py plan --env $(ENV) $(DEPLOY_OPTIONS)
+	@$(BIN)/python deploy.py plan --env $(ENV) $(PLAN_OPTIONS)
 
 deploy: .venv/proven ## create or update the stacks (ENV=local; YES=1 does not ask)
-	@$(BIN)/python deploy.py deploy --env $(ENV) $(DEPLOY_OPTIONS)
+	@$(BIN)/python deploy.py deploy --env $(ENV) $(YES_OPTION) $(PLAN_OPTIONS)
 
 status: .venv/ready ## stacks and their outputs
-	@$(BIN)/python deploy.py status --env $(ENV)
+	@$(BIN)/python deploy.py status --env $(ENV) $(ARGS)
 
 drift: .venv/ready ## where reality differs from the templates
-	@$(BIN)/python deploy.py drift --env $(ENV)
+	@$(BIN)/python deploy.py drift --env $(ENV) $(ARGS)
 
 rollback: .venv/ready ## stop the running release, or go back to the one before
-	@$(BIN)/python deploy.py rollback --env $(ENV) $(if $(YES),--yes)
+	@$(BIN)/python deploy.py rollback --env $(ENV) $(YES_OPTION) $(ARGS)
 
 destroy: .venv/ready ## delete the stacks, in reverse order
-	@$(BIN)/python deploy.py destroy --env $(ENV) $(if $(YES),--yes)
+	@$(BIN)/python deploy.py destroy --env $(ENV) $(YES_OPTION) $(ARGS)
 
 # A review that finds changes is no failure here (deploy.py answers 4); one that the deployer would block is.
 review: .venv/ready ## what the files on disk change in every environment (BASE=origin/main)
 	@$(BIN)/python deploy.py review --base $(or $(BASE),origin/main) $(if $(HEAD),--head $(HEAD)) || [ $$? -eq 4 ]
 
-lint: .venv/ready ## what CI checks before the tests
+lint: .venv/ready ## generated files, templates, code, workflows and documents
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
 	@$(BIN)/ruff check $(PYTHON_FILES)
@@ -65,7 +67,7 @@ fix: .venv/ready ## repair what lint can repair
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)
 	@$(BIN)/ruff format $(PYTHON_FILES)
 
-check: lint ## the same as CI: lint, then the tests
+check: lint ## what CI checks; CI runs make check test
 
 test: .venv/ready ## run the tests
 	@$(BIN)/python -m pytest -q

@@ -23,7 +23,7 @@ COOLDOWN_SECONDS = 60
 
 def build() -> Template:
     """The service-preference layer's template."""
-    t = Template(Description="Auto scaling of the service")
+    t = Template(Description="Auto scaling, smoke test and notifications of the service")
     t.set_version()
     min_capacity = t.add_parameter(
         Parameter(
