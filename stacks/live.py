@@ -60,6 +60,20 @@ class Live:
             return "shifting"
         return "blue" if weights == {self.blue} else "green"
 
+    @property
+    def traffic(self) -> str:
+        """Where the users' requests go, such as `90 % blue, 10 % green`; empty where nothing is deployed."""
+        weights = self.weights.get("ProductionListenerArn", {})
+        total = sum(weights.values()) or 1
+        names = {self.blue: "blue", self.green: "green"}
+        shares = sorted((names.get(arn, arn), weight) for arn, weight in weights.items() if weight)
+        return ", ".join(f"{100 * weight // total} % {name}" for name, weight in shares)
+
+
+def short(task_definition: str) -> str:
+    """A revision's ARN as people write it: family:number."""
+    return task_definition.rpartition("/")[2]
+
 
 def read(aws: Aws, stacks: Mapping[str, Stack | None]) -> Live:
     """Take the snapshot. What is not deployed yet is left out."""

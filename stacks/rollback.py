@@ -19,7 +19,7 @@ from stacks.cloudformation import Sleep, Stack
 from stacks.codedeploy import AppSpec, Deployment, Group
 from stacks.environment import Environment
 from stacks.errors import Blocked, Failed
-from stacks.live import Live
+from stacks.live import Live, short
 
 Say = Callable[[str], None]
 
@@ -134,20 +134,6 @@ def carry_out(
     return Result(deployment_id, _arrived(aws, stacks, intention.returns, sleep))
 
 
-def short(task_definition: str) -> str:
-    """A revision as people write it: family:number."""
-    return task_definition.rpartition("/")[2]
-
-
-def traffic(now: Live) -> str:
-    """Where the users' requests go."""
-    weights = now.weights.get("ProductionListenerArn", {})
-    total = sum(weights.values()) or 1
-    names = {now.blue: "blue", now.green: "green"}
-    shares = sorted((names.get(arn, arn), weight) for arn, weight in weights.items() if weight)
-    return ", ".join(f"{100 * weight // total} % {name}" for name, weight in shares)
-
-
 def _with_running(client: Any, group: Group, running: Deployment, now: Live) -> Intention:
     spec = codedeploy.app_spec(client, group, running)
     if running.is_rollback:
@@ -236,7 +222,7 @@ def _follow(
     while True:
         found = codedeploy.deployment(aws.client("codedeploy"), deployment_id)
         now = live.read(aws, stacks)
-        text = f"{deployment_id} is {found.status}, traffic: {traffic(now)}"
+        text = f"{deployment_id} is {found.status}, traffic: {now.traffic}"
         if text != told:
             say(text)
             told = text
@@ -266,7 +252,7 @@ def _arrived(aws: Aws, stacks: Mapping[str, Stack | None], returns: str, sleep: 
         if waited >= PATIENCE_SECONDS:
             raise Failed(
                 f"{short(returns)} does not get all traffic",
-                f"traffic: {traffic(now) or 'nowhere'}",
+                f"traffic: {now.traffic or 'nowhere'}",
                 "look at it: deploy.py status, and the deployment in the CodeDeploy console",
             )
         sleep(POLL_SECONDS)

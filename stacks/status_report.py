@@ -9,9 +9,8 @@ from rich.text import Text
 
 from stacks.cloudformation import Stack
 from stacks.environment import Environment
-from stacks.live import TaskSet
+from stacks.live import TaskSet, short
 from stacks.report import output_lines
-from stacks.rollback import short, traffic
 from stacks.status import Status
 from stacks.terminal import console
 
@@ -25,7 +24,7 @@ def show(environment: Environment, status: Status) -> None:
             for line in output_lines(stack.outputs):
                 out.print(line)
     now = status.live
-    _row("live", f"{now.colour} ({traffic(now)})" if traffic(now) else now.colour)
+    _row("live", f"{now.colour} ({now.traffic})" if now.traffic else now.colour)
     if status.revision:
         _row("revision", short(status.revision))
         _row("image", status.images.get(status.revision, "unknown"))

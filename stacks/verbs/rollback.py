@@ -9,9 +9,9 @@ from stacks.aws import Aws
 from stacks.environment import Environment
 from stacks.errors import EXIT_DONE, Interrupted
 from stacks.invocation import Invocation
-from stacks.live import Live
+from stacks.live import Live, short
 from stacks.lock import Lock
-from stacks.rollback import Intention, short
+from stacks.rollback import Intention
 from stacks.schedule import WORKERS
 from stacks.terminal import console
 
