@@ -11,13 +11,14 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schemas"
 
 
 @cache
-def validator(verb: str) -> Draft202012Validator:
-    """The validator of a verb's documents."""
-    schema = json.loads((SCHEMAS / f"{verb}.json").read_text(encoding="utf-8"))
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+def schema(verb: str) -> dict[str, Any]:
+    """The schema of a verb's documents, itself checked."""
+    found: dict[str, Any] = json.loads((SCHEMAS / f"{verb}.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(found)
+    return found
 
 
 def problems(verb: str, document: Any) -> list[str]:
     """What is wrong with a document, one line each."""
-    return [f"{error.json_path}: {error.message}" for error in validator(verb).iter_errors(document)]
+    errors = Draft202012Validator(schema(verb)).iter_errors(document)
+    return [f"{error.json_path}: {error.message}" for error in errors]

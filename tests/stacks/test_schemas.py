@@ -14,7 +14,7 @@ import deploy
 from stacks import errors, lock, rollback, rules
 from stacks.environment import Environment
 from stacks.layers import Layer
-from tests.stacks.documents import SCHEMAS, problems, validator
+from tests.stacks.documents import SCHEMAS, problems, schema
 from tests.stacks.releases import Releases, client
 from tests.stacks.shop import LAYERS, Shop
 
@@ -30,17 +30,17 @@ def test_every_verb_has_a_schema() -> None:
 
 @pytest.mark.parametrize("verb", OURS)
 def test_schema_has_every_rule_and_exit_code_there_is(verb: str) -> None:
-    schema = validator(verb).schema
-    assert set(schema["$defs"]["finding"]["properties"]["rule"]["enum"]) == set(rules.RULES)
+    found = schema(verb)
+    assert set(found["$defs"]["finding"]["properties"]["rule"]["enum"]) == set(rules.RULES)
     codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
-    assert set(schema["properties"]["exit_code"]["enum"]) <= codes
+    assert set(found["properties"]["exit_code"]["enum"]) <= codes
 
 
 def test_what_two_schemas_share_is_the_same_in_both() -> None:
     """Each schema stands alone, so that any validator can use it; shared parts are repeated."""
     shared: dict[str, Any] = {}
     for verb in OURS:
-        for name, definition in validator(verb).schema["$defs"].items():
+        for name, definition in schema(verb)["$defs"].items():
             assert shared.setdefault(name, definition) == definition, f"{verb}: {name}"
 
 
