@@ -20,12 +20,13 @@ MOST_A_SECOND = 400.0
 
 @dataclass
 class Tally:
-    """What became of the users' requests.
+    """What became of the users' requests; fewer are sent than planned where the machine is too busy.
 
     `lost` had no answer at all; `by_stopped` were sent after their task had been told to stop. `by` has the
     answers, and how many of them were 5xx, by "blue", "green" or "load balancer".
     """
 
+    planned: int = 0
     sent: int = 0
     answered: int = 0
     five_xx: int = 0
@@ -66,6 +67,7 @@ class Load:
         began = time.monotonic()
         number = 0
         while True:
+            self.tally.planned = round((time.monotonic() - began) * self._a_second)
             due = began + number / self._a_second
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             request = asyncio.create_task(self._ask())

@@ -20,9 +20,11 @@ def show(document: Mapping[str, Any], console: Console, *, entries: bool) -> Non
     """Print the timeline of a rehearsal's document; without its entries where they were printed before."""
     if entries:
         for entry in document["entries"]:
-            console.print(line(entry["minute"], entry["text"], bad=entry["bad"]), soft_wrap=True)
+            console.print(
+                line(entry["minute"], entry["text"], bad=entry["bad"]), soft_wrap=not console.is_terminal
+            )
     for part in summary(document):
-        console.print(part, soft_wrap=True)
+        console.print(part, soft_wrap=not console.is_terminal)
 
 
 def summary(document: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -20,6 +20,7 @@ HOOK_FAILED = "HOOK_EXECUTION_FAILURE"
 # Fewer failed answers than this are not what a release is judged by.
 BAD_PERCENT = 1.0
 BAD_ANSWERS = 5
+ENOUGH_SENT = 0.8
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,12 @@ def _new_colour(journal: Journal) -> str:
 
 
 def _about_requests(tally: Tally) -> Iterator[str]:
+    if tally.sent < ENOUGH_SENT * tally.planned:
+        share = 100 * tally.sent / tally.planned
+        yield (
+            f"this machine was too busy: only {share:.0f} % of the requests could be sent, and alarms may not"
+            " have judged so few; rehearse again with a longer --minute"
+        )
     if tally.lost:
         yield f"{tally.lost} of {tally.sent} requests had no answer"
     if tally.by_stopped:

@@ -13,7 +13,7 @@ from rich.text import Text
 from local.rehearsal.journal import Span
 from local.rehearsal.rehearsal import Rehearsal
 
-REFRESH_SECONDS = 0.1
+REFRESH_SECONDS = 0.2
 ENTRIES = 8
 COLOURS = {"blue": "dodger_blue2", "green": "green3"}
 STATES = {"OK": "green", "ALARM": "bold red", "INSUFFICIENT_DATA": "dim"}
