@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 ENV ?= local
-PYTHON_FILES = templates stacks local app tests benchmarks docs generate.py deploy.py
+PYTHON_FILES = templates stacks local app tests benchmarks docs .github generate.py deploy.py
 BIN = .venv/bin
 DOCUMENTS = README.md docs/architecture.md docs/ownership.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
