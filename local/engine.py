@@ -28,6 +28,7 @@ from ministack.services import lambda_svc as lambda_svc
 from ministack.services import s3 as s3
 from ministack.services import sns as sns
 from ministack.services.cloudformation import changesets as changesets
+from ministack.services.cloudformation import drift as drift
 from ministack.services.cloudformation import handlers as handlers
 from ministack.services.cloudformation import helpers as helpers
 from ministack.services.cloudformation import provisioners as provisioners

@@ -2,6 +2,7 @@
 
 from local.cloudformation import (
     change_sets,
+    drift,
     early_validation,
     exports,
     parameters,
@@ -20,3 +21,4 @@ def install() -> None:
     stack_policy.install()
     states.install()
     service_role.install()
+    drift.install()

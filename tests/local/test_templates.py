@@ -135,6 +135,29 @@ def release(aws: Aws) -> None:
         pass
 
 
+def drifted(aws: Aws) -> dict[str, set[str]]:
+    """What differs from the templates, by logical id."""
+    cloudformation = aws.client("cloudformation")
+    found: dict[str, set[str]] = {}
+    for layer in LAYERS:
+        cloudformation.detect_stack_drift(StackName=stack(layer))
+        drifts = cloudformation.describe_stack_resource_drifts(
+            StackName=stack(layer), StackResourceDriftStatusFilters=["MODIFIED", "DELETED"], MaxResults=100
+        )["StackResourceDrifts"]
+        for item in drifts:
+            paths = {difference["PropertyPath"] for difference in item.get("PropertyDifferences", [])}
+            found[item["LogicalResourceId"]] = paths
+    return found
+
+
+def changed_alarm(aws: Aws) -> dict[str, Any]:
+    """The request that gives one of the alarms another threshold."""
+    client = aws.client("cloudwatch")
+    known = client.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
+    alarm = client.describe_alarms()["MetricAlarms"][0]
+    return {**{name: value for name, value in alarm.items() if name in known}, "Threshold": 77.0}
+
+
 @pytest.fixture(scope="module")
 def deployed(aws: Aws) -> Aws:
     """The six stacks with their stack policies."""
@@ -189,8 +212,16 @@ def test_release_then_destroy_then_deploy_again(deployed: Aws) -> None:
     blue = exported(deployed, "infrastructure", "BlueTargetGroupName")
     green = exported(deployed, "infrastructure", "GreenTargetGroupName")
     assert traffic(deployed)[blue] > 0
+    assert drifted(deployed) == {}
     release(deployed)
     assert traffic(deployed) == {blue: 0, green: 100}
+    assert drifted(deployed) == {
+        "ProductionListener": {"/DefaultActions/0/ForwardConfig", "/DefaultActions/0/TargetGroupArn"},
+        "TestListener": {"/DefaultActions/0/ForwardConfig", "/DefaultActions/0/TargetGroupArn"},
+        "Service": {"/LoadBalancers/0/TargetGroupArn"},
+    }
+    deployed.client("cloudwatch").put_metric_alarm(**changed_alarm(deployed))
+    assert list(drifted(deployed).values()).count({"/Threshold"}) == 1
     destroy(deployed)
     assert deployed.client("cloudformation").list_exports()["Exports"] == []
 
