@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,21 @@ def deployed_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def site(deployed_state: Path, tmp_path: Path) -> Iterator[Site]:
     """A deployed environment of the test's own."""
-    shutil.copytree(deployed_state, tmp_path / "state")
+    with _running(deployed_state, tmp_path) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def shared_site(deployed_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A deployed environment for tests that go on from one another."""
+    with _running(deployed_state, tmp_path_factory.mktemp("shared")) as site:
+        yield site
+
+
+@contextmanager
+def _running(deployed_state: Path, folder: Path) -> Iterator[Site]:
+    shutil.copytree(deployed_state, folder / "state")
     with emulator.running(
-        tmp_path / "state", REPOSITORY / "params" / "local.yaml", minute=SECONDS_A_MINUTE
+        folder / "state", REPOSITORY / "params" / "local.yaml", minute=SECONDS_A_MINUTE
     ) as endpoint:
-        yield Site(endpoint, tmp_path)
+        yield Site(endpoint, folder)
