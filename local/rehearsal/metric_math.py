@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from lark import Lark, Token, Tree, UnexpectedInput
+from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
 
 # The value of each period by the number of its first minute; a period without data has no entry.
 Series = dict[int, float]
@@ -87,8 +87,8 @@ def parse(text: str) -> Expression:
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
-        position = error.pos_in_stream
-        where = repr(text[position:]) if position is not None and position >= 0 else "its end"
+        at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+        where = "its end" if at_end else repr(text[error.pos_in_stream or 0 :])
         raise UnsupportedExpression(f"the expression cannot be read at {where}: {text}") from error
     for call in tree.find_data("call"):
         if str(call.children[0]) not in FUNCTIONS:
