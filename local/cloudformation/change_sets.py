@@ -72,19 +72,17 @@ def _add_values(change: Record, change_set: Record, stack: Record) -> None:
         if target["Attribute"] != "Properties":
             continue
         name = target["Name"]
-        target |= {
-            "Path": f"/Properties/{name}",
-            "AttributeChangeType": "Modify" if name in before and name in wanted else "Add",
-        }
-        if name in before:
-            target["BeforeValue"] = _text(before[name])
-        if name not in wanted:
-            target["AttributeChangeType"] = "Remove"
-        else:
-            target["AfterValue"] = _after(wanted[name], change_set, stack)
+        old = _text(before[name]) if name in before else None
+        new = _after(wanted[name], change_set, stack) if name in wanted else None
+        kind = "Add" if old is None else "Remove" if new is None else "Modify"
+        target |= {"Path": f"/Properties/{name}", "AttributeChangeType": kind}
+        if old is not None:
+            target["BeforeValue"] = old
+        if new is not None:
+            target["AfterValue"] = new
 
 
-def _after(value: Any, change_set: Record, stack: Record) -> str:
+def _after(value: Any, change_set: Record, stack: Record) -> str | None:
     moving = {
         change["ResourceChange"]["LogicalResourceId"]
         for change in change_set["Changes"]
@@ -99,7 +97,10 @@ def _after(value: Any, change_set: Record, stack: Record) -> str:
         return UNKNOWN
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str | None:
+    """A value as a change set tells it; None for one that a condition takes away."""
+    if value is engine.stacks._NO_VALUE:
+        return None
     return value if isinstance(value, str) else json.dumps(value)
 
 
