@@ -89,8 +89,7 @@ def disagreements(review: LayerChange, change_set: dict[str, Json], region: str)
         theirs = cloudformation._action(change_set[logical_id]) if logical_id in change_set else None
         action = mine.action if mine else None
         same = action == theirs or (action == "replace" and theirs == "may replace" and _follows(mine))
-        explained = logical_id in careful if mine is None else theirs is None and _only_moves(mine)
-        if not same and not explained:
+        if not same and not (mine is None and logical_id in careful):
             found[logical_id] = f"review: {action}, change set: {theirs}"
     return found
 
@@ -161,8 +160,3 @@ def _follows(change: ResourceChange | None) -> bool:
     return change is not None and all(
         part.because for part in change.properties if part.recreation == "Always"
     )
-
-
-def _only_moves(change: ResourceChange) -> bool:
-    """Whether only references move, to another logical id: the emulator takes both as equal."""
-    return all("${" in (part.before or "") and "${" in (part.after or "") for part in change.properties)
