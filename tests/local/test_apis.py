@@ -117,10 +117,6 @@ def test_codedeploy(aws: Aws, shop: tuple[dict[str, str], dict[str, Any]]) -> No
     with pytest.raises(ClientError) as refused:
         aws.client("codedeploy").batch_get_deployments(deploymentIds=["d-000000000"] * 26)
     assert error(refused)[0] == "BatchLimitExceededException"
-    unknown = {"revisionType": "AppSpecContent", "appSpecContent": {"sha256": "0" * 64}}
-    with pytest.raises(ClientError) as refused:
-        aws.client("codedeploy").create_deployment(**group, revision=unknown)
-    assert error(refused)[0] == "RevisionDoesNotExistException"
 
 
 def test_ecs_services_and_task_sets(aws: Aws) -> None:

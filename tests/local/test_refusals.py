@@ -724,6 +724,21 @@ def released(aws: Aws, name: str, **group: Any) -> tuple[dict[str, str], dict[st
     return names, request
 
 
+def test_deployment_of_what_is_no_revision(aws: Aws) -> None:
+    _, request = released(aws, "revisionless")
+    codedeploy = aws.client("codedeploy")
+    unknown = {"sha256": "0" * 64}
+    for content, code in (
+        ({"content": "version: 0.0"}, "InvalidRevisionException"),
+        ({"content": "["}, "InvalidRevisionException"),
+        (unknown, "RevisionDoesNotExistException"),
+    ):
+        revision = {"revisionType": "AppSpecContent", "appSpecContent": content}
+        with pytest.raises(ClientError) as refused:
+            codedeploy.create_deployment(**{**request, "revision": revision})
+        assert error(refused)[0] == code
+
+
 def test_deployment_while_another_runs(aws: Aws) -> None:
     _, request = released(aws, "busy")
     codedeploy = aws.client("codedeploy")
@@ -769,6 +784,17 @@ def test_image_that_is_not_there(aws: Aws) -> None:
     found = ecr.describe_images(repositoryName="images", imageIds=[{"imageTag": "initial"}])["imageDetails"]
     assert found[0]["imageTags"] == ["initial"]
     assert ecr.list_images(repositoryName="images")["imageIds"] == []
+
+
+def test_image_that_is_not_what_it_says(aws: Aws) -> None:
+    aws.create("digests", {"Repository": resource("ECR::Repository", RepositoryName="digests")})
+    ecr = aws.client("ecr")
+    with pytest.raises(ClientError) as refused:
+        ecr.put_image(repositoryName="digests", imageTag="a", imageManifest="no manifest")
+    assert error(refused)[0] == "InvalidParameterException"
+    with pytest.raises(ClientError) as refused:
+        ecr.put_image(repositoryName="digests", imageManifest="{}", imageDigest=f"sha256:{'1' * 64}")
+    assert error(refused)[0] == "ImageDigestDoesNotMatchException"
 
 
 def test_image_tag_that_exists_and_is_immutable(aws: Aws) -> None:
