@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from stacks import drift
 from stacks.cloudformation import Stack
 from stacks.drift import ResourceDrift, StackDrift
-from tests.stacks.releases import client
+from tests.stacks.releases import Releases, client
 from tests.stacks.shop import Shop
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -314,11 +314,23 @@ def test_environment_variables_are_not_shown() -> None:
     assert (shown.expected, shown.actual) == ("a", "b")
 
 
+def verdicts(document: dict[str, Any], verdict: str) -> dict[str, set[str]]:
+    """The resources of a verdict, each with the owners of its differences."""
+    return {
+        resource["logical_id"]: {difference["owner"] for difference in resource["differences"]}
+        for found_in in document["stacks"]
+        for resource in found_in["resources"]
+        if resource["verdict"] == verdict
+    }
+
+
 def test_fresh_environment_has_no_drift(deployed: Shop) -> None:
     answer = deployed.run("drift")
     assert answer["exit_code"] == 0
     assert answer["summary"]["real"] == answer["summary"]["delegated"] == 0
     assert answer["summary"]["in_sync"] > 0
+    # What nobody can read is named, and not counted as clean.
+    assert "Pipeline" in verdicts(answer, "not checked")
 
 
 def test_change_by_hand_is_real_drift(deployed: Shop) -> None:
@@ -336,6 +348,35 @@ def test_change_by_hand_is_real_drift(deployed: Shop) -> None:
     code, shown, _ = deployed.talk("drift")
     assert code == 4
     assert "/RetentionInDays: 7 in the template, 1 in reality" in shown
+
+
+def test_release_is_delegated_drift(deployed: Shop) -> None:
+    releases = Releases()
+    deployment = releases.start(releases.register("example.com/app:2"))
+    shifting = deployed.run("drift")
+    assert (shifting["exit_code"], verdicts(shifting, "real")) == (0, {})
+    assert "ProductionListener" in verdicts(shifting, "delegated")
+
+    releases.codedeploy.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
+    releases.release("example.com/app:3")
+    assert deployed.run("status")["live"]["colour"] == "green"
+    released = deployed.run("drift")
+    assert (released["exit_code"], verdicts(released, "real")) == (0, {})
+    assert verdicts(released, "delegated")["ProductionListener"] == {"CodeDeploy"}
+    code, shown, _ = deployed.talk("drift")
+    assert code == 0
+    assert "delegated" in shown
+
+
+def test_listener_that_a_person_sent_elsewhere_is_real_drift(deployed: Shop) -> None:
+    elb: Any = client("elbv2")
+    outputs = {stack["layer"]: stack["outputs"] for stack in deployed.run("status")["stacks"]}
+    elb.modify_listener(
+        ListenerArn=outputs["infrastructure"]["ProductionListenerArn"],
+        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}],
+    )
+    answer = deployed.run("drift")
+    assert (answer["exit_code"], set(verdicts(answer, "real"))) == (4, {"ProductionListener"})
 
 
 def test_nothing_deployed_is_no_drift(dev: Shop) -> None:
