@@ -17,6 +17,7 @@ def test_leftovers_are_ended_and_forgotten(tmp_path: Path) -> None:
     process = subprocess.Popen(SLEEP)
     Ledger(file).add(process.pid, "task blue-1")
     assert Ledger(file).end_leftovers() == ["task blue-1"]
+    process.wait(5)  # its parent is this process, which has to take note of its end
     assert not psutil.pid_exists(process.pid)
     assert Ledger(file).end_leftovers() == []
 
