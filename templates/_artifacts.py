@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import awacs.s3
 from awacs.aws import Allow, Bool, Condition, Deny, Principal, SecureTransport, Statement
-from troposphere import GetAtt, Parameter, Ref, Sub, Template
+from troposphere import Equals, GetAtt, If, Not, NoValue, Parameter, Ref, Sub, Template
 from troposphere.s3 import (
     AbortIncompleteMultipartUpload,
     Bucket,
@@ -12,6 +12,7 @@ from troposphere.s3 import (
     BucketPolicy,
     LifecycleConfiguration,
     LifecycleRule,
+    LoggingConfiguration,
     NoncurrentVersionExpiration,
     OwnershipControls,
     OwnershipControlsRule,
@@ -48,6 +49,19 @@ def add_artifact_bucket(t: Template) -> Bucket:
             MaxValue=3650,
         )
     )
+    artifact_log_bucket_name = t.add_parameter(
+        Parameter(
+            "ArtifactLogBucketName",
+            Type="String",
+            Description="Bucket for access logs of the artifacts, which has to let S3 write; empty: none",
+            Default="",
+            AllowedPattern="(|[a-z0-9][a-z0-9.-]{2,62})",
+            ConstraintDescription="must be the name of a bucket in this region, or empty",
+        )
+    )
+    has_artifact_log_bucket = t.add_condition(
+        "HasArtifactLogBucket", Not(Equals(Ref(artifact_log_bucket_name), ""))
+    )
     artifact_bucket = t.add_resource(
         Bucket(
             "ArtifactBucket",
@@ -68,6 +82,13 @@ def add_artifact_bucket(t: Template) -> Bucket:
                 ]
             ),
             VersioningConfiguration=VersioningConfiguration(Status="Enabled"),
+            LoggingConfiguration=If(
+                has_artifact_log_bucket,
+                LoggingConfiguration(
+                    DestinationBucketName=Ref(artifact_log_bucket_name), LogFilePrefix="artifacts/"
+                ),
+                NoValue,
+            ),
             LifecycleConfiguration=LifecycleConfiguration(
                 Rules=[
                     LifecycleRule(

@@ -29,7 +29,7 @@ from troposphere.s3 import Bucket
 from templates._artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import shared
+from templates._parameters import kms_key, shared
 from templates._smoke_test import smoke_test_parameter
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
@@ -140,6 +140,7 @@ def _project(
             f"{title}LogGroup",
             LogGroupName=Sub(f"/aws/codebuild/{name}"),
             RetentionInDays=Ref(shared(t, "LogRetentionDays")),
+            KmsKeyId=kms_key(t),
         )
     )
     role = t.add_resource(

@@ -18,6 +18,7 @@ from troposphere.elasticloadbalancingv2 import (
     TargetGroup,
     TargetGroupAttribute,
 )
+from troposphere.wafv2 import WebACLAssociation
 
 from templates._exports import export, output
 from templates._parameters import is_protected, shared
@@ -171,11 +172,33 @@ def add_load_balancer(t: Template, security_group: SecurityGroup) -> LoadBalance
             ],
         )
     )
+    _add_web_acl(t, load_balancer)
     full_name = GetAtt(load_balancer, "LoadBalancerFullName")
     export(t, "LoadBalancerFullName", full_name, "Name of the load balancer in metrics")
     dns_name = GetAtt(load_balancer, "DNSName")
     export(t, "LoadBalancerDnsName", dns_name, "Name at which the load balancer answers")
     return load_balancer
+
+
+def _add_web_acl(t: Template, load_balancer: LoadBalancer) -> None:
+    web_acl_arn = t.add_parameter(
+        Parameter(
+            "WebAclArn",
+            Type="String",
+            Description="Web ACL (WAF) in front of the load balancer; empty: none",
+            Default="",
+            AllowedPattern=r"(|arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]+/[a-f0-9-]+)",
+            ConstraintDescription="must be the ARN of a regional web ACL, or empty",
+        )
+    )
+    t.add_resource(
+        WebACLAssociation(
+            "WebAclAssociation",
+            Condition=t.add_condition("HasWebAcl", Not(Equals(Ref(web_acl_arn), ""))),
+            ResourceArn=Ref(load_balancer),
+            WebACLArn=Ref(web_acl_arn),
+        )
+    )
 
 
 def _attribute(key: str, value: Any) -> LoadBalancerAttributes:

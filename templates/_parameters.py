@@ -6,7 +6,7 @@ the deployer; people write all others into `params/<env>.yaml`.
 
 from typing import Any
 
-from troposphere import Equals, Parameter, Ref, Template
+from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template
 
 SHARED: dict[str, dict[str, Any]] = {
     "Project": {
@@ -72,6 +72,16 @@ SHARED: dict[str, dict[str, Any]] = {
         "AllowedValues": ["true", "false"],
         "Default": "false",
     },
+    "KmsKeyArn": {
+        "Type": "String",
+        "Description": (
+            "KMS key for logs and images; its policy must let CloudWatch Logs use it. Empty: AWS's own keys."
+            " For images decided at creation"
+        ),
+        "Default": "",
+        "AllowedPattern": r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)",
+        "ConstraintDescription": "must be the ARN of a KMS key, or empty",
+    },
     "LogRetentionDays": {
         "Type": "Number",
         "Description": "Days for which logs are kept",
@@ -95,6 +105,16 @@ def shared(template: Template, title: str) -> Parameter:
         template.add_parameter(Parameter(title, **SHARED[title]))
     declared: Parameter = template.parameters[title]
     return declared
+
+
+def has_kms_key(template: Template) -> str:
+    """Name of the condition that is true where there is a key of the user's, declared when it was not yet."""
+    return template.add_condition("HasKmsKey", Not(Equals(Ref(shared(template, "KmsKeyArn")), "")))
+
+
+def kms_key(template: Template) -> If:
+    """The user's key, where there is one."""
+    return If(has_kms_key(template), Ref(shared(template, "KmsKeyArn")), NoValue)
 
 
 def is_protected(template: Template) -> str:

@@ -20,7 +20,7 @@ from troposphere.logs import LogGroup
 
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import shared
+from templates._parameters import kms_key, shared
 
 # Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
 CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
@@ -65,6 +65,7 @@ def add_smoke_test(t: Template) -> Function:
             Condition=has_smoke_test,
             LogGroupName=Sub(f"/aws/lambda/{NAME}"),
             RetentionInDays=Ref(shared(t, "LogRetentionDays")),
+            KmsKeyId=kms_key(t),
         )
     )
     role = t.add_resource(

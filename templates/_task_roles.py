@@ -194,10 +194,12 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                             Sid="KeepLogGroup",
                             Effect=Allow,
                             Action=[
+                                awacs.logs.AssociateKmsKey,
                                 awacs.logs.CreateLogGroup,
                                 awacs.logs.DeleteLogGroup,
                                 awacs.logs.DeleteRetentionPolicy,
                                 awacs.logs.DescribeIndexPolicies,
+                                awacs.logs.DisassociateKmsKey,
                                 awacs.logs.GetDataProtectionPolicy,
                                 awacs.logs.ListTagsForResource,
                                 awacs.logs.PutRetentionPolicy,

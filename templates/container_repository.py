@@ -17,7 +17,7 @@ from troposphere.ecr import (
 
 from templates._application import RELEASE_TAG_PREFIX, application_name
 from templates._exports import export
-from templates._parameters import is_protected, shared
+from templates._parameters import has_kms_key, is_protected, kms_key, shared
 
 UNTAGGED_IMAGE_DAYS = 1
 UNRELEASED_IMAGE_DAYS = 30
@@ -48,7 +48,9 @@ def build() -> Template:
             # A tag names one image for ever: what a task pulls again is what was released.
             ImageTagMutability="IMMUTABLE",
             ImageScanningConfiguration=ImageScanningConfiguration(ScanOnPush=True),
-            EncryptionConfiguration=EncryptionConfiguration(EncryptionType="AES256"),
+            EncryptionConfiguration=EncryptionConfiguration(
+                EncryptionType=If(has_kms_key(t), "KMS", "AES256"), KmsKey=kms_key(t)
+            ),
             LifecyclePolicy=LifecyclePolicy(LifecyclePolicyText=_lifecycle_policy_text()),
             # Where this is false, deleting the stack fails as long as there are images.
             EmptyOnDelete=If(protected, False, True),

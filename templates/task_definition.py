@@ -31,7 +31,7 @@ from troposphere.logs import LogGroup
 
 from templates import _application
 from templates._exports import export, import_value, output
-from templates._parameters import is_execute_command_enabled, shared
+from templates._parameters import is_execute_command_enabled, kms_key, shared
 
 # Fargate's sizes. Which memory goes with which CPU is checked before anything is deployed.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
@@ -82,6 +82,7 @@ def build() -> Template:
             "LogGroup",
             LogGroupName=_application.log_group_name(t),
             RetentionInDays=Ref(shared(t, "LogRetentionDays")),
+            KmsKeyId=kms_key(t),
             # Logs outlive what wrote them. A first creation that fails leaves nothing behind.
             DeletionPolicy=RetainExceptOnCreate,
             UpdateReplacePolicy=Retain,

@@ -88,7 +88,8 @@ def read(cloud: Cloud, stack_prefix: str) -> System:
     low, high = _capacity(cloud, named)
     watched = group.get("alarmConfiguration", {})
     names = [item["name"] for item in watched.get("alarms", [])]
-    found_alarms, not_modelled = _alarms(cloud, names, _logical_ids(cloud, f"{stack_prefix}-pipeline"))
+    logical_ids = _logical_ids(cloud, f"{stack_prefix}-service-preference")
+    found_alarms, not_modelled = _alarms(cloud, names, logical_ids)
     return System(
         pipeline=cloud.client("codepipeline").get_pipeline(name=outputs["PipelineName"])["pipeline"],
         application=application,

@@ -86,7 +86,10 @@ def test_a_tag_names_one_image_for_ever(repository: dict[str, Any]) -> None:
 
 def test_images_are_scanned_and_encrypted(repository: dict[str, Any]) -> None:
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
-    assert repository["EncryptionConfiguration"] == {"EncryptionType": "AES256"}
+    assert repository["EncryptionConfiguration"] == {
+        "EncryptionType": {"Fn::If": ["HasKmsKey", "KMS", "AES256"]},
+        "KmsKey": {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]},
+    }
 
 
 def test_images_go_with_the_repository_only_where_nothing_is_protected(repository: dict[str, Any]) -> None:

@@ -231,4 +231,5 @@ def test_resources_have_titles_that_end_in_their_type() -> None:
     for slug, build in LAYERS.items():
         resource: AWSObject
         for title, resource in build().resources.items():
-            assert title.endswith(type(resource).__name__.removeprefix("Notification")), f"{slug}: {title}"
+            kind = type(resource).__name__.removeprefix("Notification").replace("ACL", "Acl")
+            assert title.endswith(kind), f"{slug}: {title}"
