@@ -76,7 +76,7 @@ def _notes(
             # The new one is created first, and the old one has the name.
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
             yield f"fails: a second one cannot have the same {' and '.join(names)}"
-    if new.type == LISTENER:
+    if new.type == LISTENER and "forward" in str(new.properties.get("DefaultActions")):
         yield "CloudFormation sends the template's actions again: traffic goes back to blue if green is live"
     if found:
         hidden = [location for location in _locations(changes) if found.is_write_only(location)]

@@ -22,6 +22,15 @@ TEMPLATE = ROOT / "docs" / "github-role.yaml"
 
 # What the handlers of our resource types can ask for, and do not for what our templates set.
 UNUSED = {
+    "amplify:*": "the firewall is the load balancer's",
+    "apigateway:*": "the firewall is the load balancer's",
+    "apprunner:*": "the firewall is the load balancer's",
+    "appsync:*": "the firewall is the load balancer's",
+    "bedrock-agentcore:*": "the firewall is the load balancer's",
+    "ec2:*VerifiedAccess*": "the firewall is the load balancer's",
+    "elasticloadbalancing:*WebACLAssociation": "AssociateWebACL needs SetWebACL",
+    "elasticloadbalancing:GetLoadBalancerWebACL": "AssociateWebACL needs SetWebACL",
+    "wafv2:*PermissionPolicy": "no shared rule group",
     "application-autoscaling:*ScheduledAction*": "no scheduled scaling",
     "cognito-idp:*": "no Cognito action on a listener",
     "ec2:DescribeInstances": "no instances",

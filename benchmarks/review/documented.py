@@ -1,7 +1,7 @@
 """What AWS documents for each property ("Update requires"), and one edit of our templates for each.
 
-`documented.csv` has every property that the six templates use, and every other property of their resource
-types at the top. `source` says where the value is from: `page`, the property's page of the CloudFormation
+`documented.csv` has every property that the six templates use, every other property of their resource types at
+the top, and what lies one level below these. `source` says where the value is from: `page`, the property's page of the CloudFormation
 Template Reference as it was in 2026; `specification`, where that page was not read: the CloudFormation
 Resource Specification 186.0.0, from which AWS made these pages, with the page that it names. What lies
 inside JSON or a map, such as a policy's statement, has no entry of its own: it is the property's.
@@ -80,12 +80,24 @@ def built() -> Mapping[str, Layer]:
 
 @cache
 def environments() -> tuple[Environment, ...]:
-    """The environments of the repository, and one that has what none of them has."""
+    """The environments of the repository, and one in which every choice is the other one."""
     declared = {slug: layer.parameters for slug, layer in built().items()}
     folder = ROOT / "params"
     found = tuple(environment.load(folder, name, declared) for name in environment.names(folder))
-    optional = {"NotificationEmail": "team@example.com", "EnableExecuteCommand": "true"}
-    return (*found, replace(found[-1], parameters={**found[-1].parameters, **optional}))
+    return (*found, replace(found[-1], parameters={**found[-1].parameters, **_other_choices()}))
+
+
+def _other_choices() -> dict[str, str]:
+    """A value for each parameter that is empty by default, and the other one of each that has two."""
+    found = {}
+    for layer in built().values():
+        for name, declared in layer.parameters.items():
+            default, allowed = declared.get("Default"), declared.get("AllowedValues", [])
+            if default == "":
+                found[name] = "given"
+            elif len(allowed) == 2:
+                found[name] = next(str(value) for value in allowed if str(value) != str(default))
+    return found
 
 
 def edits(row: Row) -> Iterator[Edit]:

@@ -1,7 +1,6 @@
 """How long does a review of a change to every layer in every environment take?"""
 
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ EDIT = (("{team: platform}", "{team: shop}"), ("parameters:\n", "parameters:\n  
 
 
 def seconds() -> float:
-    """The median wall time of the whole process."""
+    """The wall time of the whole process: the fastest run, in which this machine did least besides."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part in ("build", "params"):
@@ -30,7 +29,7 @@ def seconds() -> float:
                 text = text.replace(old, new)
             path.write_text(text)
         program = f"import pathlib, deploy; deploy.main(['review', '--base', 'HEAD'], pathlib.Path({name!r}))"
-        return statistics.median(_run([sys.executable, "-c", program]) for _ in range(RUNS))
+        return min(_run([sys.executable, "-c", program]) for _ in range(RUNS))
 
 
 def _run(command: list[str]) -> float:

@@ -443,3 +443,13 @@ def test_layers_are_compared_in_their_order(built: Mapping[str, Layer]) -> None:
     order = layers.in_order(layers.dependencies(built, settings))
     sides = [effects.side({slug: built[slug] for slug in order}, settings)] * 2
     assert [found.layer for found in effects.compare(*sides)] == order
+
+
+@pytest.mark.parametrize(("action", "warned"), [("forward", True), ("redirect", False)])
+def test_listener_that_forwards_warns_of_the_colour(action: str, warned: bool) -> None:
+    def listener(port: int) -> dict[str, Json]:
+        properties = {"Port": port, "DefaultActions": [{"Type": action}]}
+        return one("AWS::ElasticLoadBalancingV2::Listener", properties)
+
+    notes = change(listener(80), listener(81)).notes
+    assert any("goes back to blue" in note for note in notes) is warned
