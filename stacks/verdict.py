@@ -76,13 +76,18 @@ def _notes(
             # The new one is created first, and the old one has the name.
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
             yield f"fails: a second one cannot have the same {' and '.join(names)}"
-    if new.type == LISTENER and "forward" in str(new.properties.get("DefaultActions")):
+    if new.type == LISTENER and _forwards(new):
         yield "CloudFormation sends the template's actions again: traffic goes back to blue if green is live"
     if found:
         hidden = [location for location in _locations(changes) if found.is_write_only(location)]
         if hidden:
             paths = ", ".join("/".join(location) for location in hidden)
             yield f"AWS never shows {paths}: drift of it cannot be seen"
+
+
+def _forwards(listener: Resource) -> bool:
+    actions = listener.properties.get("DefaultActions", [])
+    return any(isinstance(action, dict) and action.get("Type") == "forward" for action in actions)
 
 
 def _locations(changes: Iterable[PropertyChange]) -> list[Location]:
