@@ -2,9 +2,10 @@
 
 `documented.csv` has every property that the six templates use, every other property of their resource types
 at the top, and what lies one level below these. `source` says where the value is from: `page`, the property's
-page of the CloudFormation Template Reference as it was in 2026; `specification`, where that page was not read:
-the CloudFormation Resource Specification 186.0.0, from which AWS made these pages, with the page that it names.
-What lies inside JSON or a map, such as a policy's statement, has no entry of its own: it is the property's.
+page of the CloudFormation Template Reference as it was in 2026; `specification`, where that page was not
+read: the CloudFormation Resource Specification 186.0.0, from which AWS made these pages, with the page that
+it names. What lies inside JSON or a map, such as a policy's statement, has no entry of its own: it is the
+property's.
 """
 
 import copy
