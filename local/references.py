@@ -61,12 +61,6 @@ def require_bucket(name: str, code: str = "NoSuchBucket") -> None:
         raise Refused(code, f"The specified bucket does not exist: {name}")
 
 
-def require_log_group(name: str) -> None:
-    """Raise Refused when the log group does not exist."""
-    if name not in engine.cloudwatch_logs._log_groups:
-        raise Refused("ResourceNotFoundException", f"The specified log group does not exist: {name}")
-
-
 def _trusts(statement: Record, service: str) -> bool:
     principal = statement.get("Principal", {})
     services = _list(principal.get("Service")) if isinstance(principal, dict) else []

@@ -21,6 +21,7 @@ from tests.local.aws import (
     blue_green_service,
     deployment_group,
     error,
+    fresh,
     listener,
     network,
     ref,
@@ -364,6 +365,24 @@ def test_stack_policy_denies_what_no_statement_allows(aws: Aws) -> None:
     assert "does not allow [Update:Modify]" in denied(aws, "policy-default", topic(DisplayName="x"))
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "no policy",
+        '{"Statement": [{"Effect": "Permit", "Action": "Update:*", "Principal": "*", "Resource": "*"}]}',
+        '{"Statement": [{"Effect": "Deny", "Action": "Update:*", "Principal": "me", "Resource": "*"}]}',
+        '{"Statement": [{"Effect": "Deny", "Action": "Create:*", "Principal": "*", "Resource": "*"}]}',
+    ],
+    ids=["text", "effect", "principal", "action"],
+)
+def test_stack_policy_that_is_none(aws: Aws, policy: str) -> None:
+    stack = fresh("policy-none")
+    aws.create(stack, topic())
+    with pytest.raises(ClientError) as refused:
+        aws.client("cloudformation").set_stack_policy(StackName=stack, StackPolicyBody=policy)
+    assert error(refused)[1].startswith("Error validating stack policy: ")
+
+
 def test_stack_policy_that_names_no_resource(aws: Aws) -> None:
     aws.create("policy-unknown", topic())
     with pytest.raises(ClientError) as refused:
@@ -521,10 +540,21 @@ def test_deletion_of_a_role_with_foreign_policies(aws: Aws) -> None:
         ),
     )
     assert "Cannot delete entity, must delete policies first." in undeletable(aws, "foreign")
+    aws.client("iam").delete_role_policy(RoleName="foreign", PolicyName="added")
+    attached = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+    aws.client("iam").attach_role_policy(RoleName="foreign", PolicyArn=attached)
+    undeletable(aws, "foreign")
+    assert "Cannot delete entity, must detach all policies first." in aws.reasons("foreign")[-2]
+    aws.client("iam").detach_role_policy(RoleName="foreign", PolicyArn=attached)
+    aws.delete("foreign")
 
 
 def test_deletion_of_a_cluster_with_services(aws: Aws) -> None:
-    aws.create("occupied", blue_green_service("occupied", "api", "occupied"))
+    tenant = blue_green_service("occupied", "api", "occupied")
+    aws.create("occupied-cluster", {"Cluster": tenant.pop("Cluster")})
+    tenant["Service"]["DependsOn"].remove("Cluster")
+    aws.create("occupied", tenant)
+    assert "The Cluster cannot be deleted while Services are active." in undeletable(aws, "occupied-cluster")
     with pytest.raises(ClientError) as refused:
         aws.client("ecs").delete_cluster(cluster="occupied")
     assert error(refused)[0] == "ClusterContainsServicesException"

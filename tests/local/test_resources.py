@@ -7,6 +7,7 @@ import pytest
 
 from tests.local.aws import (
     PRIVATE,
+    PUBLIC,
     VPC,
     Aws,
     Resources,
@@ -140,13 +141,13 @@ def scaling(cluster: str, name: str) -> Resources:
     }
 
 
-def metric(identifier: str, name: str) -> Any:
+def metric(identifier: str, name: str, period: int = 60) -> Any:
     return {
         "Id": identifier,
         "ReturnData": False,
         "MetricStat": {
             "Stat": "Sum",
-            "Period": 60,
+            "Period": period,
             "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": name},
         },
     }
@@ -408,6 +409,16 @@ PAIR = deployment_group("c", "s")["DeploymentGroup"]["Properties"]["LoadBalancer
             },
             "takes one listener that exists",
         ),
+        (
+            {
+                "LoadBalancerInfo": {
+                    "TargetGroupPairInfoList": [{name: PAIR[name] for name in PAIR if "Prod" not in name}]
+                }
+            },
+            "A production traffic route must be specified",
+        ),
+        ({"LoadBalancerInfo": None}, "Exactly one pair of two target groups"),
+        ({"ECSServices": None}, "Exactly one ECS service"),
         ({"AlarmConfiguration": {"Enabled": True, "Alarms": []}}, "the alarm list is empty"),
         ({"AutoRollbackConfiguration": {"Enabled": True}}, "lists no events"),
         (
@@ -427,6 +438,9 @@ PAIR = deployment_group("c", "s")["DeploymentGroup"]["Properties"]["LoadBalancer
         "service",
         "target-group",
         "listener",
+        "no-listener",
+        "no-pair",
+        "no-service",
         "alarms",
         "rollback",
         "wait",
@@ -435,7 +449,7 @@ PAIR = deployment_group("c", "s")["DeploymentGroup"]["Properties"]["LoadBalancer
 def test_codedeploy_group_refuses(aws: Aws, properties: dict[str, Any], reason: str) -> None:
     resources = {
         **blue_green_service("group-refuses", "api", "group-refuses"),
-        **deployment_group("group-refuses", "api", **properties),
+        **changed(deployment_group("group-refuses", "api"), "DeploymentGroup", **properties),
     }
     assert reason in aws.refused(fresh("group"), resources)
 
@@ -622,9 +636,10 @@ RATE = {"Id": "rate", "Expression": "errors / requests"}
         ([metric("errors", "a"), metric("requests", "b")], "Exactly one element"),
         ([metric("errors", "a"), RATE, {**RATE, "Id": "other"}], "Exactly one element"),
         ([metric("errors", "a"), metric("errors", "b"), RATE], "must be unique"),
+        ([metric("errors", "a"), metric("requests", "b", 300), RATE], "must have the same period"),
         ([metric("errors", "a"), {"Id": "rate", "Expression": "SEARCH('x')"}], "SEARCH is not supported"),
     ],
-    ids=["none-returned", "two-returned", "ids", "search"],
+    ids=["none-returned", "two-returned", "ids", "periods", "search"],
 )
 def test_metric_math_alarm_refuses(aws: Aws, metrics: Any, reason: str) -> None:
     assert reason in aws.refused(fresh("no-alarm"), math_alarm(Metrics=metrics))
@@ -744,8 +759,16 @@ def test_a_family_names_its_newest_active_revision(aws: Aws) -> None:
             {"ContainerDefinitions": [{"Name": "a", "Image": "0.dkr.ecr.ap-northeast-1.amazonaws.com/a"}]},
             "execution role ARN to support ECR images",
         ),
+        (
+            {
+                "ContainerDefinitions": [
+                    {"Name": "a", "Image": "a", "LogConfiguration": {"LogDriver": "awslogs"}}
+                ]
+            },
+            "execution role ARN to support log driver awslogs",
+        ),
     ],
-    ids=["memory", "network", "role", "execution-role"],
+    ids=["memory", "network", "role", "execution-role", "logs"],
 )
 def test_task_definition_refuses(aws: Aws, properties: dict[str, Any], reason: str) -> None:
     assert reason in aws.refused(fresh("no-definition"), {"Wrong": task_definition("wrong", **properties)})
@@ -838,6 +861,18 @@ def test_lambda_function_in_a_vpc_and_what_watches_a_pipeline(aws: Aws) -> None:
     assert aws.client("events").list_rules()["Rules"] == []
 
 
+def lifecycle(*statuses: str) -> str:
+    rules = [
+        {"rulePriority": priority, "selection": {"tagStatus": status}}
+        for priority, status in enumerate(statuses, 1)
+    ]
+    return json.dumps({"rules": rules})
+
+
+def repository_with(lifecycle_policy: str) -> Any:
+    return resource("ECR::Repository", LifecyclePolicy={"LifecyclePolicyText": lifecycle_policy})
+
+
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
@@ -871,15 +906,42 @@ def test_lambda_function_in_a_vpc_and_what_watches_a_pipeline(aws: Aws) -> None:
             "bucket does not exist: none",
         ),
         (
-            resource(
-                "ECR::Repository",
-                LifecyclePolicy={
-                    "LifecyclePolicyText": json.dumps(
-                        {"rules": [{"rulePriority": 1, "selection": {"tagStatus": "any"}}] * 2}
-                    )
-                },
+            repository_with(
+                json.dumps({"rules": [{"rulePriority": 1, "selection": {"tagStatus": "any"}}] * 2})
             ),
             "unique priorities",
+        ),
+        (
+            repository_with("no rules" * 20),
+            "Invalid parameter at 'LifecyclePolicyText'",
+        ),
+        (
+            repository_with(lifecycle("any", "untagged")),
+            "must have the highest value for rulePriority",
+        ),
+        (
+            resource("ElasticLoadBalancingV2::TargetGroup", VpcId="vpc-none", Port=80, Protocol="HTTP"),
+            "'vpc-none' is not found",
+        ),
+        (
+            resource(
+                "ElasticLoadBalancingV2::LoadBalancer",
+                Subnets=PUBLIC,
+                SecurityGroups=["sg-00000000000000000"],
+            ),
+            "security groups are invalid: sg-00000000000000000",
+        ),
+        (
+            resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=[PUBLIC[0], "subnet-00000000000000000"]),
+            "'subnet-00000000000000000' does not exist",
+        ),
+        (
+            resource(
+                "ElasticLoadBalancingV2::ListenerCertificate",
+                ListenerArn="arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:listener/none",
+                Certificates=[{"CertificateArn": "arn:aws:acm:ap-northeast-1:000000000000:certificate/none"}],
+            ),
+            "One or more listeners not found",
         ),
         (resource("EC2::SecurityGroup", GroupDescription="x", VpcId="vpc-none"), "'vpc-none' does not exist"),
         (
@@ -893,12 +955,38 @@ def test_lambda_function_in_a_vpc_and_what_watches_a_pipeline(aws: Aws) -> None:
         "notifications",
         "bucket-policy",
         "lifecycle",
+        "lifecycle-text",
+        "lifecycle-order",
+        "target-group",
+        "balancer-group",
+        "balancer-subnet",
+        "certificate",
         "vpc",
         "managed-policy",
     ],
 )
 def test_missing_references_are_refused(aws: Aws, wrong: Any, reason: str) -> None:
     assert reason in aws.refused(fresh("no-reference"), {"Wrong": wrong})
+
+
+def test_second_resource_of_what_there_is_one_of(aws: Aws) -> None:
+    """Where the identifier is no name of the resource's own."""
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    service = blue_green_service("only", "api", "only")
+    target = {**scaling("only", "api")["Target"], "DependsOn": "Service"}
+    alone = {
+        "BucketPolicy": resource("S3::BucketPolicy", Bucket=ref("Bucket"), PolicyDocument=policy),
+        "RolePolicy": resource(
+            "IAM::RolePolicy", RoleName=ref("Role"), PolicyName="x", PolicyDocument=policy
+        ),
+        "Target": target,
+    }
+    needed = {"Bucket": resource("S3::Bucket"), "Role": role("ecs-tasks.amazonaws.com"), **service}
+    for logical_id, declared in alone.items():
+        after = {"DependsOn": [logical_id]}
+        again = {**needed, logical_id: declared, "Again": {**declared, **after}}
+        assert "already exists" in aws.refused(fresh("again"), again)
 
 
 def test_getatt_of_an_attribute_that_does_not_exist_fails(aws: Aws) -> None:
