@@ -67,11 +67,11 @@ AT_RUN_TIME: Mapping[tuple[str, str], AtRunTime] = {
     ("pipeline", "ImageBuildLogGroup"): AtRunTime(_BUILD_LOGS, "`ImageBuildRole`"),
     ("pipeline", "RenderLogGroup"): AtRunTime(_BUILD_LOGS, "`RenderRole`"),
     ("pipeline", "TagReleaseLogGroup"): AtRunTime(_BUILD_LOGS, "`TagReleaseRole`"),
-    ("service-preference", "BlueTargetGroupFiveXxRateAlarm"): _ALARM,
-    ("service-preference", "BlueTargetGroupUnhealthyHostAlarm"): _ALARM,
-    ("service-preference", "GreenTargetGroupFiveXxRateAlarm"): _ALARM,
-    ("service-preference", "GreenTargetGroupUnhealthyHostAlarm"): _ALARM,
-    ("service-preference", "LoadBalancerFiveXxRateAlarm"): _ALARM,
+    ("pipeline", "BlueTargetGroupFiveXxRateAlarm"): _ALARM,
+    ("pipeline", "BlueTargetGroupUnhealthyHostAlarm"): _ALARM,
+    ("pipeline", "GreenTargetGroupFiveXxRateAlarm"): _ALARM,
+    ("pipeline", "GreenTargetGroupUnhealthyHostAlarm"): _ALARM,
+    ("pipeline", "LoadBalancerFiveXxRateAlarm"): _ALARM,
     ("pipeline", "CodeDeployApplication"): AtRunTime("pipeline: its revisions", "`DeployActionRole`"),
     ("pipeline", "CodeDeployDeploymentGroup"): AtRunTime(
         "pipeline: its deployments; a person: `deploy.py rollback`", "`DeployActionRole`, the person's"

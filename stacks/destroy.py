@@ -27,7 +27,8 @@ def refuse_protected(environment: Environment) -> None:
         raise Blocked(
             f"{environment.name} is protected",
             f"params/{environment.name}.yaml says protected: true",
-            f"to really destroy it: set protected: false, make deploy ENV={environment.name}, then destroy",
+            f"to really destroy it: set protected: false, make deploy ENV={environment.name} "
+            "ALLOW=infrastructure:LoadBalancer, then destroy (docs/operations.md)",
         )
 
 

@@ -6,19 +6,10 @@ is in ALARM already, so none of these stays there without cause: missing data is
 
 from typing import Any
 
-from troposphere import ImportValue, Parameter, Ref, Sub, Template
+from troposphere import Parameter, Ref, Sub, Template
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 
-from templates._exports import export, import_value
-
-# The alarms by logical id. Each name is exported, because the deployment group listens to it.
-TITLES = (
-    "BlueTargetGroupFiveXxRateAlarm",
-    "BlueTargetGroupUnhealthyHostAlarm",
-    "GreenTargetGroupFiveXxRateAlarm",
-    "GreenTargetGroupUnhealthyHostAlarm",
-    "LoadBalancerFiveXxRateAlarm",
-)
+from templates._exports import import_value
 
 PERIOD_SECONDS = 60
 # Two of three minutes: one late or odd minute is no reason to roll back, and a canary step is longer.
@@ -38,12 +29,7 @@ LOAD_BALANCER_RATE = (
 )
 
 
-def alarm_names(t: Template) -> list[ImportValue]:
-    """The alarms' names, for the pipeline layer."""
-    return [import_value(t, "service-preference", f"{title}Name") for title in TITLES]
-
-
-def add_alarms(t: Template) -> None:
+def add_alarms(t: Template) -> list[Alarm]:
     """The five alarms, and the parameters that set their floor and their threshold."""
     t.add_parameter(
         Parameter(
@@ -107,9 +93,7 @@ def add_alarms(t: Template) -> None:
             Ref(alarm_five_xx_rate_percent),
         )
     )
-    for alarm in alarms:
-        t.add_resource(alarm)
-        export(t, f"{alarm.title}Name", Ref(alarm), f"Name of the alarm: {alarm.AlarmDescription}")
+    return [t.add_resource(alarm) for alarm in alarms]
 
 
 def _rate_alarm(

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from troposphere import Equals, GetAtt, If, Parameter, Ref, Template
+from troposphere.cloudwatch import Alarm
+from troposphere.codedeploy import Alarm as DeploymentAlarm
 from troposphere.codedeploy import (
-    Alarm,
     AlarmConfiguration,
     Application,
     AutoRollbackConfiguration,
@@ -21,7 +22,6 @@ from troposphere.codedeploy import (
 )
 from troposphere.s3 import Bucket
 
-from templates._alarms import alarm_names
 from templates._application import application_name
 from templates._codedeploy_role import add_codedeploy_role
 from templates._exports import import_value
@@ -48,7 +48,7 @@ class BlueGreen(NamedTuple):
     deployment_group: DeploymentGroup
 
 
-def add_blue_green(t: Template, bucket: Bucket) -> BlueGreen:
+def add_blue_green(t: Template, bucket: Bucket, alarms: list[Alarm]) -> BlueGreen:
     """Application, deployment group and CodeDeploy's role."""
     deployment_config_name = t.add_parameter(
         Parameter(
@@ -136,7 +136,7 @@ def add_blue_green(t: Template, bucket: Bucket) -> BlueGreen:
                 Enabled=If(has_deployment_alarms, True, False),
                 # A release that nobody can watch stops.
                 IgnorePollAlarmFailure=False,
-                Alarms=[Alarm(Name=name) for name in alarm_names(t)],
+                Alarms=[DeploymentAlarm(Name=Ref(alarm)) for alarm in alarms],
             ),
             TriggerConfigurations=[deployment_trigger(t)],
         )

@@ -1,7 +1,7 @@
 """The release pipeline: from a push to a blue/green deployment.
 
 Owns: the pipeline, its artifact bucket, build projects and roles; CodeDeploy's application and deployment
-group. Imports: from every layer before it. Exports: nothing.
+group; the alarms that stop a release. Imports: from every layer before it. Exports: nothing.
 
 What belongs to one release happens in one locked stage, Build: there the task-definition stack is changed,
 and what it says then is written down for the deployment. Two pushes close together cannot mix.
@@ -10,6 +10,7 @@ and what it says then is written down for the deployment. Two pushes close toget
 from troposphere import GetAtt, Output, Parameter, Ref, Sub, Template
 from troposphere.codepipeline import ArtifactStore, Pipeline
 
+from templates._alarms import add_alarms
 from templates._artifacts import add_artifact_bucket
 from templates._blue_green import add_blue_green
 from templates._build_projects import add_build_projects
@@ -30,7 +31,7 @@ def build() -> Template:
 
     bucket = add_artifact_bucket(t)
     projects = add_build_projects(t, bucket)
-    blue_green = add_blue_green(t, bucket)
+    blue_green = add_blue_green(t, bucket, add_alarms(t))
 
     pipeline_role = add_pipeline_role(t)
     roles = add_action_roles(t, bucket, pipeline_role, projects, blue_green)

@@ -1,9 +1,8 @@
-"""What may be tuned at any time: how many tasks there are, what stops a release, who is told of it.
+"""What may be tuned at any time: how many tasks there are, how a release is tried, who is told of it.
 
-Owns: the scalable target and its two policies, and with them the service's desired count; the smoke test,
-the alarms and the notifications of the pipeline. Imports: from infrastructure and service. Exports: the
-names of the alarms and of the smoke test, and the topic: the same with and without a smoke test or a
-subscriber.
+Owns: the scalable target and its two policies, and with them the service's desired count; the smoke test
+and the notifications of the pipeline. Imports: from infrastructure and service. Exports: the smoke test's
+name and the topic, which are the same with and without a smoke test or a subscriber.
 """
 
 from troposphere import Parameter, Ref, Sub, Template
@@ -14,7 +13,6 @@ from troposphere.applicationautoscaling import (
     TargetTrackingScalingPolicyConfiguration,
 )
 
-from templates._alarms import add_alarms
 from templates._exports import export, import_value
 from templates._notifications import add_notification_topic
 from templates._smoke_test import NAME as SMOKE_TEST_NAME
@@ -25,7 +23,7 @@ COOLDOWN_SECONDS = 60
 
 def build() -> Template:
     """The service-preference layer's template."""
-    t = Template(Description="Auto scaling of the service, alarms, smoke test and notifications")
+    t = Template(Description="Auto scaling, smoke test and notifications of the service")
     t.set_version()
     min_capacity = t.add_parameter(
         Parameter(
@@ -94,7 +92,6 @@ def build() -> Template:
             )
         )
 
-    add_alarms(t)
     add_smoke_test(t)
     export(t, "SmokeTestFunctionName", Sub(SMOKE_TEST_NAME), "Name of the smoke test, where there is one")
     topic = add_notification_topic(t)

@@ -88,8 +88,7 @@ def read(cloud: Cloud, stack_prefix: str) -> System:
     low, high = _capacity(cloud, named)
     watched = group.get("alarmConfiguration", {})
     names = [item["name"] for item in watched.get("alarms", [])]
-    logical_ids = _logical_ids(cloud, f"{stack_prefix}-service-preference")
-    found_alarms, not_modelled = _alarms(cloud, names, logical_ids)
+    found_alarms, not_modelled = _alarms(cloud, names, _logical_ids(cloud, f"{stack_prefix}-pipeline"))
     return System(
         pipeline=cloud.client("codepipeline").get_pipeline(name=outputs["PipelineName"])["pipeline"],
         application=application,

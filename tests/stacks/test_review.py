@@ -166,8 +166,14 @@ def test_replacement_is_blocked_and_followed_into_other_stacks(checkout: Checkou
 
 
 def test_removal_is_blocked(checkout: Checkout) -> None:
-    checkout.template("pipeline", lambda document: document["Resources"].pop("FailedPipelineRule"))
-    assert ("replacement", "pipeline", "FailedPipelineRule") in rules(checkout.review())
+    checkout.template("pipeline", lambda document: document["Resources"].pop("LoadBalancerFiveXxRateAlarm"))
+    checkout.template(
+        "pipeline",
+        lambda document: document["Resources"]["CodeDeployDeploymentGroup"]["Properties"].pop(
+            "AlarmConfiguration"
+        ),
+    )
+    assert ("replacement", "pipeline", "LoadBalancerFiveXxRateAlarm") in rules(checkout.review())
 
 
 def test_service_is_frozen(checkout: Checkout) -> None:

@@ -128,7 +128,7 @@ def exporting(name: str | Sub) -> Build:
 def test_a_team_can_add_to_every_template() -> None:
     """CloudFormation takes no more than so many bytes: some are left for what a team needs."""
     for path in (generate.ROOT / "build").glob("*.yaml"):
-        assert path.stat().st_size <= generate.TEMPLATE_BYTES - 4096, path.name
+        assert path.stat().st_size <= generate.TEMPLATE_BYTES - 3000, path.name
 
 
 def long_one() -> Template:

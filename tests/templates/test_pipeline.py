@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from templates import _alarms, _build_projects, pipeline, service_preference
+from templates import _build_projects, pipeline
 
 TEMPLATE: dict[str, Any] = pipeline.build().to_dict()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -30,11 +30,7 @@ def of_type(kind: str) -> dict[str, Any]:
 
 
 ROLES = of_type("AWS::IAM::Role")
-ALARMS = {
-    title: resource["Properties"]
-    for title, resource in service_preference.build().to_dict()["Resources"].items()
-    if resource["Type"] == "AWS::CloudWatch::Alarm"
-}
+ALARMS = of_type("AWS::CloudWatch::Alarm")
 
 
 def with_conditional(value: dict[str, Any]) -> dict[str, Any]:
@@ -542,10 +538,7 @@ def test_failed_stopped_and_alarming_deployments_are_rolled_back() -> None:
 
 def test_deployment_group_listens_to_every_alarm_unless_they_are_disabled() -> None:
     configuration = GROUP["AlarmConfiguration"]
-    assert [imported(alarm["Name"]) for alarm in configuration["Alarms"]] == [
-        f"{title}Name" for title in ALARMS
-    ]
-    assert tuple(ALARMS) == _alarms.TITLES
+    assert [alarm["Name"]["Ref"] for alarm in configuration["Alarms"]] == list(ALARMS)
     assert len(ALARMS) <= 10  # all that a deployment group takes
     assert configuration["Enabled"] == {"Fn::If": ["HasDeploymentAlarms", True, False]}
     assert TEMPLATE["Conditions"]["HasDeploymentAlarms"] == {
