@@ -82,6 +82,10 @@ class TaskSets:
         """The task that has, or last had, an address."""
         return self._by_address.get(address)
 
+    def all_tasks(self) -> list[tuple[TaskSet, Task]]:
+        """Every task that ever ran, with its task set."""
+        return list(self._by_address.values())
+
     def start(self, task_set_id: str, label: str, release: Release, group: str, count: int) -> TaskSet:
         """Run `count` tasks of a release in a target group, until `end`."""
         task_set = TaskSet(task_set_id, label, release, group, count)

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 import deploy
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.rehearsal.place import REPOSITORY, Place
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +17,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(REPOSITORY / name, root / name)
     assert deploy.main(["deploy", "--env", "local", "--yes"], root) == 0
     return root
+
+
+@pytest.fixture
+def place(deployed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A deployed place of the test's own."""
+    root = tmp_path / "place"
+    shutil.copytree(deployed, root)
+    return Place(root, monkeypatch)

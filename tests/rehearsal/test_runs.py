@@ -1,0 +1,159 @@
+"""Rehearsals with real processes and real requests: the three stories, and mistakes that must be noticed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.rehearsal.place import EVERYTHING, Ended, Place
+
+# A canary of 10 % gets 9 requests a minute, above the floor set here.
+MINUTE, REQUESTS, FLOOR = 0.4, 90, 4
+
+
+def live(place: Place) -> str:
+    return str(place.status()["live"]["colour"])
+
+
+def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_direction(place: Place) -> None:
+    """Blue to green, then green to blue: the second rehearsal goes on from what the first one left."""
+    place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR, MinCapacity=2, MaxCapacity=4)
+    place.deploy()
+    first = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
+    assert first.verdict.result == "released"
+    assert [shares for _, shares in first.rehearsal.journal.weights] == [
+        {"blue": 100, "green": 0},
+        {"blue": 90, "green": 10},
+        {"blue": 0, "green": 100},
+    ]
+    assert_nothing_lost(first)
+    assert live(place) == "green"
+
+    place.set(DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
+    place.deploy()
+    second = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
+    assert second.verdict.result == "released"
+    assert [shares["blue"] for _, shares in second.rehearsal.journal.weights] == [0, 100]
+    assert_nothing_lost(second)
+    assert live(place) == "blue"
+
+
+def assert_nothing_lost(ended: Ended) -> None:
+    tally = ended.tally
+    assert tally.answered == tally.sent > 100
+    assert tally.lost == tally.by_stopped == tally.five_xx == 0
+    # Two tasks of each colour answered.
+    assert {task.split("-")[0] for task in ended_tasks(ended)} == {"blue", "green"}
+    assert len(ended_tasks(ended)) == 4
+
+
+def ended_tasks(ended: Ended) -> list[str]:
+    return [task.name for task_set, task in ended.rehearsal.task_sets.all_tasks()]
+
+
+def test_smoke_test_stops_a_bad_release_before_any_user_saw_it(place: Place) -> None:
+    place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR)
+    place.deploy()
+    ended = place.rehearse("0.5", minute=MINUTE, requests=REQUESTS)
+    assert ended.verdict.exit_code == 5
+    assert "AfterAllowTestTraffic" in ended.verdict.reason
+    assert "fiveXxPercent" in ended.verdict.reason
+    assert ended.tally.five_xx == 0
+    assert "green" not in ended.tally.by
+    assert live(place) == "blue"
+
+
+def test_without_the_hook_the_alarm_stops_a_bad_release_after_a_part_of_the_traffic(place: Place) -> None:
+    place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR)
+    place.deploy()
+    ended = place.rehearse("0.5", minute=MINUTE, requests=REQUESTS, hooks=False)
+    assert ended.verdict.exit_code == 5
+    assert "GreenTargetGroupFiveXxRateAlarm" in ended.verdict.reason
+    assert max(shares["green"] for _, shares in ended.rehearsal.journal.weights) == 10
+    assert ended.five_xx("green") > 0
+    assert ended.five_xx("blue") == ended.tally.lost == ended.tally.by_stopped == 0
+    assert live(place) == "blue"
+    shown = {alarm["label"]: alarm["readings"] for alarm in ended.document["alarms"]}
+    states = [reading["state"] for reading in shown["GreenTargetGroupFiveXxRateAlarm"]]
+    assert "ALARM" in states
+    assert states[-1] == "OK", "the rehearsal goes on until the alarm has recovered"
+
+
+def wrong_target_group(place: Place) -> None:
+    """The green alarm on the blue target group."""
+    text = (place.root / "build" / "pipeline.yaml").read_text()
+    start = text.index("  GreenTargetGroupFiveXxRateAlarm:")
+    end = text.index("AWS::CloudWatch::Alarm", start + 80)
+    wrong = text[start:end].replace("GreenTargetGroupFullName", "BlueTargetGroupFullName")
+    (place.root / "build" / "pipeline.yaml").write_text(text[:start] + wrong + text[end:])
+
+
+def no_hook(place: Place) -> None:
+    place.set(SmokeTest="disabled", AlarmMinRequests=1)
+    # In an environment that has the function, the guard refuses to remove it.
+    place.start_anew()
+
+
+def threshold_too_high(place: Place) -> None:
+    place.edit("pipeline", "Threshold: !Ref AlarmFiveXxRatePercent", "Threshold: 101", count=3)
+
+
+def floor_above_the_traffic(place: Place) -> None:
+    place.set(AlarmMinRequests=1000)
+
+
+def no_wait(place: Place) -> None:
+    place.set(TerminationWaitMinutes=0)
+
+
+# Each with what it changes, the share of good answers of the release, and how it must end: the words are in the
+# reason or in a finding. All of them run in `make test-rehearsal`; test_verdict.py has them without processes.
+MISTAKES: dict[str, tuple[Callable[[Place], None], str, str, list[str]]] = {
+    "the green alarm watches the blue target group": (
+        wrong_target_group,
+        "0.0",
+        "released",
+        ["released although the 5xx rate was 100 %", "no alarm watches the 5xx answers of the green"],
+    ),
+    "the hook is left out": (no_hook, "0.0", "rolled back", ["no hook tried the green tasks"]),
+    "the threshold is too high": (
+        threshold_too_high,
+        "0.0",
+        "released",
+        ["released although the 5xx rate was 100 %", "its highest value was 100, the condition is ≥ 101"],
+    ),
+    "the request floor is above the traffic": (
+        floor_above_the_traffic,
+        "0.0",
+        "released",
+        ["released although the 5xx rate was 100 %", "its highest value was 0"],
+    ),
+    "the old tasks do not wait": (no_wait, "1.0", "released", ["no instant way back"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES if EVERYTHING else list(MISTAKES)[:2])
+def test_mistake_in_a_template_or_parameter_is_noticed(place: Place, mistake: str) -> None:
+    change, health_rate, result, words = MISTAKES[mistake]
+    place.set(
+        DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce",
+        TerminationWaitMinutes=4,
+        AlarmMinRequests=FLOOR,
+    )
+    change(place)
+    place.deploy()
+    hooks = change in (no_hook, no_wait)
+    ended = place.rehearse(health_rate, minute=0.3, requests=40, hooks=hooks)
+    assert ended.verdict.result == result, ended.verdict
+    said = " / ".join([ended.verdict.reason, *ended.verdict.findings])
+    assert all(word in said for word in words), said
+
+
+def test_wrong_health_check_path_stops_the_release(place: Place) -> None:
+    place.set(HealthCheckPath="/healthz", DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
+    place.start_anew()
+    place.deploy()
+    ended = place.rehearse("1.0", minute=0.3, requests=40)
+    assert ended.verdict.result == "rolled back", ended.verdict
+    said = " / ".join(entry.text for entry in ended.rehearsal.journal.entries)
+    assert "/healthz answered 404, the matcher takes 200" in said
+    assert "green" not in ended.tally.by
