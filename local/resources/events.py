@@ -29,15 +29,15 @@ def _check_topic_policy(properties: Record) -> None:
 
 
 def _check_function(properties: Record) -> None:
+    network = properties.get("VpcConfig", {})
+    references.require_subnets(network.get("SubnetIds", []))
+    references.require_security_groups(network.get("SecurityGroupIds", []))
     references.require_role(
         properties["Role"],
         LAMBDA_PRINCIPAL,
         "InvalidParameterValueException",
         "The role defined for the function cannot be assumed by Lambda.",
     )
-    network = properties.get("VpcConfig", {})
-    references.require_subnets(network.get("SubnetIds", []))
-    references.require_security_groups(network.get("SecurityGroupIds", []))
 
 
 def _create_function(logical_id: str, properties: Record, stack_name: str) -> Created:

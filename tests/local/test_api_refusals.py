@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.aws import PUBLIC, Aws, error, ref, resource
-from tests.local.test_refusals import released
-from tests.local.test_resources import pipeline, values
+from tests.local.aws import PUBLIC, Aws, error
+from tests.local.parts import pipeline, ref, released, resource, values
 
 NONE = "none"
 NO_ARN = "arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:{}/none"
@@ -79,6 +78,12 @@ def new_service(it: Account, **changed: Any) -> dict[str, Any]:
         **changed,
     }
     return {name: value for name, value in request.items() if value is not None}
+
+
+def behind_nothing(it: Account) -> dict[str, Any]:
+    arn = NO_ARN.format("targetgroup")
+    balancer = {"targetGroupArn": arn, "containerName": "app", "containerPort": 1323}
+    return new_service(it, loadBalancers=[balancer])
 
 
 def in_group(it: Account, group: str) -> dict[str, Any]:
@@ -171,6 +176,7 @@ REFUSALS: dict[str, list[tuple[str, Request, str]]] = {
         ),
         ("create_service", lambda it: in_group(it, "sg-00000000000000000"), "InvalidGroup.NotFound"),
         ("create_service", lambda it: new_service(it, loadBalancers=[]), "exactly one load balancer"),
+        ("create_service", behind_nothing, "validate the specified targetGroupArn"),
     ],
     "elbv2": [
         (

@@ -10,9 +10,16 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from tests.local.aws import Aws, blue_green_service, error, ref, until
-from tests.local.test_refusals import released
-from tests.local.test_resources import math_alarm, pipeline, scaling, values
+from tests.local.aws import Aws, error, until
+from tests.local.parts import (
+    blue_green_service,
+    math_alarm,
+    pipeline,
+    ref,
+    released,
+    scaling,
+    values,
+)
 
 NUMBERS = ("integer", "long", "float", "double", "timestamp")
 

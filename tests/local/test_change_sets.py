@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.local.aws import Aws, Resources, attribute, ref, resource
+from tests.local.aws import Aws, Resources
+from tests.local.parts import attribute, ref, resource
 
 
 def topics(count: int, **properties: Any) -> Resources:

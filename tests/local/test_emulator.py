@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from local import emulator, lock
-from tests.local.aws import PRIVATE, PUBLIC, VPC, Aws, resource
+from tests.local.aws import PRIVATE, PUBLIC, VPC, Aws
+from tests.local.parts import resource
 
 SOCKETS = Path("/proc/net/tcp")
 

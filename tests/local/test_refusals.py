@@ -11,20 +11,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.emulator import REPOSITORY
-from tests.local.aws import (
-    PRIVATE,
-    PUBLIC,
-    VPC,
-    Aws,
-    Resources,
+from tests.local.aws import PRIVATE, PUBLIC, VPC, Aws, Resources, error, fresh
+from tests.local.parts import (
     attribute,
     blue_green_service,
     deployment_group,
-    error,
-    fresh,
     listener,
     network,
+    project,
     ref,
+    released,
     resource,
     role,
     service,
@@ -129,9 +125,19 @@ def test_name_that_only_the_service_knows_to_be_taken(aws: Aws) -> None:
     assert "The security group 'twice' already exists" in aws.refused("names-firewall", {"Again": firewall})
     assert "A load balancer with the same name 'twice' exists" in aws.refused("names-lb", {"Again": balancer})
 
+    aws.create("names-project", project(Name="twice"))
+    assert "Project already exists: " in aws.refused("names-project-again", project(Name="twice"))
+
     aws.create("names-service", blue_green_service("names", "twice", "names"))
     again = {**network(), "Again": {**service("names", "twice", "names"), "DependsOn": "Listener"}}
     assert "Creation of service was not idempotent." in aws.refused("names-service-again", again)
+
+
+def test_name_that_a_template_gives_twice(aws: Aws) -> None:
+    """Nothing has the name while the change set is validated."""
+    repository = resource("ECR::Repository", RepositoryName="given-twice")
+    reason = aws.refused("given-twice", {"First": repository, "Second": {**repository, "DependsOn": "First"}})
+    assert "with identifier 'given-twice' already exists." in reason
 
 
 def test_replacement_under_a_name_of_its_own(aws: Aws) -> None:
@@ -598,6 +604,31 @@ def test_load_balancer_in_one_zone(aws: Aws) -> None:
     assert "two different Availability Zones" in aws.refused("one-zone", resources)
 
 
+def test_load_balancer_without_an_internet_gateway(aws: Aws) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    zones = {"10.9.0.0/24": "ap-northeast-1a", "10.9.1.0/24": "ap-northeast-1c"}
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for cidr, zone in zones.items()
+    ]
+    balancer = resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=subnets)
+    assert "has no internet gateway" in aws.refused("inland", {"Balancer": balancer})
+    balancer["Properties"]["Scheme"] = "internal"
+    aws.create("inland-internal", {"Balancer": balancer})
+
+
+def test_certificate_for_a_plain_listener(aws: Aws) -> None:
+    certificate = aws.client("acm").request_certificate(DomainName="example.org")["CertificateArn"]
+    extra = resource(
+        "ElasticLoadBalancingV2::ListenerCertificate",
+        ListenerArn=ref("Listener"),
+        Certificates=[{"CertificateArn": certificate}],
+    )
+    reason = aws.refused("plain-listener", {**network(), "Extra": extra})
+    assert "Certificates can only be added to secure listeners" in reason
+
+
 def test_secure_listener_without_a_certificate(aws: Aws) -> None:
     missing = "arn:aws:acm:ap-northeast-1:000000000000:certificate/00000000-0000-0000-0000-000000000000"
     for number, certificates in enumerate(([], [{"CertificateArn": missing}])):
@@ -721,37 +752,6 @@ def test_second_deployment_group_of_a_service(aws: Aws) -> None:
     }
     resources = {**blue_green_service("shared", "api", "shared"), **group, **again}
     assert "already is in another deployment group" in aws.refused("shared-service", resources)
-
-
-def released(aws: Aws, name: str, **group: Any) -> tuple[dict[str, str], dict[str, Any]]:
-    """A service with a deployment group, and the request for a deployment of its second revision."""
-    resources = {**blue_green_service(name, "api", name), **deployment_group(name, "api", **group)}
-    outputs = {"Application": {"Value": ref("Application")}, "Group": {"Value": ref("DeploymentGroup")}}
-    aws.create(name, resources, Outputs=outputs)
-    names = aws.outputs(name)
-    registered = aws.client("ecs").register_task_definition(
-        family=name,
-        networkMode="awsvpc",
-        requiresCompatibilities=["FARGATE"],
-        cpu="256",
-        memory="512",
-        containerDefinitions=[{"name": "app", "image": "nginx", "portMappings": [{"containerPort": 1323}]}],
-    )
-    properties = {
-        "TaskDefinition": registered["taskDefinition"]["taskDefinitionArn"],
-        "LoadBalancerInfo": {"ContainerName": "app", "ContainerPort": 1323},
-    }
-    spec = {
-        "version": 0.0,
-        "Resources": [{"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}],
-        "Hooks": [{"AfterAllowTestTraffic": "check"}],
-    }
-    request = {
-        "applicationName": names["Application"],
-        "deploymentGroupName": names["Group"],
-        "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": json.dumps(spec)}},
-    }
-    return names, request
 
 
 def test_deployment_of_what_is_no_revision(aws: Aws) -> None:

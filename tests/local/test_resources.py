@@ -5,26 +5,24 @@ from typing import Any
 
 import pytest
 
-from tests.local.aws import (
-    PRIVATE,
-    PUBLIC,
-    VPC,
-    Aws,
-    Resources,
+from tests.local.aws import PRIVATE, PUBLIC, VPC, Aws, Resources, fresh
+from tests.local.parts import (
     attribute,
     blue_green_service,
+    changed,
     deployment_group,
-    fresh,
+    math_alarm,
+    metric,
     network,
+    pipeline,
+    project,
     ref,
     resource,
     role,
+    scaling,
     task_definition,
+    values,
 )
-
-
-def values(**outputs: Any) -> Any:
-    return {name: {"Value": value} for name, value in outputs.items()}
 
 
 def change(change_set: Any, logical_id: str) -> Any:
@@ -33,141 +31,6 @@ def change(change_set: Any, logical_id: str) -> Any:
         if item["ResourceChange"]["LogicalResourceId"] == logical_id:
             return item["ResourceChange"]
     raise AssertionError(f"{logical_id} does not change: {change_set}")
-
-
-def changed(resources: Resources, logical_id: str, **properties: Any) -> Resources:
-    """The same resources with other properties in one of them; None removes a property."""
-    given = {**resources[logical_id]["Properties"], **properties}
-    kept = {name: value for name, value in given.items() if value is not None}
-    return {**resources, logical_id: {**resources[logical_id], "Properties": kept}}
-
-
-def pipeline(**properties: Any) -> Resources:
-    """A pipeline with a source and a build, and all that it names."""
-    source = {
-        "Name": "Source",
-        "Actions": [
-            {
-                "Name": "Source",
-                "ActionTypeId": {
-                    "Category": "Source",
-                    "Owner": "AWS",
-                    "Provider": "CodeStarSourceConnection",
-                    "Version": "1",
-                },
-                "Configuration": {
-                    "ConnectionArn": ref("Connection"),
-                    "FullRepositoryId": "acme/shop",
-                    "BranchName": "main",
-                },
-                "OutputArtifacts": [{"Name": "SourceCode"}],
-            }
-        ],
-    }
-    build = {
-        "Name": "Build",
-        "Actions": [
-            {
-                "Name": "Image",
-                "ActionTypeId": {
-                    "Category": "Build",
-                    "Owner": "AWS",
-                    "Provider": "CodeBuild",
-                    "Version": "1",
-                },
-                "Configuration": {"ProjectName": ref("Project")},
-                "InputArtifacts": [{"Name": "SourceCode"}],
-                "RunOrder": 1,
-            }
-        ],
-    }
-    given = {
-        "PipelineType": "V2",
-        "ExecutionMode": "QUEUED",
-        "RoleArn": attribute("PipelineRole", "Arn"),
-        "ArtifactStore": {"Type": "S3", "Location": ref("Bucket")},
-        "Stages": [source, build],
-        **properties,
-    }
-    return {
-        "Connection": resource("CodeConnections::Connection", ConnectionName="github", ProviderType="GitHub"),
-        "PipelineRole": role("codepipeline.amazonaws.com"),
-        "Bucket": resource("S3::Bucket"),
-        **project(),
-        "Pipeline": resource("CodePipeline::Pipeline", **given),
-    }
-
-
-def project(**properties: Any) -> Resources:
-    given = {
-        "ServiceRole": attribute("BuildRole", "Arn"),
-        "Source": {"Type": "CODEPIPELINE", "BuildSpec": "version: 0.2"},
-        "Artifacts": {"Type": "CODEPIPELINE"},
-        "Environment": {
-            "Type": "LINUX_CONTAINER",
-            "ComputeType": "BUILD_GENERAL1_SMALL",
-            "Image": "aws/codebuild/standard:7.0",
-            "PrivilegedMode": "true",
-            "EnvironmentVariables": [{"Name": "A", "Value": "b"}],
-        },
-        **properties,
-    }
-    return {
-        "BuildRole": role("codebuild.amazonaws.com"),
-        "Project": resource("CodeBuild::Project", **given),
-    }
-
-
-def scaling(cluster: str, name: str) -> Resources:
-    return {
-        "Target": resource(
-            "ApplicationAutoScaling::ScalableTarget",
-            ServiceNamespace="ecs",
-            ScalableDimension="ecs:service:DesiredCount",
-            ResourceId=f"service/{cluster}/{name}",
-            MinCapacity=1,
-            MaxCapacity=2,
-        ),
-        "Policy": resource(
-            "ApplicationAutoScaling::ScalingPolicy",
-            PolicyName="cpu",
-            PolicyType="TargetTrackingScaling",
-            ScalingTargetId=ref("Target"),
-            TargetTrackingScalingPolicyConfiguration={
-                "TargetValue": 60,
-                "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
-            },
-        ),
-    }
-
-
-def metric(identifier: str, name: str, period: int = 60) -> Any:
-    return {
-        "Id": identifier,
-        "ReturnData": False,
-        "MetricStat": {
-            "Stat": "Sum",
-            "Period": period,
-            "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": name},
-        },
-    }
-
-
-def math_alarm(**properties: Any) -> Resources:
-    given = {
-        "ComparisonOperator": "GreaterThanThreshold",
-        "EvaluationPeriods": 3,
-        "DatapointsToAlarm": "2",
-        "Threshold": 20,
-        "TreatMissingData": "notBreaching",
-        "Metrics": [
-            metric("errors", "HTTPCode_Target_5XX_Count"),
-            metric("requests", "RequestCount"),
-            {"Id": "rate", "Expression": "IF(requests >= 20, 100 * FILL(errors, 0) / requests, 0)"},
-        ],
-        **properties,
-    }
-    return {"Alarm": resource("CloudWatch::Alarm", **given)}
 
 
 OF_TEMPLATES = (
@@ -452,6 +315,26 @@ def test_codedeploy_group_refuses(aws: Aws, properties: dict[str, Any], reason: 
         **changed(deployment_group("group-refuses", "api"), "DeploymentGroup", **properties),
     }
     assert reason in aws.refused(fresh("group"), resources)
+
+
+def test_codedeploy_group_refuses_a_service_that_ecs_deploys(aws: Aws) -> None:
+    service = {"DeploymentController": {"Type": "ECS"}}
+    resources = {
+        **changed(blue_green_service("group-rolling", "api", "group-rolling"), "Service", **service),
+        **deployment_group("group-rolling", "api"),
+    }
+    assert "must be configured for a CODE_DEPLOY deployment controller" in aws.refused("rolling", resources)
+
+
+def test_codedeploy_group_refuses_a_configuration_for_another_platform(aws: Aws) -> None:
+    routing = {"Type": "AllAtOnce"}
+    config = resource("CodeDeploy::DeploymentConfig", ComputePlatform="Lambda", TrafficRoutingConfig=routing)
+    resources = {
+        **blue_green_service("group-lambda", "api", "group-lambda"),
+        **deployment_group("group-lambda", "api", DeploymentConfigName=ref("Config")),
+        "Config": config,
+    }
+    assert "is not for the ECS compute platform" in aws.refused("lambda-config", resources)
 
 
 def test_codeconnections_connection(aws: Aws) -> None:
@@ -869,6 +752,17 @@ def lifecycle(*statuses: str) -> str:
     return json.dumps({"rules": rules})
 
 
+def in_vpc(subnets: list[str], groups: list[str]) -> Any:
+    return resource(
+        "Lambda::Function",
+        Role="arn:aws:iam::000000000000:role/function",
+        Runtime="python3.13",
+        Handler="index.handler",
+        Code={"ZipFile": "pass"},
+        VpcConfig={"SubnetIds": subnets, "SecurityGroupIds": groups},
+    )
+
+
 def repository_with(lifecycle_policy: str) -> Any:
     return resource("ECR::Repository", LifecyclePolicy={"LifecyclePolicyText": lifecycle_policy})
 
@@ -931,6 +825,8 @@ def repository_with(lifecycle_policy: str) -> Any:
             ),
             "security groups are invalid: sg-00000000000000000",
         ),
+        (in_vpc(["subnet-00000000000000000"], []), "'subnet-00000000000000000' does not exist"),
+        (in_vpc(PRIVATE, ["sg-00000000000000000"]), "'sg-00000000000000000' does not exist"),
         (
             resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=[PUBLIC[0], "subnet-00000000000000000"]),
             "'subnet-00000000000000000' does not exist",
@@ -959,6 +855,8 @@ def repository_with(lifecycle_policy: str) -> Any:
         "lifecycle-order",
         "target-group",
         "balancer-group",
+        "function-subnet",
+        "function-group",
         "balancer-subnet",
         "certificate",
         "vpc",
