@@ -23,6 +23,7 @@ VERBS = {
     "plan": "what would change in every stack, and what blocks it; changes nothing",
     "deploy": "plan, ask, then create or update the stacks in dependency order",
     "status": "every stack with its status and outputs, and what is live",
+    "image": "build and push the image that the service is made with, unless it is there",
     "drift": "where reality differs from the templates, and whose doing that is; changes nothing",
     "rollback": "stop the running release, or go back to the one before the last",
     "destroy": "delete the stacks of an unprotected environment, importers first",
@@ -105,6 +106,7 @@ def _add_review_arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_plan_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--no-preflight", action="store_true", help="go on whatever the account lacks")
     verb.add_argument(
         "--only", action="append", default=[], metavar="LAYER", help="exactly this layer (repeatable)"
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -58,6 +59,12 @@ class Aws:
                     endpoint_url=self._endpoint_url,
                 )
             return self._clients[service]
+
+    @property
+    def emulated(self) -> bool:
+        """Whether this machine itself answers: an emulator, whatever the environment is called."""
+        host = urlsplit(self.client("cloudformation").meta.endpoint_url).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")
 
 
 @contextmanager

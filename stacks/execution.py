@@ -1,6 +1,8 @@
 """Carry out a plan: exactly its change sets, then what CloudFormation's change sets cannot carry."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from stacks import cloudformation, guard, operation, plan, policy, schedule
@@ -14,6 +16,22 @@ from stacks.plan import Plan, Step
 from stacks.rules import name
 from stacks.schedule import OnInterrupt, Outcome
 
+# Called before a layer's stack is made or changed; it raises Blocked when a person must act first.
+Gate = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Work beside the stacks: it begins when the layer `after` is done, and the layer `before` waits for it.
+
+    `work` gets the sleep of the schedule and gives the outcome, under the errand's name.
+    """
+
+    name: str
+    after: str
+    before: str
+    work: Callable[[Sleep], Outcome]
+
 
 def execute(
     aws: Aws,
@@ -21,20 +39,41 @@ def execute(
     allowed: set[str],
     on_event: OnEvent,
     before_each: Callable[[], None] = lambda: None,
+    gates: Mapping[str, Gate] = MappingProxyType({}),
+    errand: Errand | None = None,
     on_interrupt: OnInterrupt = schedule.leave,
     sleep: Sleep | None = None,
 ) -> list[Outcome]:
     """Carry the plan out and say of each layer what became of it, in the order of deployment.
 
     The stack policy is lifted for the `allowed` resources (LAYER:LOGICALID) that need it, and put back on
-    every way out. `before_each` is called before each execution and raises to stop it.
+    every way out. `before_each` is called before each execution and raises to stop it; `gates` has what is
+    asked before single layers. The change sets of layers that were not started are removed.
     """
     client = aws.client("cloudformation")
 
-    def work(layer: str, nap: Sleep) -> Outcome:
-        return _carry_out(client, planned, planned.steps[layer], allowed, on_event, before_each, nap)
+    def work(name: str, nap: Sleep) -> Outcome:
+        if errand and name == errand.name:
+            return errand.work(nap)
+        step = planned.steps[name]
+        if step.act != "nothing" and name in gates:
+            gates[name]()
+        return _carry_out(client, planned, step, allowed, on_event, before_each, nap)
 
-    return schedule.run(planned.waits_for, work, on_interrupt, sleep)
+    outcomes = schedule.run(_waits_for(planned, errand), work, on_interrupt, sleep)
+    idle = [outcome.layer for outcome in outcomes if outcome.result == "not started"]
+    plan.discard(aws, planned, idle)
+    return outcomes
+
+
+def _waits_for(planned: Plan, errand: Errand | None) -> Mapping[str, set[str]]:
+    if errand is None:
+        return planned.waits_for
+    found = {slug: set(upstreams) for slug, upstreams in planned.waits_for.items()}
+    found[errand.name] = {errand.after} & found.keys()
+    if errand.before in found:
+        found[errand.before].add(errand.name)
+    return found
 
 
 def _carry_out(

@@ -27,6 +27,11 @@ TEMPLATE_BYTES = 51_200
 RELEASED_LAYER = "task-definition"
 EXECUTION_ROLE = ("infrastructure", "TaskDefinitionStackRoleArn")
 
+# The layer that must not be made before a person has completed the connection to GitHub, and which output
+# names that.
+PIPELINE_LAYER = "pipeline"
+CONNECTION = ("infrastructure", "ConnectionArn")
+
 
 @dataclass(frozen=True)
 class Layer:

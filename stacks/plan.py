@@ -8,7 +8,7 @@ been deployed, the template itself is the plan, and the plan says so (`change_se
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -26,8 +26,12 @@ from stacks.environment import Environment
 from stacks.errors import Failed
 from stacks.layers import Layer, dependencies, imports, parse
 from stacks.schedule import WORKERS
+from stacks.sides import World
+from stacks.survey import Survey
 
 Act = Literal["nothing", "create", "update", "recreate"]
+# Called before the first change set is made; it raises to have none made.
+Inspect = Callable[[Survey], None]
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,12 @@ class Plan:
     @property
     def changes_something(self) -> bool:
         """Whether a deploy would do anything."""
-        return any(step.changes_something for step in self.steps.values())
+        return bool(self.changed)
+
+    @property
+    def changed(self) -> set[str]:
+        """The layers of which something would be done."""
+        return {slug for slug, step in self.steps.items() if step.changes_something}
 
     @property
     def digest(self) -> str:
@@ -100,6 +109,7 @@ def make(
     only: Iterable[str] = (),
     say: Say = lambda text: None,
     sleep: Sleep = time.sleep,
+    inspect: Inspect = lambda survey: None,
 ) -> Plan:
     """Plan the deployment of `layers`, or of those in `only`.
 
@@ -123,7 +133,8 @@ def make(
                 deployed.refuse_foreign(environment, slug, stack)
                 deployed.refuse_stuck(stack)
         deployed.refuse_missing(environment, layers, stacks, chosen, waits_for)
-        offline = _offline(environment, layers, found)
+        survey = _survey(environment, layers, found, chosen)
+        inspect(survey)
         exported = {name for stack in stacks.values() if stack for name in stack.exports}
 
         def step(slug: str) -> Step:
@@ -131,7 +142,9 @@ def make(
                 deployed.is_failed(stacks[upstream]) for upstream in waits_for[slug]
             )
             role = deployed.execution_role(environment, slug, stacks)
-            return _step(client, environment, layers[slug], found[slug], offline[slug], role, ready, sleep)
+            return _step(
+                client, environment, layers[slug], found[slug], survey.changes[slug], role, ready, sleep
+            )
 
         futures = [pool.submit(step, slug) for slug in chosen]
         try:
@@ -145,9 +158,10 @@ def make(
     return Plan(environment, steps, {slug: waits_for[slug] & steps.keys() for slug in steps}, stacks)
 
 
-def discard(aws: Aws, plan: Plan) -> None:
-    """Remove what planning left: its change sets, and the empty stacks that they made."""
-    _discard(aws.client("cloudformation"), plan.steps.values())
+def discard(aws: Aws, plan: Plan, layers: Iterable[str] | None = None) -> None:
+    """Remove what planning left, or left of these layers: change sets, and the empty stacks they made."""
+    wanted = plan.steps if layers is None else [slug for slug in layers if slug in plan.steps]
+    _discard(aws.client("cloudformation"), [plan.steps[slug] for slug in wanted])
 
 
 def _discard(client: Any, steps: Iterable[Step]) -> None:
@@ -180,9 +194,9 @@ def _find(client: Any, name: str, sleep: Sleep, say: Say) -> Found:
     return Found(stack, cloudformation.template_body(client, stack), policy)
 
 
-def _offline(
-    environment: Environment, layers: Mapping[str, Layer], found: Mapping[str, Found]
-) -> Mapping[str, LayerChange]:
+def _survey(
+    environment: Environment, layers: Mapping[str, Layer], found: Mapping[str, Found], chosen: list[str]
+) -> Survey:
     """What the templates, values and resource schemas say of the change of each layer, without AWS."""
     before = effects.Side(
         environment.account,
@@ -195,8 +209,15 @@ def _offline(
             if one.deployed
         },
     )
-    changes = effects.compare(before, effects.side(layers, environment))
-    return {change.layer: change for change in changes}
+    world = World(effects.side(layers, environment))
+    return Survey(
+        environment=environment,
+        layers={slug: layers[slug] for slug in chosen},
+        stacks={slug: one.stack for slug, one in found.items()},
+        changes={change.layer: change for change in effects.compare_worlds(World(before), world)},
+        created=frozenset(slug for slug in chosen if not found[slug].deployed),
+        world=world,
+    )
 
 
 def _parsed(body: Any) -> Any:

@@ -4,7 +4,7 @@ What was asked for goes to standard output; talk and progress go to standard err
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import groupby
@@ -131,10 +131,14 @@ def _value(text: str | None) -> str:
 
 
 class Progress:
-    """What shows the events of running stacks, and how to keep it quiet while a person is asked."""
+    """What shows the events of running stacks, and how to keep it quiet while a person is asked.
 
-    def __init__(self, on_event: OnEvent, live: Live | None) -> None:
+    `tell` shows what work that is no stack does: its name, then the words.
+    """
+
+    def __init__(self, on_event: OnEvent, tell: Callable[[str, str], None], live: Live | None) -> None:
         self.on_event = on_event
+        self.tell = tell
         self._live = live
 
     @contextmanager
@@ -154,11 +158,13 @@ def progress(layers: Iterable[str]) -> Iterator[Progress]:
     """Show the events of running stacks: a live table on a terminal, plain lines elsewhere."""
     out = console(stderr=True)
     if not out.is_terminal:
-        yield Progress(_plain_lines(out), None)
+        yield Progress(_plain_lines(out), lambda name, text: out.print(escape(f"{name:<22}{text}")), None)
         return
     rows: dict[str, Row] = {layer: Row() for layer in layers}
     with Live(_Board(rows), console=out, refresh_per_second=8, transient=True) as live:
-        yield Progress(lambda layer, event: rows[layer].update(event), live)
+        yield Progress(
+            lambda layer, event: rows[layer].update(event), lambda name, text: rows[name].tell(text), live
+        )
 
 
 def _plain_lines(out: Console) -> OnEvent:
@@ -191,6 +197,11 @@ class Row:
             self.last = f"{event.logical_id} {event.status}"
             if event.status.endswith("_COMPLETE"):
                 self.finished.add(event.logical_id)
+
+    def tell(self, text: str) -> None:
+        """Take words in about what is no stack."""
+        self.begun = self.begun or time.monotonic()
+        self.last = text
 
 
 class _Board:
@@ -233,7 +244,7 @@ def show_outcomes(outcomes: Iterable[Outcome], *, outputs: bool) -> None:
             for line in output_lines(outcome.outputs):
                 out.print(line)
     for outcome in outcomes:
-        if outcome.result == "failed" and outcome.remedy:
+        if outcome.remedy:
             console(stderr=True).print(f"[bold]next:[/]  {escape(outcome.layer)}: {escape(outcome.remedy)}")
 
 

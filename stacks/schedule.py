@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import aws
 from stacks.cloudformation import Sleep
-from stacks.errors import Failure
+from stacks.errors import Blocked, Failure
 
 # As many stacks are worked on at the same time; AWS throttles an account, not a connection.
 WORKERS = 16
@@ -38,8 +38,8 @@ Work = Callable[[str, Sleep], Outcome]
 OnInterrupt = Callable[[set[str]], Literal["go on", "finish", "leave"]]
 
 
-class _LeaveError(Exception):
-    """The main thread asked the others to leave their stacks alone."""
+class Left(Exception):
+    """The main thread asked the others to leave their stacks alone: raised by the `sleep` of the work."""
 
 
 def leave(running: set[str]) -> Literal["leave"]:
@@ -131,13 +131,16 @@ class _Run:
         if self._sleep:
             self._sleep(seconds)
         if self._leave.wait(0 if self._sleep else seconds):
-            raise _LeaveError
+            raise Left
 
     def _attempt(self, layer: str) -> Outcome:
         try:
             return self._work(layer, self._nap)
-        except _LeaveError:
+        except Left:
             return Outcome(layer, "left running")
+        except Blocked as error:
+            # Somebody else has to act first: nothing was begun.
+            return Outcome(layer, "not started", str(error), error.remedy)
         except (ClientError, BotoCoreError) as error:
             trouble = aws.failure(error)
         except Failure as error:

@@ -6,16 +6,37 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from stacks import aws, checks, cloudformation, execution, history, lock, plan, report, saved
+from stacks import (
+    aws,
+    checks,
+    cloudformation,
+    connection,
+    execution,
+    history,
+    image,
+    lock,
+    plan,
+    preflight,
+    report,
+    saved,
+)
 from stacks.aws import Aws
+from stacks.cloudformation import Sleep
 from stacks.environment import Environment
-from stacks.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from stacks.errors import EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from stacks.execution import Errand, Gate
+from stacks.image import Image
 from stacks.invocation import Invocation, allowed, answer, chosen
-from stacks.layers import Layer
+from stacks.layers import PIPELINE_LAYER, Layer
 from stacks.lock import Lock
+from stacks.plan import Plan
 from stacks.report import Progress
 from stacks.rules import Guarded
-from stacks.schedule import GOOD
+from stacks.schedule import GOOD, Outcome
+from stacks.survey import Survey
+
+# How the work on the first image is called among the layers.
+IMAGE = "image"
 
 
 def run(invocation: Invocation) -> int:
@@ -55,7 +76,16 @@ def _deploy(
     held: Lock,
 ) -> int:
     options = invocation.options
-    planned = plan.make(door, settings, layers, only, report.say)
+    wanted = image.wanted(settings, layers, invocation.root)
+    answers = preflight.Answers()
+
+    def inspect(survey: Survey) -> None:
+        nonlocal answers
+        answers = preflight.examine(door, survey, wanted)
+        invocation.document["preflight"] = preflight.document(answers)
+        preflight.refuse(settings, answers, wanted, tolerant=options.no_preflight)
+
+    planned = plan.make(door, settings, layers, only, report.say, inspect=inspect)
     if kept:
         planned = saved.restored(door, kept, planned)
     try:
@@ -66,22 +96,29 @@ def _deploy(
         if invocation.talks:
             report.show_plan(planned, whole=False)
             report.show_findings(findings)
+        for note in preflight.notes(settings, answers, wanted):
+            report.say(note)
         if findings:
             raise Guarded(findings)
         if not planned.changes_something:
             return EXIT_DONE
+        if answers.connection_waits and planned.changed == {PIPELINE_LAYER}:
+            raise connection.pending(settings, str(answers.connection))
         if not kept:
             invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", "y")
     except BaseException:
         plan.discard(door, planned)
         raise
-    with report.progress(planned.steps) as progress:
+    builds = answers.image == "to be built"
+    with report.progress([*planned.steps, *([IMAGE] if builds else [])]) as progress:
         outcomes = execution.execute(
             door,
             planned,
             named,
             progress.on_event,
             before_each=held.check,
+            gates=_gates(door, settings, planned),
+            errand=_errand(door, settings, wanted, answers.engine, progress) if builds else None,
             on_interrupt=lambda running: _interrupted(door, settings, running, progress),
         )
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
@@ -90,7 +127,33 @@ def _deploy(
     if any(outcome.result == "left running" for outcome in outcomes):
         report.say(f"CloudFormation goes on. To follow it: deploy.py deploy --env {settings.name}")
         return EXIT_INTERRUPTED
-    return EXIT_DONE if all(outcome.result in GOOD for outcome in outcomes) else EXIT_FAILED
+    if all(outcome.result in GOOD for outcome in outcomes):
+        return EXIT_DONE
+    failed = any(outcome.result == "failed" for outcome in outcomes)
+    blocked = any(outcome.result == "not started" and outcome.remedy for outcome in outcomes)
+    return EXIT_BLOCKED if blocked and not failed else EXIT_FAILED
+
+
+def _gates(door: Aws, settings: Environment, planned: Plan) -> dict[str, Gate]:
+    """A pipeline that exists was made with a connection that worked; a new one must not be too early."""
+    step = planned.steps.get(PIPELINE_LAYER)
+    if step is None or step.act not in ("create", "recreate"):
+        return {}
+    return {PIPELINE_LAYER: lambda: connection.require_available(door, settings)}
+
+
+def _errand(
+    door: Aws, settings: Environment, wanted: Image, engine: str | None, progress: Progress
+) -> Errand:
+    """Build and push the service's first image beside the stacks."""
+
+    def work(sleep: Sleep) -> Outcome:
+        digest, made = image.push(
+            door, settings, wanted, engine, lambda text: progress.tell(IMAGE, text), sleep=sleep
+        )
+        return Outcome(IMAGE, "done" if made else "nothing", notes=[f"{wanted} is {digest}"])
+
+    return Errand(IMAGE, wanted.layer, wanted.service_layer, work)
 
 
 def _interrupted(

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from stacks import aws, checks, plan, report, saved
+from stacks import aws, checks, image, plan, preflight, report, saved
 from stacks.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
 from stacks.invocation import Invocation, allowed, chosen
+from stacks.survey import Survey
 
 
 def run(invocation: Invocation) -> int:
@@ -21,7 +22,16 @@ def run(invocation: Invocation) -> int:
         if kept_before:
             saved.discard(door, kept_before)
             return EXIT_DONE
-        planned = plan.make(door, settings, layers, only, report.say)
+        wanted = image.wanted(settings, layers, invocation.root)
+        answers = preflight.Answers()
+
+        def inspect(survey: Survey) -> None:
+            nonlocal answers
+            answers = preflight.examine(door, survey, wanted)
+            invocation.document["preflight"] = preflight.document(answers)
+            preflight.refuse(settings, answers, wanted, plan_only=True, tolerant=options.no_preflight)
+
+        planned = plan.make(door, settings, layers, only, report.say, inspect=inspect)
         kept = False
         try:
             findings = checks.findings(door, planned, named)
@@ -29,6 +39,8 @@ def run(invocation: Invocation) -> int:
             if invocation.talks:
                 report.show_plan(planned, whole=True)
                 report.show_findings(findings)
+            for note in preflight.notes(settings, answers, wanted):
+                report.say(note)
             if options.out and not findings:
                 saved.write(Path(options.out), planned, named)
                 kept = True

@@ -122,7 +122,9 @@ def test_file_that_is_no_map_of_keys(text: str, said: str, project: Path, built:
         pytest.param({"MinCapacity": "many"}, "must be a whole number", id="no number"),
         pytest.param({"HealthRate": "1.5"}, "HealthRate", id="rate above 1"),
         pytest.param({"TestListenerCidr": "10.0.0.1/8"}, "must be a CIDR block", id="host bits"),
-        pytest.param({"TestListenerPort": "443"}, "a whole number from 1024 to 65535", id="port out of range"),
+        pytest.param(
+            {"TestListenerPort": "443"}, "a whole number from 1024 to 65535", id="port out of range"
+        ),
         pytest.param({"CertificateArn": "certificate"}, "CertificateArn", id="no ARN"),
         pytest.param(
             {"CertificateArn": f"arn:aws:acm:us-east-1:000000000000:certificate/{uuid.UUID(int=0)}"},

@@ -1,0 +1,135 @@
+"""What parameters name and this project does not make: it must exist, and be fit for use.
+
+An ARN says by itself of which service it is, so a new parameter that holds one is checked without being
+listed here.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from stacks.aws import Aws
+from stacks.preflight.trouble import Trouble, parameter
+from stacks.survey import Survey
+
+BUCKET = "AccessLogBucketName"
+# How each service says that there is no such thing.
+MISSING = {
+    "404",
+    "NoSuchBucket",
+    "NoSuchEntity",
+    "NotFoundException",
+    "ResourceNotFoundException",
+}
+
+Look = Callable[[Aws, str], "tuple[str, str] | None"]
+
+
+def arns(survey: Survey) -> Iterator[tuple[str, str]]:
+    """The parameters that name something by an ARN and are new to AWS: title and value."""
+    for title, value in survey.environment.parameters.items():
+        if value.startswith("arn:") and survey.concerns(title):
+            yield title, value
+
+
+def troubles(aws: Aws, survey: Survey, title: str, arn: str) -> Iterator[Trouble]:
+    """What is wrong with the thing that a parameter names. Nothing for a service that is not known here."""
+    look = LOOKS.get(arn.split(":")[2])
+    if look is None:
+        return
+    try:
+        wrong = look(aws, arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in MISSING:
+            raise
+        wrong = f"does not exist in account {survey.environment.account}", ""
+    if wrong:
+        reason, act = wrong
+        yield Trouble(parameter(title), arn, reason, act)
+
+
+def _certificate(aws: Aws, arn: str) -> tuple[str, str] | None:
+    status = aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]["Status"]
+    if status == "ISSUED":
+        return None
+    act = "finish its validation in the ACM console" if status == "PENDING_VALIDATION" else ""
+    return f"is {status}, and a load balancer takes an issued certificate only", act
+
+
+def _connection(aws: Aws, arn: str) -> None:
+    # Whether it is AVAILABLE matters when the pipeline is made: `stacks/connection.py`.
+    aws.client("codeconnections").get_connection(ConnectionArn=arn)
+
+
+def _key(aws: Aws, arn: str) -> tuple[str, str] | None:
+    state = aws.client("kms").describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
+    return None if state == "Enabled" else (f"is {state}", "")
+
+
+def _secret(aws: Aws, arn: str) -> tuple[str, str] | None:
+    found = aws.client("secretsmanager").describe_secret(SecretId=arn)
+    return ("is scheduled for deletion", "") if "DeletedDate" in found else None
+
+
+def _stored_parameter(aws: Aws, arn: str) -> tuple[str, str] | None:
+    # The ARN does not show whether the name begins with a slash. The value is not read.
+    name = arn.partition(":parameter/")[2]
+    wanted = [{"Key": "Name", "Option": "Equals", "Values": [name, f"/{name}"]}]
+    found = aws.client("ssm").describe_parameters(ParameterFilters=wanted)["Parameters"]
+    return None if found else ("does not exist in this account and region", "")
+
+
+def _policy(aws: Aws, arn: str) -> None:
+    aws.client("iam").get_policy(PolicyArn=arn)
+
+
+LOOKS: Mapping[str, Look] = {
+    "acm": _certificate,
+    "codeconnections": _connection,
+    "codestar-connections": _connection,
+    "iam": _policy,
+    "kms": _key,
+    "secretsmanager": _secret,
+    "ssm": _stored_parameter,
+}
+
+
+def bucket_troubles(aws: Aws, survey: Survey) -> Iterator[Trouble]:
+    """What is wrong with the bucket for access logs: the load balancer is not created when it cannot write.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+    """
+    name, region = survey.value(BUCKET), survey.environment.region
+    client = aws.client("s3")
+    try:
+        there = client.head_bucket(Bucket=name).get("BucketRegion", region)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in MISSING:
+            raise
+        yield Trouble(parameter(BUCKET), name, "does not exist")
+        return
+    if there != region:
+        yield Trouble(parameter(BUCKET), name, f"is in {there}, and must be in {region}")
+        return
+    try:
+        policy = json.loads(client.get_bucket_policy(Bucket=name)["Policy"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+            raise
+        policy = {}
+    if not _lets_write(policy):
+        reason = "has no policy that lets Elastic Load Balancing write"
+        yield Trouble(parameter(BUCKET), name, reason, "add s3:PutObject for its principal to the policy")
+
+
+def _lets_write(policy: Mapping[str, Any]) -> bool:
+    """Whether anybody is let write: which principal that is differs from region to region."""
+    statements = policy.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        actions = statement.get("Action", [])
+        actions = [actions] if isinstance(actions, str) else actions
+        if statement["Effect"] == "Allow" and {"s3:PutObject", "s3:*", "s3:Put*", "*"} & set(actions):
+            return True
+    return False
