@@ -21,7 +21,7 @@ def execute(client: Any, layer: str, change_set: ChangeSet, on_event: OnEvent, s
     """Execute a change set and wait for its end. Raises Failed with the first real cause."""
     seen = _history(client, change_set.stack_arn)
     client.execute_change_set(ChangeSetName=change_set.arn, ClientRequestToken=_token("deploy"))
-    _finish(follow(client, layer, change_set.stack_arn, seen, on_event, sleep))
+    _finish(follow(client, layer, change_set.stack_arn, seen, on_event, sleep), SUCCESSES)
 
 
 def delete(
@@ -31,7 +31,8 @@ def delete(
     seen = _history(client, stack.arn)
     extra = {"RoleARN": role_arn} if role_arn else {}
     client.delete_stack(StackName=stack.arn, ClientRequestToken=_token("destroy"), **extra)
-    _finish(follow(client, layer, stack.arn, seen, on_event, sleep))
+    # A stack whose export is in use goes back to the status that it had, which is no success here.
+    _finish(follow(client, layer, stack.arn, seen, on_event, sleep), {"DELETE_COMPLETE"})
 
 
 def follow(
@@ -54,9 +55,9 @@ def follow(
         delay = min(delay * DELAY_GROWTH, LAST_DELAY)
 
 
-def _finish(told: list[Event]) -> None:
+def _finish(told: list[Event], successes: set[str]) -> None:
     *failures, last = told
-    if last.status in SUCCESSES:
+    if last.status in successes:
         return
     # What failed later mostly failed because of the first.
     cause = failures[0] if failures else last

@@ -248,3 +248,18 @@ def commit(root: Path, text: str) -> None:
     (root / "note").write_text(text)
     git(root, "add", "note")
     git(root, "commit", "-q", "-m", text)
+
+
+def test_stack_whose_export_is_in_use_is_not_called_destroyed(deployed: Shop) -> None:
+    body = (
+        "Resources: {Queue: {Type: 'AWS::SQS::Queue', "
+        "Properties: {QueueName: !ImportValue sample-dev-infrastructure-ClusterName}}}"
+    )
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(StackName="reader", TemplateBody=body)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="reader")
+    document = deployed.run("destroy", "--yes")
+    outcomes = {outcome["layer"]: outcome for outcome in document["outcomes"]}
+    assert document["exit_code"] == 1
+    assert outcomes["infrastructure"]["result"] == "failed"
+    assert "in use by reader" in outcomes["infrastructure"]["why"]
