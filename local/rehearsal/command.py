@@ -167,7 +167,10 @@ def _rehearse(
                 pushed = source.snapshot(root, folder / "source")
                 if options.health_rate:
                     source.set_health_rate(pushed, options.environment, options.health_rate)
-            return asyncio.run(_play(options, cloud, prefix, pushed, root, folder, ledger, talk))
+            try:
+                return asyncio.run(_play(options, cloud, prefix, pushed, root, folder, ledger, talk))
+            finally:
+                ledger.end_leftovers()
     except (emulator.EmulatorError, SourceError, UnsupportedAlarm) as error:
         raise Refused(str(error)) from error
     except LoadBalancerError as error:
@@ -187,7 +190,8 @@ async def _play(
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - this runs in one
     # As with Ctrl-C: everything is ended in order.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     prepared = await rehearsal.prepare(options, cloud, prefix, pushed, root, folder, ledger)
     live = view.show(prepared, talk) if talk.is_terminal else view.tell(prepared, Console())
     shown = asyncio.create_task(live)

@@ -105,8 +105,8 @@ def no_wait(place: Place) -> None:
     place.set(TerminationWaitMinutes=0)
 
 
-# Each with what it changes, the share of good answers of the release, and how it must end: the words are in the
-# reason or in a finding. All of them run in `make test-rehearsal`; test_verdict.py has them without processes.
+# Each with what it changes, the share of good answers of the release, and how it must end: the words are in
+# the reason or in a finding. All run in `make test-rehearsal`; test_verdict.py has them without processes.
 MISTAKES: dict[str, tuple[Callable[[Place], None], str, str, list[str]]] = {
     "the green alarm watches the blue target group": (
         wrong_target_group,

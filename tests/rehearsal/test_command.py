@@ -1,0 +1,147 @@
+"""The command: what it refuses, and that nothing is left of it however it ends."""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.rehearsal import command
+from tests.rehearsal.place import REPOSITORY
+
+RUN = """
+import argparse, sys
+from pathlib import Path
+from local.rehearsal import command
+parser = argparse.ArgumentParser()
+command.add_arguments(parser)
+sys.exit(command.run(parser.parse_args(sys.argv[2:]), Path(sys.argv[1])))
+"""
+PATIENCE = 90
+
+
+def rehearse(root: Path, *arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(arguments), root)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--health-rate", "2"], "--health-rate must be a number from 0 to 1, is 2"),
+        (["--health-rate", "most"], "--health-rate must be a number from 0 to 1, is most"),
+        (["--minute", "0"], "--minute must be"),
+        (["--minute", "0.01"], "choose a longer --minute"),
+        (["--requests", "0"], "--requests must be"),
+        (["--env", "porduction"], "params/porduction.yaml (there are: dev, local, prod)"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    shutil.copytree(REPOSITORY / "params", tmp_path / "params")
+    assert rehearse(tmp_path, *arguments) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / ".local").exists()
+
+
+@pytest.fixture
+def root(deployed: Path, tmp_path: Path) -> Path:
+    """A clone of the repository, deployed."""
+    clone = tmp_path / "clone"
+    git = ["git", "clone", "--quiet", "--shared", str(REPOSITORY), str(clone)]
+    if subprocess.run(git, check=False).returncode:
+        pytest.skip("the repository is no git checkout")
+    shutil.copytree(deployed / ".local", clone / ".local")
+    return clone
+
+
+@contextmanager
+def running(root: Path, errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with errors.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(root)], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def started(root: Path) -> list[psutil.Process]:
+    """The processes that are written down and run, once a load balancer and a task are among them."""
+    ledger = root / ".local" / "rehearsal" / "processes.jsonl"
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        lines = ledger.read_text().splitlines() if ledger.exists() else []
+        if len(lines) >= 2:
+            return [psutil.Process(json.loads(line)["pid"]) for line in lines]
+        time.sleep(0.05)
+    raise AssertionError("the rehearsal does not start its processes")
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [
+        process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+def test_nothing_is_left_after_kill_and_after_ctrl_c(root: Path, tmp_path: Path) -> None:
+    """A rehearsal is killed; the next one ends what it left, and is interrupted itself."""
+    with running(root, tmp_path / "first") as first:
+        killed = started(root)
+        first.kill()
+        first.wait()
+    assert alive(killed), "kill -9 gives no process the time to end its own"
+    assert all(
+        connection.laddr.ip == "127.0.0.1"
+        for process in alive(killed)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    )
+
+    with running(root, tmp_path / "second") as second:
+        deadline = time.monotonic() + PATIENCE
+        while alive(killed) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not alive(killed)
+        interrupted = started(root)
+        below = [
+            process for child in [psutil.Process(second.pid)] for process in child.children(recursive=True)
+        ]
+        second.send_signal(signal.SIGINT)
+        assert second.wait(PATIENCE) == 130
+    assert not alive(interrupted)
+    assert not alive(below), "the emulator ends with its command"
+    said = (tmp_path / "second").read_text()
+    assert "ended what an earlier rehearsal left running: load balancer" in said
+    assert "interrupted" in said
+    assert "Traceback" not in said
+
+
+def test_emulator_in_use_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "local", "serve", "--state", str(root / ".local")],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        env=os.environ,
+    )
+    try:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith(b"AWS_ENDPOINT_URL=")
+        assert rehearse(root) == 2
+    finally:
+        server.terminate()
+        server.communicate()
+    assert "end it first" in capsys.readouterr().err
