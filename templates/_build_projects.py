@@ -29,7 +29,7 @@ from troposphere.s3 import Bucket
 from templates._artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import kms_key, shared
+from templates._parameters import kms_key, permissions_boundary, shared
 from templates._smoke_test import smoke_test_parameter
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
@@ -150,6 +150,7 @@ def _project(
             AssumeRolePolicyDocument=trust(
                 "codebuild.amazonaws.com", StringEquals({SourceArn: arn("codebuild", f"project/{name}")})
             ),
+            PermissionsBoundary=permissions_boundary(t),
             Policies=[
                 Policy(
                     PolicyName=title,

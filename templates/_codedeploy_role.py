@@ -25,6 +25,7 @@ from templates._artifacts import RELEASE, artifact_access
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
 from templates._notifications import notification_topic_arn
+from templates._parameters import permissions_boundary
 from templates._smoke_test import NAME as SMOKE_TEST_NAME
 
 # Of the service in whatever cluster: its name has the project and the environment in it.
@@ -57,6 +58,7 @@ def add_codedeploy_role(t: Template, bucket: Bucket) -> Role:
                 StringEquals({SourceAccount: AccountId}),
                 ArnLike({SourceArn: arn("codedeploy", f"deploymentgroup:{NAME}/*")}),
             ),
+            PermissionsBoundary=permissions_boundary(t),
             ManagedPolicyArns=If(
                 is_code_deploy_role_scoped,
                 NoValue,

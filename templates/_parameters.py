@@ -56,6 +56,13 @@ SHARED: dict[str, dict[str, Any]] = {
         "MinValue": 1024,
         "MaxValue": 65535,
     },
+    "PermissionsBoundaryArn": {
+        "Type": "String",
+        "Description": "Policy that limits every role; empty: none",
+        "Default": "",
+        "AllowedPattern": r"(|arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[A-Za-z0-9/+=,.@_-]+)",
+        "ConstraintDescription": "must be the ARN of a managed policy, or empty",
+    },
     "InitialImageTag": {
         "Type": "String",
         "Description": "Tag of the image that the service is created with; every release brings its own",
@@ -115,6 +122,15 @@ def has_kms_key(template: Template) -> str:
 def kms_key(template: Template) -> If:
     """The user's key, where there is one."""
     return If(has_kms_key(template), Ref(shared(template, "KmsKeyArn")), NoValue)
+
+
+def permissions_boundary(template: Template) -> If:
+    """The policy that limits a role, where the user has one."""
+    title = "PermissionsBoundaryArn"
+    has_permissions_boundary = template.add_condition(
+        "HasPermissionsBoundary", Not(Equals(Ref(shared(template, title)), ""))
+    )
+    return If(has_permissions_boundary, Ref(shared(template, title)), NoValue)
 
 
 def is_protected(template: Template) -> str:

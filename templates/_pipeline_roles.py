@@ -28,6 +28,7 @@ from templates._blue_green import BlueGreen
 from templates._build_projects import task_definition_stack_arn
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
+from templates._parameters import permissions_boundary
 
 # One at a time, made and executed in one locked stage.
 CHANGE_SET_NAME = "pipeline"
@@ -45,7 +46,13 @@ class ActionRoles(NamedTuple):
 def add_pipeline_role(t: Template) -> Role:
     """The pipeline's role, with no rights yet."""
     # CodePipeline documents no key against confused deputies: a condition could lock it out.
-    return t.add_resource(Role("PipelineRole", AssumeRolePolicyDocument=trust("codepipeline.amazonaws.com")))
+    return t.add_resource(
+        Role(
+            "PipelineRole",
+            AssumeRolePolicyDocument=trust("codepipeline.amazonaws.com"),
+            PermissionsBoundary=permissions_boundary(t),
+        )
+    )
 
 
 def add_action_roles(
@@ -208,6 +215,7 @@ def _action_role(t: Template, title: str, pipeline_role: Role, statements: list[
                     Principal=Principal("AWS", [GetAtt(pipeline_role, "Arn")]),
                 )
             ),
+            PermissionsBoundary=permissions_boundary(t),
             Policies=[Policy(PolicyName=title.removesuffix("Role"), PolicyDocument=policy(*statements))],
         )
     )

@@ -20,7 +20,7 @@ from troposphere.logs import LogGroup
 
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import kms_key, shared
+from templates._parameters import kms_key, permissions_boundary, shared
 
 # Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
 CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
@@ -73,6 +73,7 @@ def add_smoke_test(t: Template) -> Function:
             "SmokeTestRole",
             Condition=has_smoke_test,
             AssumeRolePolicyDocument=trust("lambda.amazonaws.com"),
+            PermissionsBoundary=permissions_boundary(t),
             Policies=[Policy(PolicyName="SmokeTest", PolicyDocument=_rights(log_group))],
         )
     )

@@ -25,7 +25,7 @@ from troposphere.iam import Policy, Role
 from templates import _application
 from templates._exports import export
 from templates._iam import arn, policy, trust
-from templates._parameters import is_execute_command_enabled
+from templates._parameters import is_execute_command_enabled, permissions_boundary
 
 
 class TaskRoles(NamedTuple):
@@ -47,6 +47,7 @@ def _task_role(t: Template) -> Role:
             "TaskRole",
             Description="The application",
             AssumeRolePolicyDocument=_trust_tasks(),
+            PermissionsBoundary=permissions_boundary(t),
             Policies=If(
                 is_execute_command_enabled(t),
                 [
@@ -118,6 +119,7 @@ def _task_execution_role(t: Template) -> Role:
             "TaskExecutionRole",
             Description="ECS, to start the tasks of the service",
             AssumeRolePolicyDocument=_trust_tasks(),
+            PermissionsBoundary=permissions_boundary(t),
             Policies=[Policy(PolicyName="StartTasks", PolicyDocument=policy(*statements))],
         )
     )
@@ -149,6 +151,7 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
             # No conditions: CloudFormation documents none for the roles it is given, and a condition on a
             # key that it does not send would make the role unusable.
             AssumeRolePolicyDocument=trust("cloudformation.amazonaws.com"),
+            PermissionsBoundary=permissions_boundary(t),
             Policies=[
                 Policy(
                     PolicyName="ChangeTaskDefinition",
