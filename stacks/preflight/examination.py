@@ -140,8 +140,8 @@ def _questions(aws: Aws, survey: Survey) -> Iterator[Question]:
         yield Question("the network", partial(network.troubles, aws, survey))
     for title, arn in references.arns(survey):
         yield Question(title, partial(references.troubles, aws, survey, title, arn))
-    if survey.value(references.BUCKET) and survey.concerns(references.BUCKET):
-        yield Question(references.BUCKET, partial(references.bucket_troubles, aws, survey))
+    for title, name in references.buckets(survey):
+        yield Question(title, partial(references.bucket_troubles, aws, survey, title, name))
     for named in names.taken(survey):
         yield Question(f"whether {named.name} is free", partial(names.troubles, aws, named))
     if not aws.emulated:

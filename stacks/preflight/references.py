@@ -14,7 +14,10 @@ from stacks.aws import Aws
 from stacks.preflight.trouble import Trouble, parameter
 from stacks.survey import Survey
 
-BUCKET = "AccessLogBucketName"
+# Buckets that must be there, and whether the load balancer is to write into them.
+BUCKETS = {"AccessLogBucketName": True, "ArtifactLogBucketName": False}
+# Who must be let use a key, as the key's policy names it.
+KEY_USERS = {"KmsKeyArn": "logs.{region}.amazonaws.com", "NotificationKeyArn": "events.amazonaws.com"}
 # How each service says that there is no such thing.
 MISSING = {
     "404",
@@ -22,9 +25,11 @@ MISSING = {
     "NoSuchEntity",
     "NotFoundException",
     "ResourceNotFoundException",
+    "WAFNonexistentItemException",
 }
 
-Look = Callable[[Aws, str], "tuple[str, str] | None"]
+# From a parameter's title and value to what is wrong and what somebody has to do, or None.
+Look = Callable[[Aws, str, str], "tuple[str, str] | None"]
 
 
 def arns(survey: Survey) -> Iterator[tuple[str, str]]:
@@ -40,7 +45,7 @@ def troubles(aws: Aws, survey: Survey, title: str, arn: str) -> Iterator[Trouble
     if look is None:
         return
     try:
-        wrong = look(aws, arn)
+        wrong = look(aws, title, arn)
     except ClientError as error:
         if error.response["Error"]["Code"] not in MISSING:
             raise
@@ -50,7 +55,7 @@ def troubles(aws: Aws, survey: Survey, title: str, arn: str) -> Iterator[Trouble
         yield Trouble(parameter(title), arn, reason, act)
 
 
-def _certificate(aws: Aws, arn: str) -> tuple[str, str] | None:
+def _certificate(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
     status = aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]["Status"]
     if status == "ISSUED":
         return None
@@ -58,22 +63,33 @@ def _certificate(aws: Aws, arn: str) -> tuple[str, str] | None:
     return f"is {status}, and a load balancer takes an issued certificate only", act
 
 
-def _connection(aws: Aws, arn: str) -> None:
+def _connection(aws: Aws, title: str, arn: str) -> None:
     # Whether it is AVAILABLE matters when the pipeline is made: `stacks/connection.py`.
     aws.client("codeconnections").get_connection(ConnectionArn=arn)
 
 
-def _key(aws: Aws, arn: str) -> tuple[str, str] | None:
-    state = aws.client("kms").describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
-    return None if state == "Enabled" else (f"is {state}", "")
+def _key(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
+    client = aws.client("kms")
+    state = client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
+    if state != "Enabled":
+        return f"is {state}", ""
+    if title in KEY_USERS:
+        user = KEY_USERS[title].format(region=arn.split(":")[3])
+        if user not in client.get_key_policy(KeyId=arn)["Policy"]:
+            return f"has a policy that does not let {user} use it", "add that to the key's policy"
+    return None
 
 
-def _secret(aws: Aws, arn: str) -> tuple[str, str] | None:
+def _web_acl(aws: Aws, title: str, arn: str) -> None:
+    aws.client("wafv2").get_web_acl(ARN=arn)
+
+
+def _secret(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
     found = aws.client("secretsmanager").describe_secret(SecretId=arn)
     return ("is scheduled for deletion", "") if "DeletedDate" in found else None
 
 
-def _stored_parameter(aws: Aws, arn: str) -> tuple[str, str] | None:
+def _stored_parameter(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
     # The ARN does not show whether the name begins with a slash. The value is not read.
     name = arn.partition(":parameter/")[2]
     wanted = [{"Key": "Name", "Option": "Equals", "Values": [name, f"/{name}"]}]
@@ -81,7 +97,7 @@ def _stored_parameter(aws: Aws, arn: str) -> tuple[str, str] | None:
     return None if found else ("does not exist in this account and region", "")
 
 
-def _policy(aws: Aws, arn: str) -> None:
+def _policy(aws: Aws, title: str, arn: str) -> None:
     aws.client("iam").get_policy(PolicyArn=arn)
 
 
@@ -93,25 +109,35 @@ LOOKS: Mapping[str, Look] = {
     "kms": _key,
     "secretsmanager": _secret,
     "ssm": _stored_parameter,
+    "wafv2": _web_acl,
 }
 
 
-def bucket_troubles(aws: Aws, survey: Survey) -> Iterator[Trouble]:
-    """What is wrong with the bucket for access logs: the load balancer is not created when it cannot write.
+def buckets(survey: Survey) -> Iterator[tuple[str, str]]:
+    """The parameters that name a bucket and are new to AWS: title and name."""
+    for title in BUCKETS:
+        if survey.value(title) and survey.concerns(title):
+            yield title, survey.value(title)
+
+
+def bucket_troubles(aws: Aws, survey: Survey, title: str, name: str) -> Iterator[Trouble]:
+    """What is wrong with a bucket for logs: the load balancer is not created when it cannot write.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
     """
-    name, region = survey.value(BUCKET), survey.environment.region
+    region = survey.environment.region
     client = aws.client("s3")
     try:
         there = client.head_bucket(Bucket=name).get("BucketRegion", region)
     except ClientError as error:
         if error.response["Error"]["Code"] not in MISSING:
             raise
-        yield Trouble(parameter(BUCKET), name, "does not exist")
+        yield Trouble(parameter(title), name, "does not exist")
         return
     if there != region:
-        yield Trouble(parameter(BUCKET), name, f"is in {there}, and must be in {region}")
+        yield Trouble(parameter(title), name, f"is in {there}, and must be in {region}")
+        return
+    if not BUCKETS[title]:
         return
     try:
         policy = json.loads(client.get_bucket_policy(Bucket=name)["Policy"])
@@ -121,7 +147,7 @@ def bucket_troubles(aws: Aws, survey: Survey) -> Iterator[Trouble]:
         policy = {}
     if not _lets_write(policy):
         reason = "has no policy that lets Elastic Load Balancing write"
-        yield Trouble(parameter(BUCKET), name, reason, "add s3:PutObject for its principal to the policy")
+        yield Trouble(parameter(title), name, reason, "add s3:PutObject for its principal to the policy")
 
 
 def _lets_write(policy: Mapping[str, Any]) -> bool:

@@ -296,6 +296,7 @@ KEY = f"arn:aws:kms:{REGION}:000000000000:key/a"
 CONNECTION = f"arn:aws:codeconnections:{REGION}:000000000000:connection/a"
 SECRET = f"arn:aws:secretsmanager:{REGION}:000000000000:secret:a"
 POLICY = "arn:aws:iam::000000000000:policy/a"
+ACL = f"arn:aws:wafv2:{REGION}:000000000000:regional/webacl/a/0"
 STORED = f"arn:aws:ssm:{REGION}:000000000000:parameter/a/b"
 
 
@@ -313,6 +314,7 @@ def looked_up(clients: Clients, survey: Survey, title: str, arn: str) -> list[Tr
          "ResourceNotFoundException"),
         (SECRET, "secretsmanager", "describe_secret", "ResourceNotFoundException"),
         (POLICY, "iam", "get_policy", "NoSuchEntity"),
+        (ACL, "wafv2", "get_web_acl", "WAFNonexistentItemException"),
     ],
 )  # fmt: skip
 def test_what_a_parameter_names_must_exist(
@@ -353,6 +355,20 @@ def test_what_a_parameter_names_must_be_fit_for_use(
 
 
 @pytest.mark.parametrize(
+    ("title", "user"),
+    [("KmsKeyArn", f"logs.{REGION}.amazonaws.com"), ("NotificationKeyArn", "events.amazonaws.com")],
+)
+@pytest.mark.parametrize("good", [True, False])
+def test_key_must_let_its_users_in(
+    built: Mapping[str, Layer], clients: Clients, title: str, user: str, good: bool
+) -> None:
+    clients.answer("kms", "describe_key", {"KeyMetadata": {"KeyId": "a", "KeyState": "Enabled"}})
+    clients.answer("kms", "get_key_policy", {"Policy": f'{{"Service": "{user}"}}' if good else "{}"})
+    found = looked_up(clients, survey_of(built), title, KEY)
+    assert [f"does not let {user} use it" in str(one) for one in found] == ([] if good else [True])
+
+
+@pytest.mark.parametrize(
     ("policy", "good"),
     [
         ('{"Statement": {"Effect": "Allow", "Action": "s3:PutObject"}}', True),
@@ -369,14 +385,21 @@ def test_bucket_for_access_logs_must_let_somebody_write(
         clients.answer("s3", "get_bucket_policy", {"Policy": policy})
     else:
         clients.refuse("s3", "get_bucket_policy", "NoSuchBucketPolicy")
-    found = list(references.bucket_troubles(clients, survey_of(built, AccessLogBucketName="logs")))  # type: ignore[arg-type]
+    found = list(references.bucket_troubles(clients, survey_of(built), "AccessLogBucketName", "logs"))  # type: ignore[arg-type]
     assert bool(found) is not good
 
 
 def test_bucket_for_access_logs_must_be_in_the_region(built: Mapping[str, Layer], clients: Clients) -> None:
     clients.answer("s3", "head_bucket", {"BucketRegion": "eu-west-1"})
-    (trouble,) = references.bucket_troubles(clients, survey_of(built, AccessLogBucketName="logs"))  # type: ignore[arg-type]
+    (trouble,) = references.bucket_troubles(clients, survey_of(built), "AccessLogBucketName", "logs")  # type: ignore[arg-type]
     assert "is in eu-west-1, and must be in ap-northeast-1" in str(trouble)
+
+
+def test_only_the_load_balancer_needs_a_policy(built: Mapping[str, Layer], clients: Clients) -> None:
+    clients.answer("s3", "head_bucket", {"BucketRegion": REGION})
+    survey = survey_of(built, ArtifactLogBucketName="logs")
+    assert list(references.buckets(survey)) == [("ArtifactLogBucketName", "logs")]
+    assert list(references.bucket_troubles(clients, survey, "ArtifactLogBucketName", "logs")) == []  # type: ignore[arg-type]
 
 
 def quota_troubles(clients: Clients, survey: Survey) -> list[str]:
