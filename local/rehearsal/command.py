@@ -20,8 +20,8 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from local import emulator
-from local.rehearsal import document, rehearsal, report, source, timeline, verdict, view
+from local import emulator, lock
+from local.rehearsal import document, processes, rehearsal, report, source, timeline, verdict, view
 from local.rehearsal.alarms import UnsupportedAlarm
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.load import MOST_A_SECOND, Tally
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
         talk.print(f"error: {refused}", style="red", markup=False, soft_wrap=True)
         return refused.code
     except KeyboardInterrupt:
-        talk.print("interrupted: the release was rolled back, everything has been stopped")
+        talk.print("interrupted: a deployment under way was rolled back, everything has been stopped")
         return EXIT_INTERRUPTED
     judged = verdict.judge(
         found.system,
@@ -198,12 +198,19 @@ async def _play(
     try:
         await prepared.run()
     except asyncio.CancelledError:
+        # Build steps run in threads, which would go on until their programs end.
+        processes.end_others(ledger, spared=_emulators_number(root, options.environment))
         raise KeyboardInterrupt from None
     finally:
         shown.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await shown
     return prepared
+
+
+def _emulators_number(root: Path, environment: str) -> int | None:
+    holder = lock.holder(_state(root, environment))
+    return holder.pid if holder else None
 
 
 def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str) -> None:

@@ -38,7 +38,7 @@ class Ledger:
 
         Only for the one who knows that no other rehearsal uses this ledger.
         """
-        found = list(self._running())
+        found = list(self.running())
         processes = [process for process, _ in found]
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -51,7 +51,8 @@ class Ledger:
         self._file.unlink(missing_ok=True)
         return [what for _, what in found]
 
-    def _running(self) -> Iterator[tuple[psutil.Process, str]]:
+    def running(self) -> Iterator[tuple[psutil.Process, str]]:
+        """The processes of the ledger that still run, with what they are."""
         try:
             lines = self._file.read_text().splitlines()
         except FileNotFoundError:
@@ -66,6 +67,16 @@ class Ledger:
                 continue
             if same and process.status() != psutil.STATUS_ZOMBIE:
                 yield process, entry["what"]
+
+
+def end_others(ledger: Ledger, *, spared: int | None) -> None:
+    """Kill what runs below this process and is not in the ledger, such as build steps; `spared` goes on."""
+    mine = {process.pid for process, _ in ledger.running()} | {spared}
+    for process in psutil.Process(os.getpid()).children(recursive=True):
+        # What a spared or recorded process started is its own business.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.pid not in mine and not mine & {parent.pid for parent in process.parents()}:
+                process.kill()
 
 
 async def start(

@@ -79,14 +79,18 @@ def running(root: Path, errors: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def started(root: Path) -> list[psutil.Process]:
-    """The processes that are written down and run, once a load balancer and a task are among them."""
+def started(root: Path, after: tuple[int, ...] = ()) -> list[psutil.Process]:
+    """The processes that are written down, once a load balancer and a task are among them.
+
+    `after`: the numbers of those that an earlier rehearsal wrote down.
+    """
     ledger = root / ".local" / "rehearsal" / "processes.jsonl"
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         lines = ledger.read_text().splitlines() if ledger.exists() else []
-        if len(lines) >= 2:
-            return [psutil.Process(json.loads(line)["pid"]) for line in lines]
+        numbers = [json.loads(line)["pid"] for line in lines]
+        if len(numbers) >= 2 and not set(numbers) & set(after):
+            return [psutil.Process(number) for number in numbers]
         time.sleep(0.05)
     raise AssertionError("the rehearsal does not start its processes")
 
@@ -116,7 +120,7 @@ def test_nothing_is_left_after_kill_and_after_ctrl_c(root: Path, tmp_path: Path)
         while alive(killed) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not alive(killed)
-        interrupted = started(root)
+        interrupted = started(root, tuple(process.pid for process in killed))
         below = [
             process for child in [psutil.Process(second.pid)] for process in child.children(recursive=True)
         ]
