@@ -60,7 +60,14 @@ async def invoke(
         ledger,
         f"function {function}",
         [
-            *(sys.executable, "-m", "local.rehearsal.hook_runner", str(folder), configuration["Handler"]),
+            *(
+                sys.executable,
+                "-u",
+                "-m",
+                "local.rehearsal.hook_runner",
+                str(folder),
+                configuration["Handler"],
+            ),
             *(str(configuration["Timeout"]), str(clock.minute)),
             *(system.load_balancer, ",".join(system.security_groups)),
         ],
