@@ -207,9 +207,29 @@ class Block(dict[str, Any]):
 
 
 def is_row(nodes: list[yaml.Node]) -> bool:
-    """Whether these nodes, those of a list or of a map, stand on one line."""
-    single = [node for node in nodes if isinstance(node, yaml.ScalarNode) and "\n" not in node.value]
-    return len(single) == len(nodes) and sum(len(node.value) + 2 for node in single) <= ROW_CHARACTERS
+    """Whether these nodes, of a list or of a map, stand on one line: single values, and rows of them."""
+    return all(is_single(node) for node in nodes) and sum(map(characters, nodes)) <= ROW_CHARACTERS
+
+
+def is_single(node: Any) -> bool:
+    """Whether a node is one short value, or a row of nothing but such values."""
+    if isinstance(node, yaml.ScalarNode):
+        return "\n" not in node.value
+    return bool(node.flow_style) and all(isinstance(member, yaml.ScalarNode) for member in members(node))
+
+
+def characters(node: Any) -> int:
+    """About as many as the node takes on its line."""
+    if isinstance(node, yaml.ScalarNode):
+        return len(node.value) + 2
+    return sum(map(characters, members(node)))
+
+
+def members(node: yaml.CollectionNode) -> list[yaml.Node]:
+    """The values of a list, the keys and values of a map."""
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value)
 
 
 class Dumper(yaml.CSafeDumper):
@@ -230,11 +250,11 @@ class Dumper(yaml.CSafeDumper):
             ((key, argument),) = value.items()
             if key in CONVERTED_SUFFIXES or key.startswith(FN_PREFIX):
                 node: yaml.Node = fn_representer(self, key.removeprefix(FN_PREFIX), argument)
-                if isinstance(node, yaml.SequenceNode):
-                    node.flow_style = is_row(node.value)
+                if isinstance(node, yaml.CollectionNode):
+                    node.flow_style = is_row(members(node))
                 return node
         mapping: yaml.MappingNode = self.represent_dict(value)
-        mapping.flow_style = is_row([node for pair in mapping.value for node in pair])
+        mapping.flow_style = is_row(members(mapping))
         return mapping
 
     def represent_list_or_row(self, value: list[Any]) -> yaml.Node:

@@ -30,6 +30,8 @@ SOURCE = "Source"
 IMAGE = "Image"
 RELEASE = "Release"
 ARTIFACT_NAME_LENGTH = 10
+# All of them, and whatever else CodePipeline keeps in the bucket.
+EVERY = "*"
 
 # An execution can wait for an approval for 7 days and in a queue before that.
 ARTIFACT_DAYS = 30
@@ -126,18 +128,14 @@ def add_artifact_bucket(t: Template) -> Bucket:
 
 def artifact_access(bucket: Bucket, reads: Sequence[str] = (), writes: Sequence[str] = ()) -> list[Statement]:
     """Statements for a role that reads and writes these artifacts and sees no others."""
+    # What CodePipeline and CodeBuild ask before they use a bucket.
+    # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
+    of_bucket = [awacs.s3.GetBucketAcl, awacs.s3.GetBucketLocation, awacs.s3.GetBucketVersioning]
+    of_objects = [awacs.s3.GetObject, awacs.s3.GetObjectVersion] if reads else []
     statements = [
         Statement(
             Effect=Allow,
-            Action=[
-                # What CodePipeline and CodeBuild ask before they use a bucket.
-                # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
-                awacs.s3.GetBucketAcl,
-                awacs.s3.GetBucketLocation,
-                awacs.s3.GetBucketVersioning,
-                awacs.s3.GetObject,
-                awacs.s3.GetObjectVersion,
-            ],
+            Action=[*of_bucket, *of_objects],
             Resource=[GetAtt(bucket, "Arn"), *(artifact_objects(bucket, name) for name in reads)],
         )
     ]
@@ -154,4 +152,4 @@ def artifact_access(bucket: Bucket, reads: Sequence[str] = (), writes: Sequence[
 
 def artifact_objects(bucket: Bucket, name: str) -> Sub:
     """ARN pattern of an artifact's objects."""
-    return Sub(f"${{{bucket.title}.Arn}}/*/{name}/*")
+    return Sub(f"${{{bucket.title}.Arn}}/{EVERY if name == EVERY else f'*/{name}/*'}")

@@ -64,7 +64,7 @@ def test_new_revision_says_that_it_runs_after_the_next_release(shop: Shop, write
 def test_failure_stops_what_depends_on_it_and_is_recovered_from(shop: Shop) -> None:
     service = shop.root / "build" / "service.yaml"
     good = service.read_text()
-    container = "ContainerName: !ImportValue\n          Fn::Sub: ${TaskDefinitionStackName}-ContainerName"
+    container = "ContainerName: !ImportValue {'Fn::Sub': '${TaskDefinitionStackName}-ContainerName'}"
     shop.replace("service", container, "ContainerName: nobody")
     failed = shop.run("deploy")
     outcomes = {outcome["layer"]: outcome for outcome in failed["outcomes"]}
