@@ -52,6 +52,15 @@ destroy: .venv/ready ## delete the stacks, in reverse order
 review: .venv/ready ## what the files on disk change in every environment (BASE=origin/main)
 	@$(BIN)/python deploy.py review --base $(or $(BASE),origin/main) $(if $(HEAD),--head $(HEAD)) || [ $$? -eq 4 ]
 
+# HEALTH_RATE=0.5 releases a bad version, HOOK=off without its smoke test; MINUTE and REQUESTS set the pace.
+rehearse: .venv/proven ## a release on this machine: canary, alarm, rollback (ENV=local)
+	@$(BIN)/python -m local rehearse --env $(ENV) $(if $(HEALTH_RATE),--health-rate $(HEALTH_RATE)) \
+	  $(if $(MINUTE),--minute $(MINUTE)) $(if $(REQUESTS),--requests $(REQUESTS)) \
+	  $(if $(filter off,$(HOOK)),--no-hook) $(ARGS)
+
+report-check: .venv/ready ## look at the last rehearsal's report in headless Chromium, where installed
+	@$(BIN)/python -m local.rehearsal.report_check $(REPORT)
+
 lint: .venv/ready ## generated files, templates, code, workflows and documents
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
@@ -92,6 +101,9 @@ security: .venv/ready .venv-security/ready security/node_modules/ready ## what e
 	@$(BIN)/cfn-lint
 	@$(BIN)/python -m pytest -q security tests/pipeline/test_aws_stand_in.py
 
+test-rehearsal: .venv/ready ## rehearse every mistake and 24 variations of the parameters
+	@REHEARSALS=all $(BIN)/python -m pytest -q tests/rehearsal
+
 # Needs uv (python -m pip install uv). No index, path or option of this machine gets into the files.
 lock: ## pin requirements/*.in and app/requirements.in with hashes
 	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
@@ -104,4 +116,5 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  requirements/security.in -o requirements/security.txt
 
+.PHONY: rehearse report-check test-rehearsal
 .PHONY: help generate plan deploy status image drift rollback destroy review lint docs fix check test test-review security lock

@@ -43,7 +43,7 @@ def make(rehearsal: Rehearsal, verdict: Verdict, seconds: float) -> dict[str, An
             "error": deployment.get("errorInformation"),
             "rollback": deployment.get("rollbackInfo"),
         },
-        "minutes": journal.now(),
+        "minutes": rehearsal.minutes,
         "requests": tally,
         "alarms": [_alarm(alarm, system, journal.readings.get(alarm.name, [])) for alarm in system.alarms],
         **journal.document(),

@@ -67,6 +67,8 @@ class Rehearsal:
         self.journal = Journal(self.clock.now)
         self.deployment: Mapping[str, Any] | None = None
         self.failure: str | None = None
+        # How long it went on, in minutes.
+        self.minutes = 0.0
         self.memory = 0
         self._cloud = cloud
         self._root = root
@@ -211,6 +213,7 @@ class Rehearsal:
         shares = ", ".join(f"{share} % {colour}" for colour, share in self.journal.weights[-1][1].items())
         self.journal.note("end", f"the pipeline has ended; traffic: {shares}")
         await self._until_calm()
+        self.minutes = self.clock.now()
 
     async def _until_calm(self) -> None:
         """Go on for a moment, longer while an alarm is still in ALARM."""

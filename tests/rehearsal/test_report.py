@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local.rehearsal import charts, document, page, report, svg, timeline
+from local.rehearsal import charts, document, page, picture, report, svg, timeline
 from local.rehearsal.journal import Journal
 
 VOID = {"meta"}
@@ -150,8 +150,8 @@ def test_pictures_are_well_formed(shown: Mapping[str, Any]) -> None:
         charts.events(shown, ("event", "alarm"), whole=False),
         charts.events(shown, ("action",), whole=True),
     ]
-    for picture in pictures:
-        root = ET.fromstring(picture)  # noqa: S314 - our own
+    for drawn in pictures:
+        root = ET.fromstring(drawn)  # noqa: S314 - our own
         width, height = (float(value) for value in root.attrib["viewBox"].split()[2:])
         for item in root.iter("rect"):
             x, y, w, h = (float(item.attrib[name]) for name in ("x", "y", "width", "height"))
@@ -183,6 +183,15 @@ def test_picture_of_a_pipeline_that_never_came_to_a_deployment(shown: Mapping[st
         "result": "failed",
     }
     assert "Rehearsal of a release" in page.make(early)
+
+
+def test_picture_stands_alone(shown: Mapping[str, Any]) -> None:
+    drawn = picture.make(shown)
+    root = ET.fromstring(drawn)  # noqa: S314 - our own
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "prefers-color-scheme: dark" in drawn
+    assert not re.findall(r"url\(|@import|href", drawn)
+    assert "Rolled back: HEALTH_RATE=0.5, HOOK=off" in "".join(root.itertext())
 
 
 def test_files_hold_the_document_and_the_page(shown: Mapping[str, Any], tmp_path: Path) -> None:
