@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from botocore.exceptions import ClientError
@@ -120,7 +121,9 @@ class Place:
             played.failure,
             hooks=hooks,
         )
-        return Ended(played, judged, document.make(played, judged, seconds=0))
+        made = document.make(played, judged, seconds=0)
+        assert problems(made) == []
+        return Ended(played, judged, made)
 
     async def _play(self, options: Options, cloud: Cloud, source: Source, folder: Path) -> Rehearsal:
         ledger = Ledger(folder / "processes")
@@ -136,6 +139,14 @@ class Place:
         settings["Parameters"]["HealthRate"] = health_rate
         config.write_text(json.dumps(settings))
         return Source(COMMIT, folder, 0)
+
+
+def problems(made: Mapping[str, Any]) -> list[str]:
+    """How a document differs from docs/rehearsal.schema.json."""
+    schema = json.loads((REPOSITORY / "docs" / "rehearsal.schema.json").read_text())
+    # As it is in the file: tuples are lists there.
+    written = json.loads(json.dumps(made))
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(written)]
 
 
 def quick_build(cloud: Cloud, settings: Mapping[str, str], source: Path, folder: Path) -> Path:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from local.rehearsal import charts, document, page, picture, report, svg, timeline
 from local.rehearsal.journal import Journal
+from tests.rehearsal.place import problems
 
 VOID = {"meta"}
 
@@ -123,6 +124,11 @@ class Balance(HTMLParser):
 @pytest.fixture(scope="module")
 def shown() -> Mapping[str, Any]:
     return rolled_back()
+
+
+def test_document_is_what_its_schema_says(shown: Mapping[str, Any]) -> None:
+    assert problems(shown) == []
+    assert problems({**shown, "exit_code": 3, "secret": 1})
 
 
 def test_page_is_well_formed_and_needs_nothing_else(shown: Mapping[str, Any]) -> None:
