@@ -26,15 +26,46 @@ def settled(client: Any, name: str, sleep: Sleep, say: Say = lambda text: None) 
     return stack
 
 
-def refuse_stuck(stack: Stack) -> None:
+def refuse_stuck(client: Any, environment: Environment, stack: Stack) -> None:
     """Raise Blocked for a stack that neither an update nor we can bring back: a person must look first."""
     if stack.status == "UPDATE_ROLLBACK_FAILED":
+        left = [
+            resource["LogicalResourceId"]
+            for page in client.get_paginator("list_stack_resources").paginate(StackName=stack.arn)
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceStatus"] == "UPDATE_FAILED"
+        ]
         raise Blocked(
             f"{stack.name} is UPDATE_ROLLBACK_FAILED",
-            stack.reason or "CloudFormation could not bring its resources back",
+            (stack.reason or "CloudFormation could not bring its resources back").rstrip(".")
+            + (f" ({', '.join(left)})" if left else ""),
             "remove the cause, then: aws cloudformation continue-update-rollback "
             f"--stack-name {stack.name} (docs/operations.md)",
         )
+    if stack.status == "IMPORT_ROLLBACK_FAILED":
+        raise Blocked(
+            f"{stack.name} is IMPORT_ROLLBACK_FAILED",
+            stack.reason or "somebody's import of resources could not be taken back",
+            "bring it to an end in the CloudFormation console, then run again",
+        )
+    if stack.status == "DELETE_FAILED" and _was_made(client, stack):
+        finish = (
+            f"aws cloudformation delete-stack --stack-name {stack.name}"
+            if environment.protected
+            else f"deploy.py destroy --env {environment.name}"
+        )
+        raise Blocked(
+            f"{stack.name} is DELETE_FAILED",
+            stack.reason
+            or "it was in use, and somebody began to delete it",
+            f"finish that first: {finish}; then run again",
+        )
+
+
+def _was_made(client: Any, stack: Stack) -> bool:
+    """Whether its first creation has ever succeeded. When its events do not tell any more: yes."""
+    told = {event.status for event in cloudformation.events(client, stack.arn, set()) if event.about_stack}
+    return not told & {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 
 
 def is_failed(stack: Stack | None) -> bool:

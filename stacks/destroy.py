@@ -5,11 +5,8 @@ does, so that a deploy after a destroy starts from an empty account.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from botocore.exceptions import ClientError
-
-from stacks import cloudformation, deployed, operation, schedule, template
+from stacks import cloudformation, deployed, obstacles, operation, schedule, template
 from stacks.aws import Aws
 from stacks.cloudformation import SHELL, Sleep, Stack
 from stacks.environment import Environment
@@ -17,8 +14,6 @@ from stacks.errors import Blocked
 from stacks.layers import Layer, dependencies
 from stacks.operation import OnEvent
 from stacks.schedule import Outcome
-
-DELETE_OBJECTS_AT_ONCE = 1000  # what one DeleteObjects call takes
 
 
 def refuse_protected(environment: Environment) -> None:
@@ -71,66 +66,13 @@ def _destroy_layer(
     client = aws.client("cloudformation")
     stack = deployed.settled(client, environment.stack_name(layer.slug), sleep)
     outcome = Outcome(layer.slug, "done" if stack else "nothing")
-    if stack and stack.protected:
-        client.update_termination_protection(StackName=stack.arn, EnableTerminationProtection=False)
     if stack and stack.status == SHELL:
         client.delete_stack(StackName=stack.arn)
     elif stack:
-        outcome.notes += _make_deletable(aws, client, stack)
+        outcome.notes += [obstacle.remove(aws) for obstacle in obstacles.of(aws, stack)]
         operation.delete(client, layer.slug, stack, on_event, sleep, stack.role_arn)
     outcome.notes += _remove_retained(aws, environment, layer)
     return outcome
-
-
-def _make_deletable(aws: Aws, client: Any, stack: Stack) -> list[str]:
-    """Take away what keeps CloudFormation from deleting the stack."""
-    notes = []
-    for page in client.get_paginator("list_stack_resources").paginate(StackName=stack.arn):
-        for resource in page["StackResourceSummaries"]:
-            physical_id = resource.get("PhysicalResourceId", "")
-            if not physical_id or resource["ResourceStatus"] == "DELETE_COMPLETE":
-                continue
-            if resource["ResourceType"] == "AWS::S3::Bucket" and _empty_bucket(aws, physical_id):
-                notes.append(f"emptied {physical_id}")
-            if resource["ResourceType"] == "AWS::ECS::Service" and _stop_service(aws, physical_id):
-                notes.append("stopped the service")
-    return notes
-
-
-def _empty_bucket(aws: Aws, bucket: str) -> bool:
-    """Delete every version of every object. Whether there was any."""
-    client = aws.client("s3")
-    some = False
-    try:
-        for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            versions = [
-                {"Key": item["Key"], "VersionId": item["VersionId"]}
-                for item in page.get("Versions", []) + page.get("DeleteMarkers", [])
-            ]
-            for start in range(0, len(versions), DELETE_OBJECTS_AT_ONCE):
-                batch = versions[start : start + DELETE_OBJECTS_AT_ONCE]
-                client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
-                some = True
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise
-    return some
-
-
-def _stop_service(aws: Aws, service_arn: str) -> bool:
-    """Scale the service to 0 and delete it with its task sets. Whether it was there.
-
-    That CloudFormation deletes a CODE_DEPLOY service that has task sets is documented nowhere, so it is
-    not relied upon.
-    """
-    client = aws.client("ecs")
-    cluster, service = service_arn.split("/")[-2:]
-    found = client.describe_services(cluster=cluster, services=[service])["services"]
-    if not found or found[0]["status"] != "ACTIVE":
-        return False
-    client.update_service(cluster=cluster, service=service, desiredCount=0)
-    client.delete_service(cluster=cluster, service=service, force=True)
-    return True
 
 
 def _remove_retained(aws: Aws, environment: Environment, layer: Layer) -> list[str]:

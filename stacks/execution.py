@@ -50,7 +50,6 @@ def execute(
     every way out. `before_each` is called before each execution and raises to stop it; `gates` has what is
     asked before single layers. The change sets of layers that were not started are removed.
     """
-    client = aws.client("cloudformation")
 
     def work(name: str, nap: Sleep) -> Outcome:
         if errand and name == errand.name:
@@ -58,7 +57,7 @@ def execute(
         step = planned.steps[name]
         if step.act != "nothing" and name in gates:
             gates[name]()
-        return _carry_out(client, planned, step, allowed, on_event, before_each, nap)
+        return _carry_out(aws, planned, step, allowed, on_event, before_each, nap)
 
     outcomes = schedule.run(_waits_for(planned, errand), work, on_interrupt, sleep)
     idle = [outcome.layer for outcome in outcomes if outcome.result == "not started"]
@@ -77,7 +76,7 @@ def _waits_for(planned: Plan, errand: Errand | None) -> Mapping[str, set[str]]:
 
 
 def _carry_out(
-    client: Any,
+    aws: Aws,
     planned: Plan,
     step: Step,
     allowed: set[str],
@@ -85,11 +84,13 @@ def _carry_out(
     before_each: Callable[[], None],
     sleep: Sleep,
 ) -> Outcome:
+    client = aws.client("cloudformation")
     environment, slug = planned.environment, step.layer.slug
     stack_name = environment.stack_name(slug)
     outcome = Outcome(slug, "done" if step.changes_something else "nothing")
     if step.act != "nothing":
         before_each()
+        outcome.notes += [obstacle.remove(aws) for obstacle in step.obstacles]
         change_set = step.change_set or _late_change_set(client, planned, step, on_event, sleep)
         if change_set:
             _execute(client, step, change_set, allowed, on_event, sleep)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from stacks import cloudformation, deployed, effects, template
+from stacks import cloudformation, deployed, effects, obstacles, template
 from stacks.answers import worse
 from stacks.aws import Aws
 from stacks.changes import ResourceChange
@@ -25,6 +25,7 @@ from stacks.effects import LayerChange
 from stacks.environment import Environment
 from stacks.errors import Failed
 from stacks.layers import Layer, dependencies, imports, parse
+from stacks.obstacles import Obstacle
 from stacks.schedule import WORKERS
 from stacks.sides import World
 from stacks.survey import Survey
@@ -47,6 +48,8 @@ class Step:
     deployed_policy: str | None = None
     sets_policy: bool = False
     sets_protection: bool = False
+    # What is in the way of deleting what a failed first creation has left.
+    obstacles: tuple[Obstacle, ...] = ()
 
     @property
     def changes_something(self) -> bool:
@@ -131,7 +134,7 @@ def make(
         for slug, stack in stacks.items():
             if stack:
                 deployed.refuse_foreign(environment, slug, stack)
-                deployed.refuse_stuck(stack)
+                deployed.refuse_stuck(client, environment, stack)
         deployed.refuse_missing(environment, layers, stacks, chosen, waits_for)
         survey = _survey(environment, layers, found, chosen)
         inspect(survey)
@@ -143,7 +146,7 @@ def make(
             )
             role = deployed.execution_role(environment, slug, stacks)
             return _step(
-                client, environment, layers[slug], found[slug], survey.changes[slug], role, ready, sleep
+                aws, environment, layers[slug], found[slug], survey.changes[slug], role, ready, sleep
             )
 
         futures = [pool.submit(step, slug) for slug in chosen]
@@ -226,7 +229,7 @@ def _parsed(body: Any) -> Any:
 
 
 def _step(
-    client: Any,
+    aws: Aws,
     environment: Environment,
     layer: Layer,
     found: Found,
@@ -251,9 +254,11 @@ def _step(
     act: Act = "update" if stack else "recreate" if deployed.is_failed(found.stack) else "create"
     endangered = tuple(export.name for export in offline.exports if export.action != "add")
     step = replace(step, act=act, endangered_exports=endangered)
+    if act == "recreate" and found.stack:
+        step = replace(step, obstacles=tuple(obstacles.of(aws, found.stack, protected_too=True)))
     if act == "recreate" or not ready:
         return replace(step, changes=offline.resources)
-    made = request(client, environment, layer, stack, role, sleep)
+    made = request(aws.client("cloudformation"), environment, layer, stack, role, sleep)
     if made is None:
         return replace(step, act="nothing", endangered_exports=())
     return replace(step, changes=worse(made.changes, offline.resources), change_set=made)

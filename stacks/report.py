@@ -60,6 +60,8 @@ def show_plan(plan: Plan, *, whole: bool) -> None:
     out = console()
     for slug, step in plan.steps.items():
         out.print(_step_line(slug, step))
+        for obstacle in step.obstacles:
+            out.print(Text(f"    to be taken away before what is left can be deleted: {obstacle}"))
         if whole or step.act == "update":
             for change in step.changes:
                 for line in _change_lines(change):
@@ -274,6 +276,7 @@ def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
         "change_set": step.change_set.arn if step.change_set else None,
         "sets_stack_policy": step.sets_policy,
         "sets_termination_protection": step.sets_protection,
+        "obstacles": [str(obstacle) for obstacle in step.obstacles],
         "changes": [_change_document(change) for change in step.changes],
     }
 

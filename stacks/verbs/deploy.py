@@ -106,6 +106,8 @@ def _deploy(
             raise connection.pending(settings, str(answers.connection))
         if not kept:
             invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", "y")
+            if any(step.obstacles for step in planned.steps.values()):
+                invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", "y")
     except BaseException:
         plan.discard(door, planned)
         raise
