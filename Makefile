@@ -1,9 +1,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 ENV ?= local
-PYTHON_FILES = templates stacks local app tests benchmarks docs .github generate.py deploy.py
+PYTHON_FILES = templates stacks local app tests benchmarks security docs .github generate.py deploy.py
 BIN = .venv/bin
-DOCUMENTS = README.md docs/architecture.md docs/ownership.md
+DOCUMENTS = README.md docs/architecture.md docs/ownership.md docs/pipeline.md docs/security.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
 
 # YES=1 answers the question. ONLY="layer ..." and ALLOW="layer:LogicalId ..." limit and let through;

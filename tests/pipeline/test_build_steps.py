@@ -1,6 +1,7 @@
 """The pipeline's build steps: projects out of the generated template, run on the emulator."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -81,6 +82,24 @@ def test_image_that_never_reached_the_repository_is_an_error(site: Site) -> None
         site.attempt(execution, "ImageBuild").failure
     )
     assert not execution.artifact("Image").exists()
+
+
+@pytest.mark.skipif("CONTAINER_ENGINE" not in os.environ, reason="CONTAINER_ENGINE names no engine")
+def test_real_engine_builds_and_pushes(site: Site) -> None:
+    """The emulator is a registry as well; the engine reaches it under its own address."""
+    engine = os.environ["CONTAINER_ENGINE"]
+    insecure = "--tls-verify=false" if engine == "podman" else ""
+    (site.path[0] / "docker").write_text(
+        f'#!/bin/sh\ncommand=$1; shift\n[ "$command" = build ] && exec {engine} build "$@"\n'
+        f'exec {engine} "$command" {insecure} "$@"\n'
+    )
+    registry = site.aws["AWS_ENDPOINT_URL"].removeprefix("http://")
+    variables = {"REPOSITORY_URI": f"{registry}/{NAME}", "DOCKER_STATE": str(site.docker)}
+    execution = site.push(COMMIT)
+    site.run(execution, "Source")
+    site.run(execution, "ImageBuild", variables=variables)
+    image = read_artifact(execution, "Image", "imageDetail.json")["ImageURI"]
+    assert image == f"{registry}/{NAME}@{digest_of(site, COMMIT)}"
 
 
 # Render and TagRelease: what they write is in test_release.py

@@ -1,0 +1,1 @@
+"""The article's order of a release and this repository's, with the same times for each action."""
