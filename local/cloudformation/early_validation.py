@@ -179,4 +179,7 @@ def _unknown_at(properties: Any, path: str) -> bool:
             value = value[int(part)]
         elif isinstance(value, dict):
             value = value.get(part)
+    if isinstance(value, list):
+        # Two that are not known yet are only here the same.
+        return value.count(UNKNOWN) > 1
     return isinstance(value, str) and UNKNOWN in value

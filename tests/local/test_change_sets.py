@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.local.aws import Aws, Resources
+from tests.local.aws import PUBLIC, VPC, Aws, Resources
 from tests.local.parts import attribute, ref, resource
 
 
@@ -54,6 +54,21 @@ def test_a_value_that_a_change_makes_is_unknown(aws: Aws) -> None:
     assert changes(proposed) == {"Topic0": "Modify", "User": "Modify"}
     target = proposed["Changes"][1]["ResourceChange"]["Details"][0]["Target"]
     assert target["AfterValue"] == "{{changeSet:KNOWN_AFTER_APPLY}}"
+
+
+def test_two_values_that_are_not_known_yet_are_not_the_same(aws: Aws) -> None:
+    """A list whose members must differ can name two resources of its own template."""
+    groups = {
+        f"Group{number}": resource("EC2::SecurityGroup", GroupDescription="balancer", VpcId=VPC)
+        for number in (1, 2)
+    }
+    balancer = resource(
+        "ElasticLoadBalancingV2::LoadBalancer",
+        Subnets=PUBLIC,
+        SecurityGroups=[attribute(name, "GroupId") for name in groups],
+    )
+    proposed = aws.propose("differ", {**groups, "Balancer": balancer}, kind="CREATE")
+    assert proposed["Status"] == "CREATE_COMPLETE", proposed.get("StatusReason")
 
 
 def test_what_a_condition_excludes_is_no_change(aws: Aws) -> None:
