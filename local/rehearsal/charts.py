@@ -77,7 +77,7 @@ def alarm(document: Document, found: Mapping[str, Any]) -> str:
         path = svg.steps(plot, [point for point in run if point[0] + 1 > start], run[-1][0] + 1)
         drawn.append(svg.element("path", d=path, class_=f"line {colour}"))
     for minute, value in points:
-        if value is not None and start <= minute + 1 <= end:
+        if value is not None and start <= minute + 0.5 <= end:
             drawn.append(
                 svg.element(
                     "circle",

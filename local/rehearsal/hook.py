@@ -112,6 +112,14 @@ def _last_line(log: Path) -> str:
         return "it wrote nothing"
     try:
         found = json.loads(lines[-1])
-        return ", ".join(f"{key} {value}" for key, value in found.items() if key not in OF_THE_EVENT)
+        return ", ".join(f"{key} {_words(value)}" for key, value in found.items() if _is_news(key, value))
     except (ValueError, AttributeError):
         return lines[-1]
+
+
+def _is_news(key: str, value: Any) -> bool:
+    return key not in OF_THE_EVENT and value != []
+
+
+def _words(value: Any) -> str:
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

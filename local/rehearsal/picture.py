@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from html import escape
+from textwrap import shorten
 from typing import Any
 
 from local.rehearsal import charts, svg
 from local.rehearsal.page import PICTURES, STYLE
 
-MARGIN, HEAD = 16, 58
+MARGIN, HEAD = 16, 74
+# So many letters of the reason fit into the width.
+REASON = 140
 # The style sheet's rules for the whole page, up to its colours, which the pictures need too.
 COLOURS_END = "* { box-sizing"
 
@@ -50,7 +53,8 @@ def _head(document: Mapping[str, Any]) -> list[str]:
     config = settings["deployment_config"].removeprefix("CodeDeployDefault.")
     return [
         svg.text(charts.LEFT, 26, f"{document['result'].capitalize()}: {', '.join(what)}", class_="headline"),
-        svg.text(charts.LEFT, 44, f"{config}; {document['reason']}"[:150], class_="tick"),
+        svg.text(charts.LEFT, 45, config, class_="tick"),
+        svg.text(charts.LEFT, 61, shorten(document["reason"], REASON, placeholder=" …"), class_="tick"),
     ]
 
 

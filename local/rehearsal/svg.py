@@ -89,7 +89,7 @@ def minute_ticks(start: float, end: float, most: int = 12) -> list[int]:
 def nice(value: float) -> float:
     """A round number that is not below `value`, for the end of an axis."""
     for magnitude in (1, 10, 100, 1000, 10_000, 100_000):
-        for factor in (1, 2, 2.5, 5):
+        for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5):
             if factor * magnitude >= value:
                 return factor * magnitude
     return value
