@@ -46,7 +46,7 @@ _OCTET_REGEX = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
 IPV4_RANGE_REGEX = rf"{_OCTET_REGEX}(\.{_OCTET_REGEX}){{3}}/([89]|[12]\d|3[0-2])"
 
 
-def add_security_groups(t: Template) -> SecurityGroup:
+def add_security_groups(t: Template) -> list[SecurityGroup]:
     """Those of the load balancer and of the tasks, which let each other through; returns the former."""
     test_listener_port = Ref(shared(t, "TestListenerPort"))
     test_listener_cidr = t.add_parameter(
@@ -76,6 +76,11 @@ def add_security_groups(t: Template) -> SecurityGroup:
             SecurityGroupEgress=[_rule(HTTPS_PORT, "HTTPS to AWS services", CidrIp=ANYWHERE)],
         )
     )
+    to_tasks = _rule(
+        container_port,
+        "Requests and health checks to the tasks",
+        DestinationSecurityGroupId=GetAtt(service_security_group, "GroupId"),
+    )
     load_balancer_security_group = t.add_resource(
         SecurityGroup(
             "LoadBalancerSecurityGroup",
@@ -90,13 +95,18 @@ def add_security_groups(t: Template) -> SecurityGroup:
                     NoValue,
                 ),
             ],
-            SecurityGroupEgress=[
-                _rule(
-                    container_port,
-                    "Requests and health checks to the tasks",
-                    DestinationSecurityGroupId=GetAtt(service_security_group, "GroupId"),
-                )
-            ],
+            SecurityGroupEgress=[to_tasks],
+        )
+    )
+    # The load balancer's second group, for the rules of other layers. CloudFormation compares the rules that
+    # a group lists with those that it has, and takes a rule of another stack for drift; this one lists none.
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
+    test_listener_security_group = t.add_resource(
+        SecurityGroup(
+            "TestListenerSecurityGroup",
+            GroupDescription="Load balancer, for what reaches the test listener",
+            VpcId=vpc_id,
+            SecurityGroupEgress=[to_tasks],
         )
     )
     # Each of the two groups names the other, so one rule has to stand outside.
@@ -111,23 +121,29 @@ def add_security_groups(t: Template) -> SecurityGroup:
             SourceSecurityGroupId=GetAtt(load_balancer_security_group, "GroupId"),
         )
     )
-    export(
+    output(
         t,
         "LoadBalancerSecurityGroupId",
         GetAtt(load_balancer_security_group, "GroupId"),
         "Security group of the load balancer",
     )
     export(
+        t,
+        "TestListenerSecurityGroupId",
+        GetAtt(test_listener_security_group, "GroupId"),
+        "Security group of the load balancer that lets in what tries new versions",
+    )
+    export(
         t, "ServiceSecurityGroupId", GetAtt(service_security_group, "GroupId"), "Security group of the tasks"
     )
-    return load_balancer_security_group
+    return [load_balancer_security_group, test_listener_security_group]
 
 
 def _rule(port: Any, description: str, **peer: Any) -> SecurityGroupRule:
     return SecurityGroupRule(Description=description, IpProtocol="tcp", FromPort=port, ToPort=port, **peer)
 
 
-def add_load_balancer(t: Template, security_group: SecurityGroup) -> LoadBalancer:
+def add_load_balancer(t: Template, security_groups: list[SecurityGroup]) -> LoadBalancer:
     """The load balancer. It has a name of CloudFormation's making; people come by a domain of their own."""
     public_subnet_ids = t.add_parameter(
         Parameter(
@@ -158,7 +174,7 @@ def add_load_balancer(t: Template, security_group: SecurityGroup) -> LoadBalance
             Type="application",
             Scheme="internet-facing",
             Subnets=Ref(public_subnet_ids),
-            SecurityGroups=[GetAtt(security_group, "GroupId")],
+            SecurityGroups=[GetAtt(group, "GroupId") for group in security_groups],
             LoadBalancerAttributes=[
                 _attribute("deletion_protection.enabled", If(is_protected(t), "true", "false")),
                 _attribute("idle_timeout.timeout_seconds", str(IDLE_TIMEOUT_SECONDS)),

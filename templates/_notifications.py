@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from awacs.aws import Allow, ArnLike, Condition, Principal, SourceArn, Statement
+from awacs.aws import Allow, Principal, Statement
 from awacs.sns import Publish
 from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Sub, Template
 from troposphere.codedeploy import TriggerConfig
@@ -11,7 +11,7 @@ from troposphere.events import Rule, Target
 from troposphere.sns import Subscription, Topic, TopicPolicy
 
 from templates._exports import import_value
-from templates._iam import arn, policy
+from templates._iam import policy
 from templates._parameters import shared
 
 
@@ -68,10 +68,10 @@ def add_notification_topic(t: Template) -> Topic:
                     Principal=Principal("Service", ["events.amazonaws.com"]),
                     Action=[Publish],
                     Resource=[Ref(notification_topic)],
-                    # The rule of the pipeline's stack; CloudFormation names it after the stack.
-                    Condition=Condition(
-                        ArnLike({SourceArn: arn("events", "rule/${Project}-${Environment}-pipeline-*")})
-                    ),
+                    # No condition: AWS has said that a topic's policy cannot have one for EventBridge, and
+                    # shows none. Whether it sends aws:SourceArn to SNS is UNVERIFIED; if not, nobody would
+                    # ever be told, and nothing would say so.
+                    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
                 )
             ),
         )

@@ -13,8 +13,9 @@ import awacs.ec2
 import awacs.logs
 from awacs.aws import Allow, PolicyDocument, Statement
 from troposphere import Equals, GetAtt, Parameter, Ref, Sub, Template
-from troposphere.awslambda import Code, Environment, Function, VPCConfig
+from troposphere.awslambda import Code, Environment, Function, Permission, VPCConfig
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
+from troposphere.events import Rule, Target
 from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
 
@@ -28,9 +29,15 @@ CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
 NAME = "${Project}-${Environment}-smoke-test"
 
 TIMEOUT_SECONDS = 300
-MEMORY_MB = 128
+# boto3 with its EC2 client needs 65 MB besides Lambda's runtime, and a function that runs out of memory is
+# killed without an answer.
+MEMORY_MB = 256
 # How long the load balancer takes until a new rule is in force everywhere: AWS names no figure.
 WAIT_SECONDS = 30
+# A function in a VPC that nobody calls for 14 days loses its network, and the next call fails: that would be
+# CodeDeploy's, for the first release after a quiet fortnight.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+AWAKE = "rate(7 days)"
 HTTPS_PORT = 443
 ANYWHERE = "0.0.0.0/0"
 
@@ -57,7 +64,7 @@ def add_smoke_test(t: Template) -> Function:
     shared(t, "Project")
     shared(t, "Environment")
     port = Ref(shared(t, "TestListenerPort"))
-    load_balancer_group = import_value(t, "infrastructure", "LoadBalancerSecurityGroupId")
+    load_balancer_group = import_value(t, "infrastructure", "TestListenerSecurityGroupId")
 
     log_group = t.add_resource(
         LogGroup(
@@ -81,6 +88,9 @@ def add_smoke_test(t: Template) -> Function:
         SecurityGroup(
             "SmokeTestSecurityGroup",
             Condition=has_smoke_test,
+            # Deleted before the role: Lambda uses the role to remove its network interfaces, and until they
+            # are gone the group cannot be deleted. https://github.com/aws/aws-cdk/issues/6701
+            DependsOn=[role],
             GroupDescription="Smoke test of new versions",
             VpcId=Ref(shared(t, "VpcId")),
             SecurityGroupEgress=[
@@ -113,7 +123,7 @@ def add_smoke_test(t: Template) -> Function:
             SourceSecurityGroupId=Ref(security_group),
         )
     )
-    return t.add_resource(
+    function = t.add_resource(
         Function(
             "SmokeTestFunction",
             Condition=has_smoke_test,
@@ -139,6 +149,30 @@ def add_smoke_test(t: Template) -> Function:
                     **_limits(t),
                 }
             ),
+        )
+    )
+    _keep_awake(t, function)
+    return function
+
+
+def _keep_awake(t: Template, function: Function) -> None:
+    """A call now and then, with which the function does nothing."""
+    rule = t.add_resource(
+        Rule(
+            "SmokeTestRule",
+            Condition=function.Condition,
+            ScheduleExpression=AWAKE,
+            Targets=[Target(Id="SmokeTestFunction", Arn=GetAtt(function, "Arn"), Input="{}")],
+        )
+    )
+    t.add_resource(
+        Permission(
+            "SmokeTestPermission",
+            Condition=function.Condition,
+            Action="lambda:InvokeFunction",
+            FunctionName=Ref(function),
+            Principal="events.amazonaws.com",
+            SourceArn=GetAtt(rule, "Arn"),
         )
     )
 

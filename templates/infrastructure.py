@@ -31,8 +31,8 @@ def build() -> Template:
         shared(t, title)
 
     _add_cluster(t)
-    security_group = add_security_groups(t)
-    load_balancer = add_load_balancer(t, security_group)
+    security_groups = add_security_groups(t)
+    load_balancer = add_load_balancer(t, security_groups)
     blue_target_group, green_target_group = add_target_groups(t)
     add_listeners(t, load_balancer, blue_target_group, green_target_group)
     task_roles = add_task_roles(t)

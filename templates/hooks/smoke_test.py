@@ -20,6 +20,8 @@ CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts"
 
 def handler(event: dict[str, str], context: Any) -> None:
     """CodeDeploy's lifecycle hook: the event names the deployment and the hook's execution."""
+    if "DeploymentId" not in event:  # a call that keeps the function from falling asleep
+        return
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     found: dict[str, Any] = {}
     try:

@@ -71,8 +71,10 @@ def test_tasks_are_reached_through_the_load_balancer_only(resources: dict[str, A
     assert ingress["GroupId"] == {"Fn::GetAtt": ["ServiceSecurityGroup", "GroupId"]}
     assert ingress["SourceSecurityGroupId"] == {"Fn::GetAtt": ["LoadBalancerSecurityGroup", "GroupId"]}
     assert ingress["FromPort"] == ingress["ToPort"] == {"Ref": "ContainerPort"}
-    (to_tasks,) = resources["LoadBalancerSecurityGroup"]["SecurityGroupEgress"]
-    assert to_tasks["DestinationSecurityGroupId"] == {"Fn::GetAtt": ["ServiceSecurityGroup", "GroupId"]}
+    # A group without an explicit rule would let the load balancer call anything.
+    for group in ("LoadBalancerSecurityGroup", "TestListenerSecurityGroup"):
+        (to_tasks,) = resources[group]["SecurityGroupEgress"]
+        assert to_tasks["DestinationSecurityGroupId"] == {"Fn::GetAtt": ["ServiceSecurityGroup", "GroupId"]}
 
 
 def test_tasks_may_call_https_and_nothing_else(resources: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 import pytest
 
-from templates import _smoke_test, service_preference
+from templates import _smoke_test, infrastructure, service_preference
 from templates.hooks import smoke_test
 
 ROOT = Path(__file__).parents[2]
@@ -208,6 +208,14 @@ def test_server_that_never_answers_fails_in_time(
     assert run(server.server_port, capsys)["fiveXxPercent"] == 100
 
 
+def test_call_that_keeps_the_function_awake_does_nothing(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (target,) = RESOURCES["SmokeTestRule"]["Properties"]["Targets"]
+    smoke_test.handler(json.loads(target["Input"]), Context(60))
+    assert (aws.filters, aws.answers, capsys.readouterr().out) == ({}, [], "")
+
+
 @pytest.mark.parametrize(("health_rate", "status"), [("1.0", "Succeeded"), ("0.5", "Failed")])
 def test_application(health_rate: str, status: str, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     """The real application; its health check passes in both cases."""
@@ -264,7 +272,7 @@ def test_function_has_time_for_every_request_at_its_slowest() -> None:
 
 def test_everything_about_the_smoke_test_can_be_switched_off() -> None:
     resources = {title: resource for title, resource in RESOURCES.items() if title.startswith("SmokeTest")}
-    assert len(resources) == 5
+    assert len(resources) == 7
     assert {resource.get("Condition") for resource in resources.values()} == {"HasSmokeTest"}
     assert TEMPLATE["Parameters"]["SmokeTest"]["Default"] == "enabled"
 
@@ -288,11 +296,41 @@ def test_load_balancer_lets_the_function_in_at_the_test_listener_alone() -> None
     assert [egress["ToPort"] for egress in group["SecurityGroupEgress"]] == [443, {"Ref": "TestListenerPort"}]
 
 
-def test_topic_takes_the_failures_of_this_pipeline_only() -> None:
+def test_function_stays_awake_between_releases() -> None:
+    """Lambda takes the network from a function that nobody calls for 14 days; the next call then fails."""
+    rule = RESOURCES["SmokeTestRule"]["Properties"]
+    match = re.fullmatch(r"rate\((\d+) days\)", rule["ScheduleExpression"])
+    assert match and int(match[1]) < 14
+    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["SmokeTestFunction", "Arn"]}
+    permission = RESOURCES["SmokeTestPermission"]["Properties"]
+    assert permission["FunctionName"] == {"Ref": "SmokeTestFunction"}
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert permission["SourceArn"] == {"Fn::GetAtt": ["SmokeTestRule", "Arn"]}
+
+
+def test_network_interfaces_can_be_removed_when_the_stack_goes() -> None:
+    """Lambda removes them in the function's role, and they keep the group from being deleted."""
+    assert RESOURCES["SmokeTestSecurityGroup"]["DependsOn"] == ["SmokeTestRole"]
+
+
+def test_rule_on_another_layers_group_is_no_drift_there() -> None:
+    """CloudFormation compares the rules that a template lists, and cannot see those of other stacks."""
+    owner = infrastructure.build().to_dict()
+    rule = RESOURCES["SmokeTestSecurityGroupIngress"]["Properties"]["GroupId"]["Fn::ImportValue"]["Fn::Sub"]
+    _, title = rule.split("-", 1)
+    named, _ = owner["Outputs"][title]["Value"]["Fn::GetAtt"]
+    assert "SecurityGroupIngress" not in owner["Resources"][named]["Properties"]
+    assert {"Fn::GetAtt": [named, "GroupId"]} in owner["Resources"]["LoadBalancer"]["Properties"][
+        "SecurityGroups"
+    ]
+
+
+def test_topic_takes_what_eventbridge_publishes() -> None:
+    """AWS documents no condition that such a policy could have."""
     (statement,) = RESOURCES["NotificationTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": ["events.amazonaws.com"]}
-    source = statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"]
-    assert source.endswith(":rule/${Project}-${Environment}-pipeline-*")
+    assert statement["Resource"] == [{"Ref": "NotificationTopic"}]
+    assert "Condition" not in statement
 
 
 def test_topic_is_encrypted_with_a_key_of_the_user_or_not_at_all() -> None:
