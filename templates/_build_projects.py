@@ -60,11 +60,12 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         Parameter(
             "BuildImage",
             Type="String",
-            Description="CodeBuild's image for the build steps, with bash, the AWS CLI, Python and docker",
+            Description="CodeBuild's image for the build steps: bash, AWS CLI, Python, docker",
             # https://docs.aws.amazon.com/codebuild/latest/userguide/ec2-compute-images.html
             Default="aws/codebuild/amazonlinux-x86_64-standard:5.0",
-            AllowedPattern="aws/codebuild/[a-z0-9_.:/-]+",
-            ConstraintDescription="must be an image that CodeBuild provides (aws/codebuild/...)",
+            # For x86_64, as the projects and the tasks are. Not one's own: no project has the right to pull.
+            AllowedPattern="aws/codebuild/(amazonlinux2?-x86_64-)?standard:[a-z0-9.-]+",
+            ConstraintDescription="must be a CodeBuild image for x86_64 (aws/codebuild/...)",
         )
     )
     repository_arn = import_value(t, "container-repository", "RepositoryArn")

@@ -23,7 +23,7 @@ from troposphere.iam import ManagedPolicy, Policy, Role
 from troposphere.s3 import Bucket
 
 from templates._application import task_definitions_arn
-from templates._artifacts import RELEASE, SOURCE, artifact_access, artifact_objects
+from templates._artifacts import EVERY, RELEASE, SOURCE, artifact_access, artifact_objects
 from templates._blue_green import BlueGreen
 from templates._build_projects import task_definition_stack_arn
 from templates._exports import import_value
@@ -93,7 +93,7 @@ def add_pipeline_policy(
                     Action=[awacs.sts.AssumeRole],
                     Resource=[GetAtt(role, "Arn") for role in roles],
                 ),
-                *artifact_access(bucket, reads=["*"], writes=["*"]),
+                *artifact_access(bucket, reads=[EVERY], writes=[EVERY]),
             ),
         )
     )
@@ -108,10 +108,15 @@ def _source_statements(bucket: Bucket, connection_arn: ImportValue) -> list[Stat
             Action=[awacs.codeconnections.UseConnection, awacs.codestar_connections.UseConnection],
             Resource=[connection_arn],
         ),
-        *artifact_access(bucket, writes=[SOURCE]),
-        # The action sends an ACL with its upload and fails without this, although the bucket ignores ACLs.
-        # https://github.com/aws/aws-cdk/issues/13557
-        Statement(Effect=Allow, Action=[awacs.s3.PutObjectAcl], Resource=[artifact_objects(bucket, SOURCE)]),
+        # AWS documents the right to read and to write together; what is read is the action's own.
+        *artifact_access(bucket, reads=[SOURCE]),
+        # The action sends an ACL with its upload and fails without the right to, although the bucket ignores
+        # ACLs. https://github.com/aws/aws-cdk/issues/13557
+        Statement(
+            Effect=Allow,
+            Action=[awacs.s3.PutObject, awacs.s3.PutObjectAcl],
+            Resource=[artifact_objects(bucket, SOURCE)],
+        ),
     ]
 
 
@@ -157,8 +162,10 @@ def _cloudformation_statements(bucket: Bucket, stack_role_arn: ImportValue) -> l
             Resource=[stack],
         ),
         _pass_role(["cloudformation.amazonaws.com"], stack_role_arn),
-        # To sign the template's address for CloudFormation.
-        *artifact_access(bucket, reads=[SOURCE]),
+        # CloudFormation is given a signed address of the template, taken out of its artifact. Where in the
+        # bucket that is, is not documented: the right to one artifact could be too narrow to sign it.
+        # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CloudFormation.html
+        *artifact_access(bucket, reads=[EVERY]),
     ]
 
 

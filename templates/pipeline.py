@@ -70,8 +70,9 @@ def _repository_parameters(t: Template) -> Repository:
                 "GitHubOwner",
                 Type="String",
                 Description="GitHub user or organization, written as GitHub writes it",
-                AllowedPattern="[A-Za-z0-9][A-Za-z0-9-]{0,38}",
-                ConstraintDescription="must be 1 to 39 letters, digits and hyphens",
+                # The underscore is that of a user whom a company manages (name_company).
+                AllowedPattern="[A-Za-z0-9][A-Za-z0-9_-]{0,38}",
+                ConstraintDescription="must be 1 to 39 letters, digits, hyphens and underscores",
             )
         ),
         name=t.add_parameter(

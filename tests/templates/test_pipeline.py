@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stacks import parameters
 from templates import _build_projects, pipeline
 
 TEMPLATE: dict[str, Any] = pipeline.build().to_dict()
@@ -307,9 +308,10 @@ def test_project_reads_and_writes_the_artifacts_of_its_action_alone(name: str) -
 @pytest.mark.parametrize(
     ("role", "reads", "writes"),
     [
-        ("SourceActionRole", set(), {"Source"}),
+        ("SourceActionRole", {"Source"}, {"Source"}),
         ("BuildActionRole", set(), set()),
-        ("CloudFormationActionRole", {"Source"}, set()),
+        # CodePipeline signs the address of the template alone, wherever it puts that.
+        ("CloudFormationActionRole", {"${ArtifactBucket.Arn}"}, set()),
         ("DeployActionRole", {"Release"}, set()),
     ],
 )
@@ -374,6 +376,27 @@ def test_only_the_image_build_is_privileged() -> None:
         if properties["Environment"].get("PrivilegedMode")
     ]
     assert privileged == ["ImageBuildProject"]
+
+
+@pytest.mark.parametrize(
+    ("image", "allowed"),
+    [
+        ("aws/codebuild/amazonlinux-x86_64-standard:5.0", True),
+        ("aws/codebuild/amazonlinux2-x86_64-standard:5.0-24.07.05", True),
+        ("aws/codebuild/standard:7.0", True),
+        ("aws/codebuild/amazonlinux-aarch64-standard:3.0", False),
+        ("aws/codebuild/windows-base:2022-1.0", False),
+        ("public.ecr.aws/docker/library/python:3.13", False),
+    ],
+)
+def test_build_image_runs_in_the_projects_environment(image: str, allowed: bool) -> None:
+    """Another architecture fails when the first build starts, not when the stack is created."""
+    assert (parameters.problem(TEMPLATE["Parameters"]["BuildImage"], [image]) is None) is allowed
+
+
+@pytest.mark.parametrize("owner", ["acme", "a-c-m-e", "octocat_acme"])
+def test_github_owner_can_be_a_managed_user(owner: str) -> None:
+    assert parameters.problem(TEMPLATE["Parameters"]["GitHubOwner"], [owner]) is None
 
 
 # The artifact bucket
