@@ -74,6 +74,7 @@ lint: .venv/ready ## generated files, templates, code, workflows and documents
 
 docs: .venv/ready ## write the generated parts of README.md and docs/
 	@$(COG) -r $(DOCUMENTS)
+	@$(BIN)/python -m docs.deployer_policy
 
 fix: .venv/ready ## repair what lint can repair
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)

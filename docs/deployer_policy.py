@@ -1,0 +1,478 @@
+"""What whoever deploys an environment has to be allowed, as managed policies in a template of their own.
+
+Nothing in it is written down by hand that can be derived: which operations `stacks/` calls is read from its
+code, what CloudFormation asks for on the caller's behalf from the handlers of the resource types in `build/`,
+as the schemas that cfn-lint ships say. `python -m docs.deployer_policy` writes docs/deployer-policy.yaml, and
+a test compares them.
+"""
+
+import ast
+import fnmatch
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import yaml
+from botocore import xform_name
+
+from generate import NO_WRAP, Dumper
+from stacks import layers
+from stacks.layers import RELEASED_LAYER
+from stacks.schemas import document
+
+ROOT = Path(__file__).resolve().parents[1]
+FILE = ROOT / "docs" / "deployer-policy.yaml"
+# Any region that has all types would do: handlers are the same everywhere.
+REGION = "us-east-1"
+# What one managed policy may hold, without white space.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+POLICY_CHARACTERS = 6144
+SPARE_CHARACTERS = 1000
+
+HANDLERS = ("create", "read", "update", "delete")
+READING = ("Describe", "Get", "List", "BatchGet", "Head")
+
+# Modules that are given a client as an argument, with the service that it is of.
+GIVEN_A_CLIENT = {
+    "cloudformation": "cloudformation",
+    "codedeploy": "codedeploy",
+    "deployed": "cloudformation",
+    "drift": "cloudformation",
+    "execution": "cloudformation",
+    "history": "ssm",
+    "live": "cloudformation",
+    "lock": "ssm",
+    "operation": "cloudformation",
+    "plan": "cloudformation",
+    "saved": "cloudformation",
+    "status": "cloudformation",
+}
+
+# IAM's prefix of a service, where it is not botocore's name, and its actions that are not called like the
+# operation.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
+ACTIONS = {
+    "s3:DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    "s3:HeadBucket": ("s3:ListBucket",),
+    "s3:ListObjectVersions": ("s3:ListBucketVersions",),
+    # Nobody can be denied this.
+    "sts:GetCallerIdentity": (),
+}
+# What docker calls when it pushes.
+PUSH = (
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:CompleteLayerUpload",
+    "ecr:InitiateLayerUpload",
+    "ecr:PutImage",
+    "ecr:UploadLayerPart",
+)
+
+# CodeBuild's and CodePipeline's schemas name no or not all permissions, and a new connection to GitHub is
+# handed on. https://docs.aws.amazon.com/dtconsole/latest/userguide/security-iam.html
+UNTOLD = (
+    "codebuild:BatchGetProjects",
+    "codebuild:CreateProject",
+    "codebuild:DeleteProject",
+    "codebuild:UpdateProject",
+    "codeconnections:PassConnection",
+)
+
+# What the handlers ask for when a template sets what ours do not set.
+NOT_NEEDED = {
+    "amplify:*": "the web ACL is the load balancer's",
+    "apigateway:*": "the web ACL is the load balancer's",
+    "application-autoscaling:*Scheduled*": "no scheduled scaling",
+    "apprunner:*": "the web ACL is the load balancer's",
+    "appsync:*": "the web ACL is the load balancer's",
+    "bedrock-agentcore:*": "the web ACL is the load balancer's",
+    "codedeploy:*Deployment": "the template starts no deployment",
+    "codedeploy:*ApplicationRevision": "the template starts no deployment",
+    "codedeploy:*OnPremises*": "no machines",
+    "cognito-idp:*": "the web ACL is the load balancer's",
+    "ec2:*VerifiedAccess*": "the web ACL is the load balancer's",
+    "ec2:DescribeInstances": "no instances",
+    "ec2:DescribeIpamPools": "no IPAM pool",
+    "ecs:*AccountSetting*": "settings of the account are not a stack's",
+    "ecs:*ServiceDeployment*": "deployments are CodeDeploy's",
+    "elasticfilesystem:*": "no file system",
+    "elasticloadbalancing:*Targets": "ECS registers the targets",
+    "elasticloadbalancing:*WebACLAssociation": "the action is SetWebACL",
+    "elasticloadbalancing:GetLoadBalancerWebACL": "the action is SetWebACL",
+    "elasticloadbalancing:ModifyCapacityReservation": "no reserved capacity",
+    "elasticloadbalancing:ModifyIpPools": "no IPAM pool",
+    "firehose:*": "no delivery stream",
+    "iam:*GroupPolicy": "no groups",
+    "iam:*UserPolicy": "no users",
+    "kms:*": "keys are the user's own, and not used by the deployer",
+    "lambda:PassCapacityProvider": "no capacity provider",
+    "lambda:GetLayerVersion": "no layer",
+    "logs:*LogDelivery": "no delivery of logs",
+    "logs:*DataProtectionPolicy": "no data protection policy, but one is looked for",
+    "logs:*ResourcePolicy": "no resource policy",
+    "logs:PutBearerTokenAuthentication": "the property is not set",
+    "logs:PutLogGroupDeletionProtection": "the property is not set",
+    "s3:*BucketMetadata*": "no metadata table",
+    "s3:*Object": "no object by CloudFormation",
+    "s3:*ObjectAcl": "no object by CloudFormation",
+    "s3:*ObjectVersion": "no object by CloudFormation",
+    "s3files:*": "no file system",
+    "s3tables:*": "no table bucket",
+    "wafv2:*PermissionPolicy": "no shared rule group",
+}
+# Of these, what is asked for all the same.
+NEEDED_YET = {"logs:GetDataProtectionPolicy"}
+
+NAME = "${Project}-${Environment}"
+# Where AWS can tell resources apart by a name that is known before: by prefix of the action.
+SCOPES: Mapping[str, tuple[str, ...]] = {
+    "cloudwatch": (f"cloudwatch:%:alarm:{NAME}-*",),
+    "codebuild": (f"codebuild:%:project/{NAME}-*",),
+    "codedeploy": (f"codedeploy:%:application:{NAME}-*", f"codedeploy:%:deploymentgroup:{NAME}-*"),
+    "codepipeline": (f"codepipeline:%:{NAME}", f"codepipeline:%:{NAME}/*"),
+    "ecr": (f"ecr:%:repository/{NAME}-*",),
+    "ecs": ("ecs:%:cluster/${ClusterName}", f"ecs:%:service/${{ClusterName}}/{NAME}-*"),
+    "events": (f"events:%:rule/{NAME}-*",),
+    "lambda": (f"lambda:%:function:{NAME}-*",),
+    "logs": (f"logs:%:log-group:/aws/codebuild/{NAME}-*", f"logs:%:log-group:/aws/lambda/{NAME}-*"),
+    "s3": (f"s3:::{NAME}-*",),
+    "sns": (f"sns:%:{NAME}-*",),
+}
+# What the deployer itself changes without CloudFormation, and where IAM can tell resources apart, which.
+DIRECT: Mapping[str, tuple[str, ...]] = {
+    "codedeploy:CreateDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
+    "codedeploy:StopDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
+    "ecs:DeleteService": (f"ecs:%:service/${{ClusterName}}/{NAME}-*",),
+    "ecs:UpdateService": (f"ecs:%:service/${{ClusterName}}/{NAME}-*",),
+    "ecs:DeregisterTaskDefinition": (f"ecs:%:task-definition/{NAME}-*",),
+    "elasticloadbalancing:ModifyLoadBalancerAttributes": ("elasticloadbalancing:%:loadbalancer/app/*",),
+    "logs:DeleteLogGroup": (f"logs:%:log-group:/ecs/{NAME}-*",),
+    "s3:DeleteObject": (f"s3:::{NAME}-*/*",),
+    "s3:DeleteObjectVersion": (f"s3:::{NAME}-*/*",),
+    **dict.fromkeys(PUSH, (f"ecr:%:repository/{NAME}-*",)),
+}
+# The load balancer's name is CloudFormation's choice, so it is told by its tags.
+TAGGED = {"elasticloadbalancing:ModifyLoadBalancerAttributes"}
+
+# Roles are changed under these only with the boundary, where there is one.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+WITH_BOUNDARY = (
+    "iam:AttachRolePolicy",
+    "iam:CreateRole",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+)
+PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "lambda")
+SERVICE_LINKED = ("ecs", "ecs.application-autoscaling", "elasticloadbalancing")
+
+THROUGH_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
+
+HEAD = """\
+# Generated by docs/deployer_policy.py: the rights of whoever deploys one environment. Not a layer: it belongs
+# to the account, and somebody who may change IAM deploys it once for each environment.
+#
+#   aws cloudformation deploy --template-file docs/deployer-policy.yaml --stack-name sample-prod-deployer \\
+#     --capabilities CAPABILITY_IAM --parameter-overrides Project=sample Environment=prod ClusterName=sample
+#
+# Attach the policies of its output to the role or permission set of the people who deploy; its name must not
+# begin with <project>-<environment>-, like those of the roles that they may change. With
+# PermissionsBoundaryArn they can make roles only under that boundary: give the parameter file the same value.
+"""
+
+
+def operations() -> dict[str, set[str]]:
+    """What `stacks/` calls, by botocore's name of the service: the operations, as IAM's actions."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "stacks").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        services = {GIVEN_A_CLIENT[path.stem]} if path.stem in GIVEN_A_CLIENT else set()
+        words = set()
+        for node in ast.walk(tree):
+            # A paginator is asked for by the operation's name.
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words.add(node.value)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                words.add(node.func.attr)
+                if node.func.attr == "client" and isinstance(node.args[0], ast.Constant):
+                    services.add(str(node.args[0].value))
+        for service in services:
+            known = _operation_names(service)
+            found.setdefault(service, set()).update(known[word] for word in words & known.keys())
+    return found
+
+
+@cache
+def _operation_names(service: str) -> Mapping[str, str]:
+    model = botocore.session.get_session().get_service_model(service)
+    return {xform_name(name): name for name in model.operation_names}
+
+
+def calls() -> set[str]:
+    """The actions of IAM behind what `stacks/` calls."""
+    found: set[str] = set()
+    for service, names in operations().items():
+        for name in names:
+            action = f"{PREFIXES.get(service, service)}:{name}"
+            found.update(ACTIONS.get(action, (action,)))
+    return found
+
+
+def handlers() -> set[str]:
+    """What CloudFormation needs on the caller's behalf, for the layers that have no role of theirs."""
+    return {
+        action
+        for action in asked() | set(UNTOLD)
+        # Some permissions are written as the service logs them, which IAM does not know.
+        if resource_types(action) is not None and (action in NEEDED_YET or not _is_superfluous(action))
+    }
+
+
+def asked() -> set[str]:
+    """All that the handlers of the resource types can ask for."""
+    found: set[str] = set()
+    for slug, layer in layers.read(ROOT / "build").items():
+        if slug == RELEASED_LAYER:
+            continue
+        for resource_type in {resource["Type"] for resource in layer.resources.values()}:
+            schema = document(resource_type, REGION).get("handlers", {})
+            for handler in HANDLERS:
+                found.update(schema.get(handler, {}).get("permissions", []))
+    return found
+
+
+def _is_superfluous(action: str) -> bool:
+    return any(fnmatch.fnmatchcase(action, pattern) for pattern in NOT_NEEDED)
+
+
+def resource_types(action: str) -> list[str] | None:
+    """The types of resources that IAM can tell apart for an action; None for one that it does not know."""
+    prefix, _, name = action.partition(":")
+    found = reference().get(prefix, {}).get("Actions", {}).get(name.lower())
+    return None if found is None else list(found.get("Resources", []))
+
+
+@cache
+def reference() -> Mapping[str, Any]:
+    """The service authorization reference by prefix, as cfn-lint ships it."""
+    spec = find_spec("cfnlint")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("cfn-lint is not installed: run make")
+    path = Path(spec.origin).parent / "data" / "AdditionalSpecs" / "Policies.json"
+    found: Mapping[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+def is_scoped(action: str) -> bool:
+    """Whether IAM can tell this action's resources apart by a name that begins with ours."""
+    return bool(resource_types(action)) and action.partition(":")[0] in SCOPES
+
+
+def is_reading(action: str) -> bool:
+    """Whether an action only looks."""
+    return action.partition(":")[2].startswith(READING)
+
+
+def template() -> dict[str, Any]:
+    """The template with the policies."""
+    policies = {
+        "StacksPolicy": [*_stacks(), *_direct()],
+        "ReadPolicy": list(_reading()),
+        **_split("NamedResourcesPolicy", _named()),
+        "OtherResourcesPolicy": list(_unnamed()),
+        "RolesPolicy": list(_roles()),
+    }
+    name = {"Type": "String", "Description": "`project` of params/<environment>.yaml"}
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "Rights of whoever deploys one environment",
+        "Parameters": {
+            "Project": name,
+            "Environment": {"Type": "String", "Description": "Name of the environment"},
+            "ClusterName": {"Type": "String", "Description": "ClusterName of params/<environment>.yaml"},
+            "PermissionsBoundaryArn": {
+                "Type": "String",
+                "Description": "Policy that limits every role that the stacks make; empty: none",
+                "Default": "",
+            },
+        },
+        "Conditions": {
+            "HasPermissionsBoundary": {"Fn::Not": [{"Fn::Equals": [{"Ref": "PermissionsBoundaryArn"}, ""]}]}
+        },
+        "Resources": {
+            title: {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {"PolicyDocument": {"Version": "2012-10-17", "Statement": statements}},
+            }
+            for title, statements in policies.items()
+        },
+        "Outputs": {
+            "PolicyArns": {
+                "Description": "Policies to attach to the role or permission set of the people who deploy",
+                "Value": {"Fn::Join": [" ", [{"Ref": title} for title in policies]]},
+            }
+        },
+    }
+
+
+def characters(statements: list[dict[str, Any]]) -> int:
+    """About as many as IAM counts; names take the place of parameters that are as long."""
+    return len(json.dumps(statements, separators=(",", ":")))
+
+
+def _split(title: str, statements: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The statements as so many policies as IAM wants, in their order."""
+    found: list[list[dict[str, Any]]] = [[]]
+    for statement in statements:
+        if characters([*found[-1], statement]) > POLICY_CHARACTERS - SPARE_CHARACTERS:
+            found.append([])
+        found[-1].append(statement)
+    return {f"{title}{number}": part for number, part in enumerate(found, start=1)}
+
+
+def _stacks() -> Iterator[dict[str, Any]]:
+    actions = {action for action in calls() if action.startswith("cloudformation:")}
+    everywhere = {action for action in actions if not resource_types(action)}
+    # A tag of a stack is asked for by itself.
+    tagging = {"cloudformation:TagResource", "cloudformation:UntagResource"}
+    yield _allow("Stacks", actions - everywhere | tagging, [f"cloudformation:%:stack/{NAME}-*"])
+    yield _allow("AllStacks", everywhere, ["*"])
+    stored = {action for action in calls() if action.startswith("ssm:")} - {"ssm:DescribeParameters"}
+    yield _allow("Lock", stored, ["ssm:%:parameter/${Project}/${Environment}/deploy*"])
+
+
+def _direct() -> Iterator[dict[str, Any]]:
+    by_scope: dict[tuple[str, ...], set[str]] = {}
+    for action, scope in DIRECT.items():
+        if action not in TAGGED:
+            by_scope.setdefault(scope if resource_types(action) else ("*",), set()).add(action)
+    for scope, actions in by_scope.items():
+        yield _allow("", actions, list(scope))
+    tags = {f"aws:ResourceTag/{key}": {"Ref": key} for key in ("Project", "Environment")}
+    for action in sorted(TAGGED):
+        yield _allow("", {action}, list(DIRECT[action]), {"StringEquals": tags})
+
+
+def _reading() -> Iterator[dict[str, Any]]:
+    direct = {action for action in calls() if action.partition(":")[0] not in ("cloudformation", "ssm")}
+    looks = {action for action in direct if is_reading(action)} | {"ssm:DescribeParameters"}
+    yield _allow("Look", looks, ["*"])
+    more = {action for action in handlers() if is_reading(action)} - looks
+    yield _allow("LookThroughCloudFormation", more, ["*"], THROUGH_CLOUDFORMATION)
+
+
+def _named() -> Iterator[dict[str, Any]]:
+    for prefix, scope in SCOPES.items():
+        actions = {action for action in _changes() if action.startswith(f"{prefix}:") and is_scoped(action)}
+        yield _allow("", actions, list(scope), THROUGH_CLOUDFORMATION)
+
+
+def _unnamed() -> Iterator[dict[str, Any]]:
+    actions = {a for a in _changes() if not is_scoped(a) and not a.startswith("iam:")}
+    yield _allow("", actions, ["*"], THROUGH_CLOUDFORMATION)
+
+
+def _changes() -> set[str]:
+    return {action for action in handlers() if not is_reading(action)}
+
+
+def _roles() -> Iterator[dict[str, Any]]:
+    named = [f"iam::${{AWS::AccountId}}:{kind}/{NAME}-*" for kind in ("role", "policy")]
+    own = {action for action in _changes() if action.startswith("iam:")}
+    own -= {
+        "iam:PassRole",
+        "iam:CreateServiceLinkedRole",
+        "iam:DeleteRolePermissionsBoundary",
+        *WITH_BOUNDARY,
+    }
+    yield _allow("RolesAndPolicies", own, named, THROUGH_CLOUDFORMATION)
+    limited = {**THROUGH_CLOUDFORMATION, "StringEquals": {"iam:PermissionsBoundary": _boundary()}}
+    yield _allow(
+        "RolesUnderTheBoundary",
+        set(WITH_BOUNDARY),
+        named[:1],
+        {"Fn::If": ["HasPermissionsBoundary", limited, THROUGH_CLOUDFORMATION]},
+    )
+    yield _allow(
+        "PassRoles",
+        {"iam:PassRole"},
+        named[:1],
+        {"StringEquals": {"iam:PassedToService": [f"{name}.amazonaws.com" for name in PASSED_TO]}},
+    )
+    yield _allow(
+        "PassTheTaskDefinitionStacksRole",
+        {"iam:PassRole"},
+        [f"iam::${{AWS::AccountId}}:role/{NAME}-infrastructure-TaskDefinitionStackRole-*"],
+        {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
+    )
+    yield _allow(
+        "ServiceLinkedRoles",
+        {"iam:CreateServiceLinkedRole"},
+        ["iam::${AWS::AccountId}:role/aws-service-role/*"],
+        {"StringEquals": {"iam:AWSServiceName": [f"{name}.amazonaws.com" for name in SERVICE_LINKED]}},
+    )
+    # Who deploys must not widen what may deploy.
+    yield {
+        "Sid": "NotItself",
+        "Effect": "Deny",
+        "Action": ["iam:CreatePolicyVersion", "iam:DeletePolicy*", "iam:SetDefaultPolicyVersion"],
+        "Resource": [
+            _arn("iam::${AWS::AccountId}:policy/${AWS::StackName}-*"),
+            {"Fn::If": ["HasPermissionsBoundary", _boundary(), {"Ref": "AWS::NoValue"}]},
+        ],
+    }
+    # Where there is no boundary, taking one away does no harm.
+    yield _allow(
+        "TakeBoundaryAway",
+        {"iam:DeleteRolePermissionsBoundary"},
+        named[:1],
+        THROUGH_CLOUDFORMATION,
+    ) | {"Effect": {"Fn::If": ["HasPermissionsBoundary", "Deny", "Allow"]}}
+
+
+def _boundary() -> dict[str, str]:
+    return {"Ref": "PermissionsBoundaryArn"}
+
+
+def _allow(
+    sid: str, actions: set[str], resources: list[str], condition: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    statement: dict[str, Any] = {"Sid": sid} if sid else {}
+    statement |= {"Effect": "Allow", "Action": sorted(actions)}
+    statement["Resource"] = [_arn(resource) for resource in resources]
+    if condition:
+        statement["Condition"] = condition
+    return statement
+
+
+def _arn(resource: str) -> Any:
+    """The ARN behind a resource; % stands for region and account."""
+    if resource == "*":
+        return resource
+    return {"Fn::Sub": "arn:${AWS::Partition}:" + resource.replace("%", "${AWS::Region}:${AWS::AccountId}")}
+
+
+def render() -> str:
+    """The file as it has to be."""
+    text: str = yaml.dump(
+        # Without references to what stands in it twice.
+        json.loads(json.dumps(template())),
+        Dumper=Dumper,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=NO_WRAP,
+        sort_keys=False,
+    )
+    return HEAD + text
+
+
+if __name__ == "__main__":
+    FILE.write_text(render(), encoding="utf-8")
+    sys.stdout.write(f"wrote {FILE.relative_to(ROOT)}\n")

@@ -1,0 +1,154 @@
+"""The deployer's own rights: what it calls is allowed, and little else."""
+
+import fnmatch
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from docs import deployer_policy as policy
+from tests.stacks.shop import Shop
+
+ROOT = Path(__file__).resolve().parents[2]
+Statement = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def policies() -> dict[str, list[Statement]]:
+    return {
+        title: resource["Properties"]["PolicyDocument"]["Statement"]
+        for title, resource in policy.template()["Resources"].items()
+    }
+
+
+@pytest.fixture(scope="module")
+def allowed(policies: dict[str, list[Statement]]) -> list[Statement]:
+    return [one for statements in policies.values() for one in statements if one["Effect"] != "Deny"]
+
+
+def test_file_is_what_the_code_asks_for() -> None:
+    assert policy.FILE.read_text(encoding="utf-8") == policy.render(), "run: make docs"
+
+
+def test_template_is_valid() -> None:
+    command = [Path(sys.executable).parent / "cfn-lint", policy.FILE]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[:2000]
+
+
+def test_policies_are_of_a_size_that_iam_takes(policies: dict[str, list[Statement]]) -> None:
+    for title, statements in policies.items():
+        assert policy.characters(statements) < policy.POLICY_CHARACTERS - 500, title
+    # A role takes ten, until its quota is raised.
+    assert len(policies) <= 10
+
+
+def test_every_call_of_a_life_is_among_those_read_from_the_code(
+    deployed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: set[tuple[str, str]] = set()
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def recorded(self: Any, operation: str, request: Any) -> Any:
+        called.add((self.meta.service_model.service_name, operation))
+        return call(self, operation, request)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    path = deployed.root / "params" / "dev.yaml"
+    path.write_text(path.read_text() + "  MaxCapacity: 4\n")
+    for verb in ("plan", "deploy", "status", "drift", "image", "destroy", "deploy"):
+        assert deployed.run(verb, *(["--yes"] if verb in ("deploy", "destroy") else []))["exit_code"] in (
+            0,
+            4,
+        )
+    known = {(service, name) for service, names in policy.operations().items() for name in names}
+    assert called - known == set()
+    assert len(called) > 40
+
+
+def test_every_call_is_allowed(allowed: list[Statement]) -> None:
+    # Direct calls do not come through CloudFormation.
+    direct = {
+        action
+        for statement in allowed
+        if statement.get("Condition") != policy.THROUGH_CLOUDFORMATION
+        for action in statement["Action"]
+    }
+    assert policy.calls() - direct == set()
+    assert set(policy.PUSH) <= direct
+
+
+def test_what_the_deployer_changes_itself_is_known_one_by_one() -> None:
+    changes = {
+        action
+        for action in policy.calls()
+        if not policy.is_reading(action) and action.partition(":")[0] not in ("cloudformation", "ssm")
+    }
+    assert changes | set(policy.PUSH) == policy.DIRECT.keys()
+
+
+def test_every_permission_of_the_handlers_is_allowed(allowed: list[Statement]) -> None:
+    actions = {action for statement in allowed for action in statement["Action"]}
+    assert policy.handlers() - actions == set()
+
+
+def test_resources_are_changed_through_cloudformation_only(allowed: list[Statement]) -> None:
+    direct = {
+        action
+        for statement in allowed
+        if "aws:CalledVia" not in str(statement.get("Condition"))
+        for action in statement["Action"]
+        if not policy.is_reading(action)
+    }
+    others = direct - policy.DIRECT.keys()
+    assert {action.partition(":")[0] for action in others} == {"cloudformation", "iam", "ssm"}
+    assert {action for action in others if action.startswith("iam:")} == {
+        "iam:CreateServiceLinkedRole",
+        "iam:PassRole",
+    }
+
+
+def test_changes_reach_only_what_has_the_environments_name(allowed: list[Statement]) -> None:
+    """Where IAM can tell resources apart and their names are ours, no statement is about all of them."""
+    for statement in allowed:
+        if statement["Resource"] == ["*"]:
+            wide = {a for a in statement["Action"] if policy.is_scoped(a) and not policy.is_reading(a)}
+            assert wide == set()
+
+
+def test_statement_names_resources_that_iam_knows_for_its_actions(allowed: list[Statement]) -> None:
+    for statement in allowed:
+        if statement["Resource"] == ["*"] or statement["Action"][0].startswith("iam:PassRole"):
+            continue
+        arns = [re.sub(r"\$\{[^}]+\}|\*", "x", resource["Fn::Sub"]) for resource in statement["Resource"]]
+        for action in statement["Action"]:
+            prefix = action.partition(":")[0]
+            types = policy.reference()[prefix]["Resources"]
+            formats = [
+                re.sub(r"\$\{[^}]+\}", "[^:]*", one)
+                for kind in policy.resource_types(action) or []
+                for one in types.get(kind, {"ARNFormats": []})["ARNFormats"]
+            ]
+            assert any(re.fullmatch(one, arn) for one in formats for arn in arns), (action, arns, formats)
+
+
+def test_roles_are_made_under_the_boundary_where_there_is_one(policies: dict[str, list[Statement]]) -> None:
+    (making,) = [one for one in policies["RolesPolicy"] if "iam:CreateRole" in one["Action"]]
+    condition, limited, free = making["Condition"]["Fn::If"]
+    assert condition == "HasPermissionsBoundary"
+    assert limited["StringEquals"] == {"iam:PermissionsBoundary": {"Ref": "PermissionsBoundaryArn"}}
+    assert free == policy.THROUGH_CLOUDFORMATION
+    (taking,) = [
+        one for one in policies["RolesPolicy"] if "iam:DeleteRolePermissionsBoundary" in one["Action"]
+    ]
+    assert taking["Effect"] == {"Fn::If": ["HasPermissionsBoundary", "Deny", "Allow"]}
+
+
+def test_every_exception_is_still_one() -> None:
+    asked = policy.asked()
+    stale = {pattern for pattern in policy.NOT_NEEDED if not fnmatch.filter(asked, pattern)}
+    assert stale == set()
