@@ -18,7 +18,7 @@ def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_directi
     """Blue to green, then green to blue: the second rehearsal goes on from what the first one left."""
     place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR, MinCapacity=2, MaxCapacity=4)
     place.deploy()
-    first = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
+    first = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS, hooks=False)
     assert first.verdict.result == "released"
     assert [shares for _, shares in first.rehearsal.journal.weights] == [
         {"blue": 100, "green": 0},
@@ -35,6 +35,11 @@ def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_directi
     assert [shares["blue"] for _, shares in second.rehearsal.journal.weights] == [0, 100]
     assert_nothing_lost(second)
     assert live(place) == "blue"
+
+    # The deployer sees what the rehearsals left, and can go back to the release before: its AppSpec has no
+    # hook, which nobody would answer without a rehearsal.
+    place.roll_back()
+    assert live(place) == "green"
 
 
 def assert_nothing_lost(ended: Ended) -> None:
