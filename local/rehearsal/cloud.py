@@ -1,4 +1,4 @@
-"""The emulated account, as a rehearsal talks to it: AWS's own APIs and the two operations of `control`."""
+"""The emulated account, as a rehearsal talks to it: AWS's own APIs and the operations of `control`."""
 
 import json
 import threading

@@ -136,7 +136,8 @@ def _settings(root: Path, environment: str) -> Mapping[str, Any]:
     file = root / "params" / f"{environment}.yaml"
     try:
         settings = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
-        return {"project": settings["project"], "region": settings["region"]}
+        named = ("project", "region", "parameters")
+        return {name: settings[name] for name in named}
     except (OSError, yaml.YAMLError, TypeError, LookupError) as error:
         known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))
         raise Refused(f"no environment can be read from params/{file.name} (there are: {known})") from error
@@ -162,6 +163,9 @@ def _rehearse(
                 shutil.rmtree(folder / name, ignore_errors=True)
             cloud = Cloud(endpoint, settings["region"])
             prefix = f"{settings['project']}-{options.environment}"
+            if options.environment != LOCAL:
+                for name in cloud.control("Provide", parameters=settings["parameters"])["made"]:
+                    talk.print(f"a placeholder in the emulator: {name}", highlight=False, soft_wrap=True)
             with talk.status("deploying the stacks in the emulator"):
                 _deploy(cloud, root, options.environment, prefix)
                 pushed = source.snapshot(root, folder / "source")

@@ -1,20 +1,22 @@
 """The part of a rehearsal inside the emulator: deployments wait for the real tasks, and tell what they want.
 
-CodeDeploy's steps are `local.services.deployments`' alone. This adds two operations of our own, with which
-the rehearsal follows them (`Look`) and reports what became of the tasks (`ReportTasks`).
+CodeDeploy's steps are `local.services.deployments`' alone. This adds operations of our own, with which the
+rehearsal follows them (`Look`), reports what became of the tasks (`ReportTasks`), and has placeholders made
+of what a parameter file names (`Provide`).
 """
 
 from typing import Any
 
 from local import engine
 from local.engine import Record
+from local.rehearsal import placeholders
 from local.rehearsal.names import TASKS
 from local.services import codedeploy, deployments, ecs, elbv2
 from local.services.api import Service
 
 
 def install() -> None:
-    """Have Install last until its tasks are reported, and serve the two operations."""
+    """Have Install last until its tasks are reported, and serve the operations."""
     create = deployments._EFFECTS["install"]
 
     def create_and_wait(deployment: Record, stage: Record) -> None:
@@ -23,7 +25,7 @@ def install() -> None:
         deployment["_stages"].insert(deployment["_position"] + 1, wait)
 
     deployments._EFFECTS["install"] = create_and_wait
-    operations = {"Look": look, "ReportTasks": report_tasks}
+    operations = {"Look": look, "ReportTasks": report_tasks, "Provide": provide}
     engine.add_service("rehearsal", Service(operations, {}), ["Rehearsal"])
 
 
@@ -55,6 +57,11 @@ def report_tasks(request: Record) -> Record:
     else:
         deployments._end(deployment, "Failed", "TIMEOUT", request["reason"])
     return {}
+
+
+def provide(request: Record) -> Record:
+    """Make what the `parameters` name exist; gives what was made."""
+    return {"made": placeholders.provide(request["parameters"])}
 
 
 def _listeners(group: Record) -> list[str]:

@@ -154,6 +154,34 @@ def test_mistake_in_a_template_or_parameter_is_noticed(place: Place, mistake: st
 
 
 @pytest.mark.skipif(not EVERYTHING, reason="make test-rehearsal")
+def test_configuration_of_ones_own_is_taken_from_the_template(place: Place) -> None:
+    place.edit(
+        "pipeline",
+        "      DeploymentConfigName: !Ref DeploymentConfigName",
+        "      DeploymentConfigName: !Ref DeploymentConfig",
+    )
+    place.edit("pipeline", "\nResources:\n", "\nResources:\n" + OWN_CONFIGURATION)
+    place.set(TerminationWaitMinutes=0)
+    place.deploy()
+    ended = place.rehearse("1.0", minute=0.3, requests=40)
+    assert ended.verdict.result == "released"
+    shares = [shares["green"] for _, shares in ended.rehearsal.journal.weights]
+    assert shares == [0, 30, 60, 90, 100]
+    assert ended.document["settings"]["routing"] == "30 % more every 2 minutes"
+
+
+OWN_CONFIGURATION = """\
+  DeploymentConfig:
+    Type: AWS::CodeDeploy::DeploymentConfig
+    Properties:
+      ComputePlatform: ECS
+      TrafficRoutingConfig:
+        Type: TimeBasedLinear
+        TimeBasedLinear: {LinearPercentage: 30, LinearInterval: 2}
+"""
+
+
+@pytest.mark.skipif(not EVERYTHING, reason="make test-rehearsal")
 def test_wrong_health_check_path_stops_the_release(place: Place) -> None:
     place.set(HealthCheckPath="/healthz", DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
     place.start_anew()
