@@ -13,6 +13,8 @@ from starlette.testclient import TestClient
 
 import app.main
 from app.main import Settings, create_application, read_settings, server_config
+from templates._load_balancing import IDLE_TIMEOUT_SECONDS
+from templates.task_definition import STOP_TIMEOUT_SECONDS
 
 REQUIREMENTS = Path(app.main.__file__).with_name("requirements.txt")
 
@@ -128,10 +130,9 @@ def test_port_is_a_port_number(text: str) -> None:
 def test_timeouts_fit_the_load_balancer_and_the_stop_timeout() -> None:
     settings = read_settings({})
     config = server_config(settings, create_application(settings))
-    # 60 s idle timeout of the load balancer; ECS kills 30 s after SIGTERM.
-    assert 60 < config.timeout_keep_alive <= 120
+    assert IDLE_TIMEOUT_SECONDS < config.timeout_keep_alive <= 120
     assert config.timeout_graceful_shutdown is not None
-    assert config.timeout_graceful_shutdown <= 28
+    assert config.timeout_graceful_shutdown <= STOP_TIMEOUT_SECONDS - 2
 
 
 def test_these_tests_run_with_the_versions_that_the_image_gets() -> None:

@@ -12,6 +12,7 @@ from troposphere import AWSObject
 from generate import ROOT
 from stacks import environment, parameters
 from templates import LAYERS, _exports
+from templates._application import SECRETS
 from tests.templates.conftest import Document, walk
 
 MODULES = sorted((ROOT / "templates").glob("*.py"))
@@ -66,7 +67,8 @@ def test_required_parameters_are_those_of_the_article(documents: dict[str, Docum
         for title, parameter in document["Parameters"].items()
         if "Default" not in parameter and not title.endswith("StackName")
     }
-    assert required - {"Project", "Environment"} == {
+    of_the_application = {secret.parameter for secret in SECRETS}
+    assert required - {"Project", "Environment"} - of_the_application == {
         "VpcId",
         "PublicSubnetIds",
         "PrivateSubnetIds",

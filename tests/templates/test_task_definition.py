@@ -6,7 +6,8 @@ import pytest
 
 from stacks.environment import FARGATE_MEMORY
 from templates import _application, infrastructure, task_definition
-from templates._application import Secret
+from templates._application import SECRETS, VARIABLES, Secret
+from templates.task_definition import STOP_TIMEOUT_SECONDS
 from tests.templates.conftest import Document
 
 
@@ -72,9 +73,8 @@ def test_container_runs_as_the_user_of_the_image(container: dict[str, Any]) -> N
 
 
 def test_container_has_time_to_stop(container: dict[str, Any]) -> None:
-    from app.main import SHUTDOWN_SECONDS
-
-    assert SHUTDOWN_SECONDS < container["StopTimeout"] <= 120
+    # 120 is Fargate's limit.
+    assert STOP_TIMEOUT_SECONDS == container["StopTimeout"] <= 120
 
 
 def test_logs_go_to_the_stacks_own_group(container: dict[str, Any]) -> None:
@@ -85,14 +85,19 @@ def test_logs_go_to_the_stacks_own_group(container: dict[str, Any]) -> None:
     assert "awslogs-create-group" not in options
 
 
-def test_application_gets_its_variables_and_no_secret(container: dict[str, Any]) -> None:
-    assert container["Environment"] == [{"Name": "HEALTH_RATE", "Value": {"Ref": "HealthRate"}}]
-    assert "Secrets" not in container
+def test_application_gets_its_variables_and_secrets(container: dict[str, Any]) -> None:
+    assert container["Environment"] == [
+        {"Name": variable.name, "Value": {"Ref": variable.parameter}} for variable in VARIABLES
+    ]
+    assert container.get("Secrets", []) == [
+        {"Name": secret.name, "ValueFrom": {"Ref": secret.parameter}} for secret in SECRETS
+    ]
 
 
-def test_health_rate_keeps_its_form(document: Document) -> None:
-    """As a number its default would reach the application as 1."""
-    assert document["Parameters"]["HealthRate"]["Default"] == "1.0"
+def test_defaults_of_variables_are_text(document: Document) -> None:
+    """As a number, the default 1.0 would reach the application as 1."""
+    for variable in VARIABLES:
+        assert isinstance(document["Parameters"][variable.parameter].get("Default", ""), str), variable.name
 
 
 def test_a_secret_is_one_entry_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +108,7 @@ def test_a_secret_is_one_entry_in_one_place(monkeypatch: pytest.MonkeyPatch) -> 
 
     (container,) = definition["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     assert container["Secrets"] == [{"Name": "DATABASE_URL", "ValueFrom": {"Ref": "DatabaseUrlArn"}}]
-    assert [variable["Name"] for variable in container["Environment"]] == ["HEALTH_RATE"]
+    assert [variable["Name"] for variable in container["Environment"]] == [name for name, *_ in VARIABLES]
 
     (policy,) = ground["Resources"]["TaskExecutionRole"]["Properties"]["Policies"]
     (statement,) = (s for s in policy["PolicyDocument"]["Statement"] if s["Sid"] == "ReadSecrets")
