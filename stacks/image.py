@@ -54,10 +54,14 @@ class Image:
 def wanted(environment: Environment, layers: Mapping[str, Layer], root: Path) -> Image:
     """The image of an environment, read from its templates."""
     layer, repository = _resource(layers, REPOSITORY)
-    _, task_definition = _resource(layers, TASK_DEFINITION)
+    defining_layer, task_definition = _resource(layers, TASK_DEFINITION)
     service_layer, _ = _resource(layers, SERVICE)
     values = template.parameter_values(layers[layer], environment)
-    platform = task_definition["RuntimePlatform"]
+    # What Fargate takes where the template says nothing.
+    platform = {"OperatingSystemFamily": "LINUX", "CpuArchitecture": "X86_64"} | {
+        key: template.text(value, template.parameter_values(layers[defining_layer], environment))
+        for key, value in task_definition.get("RuntimePlatform", {}).items()
+    }
     return Image(
         repository=template.text(repository["RepositoryName"], values),
         tag=values[TAG_PARAMETER],

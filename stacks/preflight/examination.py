@@ -155,10 +155,10 @@ def _answer(question: Question) -> tuple[list[Trouble], str]:
         return list(question.ask()), ""
     except (ClientError, BotoCoreError) as error:
         trouble = door.failure(error)
-        # Whoever is not known to AWS, or does not reach it, need not be asked to look at the rest.
-        if isinstance(trouble, BadInput) or not isinstance(error, ClientError):
-            raise
-        if error.response["Error"]["Code"] in door.EXPIRED:
+        expired = isinstance(error, ClientError) and error.response["Error"]["Code"] in door.EXPIRED
+        # Whoever is not known to AWS, or no longer, need not look at the rest. A service that cannot be
+        # reached may be one that the region does not have.
+        if isinstance(trouble, BadInput) or expired:
             raise
         return [], str(trouble)
 

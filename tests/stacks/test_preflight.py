@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.stub import Stubber
 
 from stacks import effects, environment, image, preflight
@@ -465,6 +466,39 @@ def test_type_that_the_region_lacks_is_named(built: Mapping[str, Layer], clients
     ]
     given = survey_of(built, {"infrastructure"}, region="ap-northeast-3", ConnectionArn=CONNECTION)
     assert list(preflight.examination._region(given)) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (
+            ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetPolicy"),
+            "AWS refused GetPolicy",
+        ),
+        (EndpointConnectionError(endpoint_url="https://x"), "AWS cannot be reached"),
+    ],
+)
+def test_question_without_an_answer_says_why(error: Exception, why: str) -> None:
+    def ask() -> list[Trouble]:
+        raise error
+
+    found, told = preflight.examination._answer(preflight.examination.Question("x", ask))
+    assert (found, told.startswith(why)) == ([], True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "ExpiredToken", "Message": "old"}}, "GetPolicy"),
+        NoCredentialsError(),
+    ],
+)
+def test_whoever_is_not_known_to_aws_is_told_so_at_once(error: Exception) -> None:
+    def ask() -> list[Trouble]:
+        raise error
+
+    with pytest.raises(type(error)):
+        preflight.examination._answer(preflight.examination.Question("x", ask))
 
 
 def refused(answers: preflight.Answers, built: Mapping[str, Layer]) -> Failure:
