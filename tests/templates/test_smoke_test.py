@@ -218,7 +218,7 @@ def test_call_that_keeps_the_function_awake_does_nothing(
 
 @pytest.mark.skipif(not (ROOT / "app" / "main.py").exists(), reason="the application is not the sample")
 @pytest.mark.parametrize(("health_rate", "status"), [("1.0", "Succeeded"), ("0.5", "Failed")])
-def test_sample_application(health_rate: str, status: str, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_application(health_rate: str, status: str, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     """The real application; its health check passes in both cases."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
