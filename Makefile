@@ -45,6 +45,9 @@ drift: .venv/ready ## where reality differs from the templates
 rollback: .venv/ready ## stop the running release, or go back to the one before
 	@$(BIN)/python deploy.py rollback --env $(ENV) $(YES_OPTION) $(ARGS)
 
+continue-rollback: .venv/ready ## go on with taking an update back (UPDATE_ROLLBACK_FAILED)
+	@$(BIN)/python deploy.py continue-rollback --env $(ENV) $(DEPLOY_OPTIONS)
+
 destroy: .venv/ready ## delete the stacks, in reverse order
 	@$(BIN)/python deploy.py destroy --env $(ENV) $(YES_OPTION) $(ARGS)
 
@@ -118,4 +121,4 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	  requirements/security.in -o requirements/security.txt
 
 .PHONY: rehearse report-check test-rehearsal
-.PHONY: help generate plan deploy status image drift rollback destroy review lint docs fix check test test-review security lock
+.PHONY: help generate plan deploy status image drift continue-rollback rollback destroy review lint docs fix check test test-review security lock

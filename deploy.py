@@ -13,6 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from stacks import interrupts
 from stacks.errors import Failure, Interrupted
 from stacks.invocation import Invocation
 from stacks.rules import Guarded
@@ -25,6 +26,7 @@ VERBS = {
     "status": "every stack with its status and outputs, and what is live",
     "image": "build and push the image that the service is made with, unless it is there",
     "drift": "where reality differs from the templates, and whose doing that is; changes nothing",
+    "continue-rollback": "let CloudFormation go on with taking an update back, where that had failed",
     "rollback": "stop the running release, or go back to the one before the last",
     "destroy": "delete the stacks of an unprotected environment, importers first",
     "review": "what two revisions do to every environment; offline",
@@ -37,7 +39,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     invocation = Invocation(options, root)
     try:
         # Imported when it is needed: some verbs want AWS's library, which takes half a second.
-        code: int = importlib.import_module(f"stacks.verbs.{options.verb}").run(invocation)
+        verb = importlib.import_module(f"stacks.verbs.{options.verb.replace('-', '_')}")
+        with interrupts.handled():
+            code: int = verb.run(invocation)
     except Failure as failure:
         code = _failed(failure, invocation)
     except KeyboardInterrupt:
@@ -77,10 +81,19 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--json", action="store_true", help="print one JSON document on standard output")
         if name in ("plan", "deploy"):
             _add_plan_arguments(verb)
-        if name in ("deploy", "rollback", "destroy"):
+        if name in ("deploy", "rollback", "destroy", "continue-rollback"):
             verb.add_argument("--yes", action="store_true", help="do not ask")
             verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release")
             verb.add_argument("--break-lock", action="store_true", help="take the lock from its holder")
+        if name == "continue-rollback":
+            _add_only(verb)
+            verb.add_argument(
+                "--skip",
+                action="append",
+                default=[],
+                metavar="LAYER:LOGICALID",
+                help="leave this resource as it is (repeatable)",
+            )
         if name == "rollback":
             verb.add_argument("--at-once", action="store_true", help="shift all traffic at once")
         if name == "plan":
@@ -107,15 +120,19 @@ def _add_review_arguments(verb: argparse.ArgumentParser) -> None:
 
 def _add_plan_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--no-preflight", action="store_true", help="go on whatever the account lacks")
-    verb.add_argument(
-        "--only", action="append", default=[], metavar="LAYER", help="exactly this layer (repeatable)"
-    )
+    _add_only(verb)
     verb.add_argument(
         "--allow",
         action="append",
         default=[],
         metavar="LAYER:LOGICALID",
         help="let a blocked change of this resource through (repeatable)",
+    )
+
+
+def _add_only(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--only", action="append", default=[], metavar="LAYER", help="exactly this layer (repeatable)"
     )
 
 

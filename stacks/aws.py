@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -164,8 +165,25 @@ DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
 
 
+def is_passing(error: ClientError | BotoCoreError) -> bool:
+    """Whether an error can go away by itself: throttling, trouble at AWS, a lost connection."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return _code(error) in THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, ConnectionError | HTTPClientError)
+
+
+def is_denial(error: ClientError) -> bool:
+    """Whether a permission is missing."""
+    return _code(error) in DENIED
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
 def _refusal(error: ClientError) -> Failure:
-    code = error.response.get("Error", {}).get("Code", "")
+    code = _code(error)
     message = error.response.get("Error", {}).get("Message", "").rstrip(".") or code
     what = f"AWS refused {error.operation_name}"
     if code in EXPIRED:

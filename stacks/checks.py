@@ -1,9 +1,8 @@
 """Ask AWS what the guard needs to know, and let it judge."""
 
-import time
 from collections.abc import Callable, Mapping
 
-from stacks import guard, live
+from stacks import clock, guard, live
 from stacks.aws import Aws
 from stacks.cloudformation import Sleep, Stack
 from stacks.plan import Plan
@@ -30,7 +29,7 @@ def wait_for_release(
     aws: Aws,
     stacks: Mapping[str, Stack | None],
     say: Callable[[str], None],
-    sleep: Sleep = time.sleep,
+    sleep: Sleep = clock.sleep,
 ) -> None:
     """Wait until neither CodeDeploy nor the pipeline is at work."""
     told = ""

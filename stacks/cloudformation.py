@@ -4,16 +4,18 @@ Every function takes the client as its first argument. A stack is named by its A
 known, a change set always: a name can come to mean another stack or change set, an ARN cannot.
 """
 
+import re
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from stacks import aws, clock
 from stacks.changes import Action, PropertyChange, ResourceChange
+from stacks.pace import Pace
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
@@ -33,6 +35,18 @@ STEADY = {
     "IMPORT_ROLLBACK_COMPLETE",
 }
 SUCCESSES = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE"}
+# With these an operation begins; a rollback belongs to the operation that it takes back.
+STARTS = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"}
+# Every status of a stack that is being operated on.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStacks.html
+IN_PROGRESS = [
+    *sorted(STARTS),
+    "ROLLBACK_IN_PROGRESS",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    "UPDATE_ROLLBACK_IN_PROGRESS",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    "IMPORT_ROLLBACK_IN_PROGRESS",
+]
 
 # CloudFormation's ways of saying that a change set holds no change.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-create.html
@@ -42,8 +56,18 @@ INCOMPLETE = "--include-property-values option can return incomplete"
 # What a property's new value is called while nobody can know it.
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 CHANGE_SET_GONE = ("ChangeSetNotFound", "ChangeSetNotFoundException")
+# A change set that was just made can be unknown for a moment.
+UNKNOWN_SECONDS = 30.0
+# A change set is made for one run, or for a plan that is kept in a file. Its name tells; one of neither form
+# is somebody else's.
+PASSING, KEPT = "deploy", "plan"
+_OURS = re.compile(rf"({PASSING}|{KEPT})-[0-9a-f]{{16}}")
 # A resource that was not tried because another one failed first is no cause.
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
+
+
+STACK_TYPE = "AWS::CloudFormation::Stack"
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -60,7 +84,7 @@ class Stack:
     exports: Mapping[str, str] = field(default_factory=dict)
     role_arn: str | None = None
     protected: bool = False
-    changed: datetime | None = None
+    changed: datetime = LONG_AGO
 
     @property
     def exists(self) -> bool:
@@ -71,6 +95,15 @@ class Stack:
     def moving(self) -> bool:
         """Whether an operation is running."""
         return self.status.endswith("_IN_PROGRESS") and self.exists
+
+    def since(self, before: "Stack") -> bool:
+        """Whether an operation has begun since `before` was read."""
+        return self.changed > before.changed
+
+    @property
+    def event(self) -> "Event":
+        """Its state, told as an event."""
+        return Event("", self.name, STACK_TYPE, self.status, self.reason, self.changed, "", True)
 
 
 @dataclass(frozen=True)
@@ -127,8 +160,30 @@ def describe(client: "CloudFormationClient", name: str) -> Stack | None:
         exports={item["ExportName"]: item["OutputValue"] for item in outputs if "ExportName" in item},
         role_arn=found.get("RoleARN"),
         protected=found.get("EnableTerminationProtection", False),
-        changed=found.get("LastUpdatedTime", found.get("CreationTime")),
+        # Each is the time at which an operation began.
+        changed=max(
+            found[key] for key in ("CreationTime", "LastUpdatedTime", "DeletionTime") if key in found
+        ),
     )
+
+
+def in_progress(client: "CloudFormationClient") -> dict[str, Event]:
+    """All stacks of the account and region that are being operated on: ARN to state."""
+    pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=IN_PROGRESS)  # type: ignore[arg-type]
+    return {
+        found["StackId"]: Event(
+            "",
+            found["StackName"],
+            STACK_TYPE,
+            found["StackStatus"],
+            found.get("StackStatusReason", ""),
+            found.get("LastUpdatedTime", found["CreationTime"]),
+            "",
+            True,
+        )
+        for page in pages
+        for found in page["StackSummaries"]
+    }
 
 
 def template_body(client: "CloudFormationClient", stack: Stack) -> Any:
@@ -146,49 +201,77 @@ def create_change_set(
     tags: Mapping[str, str],
     capabilities: list[str],
     role_arn: str | None,
-    sleep: Sleep = time.sleep,
+    description: str = "",
+    name: str | None = None,
+    sleep: Sleep = clock.sleep,
+    pace: Pace | None = None,
 ) -> ChangeSet | None:
     """Make a change set and read all of it, or None when it would change nothing.
 
-    A change set that fails or is empty is removed again. Raises ChangeSetFailedError with the reason.
+    Without a `name` it gets one that says that only this run needs it. A change set that fails or is empty is
+    removed again, and so is one that is not finished because `sleep` or a call raises.
+    Raises ChangeSetFailedError with the reason.
     """
-    name = f"deploy-{secrets.token_hex(8)}"
+    name = name or f"{PASSING}-{secrets.token_hex(8)}"
     extra: dict[str, Any] = {"RoleARN": role_arn} if role_arn else {}
+    if description:
+        extra["Description"] = description
+    arn, stack_arn = name, stack_name
     try:
-        made = client.create_change_set(
+        arn, stack_arn = _requested(
+            client,
             StackName=stack_name,
             ChangeSetName=name,
             ChangeSetType=kind,
             TemplateBody=body,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-            Capabilities=capabilities,  # type: ignore[arg-type]
+            Capabilities=capabilities,
+            # The same call sent again, because its answer was lost, makes no second one.
+            ClientToken=name,
             **extra,
         )
-        arn, stack_arn = made["Id"], made["StackId"]
+        answer = _wait_for_change_set(client, arn, sleep, pace or Pace())
+        if answer["Status"] == "CREATE_COMPLETE":
+            return ChangeSet(arn, stack_arn, tuple(_changes(client, arn, answer)))
+    except BaseException as error:
+        # What AWS refused to make is not there.
+        if arn != name or not isinstance(error, ClientError) or aws.is_passing(error):
+            _try_to_remove(client, arn, stack_arn, kind)
+        raise
+    reason = answer.get("StatusReason", "CloudFormation gave no reason")
+    details = _validation_errors(client, arn) if "DescribeEvents" in reason else []
+    remove_change_set(client, arn, stack_arn if kind == "CREATE" else None)
+    if any(words in reason for words in EMPTY):
+        return None
+    raise ChangeSetFailedError("".join(f"\n  {detail}" for detail in details) or reason)
+
+
+def _requested(client: "CloudFormationClient", **request: Any) -> tuple[str, str]:
+    """Ask for a change set and give its ARN and its stack's."""
+    try:
+        made = client.create_change_set(**request)
+        return made["Id"], made["StackId"]
     except ClientError as error:
         # A call whose answer was lost is sent again: then the one that exists under our own name is ours.
         if error.response["Error"]["Code"] != "AlreadyExistsException":
             raise
-        there = client.describe_change_set(ChangeSetName=name, StackName=stack_name)
-        arn, stack_arn = there["ChangeSetId"], there["StackId"]
+    there = client.describe_change_set(ChangeSetName=request["ChangeSetName"], StackName=request["StackName"])
+    return there["ChangeSetId"], there["StackId"]
+
+
+def _try_to_remove(client: "CloudFormationClient", arn: str, stack_arn: str, kind: str) -> None:
+    """Remove what may have been made, as far as that is possible now: what is left, the next run finds."""
     try:
-        answer = _wait_for_change_set(client, arn, sleep)
-        if answer["Status"] == "CREATE_COMPLETE":
-            return ChangeSet(arn, stack_arn, tuple(_changes(client, arn, answer)))
-    except BaseException:
-        delete_change_set(client, arn)
+        if arn.startswith("arn:"):
+            remove_change_set(client, arn, stack_arn if kind == "CREATE" else None)
+            return
+        # Its answer never came, so its name is all that is known.
+        client.delete_change_set(ChangeSetName=arn, StackName=stack_arn)
         if kind == "CREATE":
             delete_shell(client, stack_arn)
-        raise
-    reason = answer.get("StatusReason", "CloudFormation gave no reason")
-    details = _validation_errors(client, arn) if "DescribeEvents" in reason else []
-    delete_change_set(client, arn)
-    if kind == "CREATE":
-        delete_shell(client, stack_arn)
-    if any(words in reason for words in EMPTY):
-        return None
-    raise ChangeSetFailedError("".join(f"\n  {detail}" for detail in details) or reason)
+    except (ClientError, BotoCoreError):
+        return
 
 
 def _validation_errors(client: "CloudFormationClient", arn: str) -> list[str]:
@@ -226,14 +309,32 @@ def read_change_set(client: "CloudFormationClient", arn: str) -> ChangeSet | Non
     return ChangeSet(arn, answer["StackId"], tuple(_changes(client, arn, answer)))
 
 
-def _wait_for_change_set(client: "CloudFormationClient", arn: str, sleep: Sleep) -> Any:
-    delay = 0.1
+def is_executed(client: "CloudFormationClient", arn: str) -> bool:
+    """Whether a change set is being executed, or was."""
+    try:
+        answer = client.describe_change_set(ChangeSetName=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in CHANGE_SET_GONE:
+            return False
+        raise
+    return answer.get("ExecutionStatus", "").startswith("EXECUTE_")
+
+
+def _wait_for_change_set(client: "CloudFormationClient", arn: str, sleep: Sleep, pace: Pace) -> Any:
+    waited = 0.0
     while True:
-        answer = client.describe_change_set(ChangeSetName=arn, IncludePropertyValues=True)
-        if answer["Status"] in ("CREATE_COMPLETE", "FAILED"):
-            return answer
+        began = clock.monotonic()
+        try:
+            answer = client.describe_change_set(ChangeSetName=arn, IncludePropertyValues=True)
+            if answer["Status"] in ("CREATE_COMPLETE", "FAILED"):
+                return answer
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in CHANGE_SET_GONE or waited > UNKNOWN_SECONDS:
+                raise
+        pace.answered(clock.monotonic() - began)
+        delay = pace.delay(waited)
         sleep(delay)
-        delay = min(delay * 1.5, 3.0)
+        waited += delay
 
 
 def _changes(client: "CloudFormationClient", arn: str, first_page: Any) -> Iterator[ResourceChange]:
@@ -308,32 +409,75 @@ def delete_change_set(client: "CloudFormationClient", arn: str) -> None:
             raise
 
 
-def delete_shell(client: "CloudFormationClient", stack_arn: str) -> None:
-    """Remove the empty stack that a first change set leaves, if nothing else is in it."""
-    stack = describe(client, stack_arn)
+def remove_change_set(client: "CloudFormationClient", arn: str, shell_arn: str | None) -> None:
+    """Remove a change set, and the empty stack that was made for it where it is one of a new stack."""
+    delete_change_set(client, arn)
+    if shell_arn:
+        delete_shell(client, shell_arn, but=arn)
+
+
+def delete_shell(client: "CloudFormationClient", stack_name: str, but: str = "") -> None:
+    """Remove the empty stack that a first change set leaves, if nothing else is in it.
+
+    `but` is a change set that was just removed; the list can have it for a moment longer.
+    """
+    stack = describe(client, stack_name)
     if stack is None or stack.exists:
         return
-    if not client.list_change_sets(StackName=stack_arn)["Summaries"]:
-        client.delete_stack(StackName=stack_arn)
+    if not any(found.arn != but for found in change_sets(client, stack.arn)):
+        client.delete_stack(StackName=stack.arn)
 
 
-def events(client: "CloudFormationClient", stack_arn: str, seen: set[str]) -> list[Event]:
-    """The stack's events that are not in `seen`, oldest first. `seen` is completed.
+@dataclass(frozen=True)
+class Listed:
+    """A change set as the list of a stack's change sets has it."""
 
-    Events come newest first; pages are read until one is known.
-    """
-    fresh: list[Event] = []
-    extra: dict[str, Any] = {}
-    while True:
-        page = client.describe_stack_events(StackName=stack_arn, **extra)
-        for item in page["StackEvents"]:
-            if item["EventId"] in seen:
-                return fresh[::-1]
-            seen.add(item["EventId"])
-            fresh.append(_event(item))
-        if not page.get("NextToken"):
-            return fresh[::-1]
-        extra = {"NextToken": page["NextToken"]}
+    arn: str
+    name: str
+    description: str
+    made: datetime
+    executable: bool
+
+    @property
+    def purpose(self) -> str | None:
+        """What we made it for, None where it is not ours."""
+        match = _OURS.fullmatch(self.name)
+        return match[1] if match else None
+
+
+def change_sets(client: "CloudFormationClient", stack_name: str) -> list[Listed]:
+    """The change sets of a stack that wait for something; those that were executed or go away do not."""
+    pages = client.get_paginator("list_change_sets").paginate(StackName=stack_name)
+    return [
+        Listed(
+            found["ChangeSetId"],
+            found["ChangeSetName"],
+            found.get("Description", ""),
+            found.get("CreationTime", LONG_AGO),
+            found.get("ExecutionStatus") == "AVAILABLE",
+        )
+        for page in pages
+        for found in page["Summaries"]
+        if not found.get("Status", "").startswith("DELETE_")
+        and not found.get("ExecutionStatus", "").startswith("EXECUTE_")
+    ]
+
+
+def events(client: "CloudFormationClient", stack_arn: str) -> Iterator[Event]:
+    """The stack's events, newest first. Pages are asked for as they are needed."""
+    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_arn):
+        yield from map(_event, page["StackEvents"])
+
+
+def about_stack(stack_arn: str, status: str) -> Event:
+    """What is known of a stack without asking, told as an event."""
+    name = stack_arn.split("/")[1] if "/" in stack_arn else stack_arn
+    return Event("", name, STACK_TYPE, status, "", datetime.now(UTC), "", True)
+
+
+def newest_events(client: "CloudFormationClient", stack_arn: str) -> list[Event]:
+    """The newest page of the stack's events, newest first."""
+    return [_event(item) for item in client.describe_stack_events(StackName=stack_arn)["StackEvents"]]
 
 
 def _event(item: Any) -> Event:

@@ -9,26 +9,33 @@ from stacks.environment import Environment
 from stacks.errors import BadInput, Blocked
 from stacks.layers import EXECUTION_ROLE, RELEASED_LAYER, Layer, exports, imports
 from stacks.rules import Finding, Guarded
+from stacks.watch import Watch
 
 Say = Callable[[str], None]
 
+# An update failed, and so did taking it back.
+STUCK = "UPDATE_ROLLBACK_FAILED"
 
-def settled(client: Any, name: str, sleep: Sleep, say: Say = lambda text: None) -> Stack | None:
-    """The stack once no operation runs on it: somebody else's is waited for, never interrupted."""
+
+def settled(
+    client: Any, name: str, sleep: Sleep, say: Say = lambda text: None, watch: Watch | None = None
+) -> Stack | None:
+    """The stack once no operation runs on it: somebody else's is waited for, never interrupted.
+
+    `watch` is the one of all stacks that are waited for, where there are several.
+    """
     stack = cloudformation.describe(client, name)
-    delay = 0.5
-    if stack and stack.moving:
-        say(f"{name} is {stack.status}: waiting for that to end")
-    while stack and stack.moving:
-        sleep(delay)
-        delay = min(delay * 1.5, 10.0)
-        stack = cloudformation.describe(client, stack.arn)
-    return stack
+    if stack is None or not stack.moving:
+        return stack
+    say(f"{name} is {stack.status}: waiting for that to end")
+    return (watch or Watch(client)).until(
+        stack.arn, lambda now: now is None or not now.moving, sleep, lambda event: None
+    )
 
 
-def refuse_stuck(client: Any, environment: Environment, stack: Stack) -> None:
+def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack) -> None:
     """Raise Blocked for a stack that neither an update nor we can bring back: a person must look first."""
-    if stack.status == "UPDATE_ROLLBACK_FAILED":
+    if stack.status == STUCK:
         left = [
             resource["LogicalResourceId"]
             for page in client.get_paginator("list_stack_resources").paginate(StackName=stack.arn)
@@ -36,11 +43,10 @@ def refuse_stuck(client: Any, environment: Environment, stack: Stack) -> None:
             if resource["ResourceStatus"] == "UPDATE_FAILED"
         ]
         raise Blocked(
-            f"{stack.name} is UPDATE_ROLLBACK_FAILED",
+            f"{stack.name} is {STUCK}",
             (stack.reason or "CloudFormation could not bring its resources back").rstrip(".")
             + (f" ({', '.join(left)})" if left else ""),
-            "remove the cause, then: aws cloudformation continue-update-rollback "
-            f"--stack-name {stack.name} (docs/operations.md)",
+            continuing(environment, layer),
         )
     if stack.status == "IMPORT_ROLLBACK_FAILED":
         raise Blocked(
@@ -56,16 +62,20 @@ def refuse_stuck(client: Any, environment: Environment, stack: Stack) -> None:
         )
         raise Blocked(
             f"{stack.name} is DELETE_FAILED",
-            stack.reason
-            or "it was in use, and somebody began to delete it",
+            stack.reason or "it was in use, and somebody began to delete it",
             f"finish that first: {finish}; then run again",
         )
 
 
 def _was_made(client: Any, stack: Stack) -> bool:
     """Whether its first creation has ever succeeded. When its events do not tell any more: yes."""
-    told = {event.status for event in cloudformation.events(client, stack.arn, set()) if event.about_stack}
+    told = {event.status for event in cloudformation.events(client, stack.arn) if event.about_stack}
     return not told & {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
+
+
+def continuing(environment: Environment, layer: str) -> str:
+    """What to type when an update could not be taken back."""
+    return f"remove the cause, then: deploy.py continue-rollback --env {environment.name} --only {layer}"
 
 
 def is_failed(stack: Stack | None) -> bool:

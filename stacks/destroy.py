@@ -4,7 +4,7 @@ The table of ownership in docs/ says of each resource what survives; in an unpro
 does, so that a deploy after a destroy starts from an empty account.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from stacks import cloudformation, deployed, obstacles, operation, schedule, template
 from stacks.aws import Aws
@@ -14,6 +14,7 @@ from stacks.errors import Blocked
 from stacks.layers import Layer, dependencies
 from stacks.operation import OnEvent
 from stacks.schedule import Outcome
+from stacks.watch import Watch
 
 
 def refuse_protected(environment: Environment) -> None:
@@ -44,9 +45,16 @@ def destroy(
     environment: Environment,
     layers: Mapping[str, Layer],
     on_event: OnEvent,
+    before_each: Callable[[], None] = lambda: None,
     sleep: Sleep | None = None,
+    *,
+    follows: bool = False,
 ) -> list[Outcome]:
-    """Delete every stack of the environment and what the stacks retain, importers first."""
+    """Delete every stack of the environment and what the stacks retain, importers first.
+
+    `before_each` is called before each deletion and raises to stop it. With `follows`, `on_event` gets the
+    events of resources too, and not of stacks alone.
+    """
     refuse_protected(environment)
     waits_for = dependencies(layers, environment)
     importers: dict[str, set[str]] = {slug: set() for slug in layers}
@@ -54,23 +62,33 @@ def destroy(
         for upstream in upstreams:
             importers[upstream].add(slug)
 
+    watch = Watch(aws.client("cloudformation"), follows=follows)
+
     def work(slug: str, nap: Sleep) -> Outcome:
-        return _destroy_layer(aws, environment, layers[slug], on_event, nap)
+        return _destroy_layer(aws, watch, environment, layers[slug], on_event, before_each, nap)
 
     return schedule.run(importers, work, sleep=sleep)
 
 
 def _destroy_layer(
-    aws: Aws, environment: Environment, layer: Layer, on_event: OnEvent, sleep: Sleep
+    aws: Aws,
+    watch: Watch,
+    environment: Environment,
+    layer: Layer,
+    on_event: OnEvent,
+    before_each: Callable[[], None],
+    sleep: Sleep,
 ) -> Outcome:
     client = aws.client("cloudformation")
-    stack = deployed.settled(client, environment.stack_name(layer.slug), sleep)
+    stack = deployed.settled(client, environment.stack_name(layer.slug), sleep, watch=watch)
     outcome = Outcome(layer.slug, "done" if stack else "nothing")
+    if stack:
+        before_each()
     if stack and stack.status == SHELL:
         client.delete_stack(StackName=stack.arn)
     elif stack:
         outcome.notes += [obstacle.remove(aws) for obstacle in obstacles.of(aws, stack)]
-        operation.delete(client, layer.slug, stack, on_event, sleep, stack.role_arn)
+        operation.delete(client, watch, layer.slug, stack, on_event, sleep, stack.role_arn)
     outcome.notes += _remove_retained(aws, environment, layer)
     return outcome
 

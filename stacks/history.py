@@ -28,7 +28,7 @@ def refuse_older(client: Any, environment: Environment, root: Path) -> None:
 def record(client: Any, environment: Environment, root: Path) -> None:
     """Remember this checkout's commit; outside a git repository there is nothing to remember."""
     head = _git(root, "rev-parse", "HEAD")
-    if head:
+    if head and head != last(client, environment):
         client.put_parameter(
             Name=_name(environment), Value=json.dumps({"commit": head}), Type="String", Overwrite=True
         )

@@ -73,13 +73,13 @@ def chosen(names: list[str], found: Mapping[str, Layer]) -> list[str]:
     return [slug for slug in found if not names or slug in names]
 
 
-def allowed(names: list[str], found: Mapping[str, Layer]) -> set[str]:
-    """The resources of --allow. Raises BadInput for a name that is no LAYER:LOGICALID of this project."""
+def allowed(names: list[str], found: Mapping[str, Layer], option: str = "--allow") -> set[str]:
+    """The resources of an option. Raises BadInput for a name that is no LAYER:LOGICALID of this project."""
     for name in names:
         layer, _, logical_id = name.partition(":")
         if layer not in found or not logical_id:
             raise BadInput(
-                f"--allow {name} names no resource",
+                f"{option} {name} names no resource",
                 f"it is written LAYER:LOGICALID, with a layer of {', '.join(found)}",
                 "deploy.py plan shows the names",
             )

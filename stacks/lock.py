@@ -4,29 +4,36 @@ SSM has no conditional update, only "must not exist". So the lock is a row of ge
 generation n+1 where n is the highest that is there, and the highest generation holds. A holder that was
 believed dead finds out by reading again, which it does before each execution. The newest record stays when
 the lock is released, marked so, because a number must never come back; the older ones are removed.
+What was read can be older than what is there. Only "must not exist" is certain, so everything rests on that.
 """
 
 import json
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from getpass import getuser
+from dataclasses import asdict, dataclass, fields, replace
 from secrets import token_hex
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stacks import clock as real
+from stacks import identity
 from stacks.environment import Environment
 from stacks.errors import Blocked
+from stacks.identity import Identity
 
 # A holder renews its record; one that has not been renewed for LIFETIME_SECONDS is nobody's.
-LIFETIME_SECONDS = 90
-RENEWAL_SECONDS = 20
+LIFETIME_SECONDS = 120
+RENEWAL_SECONDS = 40
 WAIT_SECONDS = 5
+# After somebody was faster, an old answer can go on showing the record before.
+AGAIN_SECONDS = 0.2
+# Executions that begin together read the lock once.
+CHECKED_SECONDS = 1.0
+# So often, each time after a longer pause, the lock is looked for where an old answer lacks it.
+CHECKS = 12
 
 
 @dataclass(frozen=True)
@@ -41,21 +48,12 @@ class Holder:
     until: float
     nonce: str
     released: bool = False
+    machine: str = ""
 
     def free(self, now: float) -> bool:
         """Whether the lock can be taken: released, expired, or held by a process that is provably gone."""
-        return self.released or now > self.until or self._gone()
-
-    def _gone(self) -> bool:
-        if self.host != socket.gethostname():
-            return False
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False
-        return False
+        holder = Identity(self.who, self.host, self.process, self.machine)
+        return self.released or now > self.until or holder.is_gone()
 
     def __str__(self) -> str:
         """For a person: who, since when, from where."""
@@ -64,23 +62,49 @@ class Holder:
 
 
 class Lock:
-    """A lock that this process holds."""
+    """A lock that this process holds.
 
-    def __init__(self, client: Any, prefix: str, generation: int, holder: Holder, clock: Callable[[], float]):
+    `abandoned` is the record of a holder before who did not release it. `forgotten` is set when the lock's
+    records are to go with its environment.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        prefix: str,
+        generation: int,
+        holder: Holder,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None] = real.sleep,
+        abandoned: Holder | None = None,
+    ):
+        self.abandoned = abandoned
+        self.forgotten = False
+        self._sleep = sleep
         self._client = client
         self._prefix = prefix
         self._generation = generation
         self._holder = holder
         self._clock = clock
+        self._checking = threading.Lock()
+        self._checked = float("-inf")
 
     def check(self) -> None:
         """Raise Blocked when another deployer has taken the lock over in the meantime."""
-        generation, holder = _highest(self._client, self._prefix)
-        if holder is None or generation == self._generation:
-            return
+        with self._checking:
+            if self._clock() - self._checked < CHECKED_SECONDS:
+                return
+            for attempt in range(CHECKS):
+                generation, holder = _highest(self._client, self._prefix)
+                if holder and holder.nonce == self._holder.nonce:
+                    self._checked = self._clock()
+                    return
+                if generation >= self._generation:
+                    break
+                self._sleep(attempt * AGAIN_SECONDS)  # An old answer, or somebody removed the record.
         raise Blocked(
             "the lock of this environment was taken over",
-            f"{holder} holds it",
+            f"{holder} {'had' if holder.released else 'holds'} it" if holder else "its record was removed",
             "nothing more was started; run again when that has ended",
         )
 
@@ -90,16 +114,13 @@ class Lock:
         self._write()
 
     def release(self) -> None:
-        """Let the next one in, and remove the records of earlier generations."""
+        """Let the next one in, and remove the records of earlier generations; this one too if `forgotten`."""
         self._holder = replace(self._holder, released=True)
-        self._write()
-        old = [
-            f"{self._prefix}/{generation}"
-            for generation, _ in _all(self._client, self._prefix)
-            if generation < self._generation
-        ]
-        for start in range(0, len(old), 10):  # what one DeleteParameters call takes
-            self._client.delete_parameters(Names=old[start : start + 10])
+        if not self.forgotten:
+            self._write()
+        generations = [generation for generation, _ in _all(self._client, self._prefix)]
+        last = self._generation if self.forgotten else self._generation - 1
+        _delete(self._client, self._prefix, [one for one in generations if one <= last])
 
     def _write(self) -> None:
         self._client.put_parameter(
@@ -116,8 +137,8 @@ def held(
     wait: bool = False,
     break_lock: bool = False,
     say: Callable[[str], None] = lambda text: None,
-    clock: Callable[[], float] = time.time,
-    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = real.time,
+    sleep: Callable[[float], None] = real.sleep,
 ) -> Iterator[Lock]:
     """Hold the environment's lock for the time of the block, and renew it from a thread.
 
@@ -132,8 +153,17 @@ def held(
         yield lock
     finally:
         over.set()
+        # A renewal that is under way must not come after the release.
         renewal.join()
+        _let_go(lock, say)
+
+
+def _let_go(lock: Lock, say: Callable[[str], None]) -> None:
+    try:
         lock.release()
+    except (ClientError, BotoCoreError) as error:
+        # What the command has done, or why it failed, is what its end is about.
+        say(f"the lock could not be released ({error}); it ends by itself in {LIFETIME_SECONDS} seconds")
 
 
 def prefix(environment: Environment) -> str:
@@ -141,17 +171,10 @@ def prefix(environment: Environment) -> str:
     return f"/{environment.project}/{environment.name}/deploy/lock"
 
 
-def look(client: Any, environment: Environment, clock: Callable[[], float] = time.time) -> Holder | None:
+def look(client: Any, environment: Environment, clock: Callable[[], float] = real.time) -> Holder | None:
     """Who holds the environment's lock now, or None."""
     _, holder = _highest(client, prefix(environment))
     return None if holder is None or holder.free(clock()) else holder
-
-
-def remove(client: Any, environment: Environment) -> None:
-    """Remove the lock's records with the environment."""
-    names = [f"{prefix(environment)}/{generation}" for generation, _ in _all(client, prefix(environment))]
-    for start in range(0, len(names), 10):
-        client.delete_parameters(Names=names[start : start + 10])
 
 
 def _take(
@@ -165,13 +188,20 @@ def _take(
     sleep: Callable[[float], None],
 ) -> Lock:
     told = ""
+    nonce = token_hex(8)
+    abandoned: Holder | None = None
     while True:
         generation, holder = _highest(client, place)
+        if holder and holder.nonce == nonce:
+            # Ours already: the answer that said so was lost.
+            return Lock(client, place, generation, holder, clock, sleep, abandoned)
         if holder is None or break_lock or holder.free(clock()):
-            mine = _me(verb, clock())
+            mine = _mine(verb, clock(), nonce)
+            abandoned = holder if holder and not holder.released else None
             if _create(client, f"{place}/{generation + 1}", mine):
-                return Lock(client, place, generation + 1, mine, clock)
-            continue  # Somebody was faster: look again.
+                return Lock(client, place, generation + 1, mine, clock, sleep, abandoned)
+            sleep(AGAIN_SECONDS)  # Somebody was faster, or we were: look again.
+            continue
         if not wait:
             raise Blocked(
                 "another deployer is at work in this environment",
@@ -185,20 +215,18 @@ def _take(
 
 
 def _create(client: Any, name: str, holder: Holder) -> bool:
-    """Write a record that must not exist yet. Whether it is ours now."""
+    """Write a record that must not exist yet. False where it does, be it our own by a call sent twice."""
     try:
         client.put_parameter(Name=name, Value=_text(holder), Type="String", Overwrite=False)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ParameterAlreadyExists":
             raise
-        # A call whose answer was lost is sent again: then the record that is there is our own.
-        there = client.get_parameter(Name=name)["Parameter"]["Value"]
-        return _holder(there).nonce == holder.nonce
+        return False
     return True
 
 
 def _renewals(lock: Lock, over: threading.Event) -> None:
-    while not over.wait(RENEWAL_SECONDS):
+    while not real.wait(over, RENEWAL_SECONDS):
         try:
             lock.renew()
         except (ClientError, BotoCoreError):
@@ -207,23 +235,15 @@ def _renewals(lock: Lock, over: threading.Event) -> None:
             continue
 
 
-def _me(verb: str, now: float) -> Holder:
-    return Holder(
-        who=_user(),
-        host=socket.gethostname(),
-        process=os.getpid(),
-        verb=verb,
-        since=now,
-        until=now + LIFETIME_SECONDS,
-        nonce=token_hex(8),
-    )
+def _mine(verb: str, now: float, nonce: str) -> Holder:
+    me = identity.me()
+    return Holder(me.who, me.host, me.process, verb, now, now + LIFETIME_SECONDS, nonce, machine=me.machine)
 
 
-def _user() -> str:
-    try:
-        return getuser()
-    except (OSError, KeyError):  # a container whose user has no name
-        return f"user {os.getuid()}"
+def _delete(client: Any, place: str, generations: list[int]) -> None:
+    for start in range(0, len(generations), 10):  # what one DeleteParameters call takes
+        names = [f"{place}/{generation}" for generation in generations[start : start + 10]]
+        client.delete_parameters(Names=names)
 
 
 def _highest(client: Any, place: str) -> tuple[int, Holder | None]:
@@ -244,4 +264,5 @@ def _text(holder: Holder) -> str:
 
 
 def _holder(text: str) -> Holder:
-    return Holder(**json.loads(text))
+    known = {field.name for field in fields(Holder)}
+    return Holder(**{key: value for key, value in json.loads(text).items() if key in known})

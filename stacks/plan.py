@@ -5,17 +5,18 @@ CloudFormation makes one. Where that cannot be asked yet, because a layer that t
 been deployed, the template itself is the plan, and the plan says so (`change_set` is None).
 """
 
+import contextlib
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks import cloudformation, deployed, effects, obstacles, template
+from stacks import clock, cloudformation, deployed, effects, leftovers, obstacles, policy, template
 from stacks.answers import worse
 from stacks.aws import Aws
 from stacks.changes import ResourceChange
@@ -26,9 +27,11 @@ from stacks.environment import Environment
 from stacks.errors import Failed
 from stacks.layers import Layer, dependencies, imports, parse
 from stacks.obstacles import Obstacle
+from stacks.pace import Pace
 from stacks.schedule import WORKERS
 from stacks.sides import World
 from stacks.survey import Survey
+from stacks.watch import Watch
 
 Act = Literal["nothing", "create", "update", "recreate"]
 # Called before the first change set is made; it raises to have none made.
@@ -105,79 +108,232 @@ def state(stack: Stack | None) -> list[str]:
     return [stack.arn, stack.status, str(stack.changed)] if stack else []
 
 
+# Given a layer and its stack: the change set that was approved for it, if that can still be executed.
+Approved = Callable[[str, Stack | None], ChangeSet | None]
+
+
+def nothing_approved(layer: str, stack: Stack | None) -> ChangeSet | None:
+    """The answer where no plan was kept."""
+    return None
+
+
 def make(
     aws: Aws,
     environment: Environment,
     layers: Mapping[str, Layer],
     only: Iterable[str] = (),
     say: Say = lambda text: None,
-    sleep: Sleep = time.sleep,
+    *,
+    verb: Literal["plan", "deploy"] = "plan",
+    keeps_as: str | None = None,
+    approved: Approved = nothing_approved,
     inspect: Inspect = lambda survey: None,
 ) -> Plan:
     """Plan the deployment of `layers`, or of those in `only`.
 
-    Leaves change sets behind, which `discard` or the execution removes. Raises BadInput when a layer of
-    `only` imports from one that is neither deployed nor in `only`; Blocked when a stack is in a state from
-    which it cannot be deployed.
+    Leaves change sets behind, which `discard` or the execution removes. With `keeps_as` they get this name,
+    which says that they are wanted when this process is gone. What killed runs left is removed as far as
+    that is certain: what a `deploy` left, by a `deploy`, since that holds the lock. Raises BadInput when a
+    layer of `only` imports from one that is neither deployed nor in `only`; Blocked when a stack is in a
+    state from which it cannot be deployed.
     """
-    client = aws.client("cloudformation")
-    waits_for = dependencies(layers, environment)
+    planning = _Planning(aws, environment, layers, say, verb, keeps_as, approved, inspect)
     wanted = set(only)
-    chosen = [slug for slug in layers if not wanted or slug in wanted]
-    with ThreadPoolExecutor(WORKERS) as pool:
-
-        def find(slug: str) -> Found:
-            return _find(client, environment.stack_name(slug), sleep, say)
-
-        found = dict(zip(layers, pool.map(find, layers), strict=True))
-        stacks = {slug: one.stack for slug, one in found.items()}
-        for slug, stack in stacks.items():
-            if stack:
-                deployed.refuse_foreign(environment, slug, stack)
-                deployed.refuse_stuck(client, environment, stack)
-        deployed.refuse_missing(environment, layers, stacks, chosen, waits_for)
-        survey = _survey(environment, layers, found, chosen)
-        inspect(survey)
-        exported = {name for stack in stacks.values() if stack for name in stack.exports}
-
-        def step(slug: str) -> Step:
-            ready = imports(layers[slug], environment) <= exported and not any(
-                deployed.is_failed(stacks[upstream]) for upstream in waits_for[slug]
-            )
-            role = deployed.execution_role(environment, slug, stacks)
-            return _step(
-                aws, environment, layers[slug], found[slug], survey.changes[slug], role, ready, sleep
-            )
-
-        futures = [pool.submit(step, slug) for slug in chosen]
-        try:
-            steps = dict(zip(chosen, [future.result() for future in futures], strict=True))
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            done = [future for future in futures if not future.cancelled() and not future.exception()]
-            _discard(client, [future.result() for future in done])
-            raise
-    return Plan(environment, steps, {slug: waits_for[slug] & steps.keys() for slug in steps}, stacks)
+    return planning.plan([slug for slug in layers if not wanted or slug in wanted])
 
 
-def discard(aws: Aws, plan: Plan, layers: Iterable[str] | None = None) -> None:
-    """Remove what planning left, or left of these layers: change sets, and the empty stacks they made."""
-    wanted = plan.steps if layers is None else [slug for slug in layers if slug in plan.steps]
-    _discard(aws.client("cloudformation"), [plan.steps[slug] for slug in wanted])
+def discard(aws: Aws, plan: Plan, but: Iterable[str] = ()) -> None:
+    """Remove what planning left, except for some layers: its change sets, and empty stacks.
+
+    Everything is tried; raises the first error when something could not be removed.
+    """
+    kept = set(but)
+    _discard(aws.client("cloudformation"), [step for slug, step in plan.steps.items() if slug not in kept])
 
 
 def _discard(client: Any, steps: Iterable[Step]) -> None:
-    for step in steps:
-        if step.change_set:
-            cloudformation.delete_change_set(client, step.change_set.arn)
-            if step.stack is None:
-                cloudformation.delete_shell(client, step.change_set.stack_arn)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for done in [pool.submit(_discard_step, client, step) for step in steps]:
+            done.result()
+
+
+def _discard_step(client: Any, step: Step) -> None:
+    is_new = step.stack is None or not step.stack.exists
+    if step.change_set:
+        arn = step.change_set.arn
+        cloudformation.remove_change_set(client, arn, step.change_set.stack_arn if is_new else None)
+    elif step.stack and is_new:
+        cloudformation.delete_shell(client, step.stack.arn)
+
+
+class _StoppedError(Exception):
+    """Planning was given up."""
+
+
+class _Planning:
+    """The making of one plan, in threads that end when it is given up."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        environment: Environment,
+        layers: Mapping[str, Layer],
+        say: Say,
+        verb: Literal["plan", "deploy"],
+        keeps_as: str | None,
+        approved: Approved,
+        inspect: Inspect,
+    ) -> None:
+        self._aws = aws
+        self._client = aws.client("cloudformation")
+        self._environment = environment
+        self._layers = layers
+        self._say = say
+        self._verb = verb
+        self._keeps_as = keeps_as
+        self._approved = approved
+        self._inspect = inspect
+        self._stopped = threading.Event()
+        self._pace = Pace()
+        self._watch = Watch(self._client)
+        self._waits_for = dependencies(layers, environment)
+
+    def plan(self, chosen: list[str]) -> Plan:
+        with self._workers() as pool:
+            found = dict(zip(self._layers, pool.map(self._find, self._layers), strict=True))
+            stacks = {slug: one.stack for slug, one in found.items()}
+            for slug, stack in stacks.items():
+                if stack:
+                    deployed.refuse_foreign(self._environment, slug, stack)
+                    if slug in chosen:
+                        deployed.refuse_stuck(self._client, self._environment, slug, stack)
+            deployed.refuse_missing(self._environment, self._layers, stacks, chosen, self._waits_for)
+            changed = [slug for slug in chosen if not self._is_unchanged(slug, found)]
+            offline = self._surveyed(found, chosen) if changed else {}
+            futures = {slug: pool.submit(self._step, slug, found, offline[slug]) for slug in changed}
+            try:
+                steps = {
+                    slug: futures[slug].result() if slug in futures else self._unchanged(slug, found)
+                    for slug in chosen
+                }
+            except BaseException:
+                self._give_up(pool, futures.values())
+                raise
+        waits_for = {slug: self._waits_for[slug] & steps.keys() for slug in steps}
+        return Plan(self._environment, steps, waits_for, stacks)
+
+    def _surveyed(self, found: Mapping[str, "Found"], chosen: list[str]) -> Mapping[str, LayerChange]:
+        """What each layer's change would be, as far as that is known offline; raises where that is enough."""
+        survey = _survey(self._environment, self._layers, found, chosen)
+        self._inspect(survey)
+        return survey.changes
+
+    @contextlib.contextmanager
+    def _workers(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads that give up as soon as the block is left by an exception."""
+        with ThreadPoolExecutor(WORKERS) as pool:
+            try:
+                yield pool
+            except BaseException:
+                self._stopped.set()
+                raise
+
+    def _give_up(self, pool: ThreadPoolExecutor, futures: Iterable[Future[Step]]) -> None:
+        """Remove what was made so far. Each thread removes what it has not finished."""
+        self._stopped.set()
+        pool.shutdown(cancel_futures=True)
+        done = [future for future in futures if not future.cancelled() and not future.exception()]
+        # Why planning was given up is told, not what more went wrong; the next run finds what is left.
+        with contextlib.suppress(ClientError, BotoCoreError):
+            _discard(self._client, [future.result() for future in done])
+
+    def _nap(self, seconds: float) -> None:
+        if clock.wait(self._stopped, seconds):
+            raise _StoppedError
+
+    def _find(self, slug: str) -> "Found":
+        name = self._environment.stack_name(slug)
+        stack = deployed.settled(self._client, name, self._nap, self._say, self._watch)
+        if stack is None:
+            return Found(None)
+        for listed in cloudformation.change_sets(self._client, stack.arn):
+            if leftovers.is_forgotten(listed, alone=self._verb == "deploy"):
+                cloudformation.delete_change_set(self._client, listed.arn)
+        if not stack.exists or deployed.is_failed(stack):
+            return Found(stack)
+        return Found(stack, cloudformation.template_body(self._client, stack), self._policy(slug, stack))
+
+    def _policy(self, slug: str, stack: Stack) -> str | None:
+        """The stack's policy where the layer has one; one that a killed deploy lifted is put back by this."""
+        own = self._layers[slug].stack_policy
+        if not own:
+            return None
+        now = _policy(self._client, stack)
+        if not now or self._verb != "deploy" or not policy.is_lifted(own, now):
+            return now
+        self._client.set_stack_policy(StackName=stack.arn, StackPolicyBody=own)
+        self._say(f"the stack policy of {slug} is back, which an earlier run had lifted")
+        return own
+
+    def _is_unchanged(self, slug: str, found: Mapping[str, "Found"]) -> bool:
+        one = found[slug]
+        role = deployed.execution_role(self._environment, slug, _stacks(found))
+        return one.deployed is not None and _is_deployed(
+            self._environment, self._layers[slug], one.deployed, one.body, role
+        )
+
+    def _unchanged(self, slug: str, found: Mapping[str, "Found"]) -> Step:
+        layer, one = self._layers[slug], found[slug]
+        return Step(
+            layer,
+            "nothing",
+            one.stack,
+            deployed_policy=one.policy,
+            sets_policy=not template.same_json(
+                one.policy or "null", layer.stack_policy or one.policy or "null"
+            ),
+            sets_protection=self._environment.protected and not (one.deployed and one.deployed.protected),
+        )
+
+    def _step(self, slug: str, found: Mapping[str, "Found"], offline: LayerChange) -> Step:
+        environment, layer, stack = self._environment, self._layers[slug], found[slug].deployed
+        act: Act = "update" if stack else "recreate" if deployed.is_failed(found[slug].stack) else "create"
+        endangered = tuple(export.name for export in offline.exports if export.action != "add")
+        step = replace(self._unchanged(slug, found), act=act, endangered_exports=endangered)
+        left = found[slug].stack
+        if act == "recreate" and left:
+            step = replace(step, obstacles=tuple(obstacles.of(self._aws, left, protected_too=True)))
+        if act == "recreate" or not self._is_ready(slug, found):
+            return replace(step, changes=offline.resources)
+        if stack and not layer.stack_policy:
+            # Whoever set this one, it is obeyed.
+            step = replace(step, deployed_policy=_policy(self._client, stack))
+        made = self._approved(slug, found[slug].stack) or request(
+            self._client,
+            environment,
+            layer,
+            stack,
+            deployed.execution_role(environment, slug, _stacks(found)),
+            self._nap,
+            self._pace,
+            verb=self._verb,
+            change_set_name=self._keeps_as,
+        )
+        if made is None:
+            return replace(step, act="nothing", endangered_exports=())
+        return replace(step, changes=worse(made.changes, offline.resources), change_set=made)
+
+    def _is_ready(self, slug: str, found: Mapping[str, "Found"]) -> bool:
+        """Whether all that the layer imports is there, so that CloudFormation can be asked."""
+        exported = {name for one in found.values() if one.stack for name in one.stack.exports}
+        return imports(self._layers[slug], self._environment) <= exported and not any(
+            deployed.is_failed(found[upstream].stack) for upstream in self._waits_for[slug]
+        )
 
 
 @dataclass(frozen=True)
 class Found:
-    """A stack as it is deployed, with its template and its policy."""
+    """A stack as it is deployed, with its template, and its policy where the layer has one."""
 
     stack: Stack | None
     body: Any = None
@@ -189,12 +345,13 @@ class Found:
         return self.stack if self.body is not None else None
 
 
-def _find(client: Any, name: str, sleep: Sleep, say: Say) -> Found:
-    stack = deployed.settled(client, name, sleep, say)
-    if stack is None or not stack.exists or deployed.is_failed(stack):
-        return Found(stack)
-    policy = client.get_stack_policy(StackName=stack.arn).get("StackPolicyBody")
-    return Found(stack, cloudformation.template_body(client, stack), policy)
+def _stacks(found: Mapping[str, Found]) -> dict[str, Stack | None]:
+    return {slug: one.stack for slug, one in found.items()}
+
+
+def _policy(client: Any, stack: Stack) -> str | None:
+    body: str | None = client.get_stack_policy(StackName=stack.arn).get("StackPolicyBody")
+    return body
 
 
 def _survey(
@@ -228,42 +385,6 @@ def _parsed(body: Any) -> Any:
     return parse(body) if isinstance(body, str) else body
 
 
-def _step(
-    aws: Aws,
-    environment: Environment,
-    layer: Layer,
-    found: Found,
-    offline: LayerChange,
-    role: str | None,
-    ready: bool,
-    sleep: Sleep,
-) -> Step:
-    stack = found.deployed
-    step = Step(
-        layer,
-        "nothing",
-        found.stack,
-        deployed_policy=found.policy,
-        sets_policy=not template.same_json(
-            found.policy or "null", layer.stack_policy or found.policy or "null"
-        ),
-        sets_protection=environment.protected and not (stack and stack.protected),
-    )
-    if stack and _unchanged(environment, layer, stack, found.body, role):
-        return step
-    act: Act = "update" if stack else "recreate" if deployed.is_failed(found.stack) else "create"
-    endangered = tuple(export.name for export in offline.exports if export.action != "add")
-    step = replace(step, act=act, endangered_exports=endangered)
-    if act == "recreate" and found.stack:
-        step = replace(step, obstacles=tuple(obstacles.of(aws, found.stack, protected_too=True)))
-    if act == "recreate" or not ready:
-        return replace(step, changes=offline.resources)
-    made = request(aws.client("cloudformation"), environment, layer, stack, role, sleep)
-    if made is None:
-        return replace(step, act="nothing", endangered_exports=())
-    return replace(step, changes=worse(made.changes, offline.resources), change_set=made)
-
-
 def request(
     client: Any,
     environment: Environment,
@@ -271,6 +392,10 @@ def request(
     stack: Stack | None,
     role: str | None,
     sleep: Sleep,
+    pace: Pace,
+    *,
+    verb: str = "deploy",
+    change_set_name: str | None = None,
 ) -> ChangeSet | None:
     """Have CloudFormation make the layer's change set; None when it would change nothing."""
     name = environment.stack_name(layer.slug)
@@ -284,7 +409,10 @@ def request(
             tags=environment.stack_tags(layer.slug),
             capabilities=layer.capabilities,
             role_arn=role,
+            description=leftovers.description(verb),
+            name=change_set_name,
             sleep=sleep,
+            pace=pace,
         )
     except cloudformation.ChangeSetFailedError as error:
         raise Failed(
@@ -302,7 +430,7 @@ def request(
         ) from error
 
 
-def _unchanged(environment: Environment, layer: Layer, stack: Stack, body: Any, role: str | None) -> bool:
+def _is_deployed(environment: Environment, layer: Layer, stack: Stack, body: Any, role: str | None) -> bool:
     return (
         body == layer.body
         and dict(stack.parameters) == template.parameter_values(layer, environment)

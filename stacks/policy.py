@@ -41,6 +41,22 @@ def lifted(policy: str, logical_ids: Iterable[str]) -> str:
     return json.dumps(document | {"Statement": statements}, indent=2)
 
 
+def is_lifted(own: str, deployed: str) -> bool:
+    """Whether a deployed policy is a layer's own one, lifted for some resources."""
+    missing = _denied(own) - _denied(deployed)
+    return bool(missing) and json.loads(lifted(own, missing)) == json.loads(deployed)
+
+
+def _denied(policy: str) -> set[str]:
+    """The logical ids that denials name."""
+    return {
+        resource.removeprefix(_PREFIX)
+        for statement in _as_list(json.loads(policy)["Statement"])
+        if statement["Effect"] == "Deny"
+        for resource in _as_list(statement.get("Resource", []))
+    }
+
+
 def _matches(statement: Any, logical_id: str, resource_type: str, update: str) -> bool:
     if "Action" in statement:
         acts = any(fnmatchcase(update, action) for action in _as_list(statement["Action"]))

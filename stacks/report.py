@@ -143,6 +143,11 @@ class Progress:
         self.tell = tell
         self._live = live
 
+    @property
+    def follows(self) -> bool:
+        """Whether somebody sees every resource's event as it happens."""
+        return self._live is not None
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Leave the terminal alone for the time of the block."""

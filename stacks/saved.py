@@ -1,18 +1,20 @@
 """A plan kept in a file, approved by one person or job and executed by another.
 
 The file holds no template and no secret: it names the change sets, and what the stacks looked like. What is
-executed is what CloudFormation keeps under those ARNs.
+executed is what CloudFormation keeps under those ARNs. It is begun before the first change set is made, so
+that those of a run which is killed in between can be found and discarded.
 """
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from stacks import cloudformation, plan
 from stacks.aws import Aws
+from stacks.cloudformation import KEPT, ChangeSet, Stack
 from stacks.environment import Environment
 from stacks.errors import BadInput, Blocked
 from stacks.layers import RELEASED_LAYER
@@ -22,11 +24,29 @@ SCHEMA = "saved-plan/1"
 _KEPT = {"act", "inputs", "state", "new", "change_set", "stack", "changes"}
 
 
-def write(path: Path, planned: Plan, allowed: set[str]) -> None:
-    """Keep the plan. Its change sets stay until it is executed or discarded."""
+def begin(path: Path, aws: Aws, environment: Environment) -> str:
+    """Begin the file of a plan, and give the name that all its change sets must have.
+
+    A plan that is in the file already is discarded: nobody could execute it any more.
+    """
+    if path.exists():
+        try:
+            before = read(path, environment)
+        except BadInput:
+            before = None  # something else, which is overwritten as asked
+        if before:
+            discard(aws, environment, before)
+    name = f"{KEPT}-{secrets.token_hex(8)}"
+    _write(path, {"schema": SCHEMA, "environment": environment.name, "name": name, "layers": None})
+    return name
+
+
+def write(path: Path, planned: Plan, name: str, allowed: set[str]) -> None:
+    """Complete the file. The plan's change sets stay until it is executed or discarded."""
     document = {
         "schema": SCHEMA,
         "environment": planned.environment.name,
+        "name": name,
         "digest": planned.digest,
         "allowed": sorted(allowed),
         "layers": {
@@ -42,11 +62,21 @@ def write(path: Path, planned: Plan, allowed: set[str]) -> None:
             for slug, step in planned.steps.items()
         },
     }
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    _write(path, document)
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    # A process that is killed leaves the file before or the one after, and no half of one.
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    fresh.replace(path)
 
 
 def read(path: Path, environment: Environment) -> dict[str, Any]:
-    """The kept plan. Raises BadInput when the file is none, or of another environment."""
+    """The kept plan; `layers` is None where its making was not finished.
+
+    Raises BadInput when the file is none, or of another environment.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -68,86 +98,132 @@ def require_writable(path: Path) -> None:
         raise BadInput(f"{path} cannot be written", "no such folder, or no right to", "name another --out")
 
 
+def read_complete(path: Path, environment: Environment) -> dict[str, Any]:
+    """The kept plan. Raises BadInput as `read` does, and for one whose making was not finished."""
+    document = read(path, environment)
+    if document["layers"] is None:
+        raise BadInput(
+            f"{path} is not complete",
+            "the command that made it was ended before its end",
+            f"deploy.py plan --env {environment.name} --discard {path}, then plan again",
+        )
+    return document
+
+
 def _is_plan(document: Any) -> bool:
-    """Whether a document has what `write` writes."""
+    """Whether a document has what `begin` or `write` writes."""
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        return False
+    if not {"environment", "name", "layers"} <= document.keys():
+        return False
+    if document["layers"] is None:
+        return True
     return (
-        isinstance(document, dict)
-        and document.get("schema") == SCHEMA
-        and {"environment", "digest", "allowed", "layers"} <= document.keys()
+        {"digest", "allowed"} <= document.keys()
         and isinstance(document["layers"], dict)
         and isinstance(document["allowed"], list)
         and all(isinstance(kept, dict) and kept.keys() >= _KEPT for kept in document["layers"].values())
     )
 
 
-def discard(aws: Aws, document: Mapping[str, Any]) -> None:
+def discard(aws: Aws, environment: Environment, document: Mapping[str, Any]) -> None:
     """Remove the change sets of a kept plan, and the empty stacks that they made."""
     client = aws.client("cloudformation")
+    if document["layers"] is None:
+        for slug in environment.layers:
+            _discard_by_name(client, environment.stack_name(slug), document["name"])
+        return
     for kept in document["layers"].values():
         if kept["change_set"]:
-            cloudformation.delete_change_set(client, kept["change_set"])
-            if kept["new"]:
-                cloudformation.delete_shell(client, kept["stack"])
+            cloudformation.remove_change_set(
+                client, kept["change_set"], kept["stack"] if kept["new"] else None
+            )
 
 
-def restored(aws: Aws, document: Mapping[str, Any], fresh: Plan) -> Plan:
-    """The plan to execute: `fresh`, which was made just now, with the change sets that were approved.
+def abandon(path: Path, aws: Aws, environment: Environment) -> None:
+    """Discard a plan whose making failed, and remove its file."""
+    document = read(path, environment)
+    if document["layers"] is None:
+        discard(aws, environment, document)
+        path.unlink()
 
-    The fresh change sets of layers that have not moved are removed. The layers that the kept plan changes
-    must be as they were; task-definition may have moved, since every release moves it, when planning it
-    again gives the same changes. Raises Blocked with what moved.
-    """
+
+def _discard_by_name(client: Any, stack_name: str, name: str) -> None:
+    stack = cloudformation.describe(client, stack_name)
+    if stack is None:
+        return
+    for listed in cloudformation.change_sets(client, stack.arn):
+        if listed.name == name:
+            cloudformation.remove_change_set(client, listed.arn, None if stack.exists else stack.arn)
+
+
+def approved(aws: Aws, document: Mapping[str, Any]) -> plan.Approved:
+    """For a plan made anew: a layer's kept change set, if that is still there and the stack has not moved."""
     client = aws.client("cloudformation")
+
+    def find(slug: str, stack: Stack | None) -> ChangeSet | None:
+        kept = document["layers"].get(slug)
+        if not kept or not kept["change_set"] or not _is_unmoved(kept, stack):
+            return None
+        return cloudformation.read_change_set(client, kept["change_set"])
+
+    return find
+
+
+def refuse_moved(document: Mapping[str, Any], fresh: Plan) -> None:
+    """Raise Blocked, with what moved, unless `fresh`, which was made just now, is what was approved.
+
+    The layers that the kept plan changes must be as they were; task-definition may have moved, since every
+    release moves it, when planning it again gives the same changes. A layer that needs nothing any more is
+    done: an earlier run of the same plan got that far.
+    """
     moved = []
-    steps = {}
     for slug, step in fresh.steps.items():
         kept = document["layers"].get(slug)
-        steps[slug] = step
-        if kept is None or (kept["act"] == "nothing" and step.act == "nothing"):
+        if kept is None or step.act == "nothing":
             continue
         if kept["inputs"] != plan.inputs_digest(fresh.environment, step.layer):
             moved.append(f"{slug}: build/ or params/ is not what was planned")
-            continue
-        unmoved = kept["state"] == plan.state(step.stack) or (
-            kept["new"] and not (step.stack and step.stack.exists)
-        )
-        if (
-            kept["act"] == step.act
-            and kept["changes"] == _summary(step)
-            and (unmoved or slug == RELEASED_LAYER)
-        ):
-            if unmoved and kept["change_set"]:
-                steps[slug] = _with_kept_change_set(client, step, kept)
-            continue
-        moved.append(f"{slug}: {_what_moved(kept, step)}")
+        elif not _is_approved(slug, kept, step):
+            moved.append(f"{slug}: {_what_moved(kept, step)}")
     if moved:
-        plan.discard(aws, fresh)
         raise Blocked(
             "the plan is out of date",
             "".join(f"\n  {line}" for line in moved),
             "make and approve a new one: deploy.py plan --out FILE",
         )
-    return replace(fresh, steps=steps)
 
 
-def _with_kept_change_set(client: Any, step: Step, kept: Mapping[str, Any]) -> Step:
-    if step.change_set and step.change_set.arn != kept["change_set"]:
-        cloudformation.delete_change_set(client, step.change_set.arn)
-    approved = cloudformation.read_change_set(client, kept["change_set"])
-    if approved is None:
-        raise Blocked(
-            f"the change set of {step.layer.slug} is gone",
-            "somebody executed or removed it",
-            "make and approve a new plan: deploy.py plan --out FILE",
-        )
-    return replace(step, change_set=approved, changes=approved.changes)
+def adopted(planned: Plan, document: Mapping[str, Any] | None) -> set[str]:
+    """The layers whose change set is the kept one."""
+    kept = document["layers"] if document else {}
+    return {
+        slug
+        for slug, step in planned.steps.items()
+        if step.change_set and slug in kept and kept[slug]["change_set"] == step.change_set.arn
+    }
+
+
+def _is_approved(slug: str, kept: Mapping[str, Any], step: Step) -> bool:
+    if step.change_set and step.change_set.arn == kept["change_set"]:
+        return True
+    if kept["act"] != step.act or kept["changes"] != _summary(step):
+        return False
+    # Without a change set the template is the plan.
+    return slug == RELEASED_LAYER or (kept["change_set"] is None and _is_unmoved(kept, step.stack))
+
+
+def _is_unmoved(kept: Mapping[str, Any], stack: Stack | None) -> bool:
+    return bool(kept["state"] == plan.state(stack) or (kept["new"] and not (stack and stack.exists)))
 
 
 def _what_moved(kept: Mapping[str, Any], step: Step) -> str:
     now = plan.state(step.stack)
-    if kept["state"] != now:
+    if kept["state"] != now and not _is_unmoved(kept, step.stack):
         was, is_now = " at ".join(kept["state"][1:]) or "not there", " at ".join(now[1:]) or "not there"
         return f"was {was}, is {is_now}"
+    if kept["change_set"]:
+        return "its change set is gone: somebody executed or removed it"
     return (
         f"planned to {kept['act']} {len(kept['changes'])}, would now {step.act} {len(step.changes)} resources"
     )

@@ -1,10 +1,11 @@
 """`deploy`: plan, guard, ask, then execute exactly what was shown."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import (
     aws,
@@ -19,20 +20,22 @@ from stacks import (
     preflight,
     report,
     saved,
+    schedule,
 )
 from stacks.aws import Aws
 from stacks.cloudformation import Sleep
 from stacks.environment import Environment
-from stacks.errors import EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from stacks.errors import EXIT_DONE
 from stacks.execution import Errand, Gate
 from stacks.image import Image
 from stacks.invocation import Invocation, allowed, answer, chosen
 from stacks.layers import PIPELINE_LAYER, Layer
 from stacks.lock import Lock
 from stacks.plan import Plan
+from stacks.preflight import Answers
 from stacks.report import Progress
 from stacks.rules import Guarded
-from stacks.schedule import GOOD, Outcome
+from stacks.schedule import Outcome
 from stacks.survey import Survey
 
 # How the work on the first image is called among the layers.
@@ -43,14 +46,12 @@ def run(invocation: Invocation) -> int:
     """Deploy the layers, or those of --only, or the plan in the file of --plan."""
     options = invocation.options
     settings, layers = invocation.load()
-    kept = saved.read(Path(options.plan), settings) if options.plan else None
+    kept = saved.read_complete(Path(options.plan), settings) if options.plan else None
     only = chosen(options.only or list(kept["layers"] if kept else []), layers)
     named = allowed(options.allow, layers) | set(kept["allowed"] if kept else [])
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
         store = door.client("ssm")
-        if not (settings.is_local or options.yes_older):
-            history.refuse_older(store, settings, invocation.root)
         with lock.held(
             store,
             settings,
@@ -59,10 +60,10 @@ def run(invocation: Invocation) -> int:
             break_lock=options.break_lock,
             say=report.say,
         ) as held:
-            code = _deploy(invocation, door, settings, layers, only, named, kept, held)
-            if code == EXIT_DONE and not settings.is_local:
-                history.record(store, settings, invocation.root)
-            return code
+            # Asked with the lock in hand: whoever held it until now may have deployed.
+            if not (settings.is_local or options.yes_older):
+                history.refuse_older(store, settings, invocation.root)
+            return _deploy(invocation, door, settings, layers, only, named, kept, held)
 
 
 def _deploy(
@@ -75,7 +76,6 @@ def _deploy(
     kept: dict[str, Any] | None,
     held: Lock,
 ) -> int:
-    options = invocation.options
     wanted = image.wanted(settings, layers, invocation.root)
     answers = preflight.Answers()
 
@@ -83,34 +83,30 @@ def _deploy(
         nonlocal answers
         answers = preflight.examine(door, survey, wanted)
         invocation.document["preflight"] = preflight.document(answers)
-        preflight.refuse(settings, answers, wanted, tolerant=options.no_preflight)
+        preflight.refuse(settings, answers, wanted, tolerant=invocation.options.no_preflight)
 
-    planned = plan.make(door, settings, layers, only, report.say, inspect=inspect)
-    if kept:
-        planned = saved.restored(door, kept, planned)
+    planned = plan.make(
+        door,
+        settings,
+        layers,
+        only,
+        report.say,
+        verb="deploy",
+        approved=saved.approved(door, kept) if kept else plan.nothing_approved,
+        inspect=inspect,
+    )
     try:
-        if options.wait and planned.changes_something:
-            checks.wait_for_release(door, planned.stacks, report.say)
-        findings = checks.findings(door, planned, named)
-        invocation.document |= report.plan_document(planned, findings)
-        if invocation.talks:
-            report.show_plan(planned, whole=False)
-            report.show_findings(findings)
-        for note in preflight.notes(settings, answers, wanted):
-            report.say(note)
-        if findings:
-            raise Guarded(findings)
-        if not planned.changes_something:
-            return EXIT_DONE
-        if answers.connection_waits and planned.changed == {PIPELINE_LAYER}:
-            raise connection.pending(settings, str(answers.connection))
-        if not kept:
-            invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", "y")
-            if any(step.obstacles for step in planned.steps.values()):
-                invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", "y")
+        _approve(invocation, door, settings, planned, named, kept, wanted, answers)
+        if not settings.is_local:
+            history.record(door.client("ssm"), settings, invocation.root)
     except BaseException:
-        plan.discard(door, planned)
+        # A kept plan stays as it was; what is not executed of the others is removed. Why it is not executed
+        # is told, not what more goes wrong.
+        with contextlib.suppress(ClientError, BotoCoreError):
+            plan.discard(door, planned, but=saved.adopted(planned, kept))
         raise
+    if not planned.changes_something:
+        return EXIT_DONE
     builds = answers.image == "to be built"
     with report.progress([*planned.steps, *([IMAGE] if builds else [])]) as progress:
         outcomes = execution.execute(
@@ -122,18 +118,46 @@ def _deploy(
             gates=_gates(door, settings, planned),
             errand=_errand(door, settings, wanted, answers.engine, progress) if builds else None,
             on_interrupt=lambda running: _interrupted(door, settings, running, progress),
+            follows=progress.follows,
         )
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=True)
     if any(outcome.result == "left running" for outcome in outcomes):
         report.say(f"CloudFormation goes on. To follow it: deploy.py deploy --env {settings.name}")
-        return EXIT_INTERRUPTED
-    if all(outcome.result in GOOD for outcome in outcomes):
-        return EXIT_DONE
-    failed = any(outcome.result == "failed" for outcome in outcomes)
-    blocked = any(outcome.result == "not started" and outcome.remedy for outcome in outcomes)
-    return EXIT_BLOCKED if blocked and not failed else EXIT_FAILED
+    return schedule.exit_code(outcomes)
+
+
+def _approve(
+    invocation: Invocation,
+    door: Aws,
+    settings: Environment,
+    planned: Plan,
+    named: set[str],
+    kept: dict[str, Any] | None,
+    wanted: Image,
+    answers: Answers,
+) -> None:
+    """Show the plan. Raises Blocked or Interrupted unless it may be carried out."""
+    if kept:
+        saved.refuse_moved(kept, planned)
+    if invocation.options.wait and planned.changes_something:
+        checks.wait_for_release(door, planned.stacks, report.say)
+    findings = checks.findings(door, planned, named)
+    invocation.document |= report.plan_document(planned, findings)
+    if invocation.talks:
+        report.show_plan(planned, whole=False)
+        report.show_findings(findings)
+    for note in preflight.notes(settings, answers, wanted):
+        report.say(note)
+    if findings:
+        raise Guarded(findings)
+    if answers.connection_waits and planned.changed == {PIPELINE_LAYER}:
+        raise connection.pending(settings, str(answers.connection))
+    if planned.changes_something and not kept:
+        invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", "y")
+        if any(step.obstacles for step in planned.steps.values()):
+            invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", "y")
 
 
 def _gates(door: Aws, settings: Environment, planned: Plan) -> dict[str, Gate]:

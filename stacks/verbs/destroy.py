@@ -1,9 +1,8 @@
 """`destroy`: delete the stacks of an unprotected environment, importers first."""
 
-from stacks import aws, destroy, history, lock, report
-from stacks.errors import EXIT_DONE, EXIT_FAILED
+from stacks import aws, destroy, history, lock, report, schedule
+from stacks.errors import EXIT_DONE
 from stacks.invocation import Invocation
-from stacks.schedule import GOOD
 
 
 def run(invocation: Invocation) -> int:
@@ -16,19 +15,22 @@ def run(invocation: Invocation) -> int:
         store = door.client("ssm")
         with lock.held(
             store, settings, "destroy", wait=options.wait, break_lock=options.break_lock, say=report.say
-        ):
+        ) as held:
             existing = destroy.existing(door, settings, layers)
             if existing:
                 names = ", ".join(stack.name for stack in existing.values())
                 report.say(f"To be deleted, with everything in them: {names}")
                 invocation.ask(settings, f"Type {settings.name} to delete them:", settings.name)
             with report.progress(layers) as progress:
-                outcomes = destroy.destroy(door, settings, layers, progress.on_event)
-        done = all(outcome.result in GOOD for outcome in outcomes)
-        if done:
-            lock.remove(store, settings)
-            history.remove(store, settings)
-    invocation.document["outcomes"] = report.outcome_documents(outcomes)
+                outcomes = destroy.destroy(
+                    door, settings, layers, progress.on_event, held.check, follows=progress.follows
+                )
+            invocation.document["outcomes"] = report.outcome_documents(outcomes)
+            if schedule.exit_code(outcomes) == EXIT_DONE:
+                history.remove(store, settings)
+                held.forgotten = True
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=False)
-    return EXIT_DONE if done else EXIT_FAILED
+    if any(outcome.result == "left running" for outcome in outcomes):
+        report.say(f"CloudFormation goes on. To follow it: deploy.py destroy --env {settings.name}")
+    return schedule.exit_code(outcomes)

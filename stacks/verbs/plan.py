@@ -1,6 +1,9 @@
 """`plan`: what would change in every stack, and what blocks it. Changes nothing."""
 
+import contextlib
 from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import aws, checks, image, plan, preflight, report, saved
 from stacks.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
@@ -20,7 +23,7 @@ def run(invocation: Invocation) -> int:
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
         if kept_before:
-            saved.discard(door, kept_before)
+            saved.discard(door, settings, kept_before)
             return EXIT_DONE
         wanted = image.wanted(settings, layers, invocation.root)
         answers = preflight.Answers()
@@ -31,22 +34,33 @@ def run(invocation: Invocation) -> int:
             invocation.document["preflight"] = preflight.document(answers)
             preflight.refuse(settings, answers, wanted, plan_only=True, tolerant=options.no_preflight)
 
-        planned = plan.make(door, settings, layers, only, report.say, inspect=inspect)
-        kept = False
+        name = saved.begin(Path(options.out), door, settings) if options.out else None
         try:
-            findings = checks.findings(door, planned, named)
-            invocation.document |= report.plan_document(planned, findings)
-            if invocation.talks:
-                report.show_plan(planned, whole=True)
-                report.show_findings(findings)
-            for note in preflight.notes(settings, answers, wanted):
-                report.say(note)
-            if options.out and not findings:
-                saved.write(Path(options.out), planned, named)
-                kept = True
-        finally:
-            if not kept:
+            planned = plan.make(door, settings, layers, only, report.say, keeps_as=name, inspect=inspect)
+            try:
+                findings = checks.findings(door, planned, named)
+                invocation.document |= report.plan_document(planned, findings)
+                if invocation.talks:
+                    report.show_plan(planned, whole=True)
+                    report.show_findings(findings)
+                for note in preflight.notes(settings, answers, wanted):
+                    report.say(note)
+                if name and not findings:
+                    saved.write(Path(options.out), planned, name, named)
+            except BaseException:
+                # Why there is no plan is told, not what more goes wrong; the next run finds what is left.
+                with contextlib.suppress(ClientError, BotoCoreError):
+                    plan.discard(door, planned)
+                raise
+            if not name or findings:
                 plan.discard(door, planned)
+        except BaseException:
+            if name:
+                with contextlib.suppress(ClientError, BotoCoreError):
+                    saved.abandon(Path(options.out), door, settings)
+            raise
+        if name and findings:
+            Path(options.out).unlink()
     if findings and (options.exit_code or options.out):
         return EXIT_BLOCKED
     return EXIT_CHANGES if options.exit_code and planned.changes_something else EXIT_DONE

@@ -56,6 +56,7 @@ def expect_creation(stubber: Stubber) -> None:
             "Parameters": [{"ParameterKey": "Project", "ParameterValue": "shop"}],
             "Tags": [{"Key": "Layer", "Value": "service"}],
             "Capabilities": [],
+            "ClientToken": ANY,
         },
     )
 
@@ -200,16 +201,16 @@ def event(number: int) -> dict[str, Any]:
     }
 
 
-def test_events_are_read_back_to_the_last_known_one_and_told_in_order(client: Any, stubber: Stubber) -> None:
+def test_events_are_read_over_all_pages(client: Any, stubber: Stubber) -> None:
     first: dict[str, Any] = {"StackEvents": [event(5), event(4)], "NextToken": "more"}
     stubber.add_response("describe_stack_events", first)
     stubber.add_response("describe_stack_events", {"StackEvents": [event(3), event(2), event(1)]})
-    seen = {"2"}
-    assert [found.id for found in cloudformation.events(client, STACK_ARN, seen)] == ["3", "4", "5"]
-    assert seen == {"2", "3", "4", "5"}
+    assert [found.id for found in cloudformation.events(client, STACK_ARN)] == ["5", "4", "3", "2", "1"]
 
 
-@pytest.mark.parametrize(("summaries", "deleted"), [([], True), ([{"ChangeSetName": "theirs"}], False)])
+@pytest.mark.parametrize(
+    ("summaries", "deleted"), [([], True), ([{"ChangeSetName": "theirs", "ChangeSetId": "arn"}], False)]
+)
 def test_shell_is_deleted_only_when_nothing_else_is_in_it(
     summaries: list[dict[str, str]], deleted: bool, client: Any, stubber: Stubber
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stacks import lock
+from stacks import identity, lock
 from stacks.environment import Environment
 from stacks.errors import Blocked
 from stacks.lock import LIFETIME_SECONDS, Holder
@@ -102,7 +102,7 @@ def test_renewed_lock_does_not_expire(ssm: FakeSsm, clock: Clock) -> None:
 def test_lock_of_a_process_that_is_gone_is_taken_at_once(ssm: FakeSsm, clock: Clock) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    put(ssm, 1, elsewhere(clock, host=socket.gethostname(), process=gone.pid))
+    put(ssm, 1, elsewhere(clock, host=socket.gethostname(), process=gone.pid, machine=identity.machine()))
     with held(ssm, clock):
         pass
 

@@ -77,9 +77,11 @@ def test_update_that_could_not_be_taken_back_is_a_persons(scripted: Stubber) -> 
     summaries = [summary("One", "UPDATE_FAILED"), summary("Two", "UPDATE_COMPLETE")]
     scripted.add_response("list_stack_resources", {"StackResourceSummaries": summaries})
     with pytest.raises(Blocked) as caught:
-        deployed.refuse_stuck(scripted.client, settings(), stack("UPDATE_ROLLBACK_FAILED", "One is stuck."))
+        deployed.refuse_stuck(
+            scripted.client, settings(), "service", stack("UPDATE_ROLLBACK_FAILED", "One is stuck.")
+        )
     assert caught.value.why == "One is stuck (One)"
-    assert "continue-update-rollback --stack-name sample-dev-service" in caught.value.remedy
+    assert "continue-rollback --env dev --only service" in caught.value.remedy
 
 
 def event(status: str) -> dict[str, Any]:
@@ -109,17 +111,17 @@ def test_only_what_never_served_is_deleted_for_good(
 ) -> None:
     scripted.add_response("describe_stack_events", {"StackEvents": [event(status) for status in history]})
     if not blocked:
-        deployed.refuse_stuck(scripted.client, settings(), stack("DELETE_FAILED"))
+        deployed.refuse_stuck(scripted.client, settings(), "service", stack("DELETE_FAILED"))
         return
     with pytest.raises(Blocked) as caught:
-        deployed.refuse_stuck(scripted.client, settings(), stack("DELETE_FAILED"))
+        deployed.refuse_stuck(scripted.client, settings(), "service", stack("DELETE_FAILED"))
     assert "deploy.py destroy --env dev" in caught.value.remedy
 
 
 def test_protected_environment_is_not_destroyed_for_a_failed_deletion(scripted: Stubber) -> None:
     scripted.add_response("describe_stack_events", {"StackEvents": [event("CREATE_COMPLETE")]})
     with pytest.raises(Blocked) as caught:
-        deployed.refuse_stuck(scripted.client, settings(protected=True), stack("DELETE_FAILED"))
+        deployed.refuse_stuck(scripted.client, settings(protected=True), "service", stack("DELETE_FAILED"))
     assert "destroy" not in caught.value.remedy
 
 

@@ -1,0 +1,59 @@
+"""`continue-rollback`: let CloudFormation go on with taking an update back, where that had failed."""
+
+from stacks import aws, cloudformation, deployed, lock, operation, report, schedule
+from stacks.cloudformation import Sleep, Stack
+from stacks.errors import EXIT_DONE
+from stacks.invocation import Invocation, allowed, chosen
+from stacks.schedule import Outcome
+from stacks.watch import Watch
+
+
+def run(invocation: Invocation) -> int:
+    """Go on with the stacks that are UPDATE_ROLLBACK_FAILED, without the resources of --skip."""
+    options = invocation.options
+    settings, layers = invocation.load()
+    only = chosen(options.only, layers)
+    skips = allowed(options.skip, layers, "--skip")
+    report.say_where(settings, invocation.talks)
+    with (
+        aws.connect(settings, invocation.root) as door,
+        lock.held(
+            door.client("ssm"),
+            settings,
+            "continue-rollback",
+            wait=options.wait,
+            break_lock=options.break_lock,
+            say=report.say,
+        ) as held,
+    ):
+        client = door.client("cloudformation")
+        stuck: dict[str, Stack] = {}
+        for slug in only:
+            stack = cloudformation.describe(client, settings.stack_name(slug))
+            if stack and stack.status == deployed.STUCK:
+                deployed.refuse_foreign(settings, slug, stack)
+                stuck[slug] = stack
+                report.say(f"{stack.name}: {stack.reason or 'CloudFormation gives no reason'}")
+        invocation.document["outcomes"] = []
+        if not stuck:
+            report.say(f"No stack is {deployed.STUCK}.")
+            return EXIT_DONE
+        for name in sorted(skips):
+            report.say(f"{name} is skipped: CloudFormation will believe it to be as before the update.")
+        invocation.ask(settings, f"Go on taking the update of {', '.join(stuck)} back? [y/N]", "y")
+        with report.progress(stuck) as progress:
+            watch = Watch(client, follows=progress.follows)
+
+            def work(slug: str, sleep: Sleep) -> Outcome:
+                held.check()
+                skipped = [name.partition(":")[2] for name in sorted(skips) if name.startswith(f"{slug}:")]
+                operation.continue_rollback(
+                    client, watch, slug, stuck[slug], skipped, progress.on_event, sleep
+                )
+                return Outcome(slug, "done")
+
+            outcomes = schedule.run({slug: set() for slug in stuck}, work)
+    invocation.document["outcomes"] = report.outcome_documents(outcomes)
+    if invocation.talks:
+        report.show_outcomes(outcomes, outputs=False)
+    return schedule.exit_code(outcomes)

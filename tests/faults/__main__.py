@@ -1,0 +1,81 @@
+"""Run scenarios: `python -m tests.faults --count 500` or, to see one again, `--seed 17`."""
+
+import argparse
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the scenarios and return 0 when all held, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--count", type=int, default=500, help="how many scenarios (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=1, help="the first one's seed (default: %(default)s)")
+    parser.add_argument("--seed", type=int, help="only this one, with all that it says")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="workers side by side")
+    parser.add_argument("--step", type=int, default=1, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.seed is not None:
+        return _work([options.seed], loud=True)
+    seeds = range(options.first, options.first + options.count)
+    if options.processes == 1:
+        return _work(list(seeds)[:: options.step], loud=False)
+    return _share(seeds, options.processes)
+
+
+def _share(seeds: range, processes: int) -> int:
+    """Have worker processes run every n-th scenario each."""
+    began = time.monotonic()
+    workers = []
+    for number in range(processes):
+        mine = seeds[number:]
+        command = [sys.executable, "-m", "tests.faults", "--processes", "1", "--step", str(processes)]
+        command += ["--first", str(mine.start), "--count", str(len(mine))]
+        workers.append(subprocess.Popen(command, cwd=REPOSITORY))
+    codes = [worker.wait() for worker in workers]
+    _say(f"{len(seeds)} scenarios in {time.monotonic() - began:.0f} s")
+    return max(codes)
+
+
+def _work(seeds: list[int], *, loud: bool) -> int:
+    from tests.faults.run import Runner
+
+    failed = 0
+    with _project() as root:
+        runner = Runner(root)
+        for seed in seeds:
+            report = runner.run(seed)
+            if report.wrong or loud:
+                _say(report.text(loud))
+            failed += bool(report.wrong)
+    if failed:
+        _say(f"{failed} of {len(seeds)} failed; again: python -m tests.faults --seed SEED")
+    return 1 if failed else 0
+
+
+def _say(text: str) -> None:
+    # Past what the deployers take for standard output.
+    os.write(1, f"{text}\n".encode())
+
+
+@contextlib.contextmanager
+def _project() -> Iterator[Path]:
+    """A copy of the project, with an environment that is like those on AWS."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in ("build", "params"):
+            shutil.copytree(REPOSITORY / name, root / name)
+        shutil.copy(root / "params" / "local.yaml", root / "params" / "dev.yaml")
+        yield root
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
