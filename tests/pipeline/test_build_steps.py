@@ -105,10 +105,10 @@ def test_real_engine_builds_and_pushes(site: Site) -> None:
 # Render and TagRelease: what they write is in test_release.py
 
 
-def test_render_fails_without_the_image(site: Site) -> None:
-    execution = site.push(COMMIT)
-    site.run(execution, "Source", "ImageBuild")
-    empty = site.folder / "empty"
+def test_render_fails_without_the_image(shared_site: Site, tmp_path: Path) -> None:
+    site, execution = shared_site, shared_site.execution("1" * 40, tmp_path)
+    execution.folder.mkdir()
+    empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "other.json").write_text("{}")
     archive(empty, execution.artifact("Image"))
@@ -116,31 +116,31 @@ def test_render_fails_without_the_image(site: Site) -> None:
     assert not execution.artifact("Release").exists()
 
 
-def test_render_fails_on_an_image_that_a_later_push_could_change(site: Site) -> None:
-    execution = site.push(COMMIT)
-    site.run(execution, "Source", "ImageBuild")
-    folder = site.folder / "by-tag"
+def test_render_fails_on_an_image_that_a_later_push_could_change(shared_site: Site, tmp_path: Path) -> None:
+    site, execution = shared_site, shared_site.execution("2" * 40, tmp_path)
+    execution.folder.mkdir()
+    folder = tmp_path / "by-tag"
     folder.mkdir()
     (folder / "imageDetail.json").write_text(json.dumps({"ImageURI": f"{URI}:{COMMIT}"}))
     archive(folder, execution.artifact("Image"))
     assert "names no digest" in site.attempt(execution, "Render").failure
 
 
-def test_tag_release_fails_when_the_image_is_gone(site: Site) -> None:
-    execution = site.push(COMMIT)
+def test_tag_release_fails_when_the_image_is_gone(shared_site: Site) -> None:
+    site, execution = shared_site, shared_site.push("3" * 40)
     site.run(execution, "Source", "ImageBuild", "Render")
-    digest = digest_of(site, COMMIT)
+    digest = digest_of(site, execution.commit_id)
     site.client("ecr").batch_delete_image(repositoryName=NAME, imageIds=[{"imageDigest": digest}])
     failure = site.attempt(execution, "TagRelease").failure
     assert f"error: the repository has no image {digest}" in failure
 
 
-def test_tag_release_does_not_move_a_tag(site: Site) -> None:
-    execution = site.push(COMMIT)
+def test_tag_release_does_not_move_a_tag(shared_site: Site) -> None:
+    site, execution = shared_site, shared_site.push("4" * 40)
     site.run(execution, "Source", "ImageBuild", "Render")
-    other = '{"schemaVersion": 2}'
-    site.client("ecr").put_image(repositoryName=NAME, imageManifest=other, imageTag=f"release-{COMMIT}")
-    assert f"error: release-{COMMIT} is on " in site.attempt(execution, "TagRelease").failure
+    tag, other = f"release-{execution.commit_id}", '{"schemaVersion": 2}'
+    site.client("ecr").put_image(repositoryName=NAME, imageManifest=other, imageTag=tag)
+    assert f"error: {tag} is on " in site.attempt(execution, "TagRelease").failure
 
 
 # All of them
@@ -153,11 +153,11 @@ def required(project: codebuild.Project) -> set[str]:
     return {name for pair in read for name in pair if name}
 
 
-def test_unknown_variable_fails_the_build(site: Site, tmp_path: Path) -> None:
+def test_unknown_variable_fails_the_build(shared_site: Site, tmp_path: Path) -> None:
     """Each variable that a step reads, taken away in turn: never an empty text instead."""
     (tmp_path / "input").mkdir()
     (tmp_path / "input" / "imageDetail.json").write_text(json.dumps({"ImageURI": f"{URI}@sha256:{64 * '0'}"}))
-    tried = 0
+    site, tried = shared_site, 0
     for project in site.definition.projects.values():
         given = {**project.variables, "COMMIT_ID": COMMIT, "DOCKER_STATE": str(site.docker)}
         for missing in required(project):

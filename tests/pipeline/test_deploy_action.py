@@ -1,7 +1,9 @@
 """The deploy action with what it should refuse, and deployments that do not end well."""
 
+import dataclasses
 import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,25 @@ from tests.pipeline.site import NAME, Site, read_artifact
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-@pytest.fixture
-def rendered(site: Site) -> Execution:
+@pytest.fixture(scope="module")
+def made(shared_site: Site) -> Execution:
     """An execution that has come as far as Render."""
-    execution = site.push(COMMIT)
-    site.run(execution, "Source", "ImageBuild", "Render")
+    execution = shared_site.push(COMMIT)
+    shared_site.run(execution, "Source", "ImageBuild", "Render")
     return execution
+
+
+@pytest.fixture
+def rendered(made: Execution, tmp_path: Path) -> Execution:
+    """The same, to be spoilt."""
+    shutil.copytree(made.folder, tmp_path / "artifacts")
+    return dataclasses.replace(made, folder=tmp_path / "artifacts", results=[])
+
+
+@pytest.fixture
+def site(shared_site: Site) -> Site:
+    """The environment of the whole module: what is refused here changes nothing in it."""
+    return shared_site
 
 
 def change(execution: Execution, **files: Any) -> None:
@@ -96,9 +111,7 @@ def test_release_after_a_failed_one_is_of_the_stacks_revision(site: Site, render
     assert container["image"] == image
 
 
-def test_second_deployment_at_the_same_time_is_refused(
-    site: Site, rendered: Execution, tmp_path: Path
-) -> None:
+def test_second_deployment_at_the_same_time_is_refused(site: Site, rendered: Execution) -> None:
     configuration = site.action("Deploy").configuration
     release = deploy.register(site.client("ecs"), configuration, {"Release": rendered.artifact("Release")})
     deploy.start(site.client("codedeploy"), configuration, release)

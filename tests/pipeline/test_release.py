@@ -1,5 +1,7 @@
 """Releases through the pipeline's own stages, on the emulator."""
 
+import dataclasses
+import secrets
 import zipfile
 from typing import Any
 
@@ -7,11 +9,9 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from local.codebuild import stand_ins
 from local.pipeline import deploy
 from tests.pipeline.site import NAME, Site, read_artifact
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-OTHER_COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 
 # What a description of a task definition holds beside what can be registered (aws-sdk's service model).
 NOT_REGISTRABLE = {
@@ -27,9 +27,20 @@ NOT_REGISTRABLE = {
 }
 
 
-def test_commit_is_released_from_source_to_tag(site: Site) -> None:
+@pytest.fixture
+def site(shared_site: Site) -> Site:
+    """The environment of the whole module: one release after another, each of a commit of its own."""
+    return shared_site
+
+
+@pytest.fixture
+def commit() -> str:
+    return secrets.token_hex(20)
+
+
+def test_commit_is_released_from_source_to_tag(site: Site, commit: str) -> None:
     """All stages as they are in the template, Verify on a clean checkout among them."""
-    execution = site.push(COMMIT)
+    execution = site.push(commit)
     for stage in site.definition.stages:
         result = site.stage(execution, stage.name)
         assert not result.failure, result.failure
@@ -37,12 +48,12 @@ def test_commit_is_released_from_source_to_tag(site: Site) -> None:
     image = read_artifact(execution, "Release", "imageDetail.json")["ImageURI"]
     live = site.revision(site.live_revision())["taskDefinition"]
     assert [container["image"] for container in live["containerDefinitions"]] == [image]
-    assert site.image_tags() == {COMMIT, f"release-{COMMIT}"}
+    assert {commit, f"release-{commit}"} <= site.image_tags()
 
 
-def test_release_that_changes_the_task_definition_deploys_the_new_one(site: Site) -> None:
+def test_release_that_changes_the_task_definition_deploys_the_new_one(site: Site, commit: str) -> None:
     before = site.stack_revision()
-    execution = site.push(COMMIT, HealthRate="0.5")
+    execution = site.push(commit, HealthRate="0.5")
     prepared, executed = site.run(execution, "Source", "PrepareTaskDefinition", "ExecuteTaskDefinition")[1:]
     assert prepared.summary == "modify TaskDefinition"
     assert executed.summary == "UPDATE_COMPLETE"
@@ -52,9 +63,11 @@ def test_release_that_changes_the_task_definition_deploys_the_new_one(site: Site
     assert container["environment"] == [{"name": "HEALTH_RATE", "value": "0.5"}]
 
 
-def test_release_of_the_application_alone_makes_no_revision_of_the_stack(site: Site) -> None:
+def test_release_of_the_application_alone_makes_no_revision_of_the_stack(site: Site, commit: str) -> None:
+    deployed = site.push(secrets.token_hex(20))
+    site.run(deployed, "Source", "PrepareTaskDefinition", "ExecuteTaskDefinition")
     before = site.stack_revision()
-    execution = site.push(COMMIT)
+    execution = site.push(commit)
     results = site.run(execution, "Source", "PrepareTaskDefinition", "ExecuteTaskDefinition")
     assert [result.summary for result in results[1:]] == ["no changes", "no changes"]
     assert site.stack_revision() == before
@@ -62,9 +75,9 @@ def test_release_of_the_application_alone_makes_no_revision_of_the_stack(site: S
     assert site.live_revision() != before
 
 
-def test_what_render_writes_can_be_registered(site: Site) -> None:
+def test_what_render_writes_can_be_registered(site: Site, commit: str) -> None:
     """By AWS's own model of the request, and by the emulator."""
-    execution = site.push(COMMIT)
+    execution = site.push(commit)
     site.run(execution, "Source", "ImageBuild", "Render")
     taskdef = read_artifact(execution, "Release", "taskdef.json")
     model = botocore.session.get_session().get_service_model("ecs")
@@ -76,7 +89,7 @@ def test_what_render_writes_can_be_registered(site: Site) -> None:
     assert site.client("ecs").register_task_definition(**taskdef)["taskDefinition"]["family"] == NAME
 
 
-def test_what_render_writes_keeps_what_the_stack_says(site: Site) -> None:
+def test_what_render_writes_keeps_what_the_stack_says(site: Site, commit: str) -> None:
     """Tags, variables, secrets and roles; only the image is left open."""
     secret = {"name": "KEY", "valueFrom": "arn:aws:ssm:ap-northeast-1:000000000000:parameter/key"}
     declared = site.revision(site.stack_revision())
@@ -90,7 +103,7 @@ def test_what_render_writes_keeps_what_the_stack_says(site: Site) -> None:
         **given, tags=[*declared["tags"], {"key": "aws:cloudformation:stack-name", "value": "x"}]
     )
     of_stack = site.revision(made["taskDefinition"]["taskDefinitionArn"])
-    taskdef = _rendered_from(site, of_stack["taskDefinition"]["taskDefinitionArn"])
+    taskdef = _rendered_from(site, commit, of_stack["taskDefinition"]["taskDefinitionArn"])
     before = of_stack["taskDefinition"]
     for name in ("family", "taskRoleArn", "executionRoleArn", "cpu", "memory", "runtimePlatform"):
         assert taskdef[name] == before[name], name
@@ -102,26 +115,28 @@ def test_what_render_writes_keeps_what_the_stack_says(site: Site) -> None:
     }
 
 
-def _rendered_from(site: Site, revision: str) -> dict[str, Any]:
+def _rendered_from(site: Site, commit: str, revision: str) -> dict[str, Any]:
     """taskdef.json as Render writes it where the stack's output is this revision."""
-    program = site.path[0] / "aws"
-    real = program.read_text()
-    program.write_text(
-        real.replace("exec ", f'[ "$1" = cloudformation ] && {{ echo {revision}; exit; }}\nexec ', 1)
-    )
-    execution = site.push(OTHER_COMMIT)
-    site.run(execution, "Source", "ImageBuild", "Render")
+    programs = stand_ins.make(site.folder / "answering")
+    real = (programs / "aws").read_text()
+    answer = f'[ "$1" = cloudformation ] && {{ echo {revision}; exit; }}\nexec '
+    (programs / "aws").write_text(real.replace("exec ", answer, 1))
+    execution = site.push(commit)
+    site.run(execution, "Source", "ImageBuild")
+    site.run(execution, "Render", path=[programs])
     found: dict[str, Any] = read_artifact(execution, "Release", "taskdef.json")
     return found
 
 
 @pytest.mark.parametrize("smoke_test", ["enabled", "disabled"])
-def test_appspec_has_the_documented_keys(site: Site, smoke_test: str) -> None:
+def test_appspec_has_the_documented_keys(site: Site, commit: str, smoke_test: str) -> None:
     """https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html"""
     project = site.definition.projects["sample-local-render"]
-    project.variables["SMOKE_TEST"] = smoke_test  # type: ignore[index]
-    execution = site.push(COMMIT)
-    site.run(execution, "Source", "ImageBuild", "Render")
+    changed = dataclasses.replace(project, variables={**project.variables, "SMOKE_TEST": smoke_test})
+    projects = {**site.definition.projects, project.name: changed}
+    execution = site.push(commit)
+    site.run(execution, "Source", "ImageBuild")
+    site.run(execution, "Render", definition=dataclasses.replace(site.definition, projects=projects))
     hooks = [{"AfterAllowTestTraffic": "sample-local-smoke-test"}]
     properties = {
         "TaskDefinition": "<TASK_DEFINITION>",
@@ -134,8 +149,8 @@ def test_appspec_has_the_documented_keys(site: Site, smoke_test: str) -> None:
     }
 
 
-def test_artifact_of_the_deploy_action_is_three_small_files(site: Site) -> None:
-    execution = site.push(COMMIT)
+def test_artifact_of_the_deploy_action_is_three_small_files(site: Site, commit: str) -> None:
+    execution = site.push(commit)
     site.run(execution, "Source", "ImageBuild", "Render")
     for name in site.action("Deploy").inputs:
         artifact = execution.artifact(name)
@@ -144,10 +159,10 @@ def test_artifact_of_the_deploy_action_is_three_small_files(site: Site) -> None:
             assert archive.namelist() == ["appspec.json", "imageDetail.json", "taskdef.json"]
 
 
-def test_released_image_is_tagged_once(site: Site) -> None:
-    execution = site.push(COMMIT)
+def test_released_image_is_tagged_once(site: Site, commit: str) -> None:
+    execution = site.push(commit)
     site.run(execution, "Source", "ImageBuild", "Render", "TagRelease", "TagRelease")
-    assert site.image_tags() == {COMMIT, f"release-{COMMIT}"}
+    assert {commit, f"release-{commit}"} <= site.image_tags()
 
 
 def test_approval_is_a_stage_of_its_own_where_it_is_required(site: Site) -> None:
