@@ -25,7 +25,7 @@ README = TEXT["README.md"]
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 # Commands of other programs, which have options of their own.
-FOREIGN = re.compile(r"^(aws|docker) .*$", re.MULTILINE)
+FOREIGN = re.compile(r"^(?:\$ )?(aws|docker|git|cdk|curl) .*$", re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -97,6 +97,20 @@ def test_every_relative_link_resolves(document: str) -> None:
     local_targets = [target for target in targets if not target.startswith("https://")]
     missing = [target for target in local_targets if not (ROOT / document).parent.joinpath(target).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("document", TEXT)
+def test_every_link_into_a_document_finds_its_heading(document: str) -> None:
+    for target, heading in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", FENCE.sub("", TEXT[document])):
+        path = (ROOT / document).parent.joinpath(target).resolve() if target else ROOT / document
+        if not target.startswith("https://") and path.suffix == ".md":
+            assert heading in anchors(TEXT[str(path.relative_to(ROOT))]), f"{target}#{heading}"
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub calls the headings of a document: lower case, hyphens for spaces, no punctuation."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_generated_parts_are_fresh() -> None:
