@@ -3,7 +3,7 @@ SHELL := /bin/sh
 ENV ?= local
 PYTHON_FILES = templates stacks local app tests benchmarks security docs .github generate.py deploy.py
 BIN = .venv/bin
-DOCUMENTS = README.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md docs/security.md
+DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md docs/security.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
 
 # YES=1 answers the question. ONLY="layer ..." and ALLOW="layer:LogicalId ..." limit and let through;
