@@ -98,7 +98,7 @@ def test_parameters_do_what_is_said(built: Mapping[str, Layer]) -> None:
     assert by_name["Cluster"].parameters == "replaces it: `ClusterName`"
     assert by_name["ScalableTarget"].parameters.endswith("in place: `MinCapacity`, `MaxCapacity`")
     assert "new revision: " in by_name["TaskDefinition"].parameters
-    assert by_name["TaskRole"].parameters == "in place: `EnableExecuteCommand`"
+    assert by_name["TaskRole"].parameters == "in place: `PermissionsBoundaryArn`, `EnableExecuteCommand`"
 
 
 @pytest.mark.parametrize(
