@@ -663,4 +663,5 @@ def test_placeholders_of_the_emulator_are_marked(dev: Shop) -> None:
     _, _, said = dev.talk("deploy", "--yes")
     assert "the emulator has placeholders for the image sample-dev-api:initial and for the handshake" in said
     again = dev.run("deploy", "--yes")
-    assert again["preflight"]["image"] == "not needed"
+    # Nothing to deploy, nothing to look at.
+    assert "preflight" not in again
