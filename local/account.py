@@ -1,14 +1,16 @@
 """The account that the emulator plays: read from the parameter file, never repeated here."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 
 @dataclass(frozen=True)
 class Account:
-    """What exists before anything is deployed."""
+    """What exists before anything is deployed; `parameters` name more than the network."""
 
     id: str
     region: str
@@ -16,6 +18,7 @@ class Account:
     public_subnets: tuple[str, ...]
     private_subnets: tuple[str, ...]
     initial_image_tag: str = "initial"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read(file: Path) -> Account:
@@ -33,6 +36,7 @@ def read(file: Path) -> Account:
             public_subnets=tuple(parameters["PublicSubnetIds"]),
             private_subnets=tuple(parameters["PrivateSubnetIds"]),
             initial_image_tag=parameters.get("InitialImageTag", "initial"),
+            parameters=parameters,
         )
     except (yaml.YAMLError, TypeError, LookupError) as error:
         raise ValueError(f"{file} does not describe an account and its network: {error!r}") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from local import cloudformation, engine, network, resources, state
 from local.account import Account
-from local.rehearsal import control
+from local.rehearsal import control, placeholders
 from local.resources import events
 from local.services import (
     codedeploy,
@@ -46,6 +46,9 @@ def application(folder: Path, account: Account, minute: float, attended: bool = 
     cloudformation.install()
     state.attach(folder)
     network.seed(account)
+    if not attended:  # A rehearsal has them made itself, and says so.
+        with engine.scope(account.id, account.region):
+            placeholders.provide(account.parameters)
     _have_stacks_wait_for_schemas()
     _have_deployments_advance()
     return engine.app.app

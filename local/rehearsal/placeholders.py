@@ -1,7 +1,7 @@
-"""What a parameter file names and no template makes, so that another environment can be rehearsed here.
+"""What a parameter file names and no template makes, so that its environment can be deployed here.
 
-A certificate, a key, a connection, a policy, a secret or a bucket of production is not in the emulated
-account. Each gets a placeholder under the name that the file gives it: it exists, and that is all.
+A certificate, a key, a connection, a policy, a secret or a bucket is not in the emulated account. Each gets a
+placeholder under the name that the file gives it: it exists, and that is all.
 """
 
 import json
@@ -77,6 +77,14 @@ def _secret(arn: str) -> bool:
     return True
 
 
+def _stored_parameter(arn: str) -> bool:
+    ssm, name = engine.app._get_module("ssm"), arn.partition(":parameter")[2]
+    if name in ssm._parameters:
+        return False
+    engine.answer_of(ssm._put_parameter({"Name": name, "Type": "SecureString", "Value": "placeholder"}))
+    return True
+
+
 def _managed_policy(arn: str) -> bool:
     if arn in engine.iam._policies:
         return False
@@ -112,4 +120,5 @@ _MAKERS: dict[str, Callable[[str], bool]] = {
     "kms": _key,
     "s3": _bucket,
     "secretsmanager": _secret,
+    "ssm": _stored_parameter,
 }
