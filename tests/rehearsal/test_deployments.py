@@ -19,6 +19,9 @@ from local.rehearsal.names import TASKS
 
 # A minute in seconds: the longest configuration takes 27 of them.
 MINUTE = 0.03
+# A deployment that has to be met at a certain point stays there for as long as this.
+LONG_MINUTES = 2800
+STAY_AT_10_PERCENT = "stays at 10 percent"
 HOOKS = ("BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic")
 ENDED = ("Succeeded", "Failed", "Stopped")
 
@@ -30,6 +33,24 @@ class Stage:
         self.cloud = cloud
         self.system = system.read(cloud, "sample-local")
         self.codedeploy = cloud.client("codedeploy")
+        self.codedeploy.update_deployment_group(
+            applicationName=self.system.application,
+            currentDeploymentGroupName=self.system.deployment_group,
+            blueGreenDeploymentConfiguration={
+                "terminateBlueInstancesOnDeploymentSuccess": {
+                    "action": "TERMINATE",
+                    "terminationWaitTimeInMinutes": LONG_MINUTES,
+                }
+            },
+        )
+        self.codedeploy.create_deployment_config(
+            deploymentConfigName=STAY_AT_10_PERCENT,
+            computePlatform="ECS",
+            trafficRoutingConfig={
+                "type": "TimeBasedCanary",
+                "timeBasedCanary": {"canaryPercentage": 10, "canaryInterval": LONG_MINUTES},
+            },
+        )
         self.old = self.new = self.deployment_id = ""
         # The new tasks' share of the traffic, each with the minute in which it was first seen.
         self.shares: list[tuple[float, int]] = []
@@ -76,6 +97,10 @@ class Stage:
                 return seen
             if seen["deployment"]["waitId"]:
                 self.answer(seen, well=True)
+            elif seen["deployment"]["stage"] == "Terminate":
+                self.codedeploy.continue_deployment(
+                    deploymentId=self.deployment_id, deploymentWaitType="TERMINATION_WAIT"
+                )
             time.sleep(MINUTE / 5)
         raise AssertionError(f"the deployment stays at {seen['deployment']}")
 
@@ -150,13 +175,17 @@ def test_predefined_configurations_move_the_traffic_in_their_steps(
     stage.start(f"CodeDeployDefault.{config}")
     seen = stage.play(lambda _: False)
     assert seen["deployment"]["status"] == "Succeeded"
-    due = {share: minute for minute, share in expected}
-    moved = {share: minute for minute, share in stage.shares if share}
-    # A busy machine may be late and miss a step, but no step is early and there are no others.
-    assert {expected[0][1], 100} <= moved.keys() <= due.keys()
-    assert all(minute >= due[share] for share, minute in moved.items())
+    assert_in_steps(stage, expected)
     (task_set,) = seen["taskSets"]
     assert task_set["loadBalancers"][0]["targetGroupArn"] == stage.new
+
+
+def assert_in_steps(stage: Stage, expected: list[tuple[int, int]]) -> None:
+    """A busy machine may be late and miss a step; but no step is early, and there are no others."""
+    due = {share: minute for minute, share in expected}
+    moved = {share: minute for minute, share in stage.shares if share}
+    assert {100} <= moved.keys() <= due.keys()
+    assert all(minute >= due[share] for share, minute in moved.items())
 
 
 @pytest.mark.parametrize(
@@ -164,23 +193,23 @@ def test_predefined_configurations_move_the_traffic_in_their_steps(
     [
         (
             {"type": "TimeBasedCanary", "timeBasedCanary": {"canaryPercentage": 25, "canaryInterval": 2}},
-            [25, 100],
+            [(0, 25), (2, 100)],
         ),
         (
             {"type": "TimeBasedLinear", "timeBasedLinear": {"linearPercentage": 40, "linearInterval": 1}},
-            [40, 80, 100],
+            [(0, 40), (1, 80), (2, 100)],
         ),
     ],
 )
 def test_own_configurations_move_the_traffic_in_their_steps(
-    stage: Stage, routing: dict[str, Any], expected: list[int]
+    stage: Stage, routing: dict[str, Any], expected: list[tuple[int, int]]
 ) -> None:
     stage.codedeploy.create_deployment_config(
         deploymentConfigName=routing["type"], computePlatform="ECS", trafficRoutingConfig=routing
     )
     stage.start(routing["type"])
     assert stage.play(lambda _: False)["deployment"]["status"] == "Succeeded"
-    assert {expected[0], 100} <= {share for _, share in stage.shares if share} <= set(expected)
+    assert_in_steps(stage, expected)
 
 
 def test_lifecycle_events_come_in_their_order_and_install_waits_for_the_tasks(stage: Stage) -> None:
@@ -239,7 +268,8 @@ def test_rollback_from_every_point_leaves_all_traffic_on_the_original_tasks(
 ) -> None:
     if cause == "failure" and point in ("canary", "wait before termination"):
         pytest.skip("nothing waits for an answer there")
-    stage.start("CodeDeployDefault.ECSCanary10Percent5Minutes", HOOKS)
+    config = STAY_AT_10_PERCENT if point == "canary" else "CodeDeployDefault.ECSAllAtOnce"
+    stage.start(config, HOOKS)
     reached = stage.play(POINTS[point](stage))
     match cause:
         case "alarm":
