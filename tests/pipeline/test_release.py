@@ -60,7 +60,7 @@ def test_release_that_changes_the_task_definition_deploys_the_new_one(site: Site
     assert site.stack_revision() != before
     site.run(execution, "ImageBuild", "Render")
     (container,) = read_artifact(execution, "Release", "taskdef.json")["containerDefinitions"]
-    assert container["environment"] == [{"name": "HEALTH_RATE", "value": "0.5"}]
+    assert {"name": "HEALTH_RATE", "value": "0.5"} in container["environment"]
 
 
 def test_release_of_the_application_alone_makes_no_revision_of_the_stack(site: Site, commit: str) -> None:
@@ -137,10 +137,12 @@ def test_appspec_has_the_documented_keys(site: Site, commit: str, smoke_test: st
     execution = site.push(commit)
     site.run(execution, "Source", "ImageBuild")
     site.run(execution, "Render", definition=dataclasses.replace(site.definition, projects=projects))
+    (container,) = site.revision(site.stack_revision())["taskDefinition"]["containerDefinitions"]
+    (port,) = container["portMappings"]
     hooks = [{"AfterAllowTestTraffic": "sample-local-smoke-test"}]
     properties = {
         "TaskDefinition": "<TASK_DEFINITION>",
-        "LoadBalancerInfo": {"ContainerName": "sample-api", "ContainerPort": 1323},
+        "LoadBalancerInfo": {"ContainerName": container["name"], "ContainerPort": port["containerPort"]},
     }
     assert read_artifact(execution, "Release", "appspec.json") == {
         "version": 0.0,

@@ -41,7 +41,12 @@ class Releases:
 
     def start(self, revision: str, configuration: str = CANARY) -> str:
         """Begin the deployment of a revision and give its id."""
-        load_balancer = {"ContainerName": "sample-api", "ContainerPort": 1323}
+        described = self.ecs.describe_task_definition(taskDefinition=revision)["taskDefinition"]
+        container = described["containerDefinitions"][0]
+        load_balancer = {
+            "ContainerName": container["name"],
+            "ContainerPort": container["portMappings"][0]["containerPort"],
+        }
         properties = {"TaskDefinition": revision, "LoadBalancerInfo": load_balancer}
         service = {"Type": "AWS::ECS::Service", "Properties": properties}
         content = json.dumps({"version": 0.0, "Resources": [{"TargetService": service}]})

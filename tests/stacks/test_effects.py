@@ -428,7 +428,7 @@ def expressions(value: Any) -> Iterator[Expression]:
 
 def test_parameter_of_a_target_group_reaches_every_layer_that_uses_it(built: Mapping[str, Layer]) -> None:
     settings = loaded("prod", built)
-    other = replace(settings, parameters={**settings.parameters, "ContainerPort": "8080"})
+    other = replace(settings, parameters={**settings.parameters, "ContainerPort": "18080"})
     found = {c.layer: c for c in effects.compare(effects.side(built, settings), effects.side(built, other))}
     assert actions(found["infrastructure"])["BlueTargetGroup"] == "replace"
     assert {c.effect for c in found["service"].resources} == {"refused"}

@@ -152,7 +152,7 @@ def test_parameter_of_one_environment_changes_that_one(checkout: Checkout) -> No
 
 
 def test_replacement_is_blocked_and_followed_into_other_stacks(checkout: Checkout) -> None:
-    checkout.properties("infrastructure", "GreenTargetGroup", Port=8080)
+    checkout.properties("infrastructure", "GreenTargetGroup", Port=18080)
     document = checkout.review()
     assert document["exit_code"] == 3
     assert resources(document, "infrastructure")["GreenTargetGroup"]["outcome"] == "replaced"
@@ -405,7 +405,7 @@ def test_another_project_name_makes_stacks_beside_the_old_ones(checkout: Checkou
 
 
 def test_working_tree_and_the_same_commit_give_the_same(checkout: Checkout) -> None:
-    checkout.properties("infrastructure", "GreenTargetGroup", Port=8080)
+    checkout.properties("infrastructure", "GreenTargetGroup", Port=18080)
     on_disk = checkout.review()
     checkout.commit()
     committed = checkout.review("--base", "HEAD~1", "--head", "HEAD")
@@ -461,7 +461,7 @@ def test_wrong_parameter_file_is_bad_input(checkout: Checkout) -> None:
 
 
 def test_comment_has_the_summary_first_and_the_details_folded(checkout: Checkout) -> None:
-    checkout.properties("infrastructure", "GreenTargetGroup", Port=8080)
+    checkout.properties("infrastructure", "GreenTargetGroup", Port=18080)
     code, text = checkout.talk("--markdown")
     assert code == 3
     lines = text.splitlines()
@@ -518,7 +518,7 @@ def test_review_of_all_layers_takes_less_than_a_second_without_the_libraries_of_
     checkout: Checkout,
 ) -> None:
     for name in ("dev", "local", "prod"):
-        checkout.params(name, tags={"team": "shop"}, ContainerPort="8080")
+        checkout.params(name, tags={"team": "shop"}, ContainerPort="18080")
     program = (
         "import sys, pathlib, deploy\n"
         f"code = deploy.main(['review', '--base', 'HEAD'], pathlib.Path({str(checkout.root)!r}))\n"
