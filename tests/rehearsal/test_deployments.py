@@ -3,8 +3,11 @@
 No task runs here: the test says when they are healthy, as the rehearsal does.
 """
 
+import itertools
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +19,7 @@ from local import emulator
 from local.rehearsal import system
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.names import TASKS
+from tests.rehearsal.place import REPOSITORY
 
 # A minute in seconds: the longest configuration takes 27 of them.
 MINUTE = 0.03
@@ -159,16 +163,34 @@ def steps(share: int, minutes: int) -> list[tuple[int, int]]:
     return [(minutes * number, share * (number + 1)) for number in range(100 // share)]
 
 
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ("ECSAllAtOnce", [(0, 100)]),
-        ("ECSCanary10Percent5Minutes", [(0, 10), (5, 100)]),
-        ("ECSCanary10Percent15Minutes", [(0, 10), (15, 100)]),
-        ("ECSLinear10PercentEvery1Minutes", steps(10, 1)),
-        ("ECSLinear10PercentEvery3Minutes", steps(10, 3)),
-    ],
-)
+# https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
+PREDEFINED = {
+    "ECSAllAtOnce": [(0, 100)],
+    "ECSCanary10Percent5Minutes": [(0, 10), (5, 100)],
+    "ECSCanary10Percent15Minutes": [(0, 10), (15, 100)],
+    "ECSLinear10PercentEvery1Minutes": steps(10, 1),
+    "ECSLinear10PercentEvery3Minutes": steps(10, 3),
+}
+# In a process of its own: the emulator's modules keep what they know for good.
+PLANNED = """
+import json
+from local.services import codedeploy, deployments
+print(json.dumps({name: deployments.shifts(routing) for name, routing in codedeploy.PREDEFINED.items()}))
+"""
+
+
+def test_predefined_configurations_are_those_of_the_documentation() -> None:
+    done = subprocess.run([sys.executable, "-c", PLANNED], cwd=REPOSITORY, capture_output=True, check=True)
+    planned = {
+        name: list(
+            zip(itertools.accumulate(wait for _, wait in shifts), (share for share, _ in shifts), strict=True)
+        )
+        for name, shifts in json.loads(done.stdout).items()
+    }
+    assert planned == PREDEFINED
+
+
+@pytest.mark.parametrize(("config", "expected"), PREDEFINED.items())
 def test_predefined_configurations_move_the_traffic_in_their_steps(
     stage: Stage, config: str, expected: list[tuple[int, int]]
 ) -> None:
