@@ -174,8 +174,8 @@ PREDEFINED = {
 # In a process of its own: the emulator's modules keep what they know for good.
 PLANNED = """
 import json
-from local.services import codedeploy, deployments
-print(json.dumps({name: deployments.shifts(routing) for name, routing in codedeploy.PREDEFINED.items()}))
+from local.services import codedeploy, stages
+print(json.dumps({name: stages.shifts(routing) for name, routing in codedeploy.PREDEFINED.items()}))
 """
 
 
