@@ -108,6 +108,9 @@ security: .venv/ready .venv-security/ready security/node_modules/ready ## what e
 test-rehearsal: .venv/ready ## rehearse every mistake and 24 variations of the parameters
 	@REHEARSALS=all $(BIN)/python -m pytest -q tests/rehearsal
 
+test-faults: .venv/ready ## 550 deployments that meet faults, and 20 deployers killed
+	@$(BIN)/python -m tests.faults --count 550 --kills 20
+
 # Needs uv (python -m pip install uv). No index, path or option of this machine gets into the files.
 lock: ## pin requirements/*.in and app/requirements.in with hashes
 	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
@@ -119,6 +122,9 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  requirements/security.in -o requirements/security.txt
+	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+	  requirements/benchmarks.in -o requirements/benchmarks.txt
 
-.PHONY: rehearse report-check test-rehearsal
+.PHONY: rehearse report-check test-rehearsal test-faults
 .PHONY: help generate plan deploy status image drift continue-rollback rollback destroy review lint docs fix check test test-review security lock

@@ -84,7 +84,8 @@ def replacement(layer: str, changes: tuple[ResourceChange, ...], allowed: set[st
     rule of its own.
     """
     for change in changes:
-        if change.type in (TASK_DEFINITION, SERVICE) or name(layer, change) in allowed:
+        released = change.type == TASK_DEFINITION and change.action != "remove"
+        if released or change.type == SERVICE or name(layer, change) in allowed:
             continue
         words = {
             "replace": "would be replaced",

@@ -15,34 +15,40 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: list[str]) -> int:
-    """Run the scenarios and return 0 when all held, else 1."""
+    """Run the scenarios, then the kills, and return 0 when all held, else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--count", type=int, default=500, help="how many scenarios (default: %(default)s)")
-    parser.add_argument("--first", type=int, default=1, help="the first one's seed (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, help="the first one's seed (default: %(default)s)")
+    parser.add_argument(
+        "--step", type=int, default=1, help="from one seed to the next (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, help="only this one, with all that it says")
+    parser.add_argument("--kills", type=int, default=0, help="how many deployers are killed (default: none)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="workers side by side")
-    parser.add_argument("--step", type=int, default=1, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.seed is not None:
         return _work([options.seed], loud=True)
-    seeds = range(options.first, options.first + options.count)
-    if options.processes == 1:
-        return _work(list(seeds)[:: options.step], loud=False)
-    return _share(seeds, options.processes)
+    seeds = range(options.first, options.first + options.count * options.step, options.step)
+    began = time.monotonic()
+    code = _work(list(seeds), loud=False) if options.processes == 1 else _share(seeds, options.processes)
+    if options.processes > 1:
+        _say(f"{len(seeds)} scenarios in {time.monotonic() - began:.0f} s")
+    if options.kills:
+        began = time.monotonic()
+        code |= _kill(options.kills, options.first)
+        _say(f"{options.kills} kills in {time.monotonic() - began:.0f} s")
+    return code
 
 
 def _share(seeds: range, processes: int) -> int:
     """Have worker processes run every n-th scenario each."""
-    began = time.monotonic()
     workers = []
-    for number in range(processes):
-        mine = seeds[number:]
-        command = [sys.executable, "-m", "tests.faults", "--processes", "1", "--step", str(processes)]
+    for number in range(min(processes, len(seeds))):
+        mine = seeds[number::processes]
+        command = [sys.executable, "-m", "tests.faults", "--processes", "1", "--step", str(mine.step)]
         command += ["--first", str(mine.start), "--count", str(len(mine))]
         workers.append(subprocess.Popen(command, cwd=REPOSITORY))
-    codes = [worker.wait() for worker in workers]
-    _say(f"{len(seeds)} scenarios in {time.monotonic() - began:.0f} s")
-    return max(codes)
+    return max(worker.wait() for worker in workers)
 
 
 def _work(seeds: list[int], *, loud: bool) -> int:
@@ -57,8 +63,18 @@ def _work(seeds: list[int], *, loud: bool) -> int:
                 _say(report.text(loud))
             failed += bool(report.wrong)
     if failed:
-        _say(f"{failed} of {len(seeds)} failed; again: python -m tests.faults --seed SEED")
+        _say(f"{failed} of {len(seeds)} failed; to see one again: python -m tests.faults --seed SEED")
     return 1 if failed else 0
+
+
+def _kill(kills: int, seed: int) -> int:
+    from tests.faults.kills import killed, site
+
+    with tempfile.TemporaryDirectory() as folder, site(Path(folder)) as where:
+        wrong = killed(where, kills, seed)
+        for line in [*where.log, *(f"WRONG: {one}" for one in wrong)] if wrong else []:
+            _say(line)
+    return 1 if wrong else 0
 
 
 def _say(text: str) -> None:

@@ -21,7 +21,7 @@ TEMPLATE = "template"
 CHANGES: Mapping[str, Callable[[Random], tuple[str, str]]] = {
     "container-repository": lambda random: ("ImageRetentionCount", str(random.randint(11, 99))),
     "infrastructure": lambda random: (TEMPLATE, f"topic-{random.randint(1, 99)}"),
-    "task-definition": lambda random: ("LogRetentionDays", random.choice(["14", "30", "60"])),
+    "task-definition": lambda random: ("HealthRate", random.choice(["0.5", "0.7", "0.9"])),
     "service-preference": lambda random: ("MaxCapacity", str(random.randint(3, 99))),
     "pipeline": lambda random: ("ArtifactRetentionDays", str(random.randint(31, 99))),
 }
@@ -36,7 +36,7 @@ TARGET_GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
 FAILS: Mapping[str, tuple[str, str]] = {
     "infrastructure": ("AWS::ECS::Cluster", "AWS::SNS::Topic"),
     "container-repository": ("AWS::ECR::Repository", "AWS::ECR::Repository"),
-    "task-definition": ("AWS::ECS::TaskDefinition", "AWS::Logs::LogGroup"),
+    "task-definition": ("AWS::ECS::TaskDefinition", "AWS::ECS::TaskDefinition"),
     "service": ("AWS::ECS::Service", "AWS::ECS::Service"),
     "service-preference": (
         "AWS::ApplicationAutoScaling::ScalableTarget",

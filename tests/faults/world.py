@@ -62,7 +62,8 @@ class World:
         self.engine: Any = engine
         self._application = assembly.application(self.folder, description, 60.0)
         assembly.warm_up(description)
-        self._take_time()
+        take_time(engine, lambda: self.seconds, self._fail)
+        _shorten_pages(engine)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self._scope: Callable[[], Any] = lambda: engine.scope(description.id, description.region)
@@ -152,23 +153,6 @@ class World:
         answer = b"".join(message.get("body", b"") for message in sent)
         return start["status"], {key.decode(): value.decode() for key, value in start["headers"]}, answer
 
-    def _take_time(self) -> None:
-        """Have every resource take time, let others be served meanwhile, and fail when told to."""
-        stacks = self.engine.stacks
-        stacks._runs_on_worker_thread = lambda resource_type: True
-
-        async def slowly(function: Callable[..., Result], *arguments: Any) -> Result:
-            await asyncio.sleep(self.seconds)
-            self._fail(function.__name__, arguments)
-            return function(*arguments)
-
-        stacks.run_reentrant = slowly
-        for module in (self.engine.handlers, self.engine.changesets):
-            page = module._page
-            module._page = lambda items, params, action, size=PAGE, page=page: page(
-                items, params, action, size
-            )
-
     def _fail(self, function: str, arguments: tuple[Any, ...]) -> None:
         # What is left updates a resource back, behind the check of the stack policy.
         action = _ACTIONS.get(function, "revert")
@@ -218,6 +202,29 @@ class World:
 def response(url: str, status: int, headers: Any, body: bytes) -> AWSResponse:
     """An answer of AWS as botocore's own transport makes it."""
     return AWSResponse(url, status, headers, Raw(body))
+
+
+def take_time(
+    engine: Any, seconds: Callable[[], float], fail: Callable[[str, tuple[Any, ...]], None]
+) -> None:
+    """Have every resource take time, let others be served meanwhile, and fail when `fail` raises.
+
+    `fail` is given the name of the emulator's function, and its arguments.
+    """
+
+    async def slowly(function: Callable[..., Result], *arguments: Any) -> Result:
+        await asyncio.sleep(seconds())
+        fail(function.__name__, arguments)
+        return function(*arguments)
+
+    engine.stacks._runs_on_worker_thread = lambda resource_type: True
+    engine.stacks.run_reentrant = slowly
+
+
+def _shorten_pages(engine: Any) -> None:
+    for module in (engine.handlers, engine.changesets):
+        page = module._page
+        module._page = lambda items, params, action, size=PAGE, page=page: page(items, params, action, size)
 
 
 class Raw:
