@@ -40,10 +40,12 @@ def test_scalars_stay_text(project: Path, built: Mapping[str, Layer], write_para
     assert found.account == "000000000000"
 
 
-def test_layer_is_given_only_what_it_declares(built: Mapping[str, Layer]) -> None:
-    found = load(REPOSITORY, built, "prod")
-    given = found.parameters_for(built["container-repository"].parameters)
-    assert given == {"Project": "sample", "Environment": "prod", "Protected": "true"}
+def test_layer_is_given_only_what_it_declares(
+    built: Mapping[str, Layer], project: Path, write_params: Write
+) -> None:
+    write_params({"MinCapacity": "2"}, protected="true")
+    given = load(project, built).parameters_for(built["container-repository"].parameters)
+    assert given == {"Project": "sample", "Environment": "local", "Protected": "true"}
 
 
 def test_lists_are_joined_as_cloudformation_takes_them(built: Mapping[str, Layer]) -> None:
@@ -53,17 +55,17 @@ def test_lists_are_joined_as_cloudformation_takes_them(built: Mapping[str, Layer
 
 
 def test_links_between_stacks_are_filled_in(built: Mapping[str, Layer]) -> None:
-    found = load(REPOSITORY, built, "dev")
+    found = load(REPOSITORY, built, "local")
     given = found.parameters_for(built["service"].parameters)
-    assert given["InfrastructureStackName"] == "sample-dev-infrastructure"
-    assert given["TaskDefinitionStackName"] == "sample-dev-task-definition"
+    assert given["InfrastructureStackName"] == "sample-local-infrastructure"
+    assert given["TaskDefinitionStackName"] == "sample-local-task-definition"
 
 
 def test_stack_tags_name_the_layer_and_nothing_that_changes(built: Mapping[str, Layer]) -> None:
-    assert load(REPOSITORY, built, "prod").stack_tags("service") == {
+    assert load(REPOSITORY, built, "local").stack_tags("service") == {
         "team": "platform",
         "Project": "sample",
-        "Environment": "prod",
+        "Environment": "local",
         "Layer": "service",
     }
 

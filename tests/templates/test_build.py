@@ -62,13 +62,13 @@ def test_no_template_knows_an_environment(environment: str) -> None:
 
 
 def test_pipeline_configuration_sets_every_parameter(documents: dict[str, Document]) -> None:
-    configuration = json.loads(WANTED["config/prod/task-definition.json"])
+    configuration = json.loads(WANTED["config/local/task-definition.json"])
     assert configuration["Parameters"].keys() == documents["task-definition"]["Parameters"].keys()
     assert all(isinstance(value, str) for value in configuration["Parameters"].values())
-    assert configuration["Parameters"]["InfrastructureStackName"] == "sample-prod-infrastructure"
+    assert configuration["Parameters"]["InfrastructureStackName"] == "sample-local-infrastructure"
     assert configuration["Tags"] == {
         "team": "platform",
         "Project": "sample",
-        "Environment": "prod",
+        "Environment": "local",
         "Layer": "task-definition",
     }
