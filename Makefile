@@ -46,7 +46,7 @@ rollback: .venv/ready ## stop the running release, or go back to the one before
 	@$(BIN)/python deploy.py rollback --env $(ENV) $(YES_OPTION) $(ARGS)
 
 continue-rollback: .venv/ready ## go on with taking an update back (UPDATE_ROLLBACK_FAILED)
-	@$(BIN)/python deploy.py continue-rollback --env $(ENV) $(DEPLOY_OPTIONS)
+	@$(BIN)/python deploy.py continue-rollback --env $(ENV) $(YES_OPTION) $(foreach layer,$(ONLY),--only $(layer)) $(ARGS)
 
 destroy: .venv/ready ## delete the stacks, in reverse order
 	@$(BIN)/python deploy.py destroy --env $(ENV) $(YES_OPTION) $(ARGS)

@@ -37,24 +37,27 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on the `build/` and `params/` below `root` and return its exit code."""
     options = _parser().parse_args(arguments)
     invocation = Invocation(options, root)
+    with interrupts.handled():
+        code = _run(invocation)
+        if options.json:
+            head = {"schema": f"{options.verb}/1", "environment": options.env, "exit_code": code}
+            print(json.dumps(head | invocation.document, indent=2))
+    return code
+
+
+def _run(invocation: Invocation) -> int:
     try:
         # Imported when it is needed: some verbs want AWS's library, which takes half a second.
-        verb = importlib.import_module(f"stacks.verbs.{options.verb.replace('-', '_')}")
-        with interrupts.handled():
-            code: int = verb.run(invocation)
+        verb = importlib.import_module(f"stacks.verbs.{invocation.options.verb.replace('-', '_')}")
+        code: int = verb.run(invocation)
+        return code
     except Failure as failure:
-        code = _failed(failure, invocation)
+        return _failed(failure, invocation)
     except KeyboardInterrupt:
-        code = _failed(
-            Interrupted(
-                "interrupted", "what CloudFormation has begun goes on", "look at it: deploy.py status"
-            ),
-            invocation,
+        interrupted = Interrupted(
+            "interrupted", "what CloudFormation has begun goes on", "look at it: deploy.py status"
         )
-    if options.json:
-        head = {"schema": f"{options.verb}/1", "environment": options.env, "exit_code": code}
-        print(json.dumps(head | invocation.document, indent=2))
-    return code
+        return _failed(interrupted, invocation)
 
 
 def _failed(failure: Failure, invocation: Invocation) -> int:
@@ -137,4 +140,6 @@ def _add_only(verb: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    interrupts.ignore()
+    sys.exit(exit_code)

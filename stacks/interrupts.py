@@ -44,6 +44,12 @@ def handled() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
+def ignore() -> None:
+    """Let no late press change the exit code of a command that has ended."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def told_to(listener: Listener | None) -> Iterator[None]:
     """Tell interrupts to a listener for the time of the block; with None they are raised, as at first."""
