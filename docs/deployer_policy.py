@@ -22,8 +22,8 @@ from botocore import xform_name
 
 from generate import NO_WRAP, Dumper
 from stacks import layers
+from stacks.effects.schemas import document
 from stacks.layers import RELEASED_LAYER
-from stacks.schemas import document
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "docs" / "deployer-policy.yaml"

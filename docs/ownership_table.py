@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from docs.generated import LAYERS, LOCAL, ORDER
-from stacks import effects, environment, ownership
+from stacks import environment
 from stacks.changes import ResourceChange
+from stacks.drift import ownership
+from stacks.effects import effects
 from stacks.environment import Environment
 from stacks.rules import LISTENER, denied_resources, forwards
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stacks import environment, layers, resolve
+from stacks import environment, layers
+from stacks.effects import resolve
+from stacks.effects.resolve import Expression, Reference, Scope
 from stacks.environment import Environment
 from stacks.layers import Layer
-from stacks.resolve import Expression, Reference, Scope
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS: Mapping[str, Layer] = layers.read(ROOT / "build")

@@ -14,7 +14,8 @@ import deploy
 import generate
 import local.__main__
 from local.rehearsal import command
-from stacks import errors, layers, ownership
+from stacks import errors, layers
+from stacks.drift import ownership
 
 Main = Callable[[list[str]], int]
 

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from stacks import layers
+from stacks.effects.schemas import document
 from stacks.layers import RELEASED_LAYER
-from stacks.schemas import document
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "docs" / "github-role.yaml"

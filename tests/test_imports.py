@@ -9,6 +9,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("app", "benchmarks", "deploy", "generate", "local", "stacks", "templates", "tests")
 
+# What every part of the deployer may use.
+GROUND = tuple(
+    f"stacks.{path.stem}" for path in sorted((ROOT / "stacks").glob("*.py")) if path.stem != "__init__"
+)
 # From a module (the longest prefix counts) to the only other modules of ours that it may import.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "app": ("app",),
@@ -17,8 +21,22 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "generate": ("templates", "stacks.environment", "stacks.errors"),
     "local": ("local", "app"),
     # Reads a template as the deployer does.
-    "local.pipeline": ("local", "stacks.resolve"),
+    "local.pipeline": ("local", "stacks.effects.resolve"),
     "stacks": ("stacks",),
+    "stacks.cloudformation": (*GROUND, "stacks.cloudformation"),
+    "stacks.effects": (*GROUND, "stacks.effects"),
+    "stacks.release": (*GROUND, "stacks.release", "stacks.cloudformation"),
+    "stacks.drift": (*GROUND, "stacks.drift", "stacks.cloudformation"),
+    # A review is told offline: without CloudFormation, plans and locks.
+    "stacks.review": (*GROUND, "stacks.review", "stacks.effects"),
+    "stacks.planning": (
+        *GROUND,
+        "stacks.planning",
+        "stacks.cloudformation",
+        "stacks.effects",
+        "stacks.release",
+    ),
+    "stacks.execution": (*GROUND, "stacks.execution", "stacks.planning", "stacks.cloudformation"),
     # The one door to the emulator.
     "stacks.aws": ("stacks", "local.emulator"),
     # generate.py needs these, so they must not bring boto3 along.

@@ -16,12 +16,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stacks import effects, environment, layers
+from stacks import environment, layers
 from stacks.changes import ResourceChange
+from stacks.effects import effects
+from stacks.effects.resolve import NO_VALUE
+from stacks.effects.sides import World
 from stacks.environment import Environment
 from stacks.layers import Layer
-from stacks.resolve import NO_VALUE
-from stacks.sides import World
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).with_name("documented.csv")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.codebuild import Project, read_project
-from stacks import resolve
+from stacks.effects import resolve
 
 LAYER = "pipeline"
 PIPELINE_TYPE = "AWS::CodePipeline::Pipeline"

@@ -9,16 +9,15 @@ from typing import Any, Literal, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import aws as door
-from stacks import connection, engine, image
 from stacks.aws import Aws
+from stacks.effects.schemas import schema
 from stacks.environment import Environment
 from stacks.errors import BadInput, Blocked
-from stacks.image import Image
 from stacks.layers import CONNECTION, PIPELINE_LAYER
-from stacks.preflight import names, network, quotas, references
+from stacks.planning.survey import Survey
+from stacks.preflight import connection, engine, image, names, network, quotas, references
+from stacks.preflight.image import Image
 from stacks.preflight.trouble import Trouble, parameter
-from stacks.schemas import schema
-from stacks.survey import Survey
 
 # Each question is one call, or a few: this many run side by side, as many as there are connections.
 WORKERS = door.CONNECTIONS

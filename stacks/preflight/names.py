@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from stacks.aws import Aws
+from stacks.effects.sides import Resource
+from stacks.planning.survey import Survey
 from stacks.preflight.trouble import Trouble
-from stacks.sides import Resource
-from stacks.survey import Survey
 
 # How each service says that there is no such thing.
 MISSING = {

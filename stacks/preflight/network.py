@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stacks.aws import Aws
+from stacks.planning.survey import Survey
 from stacks.preflight.trouble import Trouble, parameter
-from stacks.survey import Survey
 
 PUBLIC, PRIVATE = "PublicSubnetIds", "PrivateSubnetIds"
 TITLES = ("VpcId", PUBLIC, PRIVATE)

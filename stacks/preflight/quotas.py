@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from stacks.aws import Aws
+from stacks.planning.survey import Survey
 from stacks.preflight.trouble import Trouble, parameter
-from stacks.survey import Survey
 
 ROLE = "AWS::IAM::Role"
 LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"

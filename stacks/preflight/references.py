@@ -11,8 +11,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stacks.aws import Aws
+from stacks.planning.survey import Survey
 from stacks.preflight.trouble import Trouble, parameter
-from stacks.survey import Survey
 
 # Buckets that must be there, and whether the load balancer is to write into them.
 BUCKETS = {"AccessLogBucketName": True, "ArtifactLogBucketName": False}
@@ -64,7 +64,7 @@ def _certificate(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
 
 
 def _connection(aws: Aws, title: str, arn: str) -> None:
-    # Whether it is AVAILABLE matters when the pipeline is made: `stacks/connection.py`.
+    # Whether it is AVAILABLE matters when the pipeline is made: `stacks/preflight/connection.py`.
     aws.client("codeconnections").get_connection(ConnectionArn=arn)
 
 

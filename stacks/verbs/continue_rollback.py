@@ -1,11 +1,14 @@
 """`continue-rollback`: let CloudFormation go on with taking an update back, where that had failed."""
 
-from stacks import aws, cloudformation, deployed, lock, operation, report, schedule
-from stacks.cloudformation import Sleep, Stack
+from stacks import aws
+from stacks.cloudformation import cloudformation, operation, schedule
+from stacks.cloudformation.cloudformation import Sleep, Stack
+from stacks.cloudformation.schedule import Outcome
+from stacks.cloudformation.watch import Watch
 from stacks.errors import EXIT_DONE
+from stacks.execution import lock
 from stacks.invocation import Invocation, allowed, chosen
-from stacks.schedule import Outcome
-from stacks.watch import Watch
+from stacks.planning import deployed, report
 
 
 def run(invocation: Invocation) -> int:

@@ -7,36 +7,25 @@ from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks import (
-    aws,
-    checks,
-    cloudformation,
-    connection,
-    execution,
-    history,
-    image,
-    lock,
-    plan,
-    preflight,
-    report,
-    saved,
-    schedule,
-)
+from stacks import aws, preflight
 from stacks.aws import Aws
-from stacks.cloudformation import Sleep
+from stacks.cloudformation import cloudformation, schedule
+from stacks.cloudformation.cloudformation import Sleep
+from stacks.cloudformation.schedule import Outcome
 from stacks.environment import Environment
 from stacks.errors import EXIT_DONE
-from stacks.execution import Errand, Gate
-from stacks.image import Image
+from stacks.execution import execution, history, lock
+from stacks.execution.execution import Errand, Gate
+from stacks.execution.lock import Lock
 from stacks.invocation import Invocation, allowed, answer, chosen
 from stacks.layers import PIPELINE_LAYER, Layer
-from stacks.lock import Lock
-from stacks.plan import Plan
-from stacks.preflight import Answers
-from stacks.report import Progress
+from stacks.planning import checks, plan, report, saved
+from stacks.planning.plan import Plan
+from stacks.planning.report import Progress
+from stacks.planning.survey import Survey
+from stacks.preflight import Answers, connection, image
+from stacks.preflight.image import Image
 from stacks.rules import Guarded
-from stacks.schedule import Outcome
-from stacks.survey import Survey
 
 # How the work on the first image is called among the layers.
 IMAGE = "image"

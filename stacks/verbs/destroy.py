@@ -1,8 +1,11 @@
 """`destroy`: delete the stacks of an unprotected environment, importers first."""
 
-from stacks import aws, destroy, history, lock, report, schedule
+from stacks import aws
+from stacks.cloudformation import schedule
 from stacks.errors import EXIT_DONE
+from stacks.execution import destroy, history, lock
 from stacks.invocation import Invocation
+from stacks.planning import report
 
 
 def run(invocation: Invocation) -> int:

@@ -3,11 +3,14 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from stacks import aws, deployed, drift, drift_report, report
-from stacks.cloudformation import Stack
+from stacks import aws
+from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.schedule import WORKERS
+from stacks.drift import drift
+from stacks.drift import report as drift_report
 from stacks.errors import EXIT_CHANGES, EXIT_DONE, EXIT_FAILED
 from stacks.invocation import Invocation
-from stacks.schedule import WORKERS
+from stacks.planning import deployed, report
 
 
 def run(invocation: Invocation) -> int:

@@ -1,8 +1,10 @@
 """`image`: build and push the image that the service is made with, unless the repository has it."""
 
-from stacks import aws, image, report
+from stacks import aws
 from stacks.errors import EXIT_DONE
 from stacks.invocation import Invocation
+from stacks.planning import report
+from stacks.preflight import image
 
 
 def run(invocation: Invocation) -> int:

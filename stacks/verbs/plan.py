@@ -5,10 +5,12 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks import aws, checks, image, plan, preflight, report, saved
+from stacks import aws, preflight
 from stacks.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
 from stacks.invocation import Invocation, allowed, chosen
-from stacks.survey import Survey
+from stacks.planning import checks, plan, report, saved
+from stacks.planning.survey import Survey
+from stacks.preflight import image
 
 
 def run(invocation: Invocation) -> int:

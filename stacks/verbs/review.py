@@ -2,9 +2,9 @@
 
 import sys
 
-from stacks import review, revisions
 from stacks.errors import BadInput
 from stacks.invocation import Invocation
+from stacks.review import review, revisions
 
 
 def run(invocation: Invocation) -> int:
@@ -24,15 +24,15 @@ def run(invocation: Invocation) -> int:
     )
     # Each kind of output has a library of its own that the others need not wait for.
     if options.json:
-        from stacks.review_report import document
+        from stacks.review.report import document
 
         invocation.document |= document(found)
     elif options.markdown:
-        from stacks.review_markdown import markdown
+        from stacks.review.markdown import markdown
 
         sys.stdout.write(markdown(found))
     else:
-        from stacks.review_report import show
+        from stacks.review.report import show
 
         show(found)
     return found.exit_code

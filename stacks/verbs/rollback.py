@@ -4,15 +4,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from stacks import aws, cloudformation, deployed, lock, report, rollback
+from stacks import aws
 from stacks.aws import Aws
+from stacks.cloudformation import cloudformation
+from stacks.cloudformation.schedule import WORKERS
 from stacks.environment import Environment
 from stacks.errors import EXIT_DONE, Interrupted
+from stacks.execution import lock
+from stacks.execution.lock import Lock
 from stacks.invocation import Invocation
-from stacks.live import Live, short
-from stacks.lock import Lock
-from stacks.rollback import Intention
-from stacks.schedule import WORKERS
+from stacks.planning import deployed, report
+from stacks.release import rollback
+from stacks.release.live import Live, short
+from stacks.release.rollback import Intention
 from stacks.terminal import console
 
 

@@ -1,8 +1,11 @@
 """`status`: every stack with its status and outputs, what is live, and who is at work."""
 
-from stacks import aws, report, status, status_report
+from stacks import aws
 from stacks.errors import EXIT_DONE, EXIT_FAILED
 from stacks.invocation import Invocation
+from stacks.planning import report
+from stacks.status import report as status_report
+from stacks.status import status
 
 
 def run(invocation: Invocation) -> int:

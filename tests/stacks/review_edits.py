@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stacks.effects import StackSide
+from stacks.effects.effects import StackSide
+from stacks.effects.schemas import document
 from stacks.rules import references
-from stacks.schemas import document
 
 Json = dict[str, Any]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stacks.answers import worse
 from stacks.changes import Action, PropertyChange, ResourceChange
+from stacks.planning.answers import worse
 
 TYPE = "AWS::ElasticLoadBalancingV2::Listener"
 

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from stacks import cloudformation
 from stacks.changes import PropertyChange, ResourceChange
+from stacks.cloudformation import cloudformation
 
 STACK_ARN = "arn:aws:cloudformation:eu-west-1:111111111111:stack/shop-dev-service/1"
 CHANGE_SET_ARN = "arn:aws:cloudformation:eu-west-1:111111111111:changeSet/deploy-1/1"

@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from stacks import codedeploy
-from stacks.codedeploy import AppSpec, Deployment, Group
 from stacks.errors import Blocked, Failed
+from stacks.release import codedeploy
+from stacks.release.codedeploy import AppSpec, Deployment, Group
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GROUP = Group("app", "group", "CodeDeployDefault.ECSAllAtOnce", ("a", "b"), True)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stacks import connection
 from stacks.environment import Environment
+from stacks.preflight import connection
 from tests.stacks.releases import client
 from tests.stacks.shop import LAYERS, Shop
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from stacks import drift
-from stacks.cloudformation import Stack
-from stacks.drift import ResourceDrift, StackDrift
+from stacks.cloudformation.cloudformation import Stack
+from stacks.drift import drift
+from stacks.drift.drift import ResourceDrift, StackDrift
 from tests.stacks.releases import Releases, client
 from tests.stacks.shop import Shop
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from stacks import effects, environment, layers
+from stacks import environment, layers
 from stacks.changes import ResourceChange
-from stacks.effects import LayerChange, Side, StackSide
+from stacks.effects import effects
+from stacks.effects.effects import LayerChange, Side, StackSide
+from stacks.effects.resolve import Expression
+from stacks.effects.sides import World
 from stacks.environment import Environment
 from stacks.layers import Layer
-from stacks.resolve import Expression
-from stacks.sides import World
 from tests.stacks.conftest import REPOSITORY
 
 Json = dict[str, Any]

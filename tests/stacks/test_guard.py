@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from stacks import deployed, guard, rules
+from stacks import rules
 from stacks.changes import Action, PropertyChange, Recreation, ResourceChange
-from stacks.cloudformation import Stack
+from stacks.cloudformation.cloudformation import Stack
 from stacks.environment import Environment
 from stacks.layers import Layer
-from stacks.live import Live, TaskSet
-from stacks.plan import Act, Plan, Step
+from stacks.planning import deployed, guard
+from stacks.planning.plan import Act, Plan, Step
+from stacks.release.live import Live, TaskSet
 from stacks.rules import Guarded
 from tests.stacks.shop import LAYERS
 

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from stacks import lock
+from stacks.execution import lock
 from tests.stacks.shop import LAYERS, Shop
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from stacks import engine, environment, image, layers
+from stacks import environment, layers
 from stacks.aws import Aws
 from stacks.errors import Failed
 from stacks.layers import Layer
-from stacks.preflight import quotas
+from stacks.preflight import engine, image, quotas
 from tests.stacks.conftest import REPOSITORY
 from tests.stacks.releases import client
 from tests.stacks.shop import LAYERS, Shop

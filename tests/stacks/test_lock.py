@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from stacks import identity, lock
+from stacks import identity
 from stacks.environment import Environment
 from stacks.errors import Blocked
-from stacks.lock import LIFETIME_SECONDS, Holder
+from stacks.execution import lock
+from stacks.execution.lock import LIFETIME_SECONDS, Holder
 from tests.stacks.fake_ssm import FakeSsm
 
 SHOP = Environment("prod", "1" * 12, "eu-west-1", "shop", True, {}, {}, ("service",))

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from stacks import clock, operation, watch
-from stacks.cloudformation import ChangeSet, Event, Stack, describe
-from stacks.operation import LostSight, StackFailed
-from stacks.watch import Watch
+from stacks import clock
+from stacks.cloudformation import operation, watch
+from stacks.cloudformation.cloudformation import ChangeSet, Event, Stack, describe
+from stacks.cloudformation.operation import LostSight, StackFailed
+from stacks.cloudformation.watch import Watch
 from tests.stacks.fake_cloudformation import Clock, FakeCloudFormation, arn, error
 
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from stacks import ownership, schemas
+from stacks.drift import ownership
+from stacks.effects import schemas
 from stacks.layers import Layer
 from tests.stacks.conftest import REPOSITORY
 

@@ -11,14 +11,15 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.stub import Stubber
 
-from stacks import effects, environment, image, preflight
+from stacks import environment, preflight
+from stacks.effects import effects
+from stacks.effects.schemas import schema
+from stacks.effects.sides import World
 from stacks.errors import BadInput, Blocked, Failure
 from stacks.layers import Layer
-from stacks.preflight import Trouble, names, network, quotas, references
+from stacks.planning.survey import Survey
+from stacks.preflight import Trouble, image, names, network, quotas, references
 from stacks.preflight.network import Network
-from stacks.schemas import schema
-from stacks.sides import World
-from stacks.survey import Survey
 from tests.stacks.conftest import REPOSITORY
 from tests.stacks.releases import client
 from tests.stacks.shop import Shop

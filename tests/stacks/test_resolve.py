@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from stacks.resolve import (
+from stacks.effects.resolve import (
     Expression,
     Reference,
     Scope,

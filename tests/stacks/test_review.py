@@ -15,7 +15,7 @@ import yaml
 
 import deploy
 from stacks import layers
-from stacks.review_markdown import LIMIT, MARKER
+from stacks.review.markdown import LIMIT, MARKER
 from tests.stacks.conftest import REPOSITORY
 
 Json = dict[str, Any]

@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from stacks import cloudformation, effects, environment, layers
+from stacks import environment, layers
 from stacks.changes import ResourceChange
-from stacks.effects import LayerChange
-from stacks.schemas import schema
-from stacks.sides import World
+from stacks.cloudformation import cloudformation
+from stacks.effects import effects
+from stacks.effects.effects import LayerChange
+from stacks.effects.schemas import schema
+from stacks.effects.sides import World
 from tests.stacks import conftest
 from tests.stacks.review_edits import Edit, edits
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from stacks import lock, rollback
-from stacks.codedeploy import ROLLBACK_MARK, Deployment
 from stacks.environment import Environment
+from stacks.execution import lock
+from stacks.release import rollback
+from stacks.release.codedeploy import ROLLBACK_MARK, Deployment
 from tests.stacks.releases import AT_ONCE, Releases, client
 from tests.stacks.shop import Shop
 
@@ -220,7 +221,7 @@ def test_rollback_that_codedeploy_gives_up_is_a_failure(
         if text.startswith("started"):
             cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="worse still")
 
-    monkeypatch.setattr("stacks.report.say", ring)
+    monkeypatch.setattr("stacks.planning.report.say", ring)
     failed = deployed.run("rollback", "--yes")
     assert failed["exit_code"] == 1
     assert failed["error"]["what"].endswith("is Stopped")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from stacks import saved
 from stacks.changes import PropertyChange, ResourceChange
-from stacks.cloudformation import ChangeSet, Stack
+from stacks.cloudformation.cloudformation import ChangeSet, Stack
 from stacks.environment import Environment
 from stacks.errors import BadInput, Blocked
 from stacks.layers import Layer
-from stacks.plan import Plan, Step
+from stacks.planning import saved
+from stacks.planning.plan import Plan, Step
 from tests.stacks.shop import LAYERS
 
 SHOP = Environment("dev", "0" * 12, "eu-west-1", "shop", False, {}, {}, tuple(LAYERS))

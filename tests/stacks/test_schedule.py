@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from stacks import interrupts, schedule
-from stacks.cloudformation import Sleep
+from stacks import interrupts
+from stacks.cloudformation import schedule
+from stacks.cloudformation.cloudformation import Sleep
+from stacks.cloudformation.schedule import Answer, Outcome
 from stacks.errors import Blocked, Failed
-from stacks.schedule import Answer, Outcome
 
 CHAIN = {"first": set[str](), "second": {"first"}, "third": {"second"}}
 WAIT = 10.0

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 import deploy
-from stacks import errors, lock, rollback, rules
+from stacks import errors, rules
 from stacks.environment import Environment
+from stacks.execution import lock
 from stacks.layers import Layer
+from stacks.release import rollback
 from tests.stacks.documents import SCHEMAS, problems, schema
 from tests.stacks.releases import Releases, client
 from tests.stacks.shop import LAYERS, Shop

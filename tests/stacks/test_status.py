@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from stacks import environment, history, lock, policy, status
-from stacks.cloudformation import Stack
+from stacks import environment, policy
+from stacks.cloudformation.cloudformation import Stack
+from stacks.execution import history, lock
 from stacks.layers import Layer
+from stacks.status import status
 from tests.stacks.conftest import REPOSITORY
 from tests.stacks.releases import AT_ONCE, Releases, client
 from tests.stacks.shop import LAYERS, Shop

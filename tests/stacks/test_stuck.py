@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from stacks import deployed
-from stacks.cloudformation import Stack
+from stacks.cloudformation.cloudformation import Stack
 from stacks.environment import Environment
 from stacks.errors import Blocked
+from stacks.planning import deployed
 from tests.stacks.conftest import REPOSITORY
 from tests.stacks.releases import client
 from tests.stacks.shop import LAYERS, Shop

@@ -1,0 +1,1 @@
+"""CloudFormation's side: its calls, one operation on a stack, several stacks at once, what is in the way."""

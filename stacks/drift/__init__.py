@@ -1,0 +1,1 @@
+"""Where reality differs from the templates, and whose doing that is."""

@@ -1,0 +1,1 @@
+"""Carrying out a plan or a destroy, under the environment's lock."""

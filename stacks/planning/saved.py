@@ -1,0 +1,238 @@
+"""A plan kept in a file, approved by one person or job and executed by another.
+
+The file holds no template and no secret: it names the change sets, and what the stacks looked like. What is
+executed is what CloudFormation keeps under those ARNs. It is begun before the first change set is made, so
+that those of a run which is killed in between can be found and discarded.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stacks.aws import Aws
+from stacks.cloudformation import cloudformation
+from stacks.cloudformation.cloudformation import KEPT, ChangeSet, Stack
+from stacks.environment import Environment
+from stacks.errors import BadInput, Blocked
+from stacks.layers import RELEASED_LAYER
+from stacks.planning import plan
+from stacks.planning.plan import Plan, Step
+
+SCHEMA = "saved-plan/1"
+_KEPT = {"act", "inputs", "state", "new", "change_set", "stack", "changes"}
+
+
+def begin(path: Path, aws: Aws, environment: Environment) -> str:
+    """Begin the file of a plan, and give the name that all its change sets must have.
+
+    A plan that is in the file already is discarded: nobody could execute it any more.
+    """
+    if path.exists():
+        try:
+            before = read(path, environment)
+        except BadInput:
+            before = None  # something else, which is overwritten as asked
+        if before:
+            discard(aws, environment, before)
+    name = f"{KEPT}-{secrets.token_hex(8)}"
+    _write(path, {"schema": SCHEMA, "environment": environment.name, "name": name, "layers": None})
+    return name
+
+
+def write(path: Path, planned: Plan, name: str, allowed: set[str]) -> None:
+    """Complete the file. The plan's change sets stay until it is executed or discarded."""
+    document = {
+        "schema": SCHEMA,
+        "environment": planned.environment.name,
+        "name": name,
+        "digest": planned.digest,
+        "allowed": sorted(allowed),
+        "layers": {
+            slug: {
+                "act": step.act,
+                "inputs": plan.inputs_digest(planned.environment, step.layer),
+                "state": plan.state(step.stack),
+                "new": step.stack is None,
+                "change_set": step.change_set.arn if step.change_set else None,
+                "stack": step.change_set.stack_arn if step.change_set else None,
+                "changes": _summary(step),
+            }
+            for slug, step in planned.steps.items()
+        },
+    }
+    _write(path, document)
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    # A process that is killed leaves the file before or the one after, and no half of one.
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
+def read(path: Path, environment: Environment) -> dict[str, Any]:
+    """The kept plan; `layers` is None where its making was not finished.
+
+    Raises BadInput when the file is none, or of another environment.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read", str(error), "make one: deploy.py plan --out FILE") from error
+    if not _is_plan(document):
+        raise BadInput(f"{path} is no saved plan", "", "make one: deploy.py plan --out FILE")
+    if document["environment"] != environment.name:
+        raise BadInput(
+            f"{path} is a plan for {document['environment']}", f"not for {environment.name}", "name the other"
+        )
+    found: dict[str, Any] = document
+    return found
+
+
+def require_writable(path: Path) -> None:
+    """Raise BadInput when a plan could not be kept in this file."""
+    place = path if path.exists() else path.parent
+    if path.is_dir() or not path.parent.is_dir() or not os.access(place, os.W_OK):
+        raise BadInput(f"{path} cannot be written", "no such folder, or no right to", "name another --out")
+
+
+def read_complete(path: Path, environment: Environment) -> dict[str, Any]:
+    """The kept plan. Raises BadInput as `read` does, and for one whose making was not finished."""
+    document = read(path, environment)
+    if document["layers"] is None:
+        raise BadInput(
+            f"{path} is not complete",
+            "the command that made it was ended before its end",
+            f"deploy.py plan --env {environment.name} --discard {path}, then plan again",
+        )
+    return document
+
+
+def _is_plan(document: Any) -> bool:
+    """Whether a document has what `begin` or `write` writes."""
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        return False
+    if not {"environment", "name", "layers"} <= document.keys():
+        return False
+    if document["layers"] is None:
+        return True
+    return (
+        {"digest", "allowed"} <= document.keys()
+        and isinstance(document["layers"], dict)
+        and isinstance(document["allowed"], list)
+        and all(isinstance(kept, dict) and kept.keys() >= _KEPT for kept in document["layers"].values())
+    )
+
+
+def discard(aws: Aws, environment: Environment, document: Mapping[str, Any]) -> None:
+    """Remove the change sets of a kept plan, and the empty stacks that they made."""
+    client = aws.client("cloudformation")
+    if document["layers"] is None:
+        for slug in environment.layers:
+            _discard_by_name(client, environment.stack_name(slug), document["name"])
+        return
+    for kept in document["layers"].values():
+        if kept["change_set"]:
+            cloudformation.remove_change_set(
+                client, kept["change_set"], kept["stack"] if kept["new"] else None
+            )
+
+
+def abandon(path: Path, aws: Aws, environment: Environment) -> None:
+    """Discard a plan whose making failed, and remove its file."""
+    document = read(path, environment)
+    if document["layers"] is None:
+        discard(aws, environment, document)
+        path.unlink()
+
+
+def _discard_by_name(client: Any, stack_name: str, name: str) -> None:
+    stack = cloudformation.describe(client, stack_name)
+    if stack is None:
+        return
+    for listed in cloudformation.change_sets(client, stack.arn):
+        if listed.name == name:
+            cloudformation.remove_change_set(client, listed.arn, None if stack.exists else stack.arn)
+
+
+def approved(aws: Aws, document: Mapping[str, Any]) -> plan.Approved:
+    """For a plan made anew: a layer's kept change set, if that is still there and the stack has not moved."""
+    client = aws.client("cloudformation")
+
+    def find(slug: str, stack: Stack | None) -> ChangeSet | None:
+        kept = document["layers"].get(slug)
+        if not kept or not kept["change_set"] or not _is_unmoved(kept, stack):
+            return None
+        return cloudformation.read_change_set(client, kept["change_set"])
+
+    return find
+
+
+def refuse_moved(document: Mapping[str, Any], fresh: Plan) -> None:
+    """Raise Blocked, with what moved, unless `fresh`, which was made just now, is what was approved.
+
+    The layers that the kept plan changes must be as they were; task-definition may have moved, since every
+    release moves it, when planning it again gives the same changes. A layer that needs nothing any more is
+    done: an earlier run of the same plan got that far.
+    """
+    moved = []
+    for slug, step in fresh.steps.items():
+        kept = document["layers"].get(slug)
+        if kept is None or step.act == "nothing":
+            continue
+        if kept["inputs"] != plan.inputs_digest(fresh.environment, step.layer):
+            moved.append(f"{slug}: build/ or params/ is not what was planned")
+        elif not _is_approved(slug, kept, step):
+            moved.append(f"{slug}: {_what_moved(kept, step)}")
+    if moved:
+        raise Blocked(
+            "the plan is out of date",
+            "".join(f"\n  {line}" for line in moved),
+            "make and approve a new one: deploy.py plan --out FILE",
+        )
+
+
+def adopted(planned: Plan, document: Mapping[str, Any] | None) -> set[str]:
+    """The layers whose change set is the kept one."""
+    kept = document["layers"] if document else {}
+    return {
+        slug
+        for slug, step in planned.steps.items()
+        if step.change_set and slug in kept and kept[slug]["change_set"] == step.change_set.arn
+    }
+
+
+def _is_approved(slug: str, kept: Mapping[str, Any], step: Step) -> bool:
+    if step.change_set and step.change_set.arn == kept["change_set"]:
+        return True
+    if kept["act"] != step.act or kept["changes"] != _summary(step):
+        return False
+    # Without a change set the template is the plan.
+    return slug == RELEASED_LAYER or (kept["change_set"] is None and _is_unmoved(kept, step.stack))
+
+
+def _is_unmoved(kept: Mapping[str, Any], stack: Stack | None) -> bool:
+    return bool(kept["state"] == plan.state(stack) or (kept["new"] and not (stack and stack.exists)))
+
+
+def _what_moved(kept: Mapping[str, Any], step: Step) -> str:
+    now = plan.state(step.stack)
+    if kept["state"] != now and not _is_unmoved(kept, step.stack):
+        was, is_now = " at ".join(kept["state"][1:]) or "not there", " at ".join(now[1:]) or "not there"
+        return f"was {was}, is {is_now}"
+    if kept["change_set"]:
+        return "its change set is gone: somebody executed or removed it"
+    return (
+        f"planned to {kept['act']} {len(kept['changes'])}, would now {step.act} {len(step.changes)} resources"
+    )
+
+
+def _summary(step: Step) -> list[Any]:
+    """The changes as they are approved: which resource, what happens to it, which values it gets."""
+    return sorted(
+        [change.logical_id, change.action, [[changed.path, changed.after] for changed in change.properties]]
+        for change in step.changes
+    )

@@ -1,0 +1,58 @@
+"""What is known of a deployment before CloudFormation is asked for any change set.
+
+The checks of `stacks/preflight/` read this: which stacks are made, which parameters are new to AWS, and the
+resources with their values filled in.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from stacks.cloudformation.cloudformation import Stack
+from stacks.effects.effects import LayerChange
+from stacks.effects.sides import Resource, World
+from stacks.environment import Environment
+from stacks.layers import Layer
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is there, and what would change.
+
+    `layers` are those to be deployed, in order; `stacks` and `changes` have every layer of the project.
+    `created` are the layers whose stack is made, for the first time or again.
+    """
+
+    environment: Environment
+    layers: Mapping[str, Layer]
+    stacks: Mapping[str, Stack | None]
+    changes: Mapping[str, LayerChange]
+    created: frozenset[str]
+    world: World
+
+    def concerns(self, *titles: str) -> bool:
+        """Whether one of these parameters has a value that AWS was not given before."""
+        return any(
+            title in layer.parameters
+            if slug in self.created
+            else any(change.path == title for change in self.changes[slug].parameters)
+            for slug, layer in self.layers.items()
+            for title in titles
+        )
+
+    def value(self, title: str) -> str:
+        """A parameter's value, or its default; empty where no layer of the project has it."""
+        stacks = self.world.side.stacks.values()
+        return next((stack.parameters[title] for stack in stacks if title in stack.parameters), "")
+
+    def values(self, title: str) -> list[str]:
+        """A list parameter's values."""
+        return [value for value in self.value(title).split(",") if value]
+
+    def new_resources(self) -> Iterator[tuple[str, str, Resource]]:
+        """Layer, logical id and values of every resource that would be made."""
+        for slug in self.layers:
+            resources = self.world.resources(slug)
+            added = {change.logical_id for change in self.changes[slug].resources if change.action == "add"}
+            for logical_id, resource in resources.items():
+                if slug in self.created or logical_id in added:
+                    yield slug, logical_id, resource

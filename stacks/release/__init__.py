@@ -1,0 +1,1 @@
+"""What runs now and its releases: live colour, CodeDeploy's deployments, alarms, going back."""

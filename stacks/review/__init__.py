@@ -1,0 +1,1 @@
+"""What two revisions of this repository do to every environment, for a pull request."""

@@ -1,0 +1,1 @@
+"""An environment as it is now."""
