@@ -111,6 +111,14 @@ test-rehearsal: .venv/ready ## rehearse every mistake and 24 variations of the p
 test-faults: .venv/ready ## 550 deployments that meet faults, and 20 deployers killed
 	@$(BIN)/python -m tests.faults --count 550 --kills 20
 
+# Sceptre and the AWS CLI, which pin other versions of what .venv has.
+.venv-benchmarks/ready: requirements/benchmarks.txt requirements/install
+	@requirements/install .venv-benchmarks requirements/benchmarks.txt
+	@touch $@
+
+benchmark-deploy: .venv/ready .venv-benchmarks/ready ## compare the deployer with Sceptre and the AWS CLI, on the emulator
+	@$(BIN)/python -m benchmarks.deploy $(ARGS)
+
 # Needs uv (python -m pip install uv). No index, path or option of this machine gets into the files.
 lock: ## pin requirements/*.in and app/requirements.in with hashes
 	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
@@ -126,5 +134,5 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  requirements/benchmarks.in -o requirements/benchmarks.txt
 
-.PHONY: rehearse report-check test-rehearsal test-faults
+.PHONY: rehearse report-check test-rehearsal test-faults benchmark-deploy
 .PHONY: help generate plan deploy status image drift continue-rollback rollback destroy review lint docs fix check test test-review security lock
