@@ -15,7 +15,6 @@ import deploy
 from local import emulator
 from local.codebuild import stand_ins
 from local.pipeline import Execution, Workshop, read, run_action
-from stacks import layers
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "ap-northeast-1"
@@ -52,8 +51,7 @@ def _release(folder: Path, endpoint: str) -> dict[str, float]:
     def client(service: str) -> Any:
         return session.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
 
-    template = layers.read(ROOT / "build")["pipeline"].template
-    definition = read(template, "sample-local-pipeline", client)
+    definition = read(client, "sample-local-pipeline")
     workshop = Workshop(
         client=client,
         definition=definition,

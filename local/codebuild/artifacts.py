@@ -33,6 +33,16 @@ def collect(artifacts: Artifacts, folder: Path, archive: Path) -> list[str]:
     return sorted(found)
 
 
+def pack(folder: Path, archive: Path) -> Path:
+    """Write all files of a folder to an archive (zip), as the source action hands them on."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w") as target:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                target.write(path, path.relative_to(folder).as_posix())
+    return archive
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """Lay the files of an artifact into a folder, as an action finds its input."""
     with zipfile.ZipFile(archive) as source:

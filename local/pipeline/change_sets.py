@@ -29,10 +29,13 @@ def replace(cloudformation: Any, configuration: Mapping[str, str], inputs: Mappi
     words; pipelines that make and execute a change set at every commit rely on it.
     """
     stack_name, name = configuration["StackName"], configuration["ChangeSetName"]
-    given = json.loads(_file(configuration["TemplateConfiguration"], inputs))
+    file = configuration.get("TemplateConfiguration")
+    given = json.loads(_file(file, inputs)) if file else {}
     unknown = given.keys() - {"Parameters", "Tags"}
     if unknown:
         raise ActionFailed(f"the template configuration has {sorted(unknown)[0]}, which is not applied here")
+    overrides = json.loads(configuration.get("ParameterOverrides", "{}"))
+    parameters = given.get("Parameters", {}) | overrides
     stack = _stack(cloudformation, stack_name)
     is_new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
     if stack:
@@ -44,9 +47,7 @@ def replace(cloudformation: Any, configuration: Mapping[str, str], inputs: Mappi
             ChangeSetType="CREATE" if is_new else "UPDATE",
             RoleARN=configuration["RoleArn"],
             TemplateBody=_file(configuration["TemplatePath"], inputs),
-            Parameters=[
-                {"ParameterKey": key, "ParameterValue": value} for key, value in given["Parameters"].items()
-            ],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Tags=[{"Key": key, "Value": value} for key, value in given.get("Tags", {}).items()],
             Capabilities=[item for item in configuration.get("Capabilities", "").split(",") if item],
         )

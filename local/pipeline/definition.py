@@ -1,18 +1,15 @@
-"""The pipeline and its build projects, read from the generated template and resolved against its stack."""
+"""The pipeline and its build projects as they are deployed: the template, with its values filled in."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from local.codebuild import Project, read_project
-from stacks.effects import resolve
-
-LAYER = "pipeline"
-PIPELINE_TYPE = "AWS::CodePipeline::Pipeline"
-PROJECT_TYPE = "AWS::CodeBuild::Project"
 
 # Gives the client of a service, by botocore's name for it.
 Client = Callable[[str], Any]
+
+CODEBUILD = "CodeBuild"
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Definition:
-    """The pipeline: its stages under the conditions of this stack, and its projects by name."""
+    """The pipeline: its stages, and the projects that its actions name, by name."""
 
     name: str
     execution_mode: str
@@ -61,88 +58,66 @@ class Definition:
         raise KeyError(name)
 
 
-def read(template: Mapping[str, Any], stack_name: str, client: Client) -> Definition:
-    """The pipeline of `template` as it is in the stack `stack_name`.
+def read(client: Client, stack_name: str) -> Definition:
+    """The pipeline of a stack, which names it in its output `PipelineName`.
 
-    Parameters, exports and the names of created resources are asked of CloudFormation; a parameter that
-    the stack does not have yet is taken at its default. Raises KeyError when the stack does not exist.
+    Raises botocore's ClientError when there is none, and codebuild.BadSpecification for a project that
+    cannot be run here.
     """
-    scope = _scope(template, stack_name, client)
-    resources = template["Resources"]
-    (pipeline,) = (
-        resolve.resolve(resource["Properties"], scope)
-        for resource in resources.values()
-        if resource["Type"] == PIPELINE_TYPE
+    (stack,) = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+    name = next(item["OutputValue"] for item in stack["Outputs"] if item["OutputKey"] == "PipelineName")
+    declared = client("codepipeline").get_pipeline(name=name)["pipeline"]
+    stages = tuple(_stage(stage) for stage in declared["stages"])
+    names = sorted(
+        {
+            action.configuration["ProjectName"]
+            for stage in stages
+            for action in stage.actions
+            if action.provider == CODEBUILD
+        }
     )
-    projects = {
-        title: read_project(title, resolve.resolve(resource["Properties"], scope))
-        for title, resource in resources.items()
-        if resource["Type"] == PROJECT_TYPE
-    }
+    found = client("codebuild").batch_get_projects(names=names)["projects"] if names else []
     return Definition(
-        name=pipeline["Name"],
-        execution_mode=pipeline.get("ExecutionMode", "SUPERSEDED"),
-        stages=tuple(_stage(stage) for stage in pipeline["Stages"]),
-        projects={project.name: project for project in projects.values()},
+        name=name,
+        execution_mode=declared.get("executionMode", "SUPERSEDED"),
+        stages=stages,
+        projects={project["name"]: read_project(project["name"], _properties(project)) for project in found},
     )
 
 
 def _stage(declared: Mapping[str, Any]) -> Stage:
-    on_failure = declared.get("OnFailure", {})
-    retry = on_failure.get("RetryConfiguration", {}) if on_failure.get("Result") == "RETRY" else {}
+    on_failure = declared.get("onFailure", {})
+    retry = on_failure.get("retryConfiguration", {}) if on_failure.get("result") == "RETRY" else {}
     return Stage(
-        name=declared["Name"],
+        name=declared["name"],
         actions=tuple(
             Action(
-                name=action["Name"],
-                provider=action["ActionTypeId"]["Provider"],
-                run_order=int(action.get("RunOrder", 1)),
-                configuration={key: str(value) for key, value in action.get("Configuration", {}).items()},
-                inputs=tuple(artifact["Name"] for artifact in action.get("InputArtifacts", [])),
-                outputs=tuple(artifact["Name"] for artifact in action.get("OutputArtifacts", [])),
-                namespace=action.get("Namespace"),
+                name=action["name"],
+                provider=action["actionTypeId"]["provider"],
+                run_order=int(action.get("runOrder", 1)),
+                configuration=action.get("configuration", {}),
+                inputs=tuple(artifact["name"] for artifact in action.get("inputArtifacts", [])),
+                outputs=tuple(artifact["name"] for artifact in action.get("outputArtifacts", [])),
+                namespace=action.get("namespace"),
             )
-            for action in declared["Actions"]
+            for action in declared["actions"]
         ),
-        retry_mode=retry.get("RetryMode"),
+        retry_mode=retry.get("retryMode"),
     )
 
 
-def _scope(template: Mapping[str, Any], stack_name: str, client: Client) -> resolve.Scope:
-    cloudformation = client("cloudformation")
-    stack = next(
-        (
-            found
-            for page in cloudformation.get_paginator("describe_stacks").paginate()
-            for found in page["Stacks"]
-            if found["StackName"] == stack_name
-        ),
-        None,
-    )
-    if stack is None:
-        raise KeyError(f"there is no stack {stack_name}")
-    _, _, _, region, account, _ = stack["StackId"].split(":", 5)
-    exports = {
-        export["Name"]: export["Value"]
-        for page in cloudformation.get_paginator("list_exports").paginate()
-        for export in page["Exports"]
+def _properties(project: Mapping[str, Any]) -> dict[str, Any]:
+    """A project as the API shows it, in the template's spelling."""
+    environment = project["environment"]
+    return {
+        "Name": project["name"],
+        "TimeoutInMinutes": project.get("timeoutInMinutes", 60),
+        "Source": {"BuildSpec": project["source"]["buildspec"]},
+        "Environment": {
+            "PrivilegedMode": environment.get("privilegedMode", False),
+            "EnvironmentVariables": [
+                {"Name": item["name"], "Value": item["value"], "Type": item.get("type", "PLAINTEXT")}
+                for item in environment.get("environmentVariables", [])
+            ],
+        },
     }
-    made = {
-        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_name)
-        for resource in page["StackResourceSummaries"]
-    }
-    defaults = {
-        name: str(declared["Default"])
-        for name, declared in template.get("Parameters", {}).items()
-        if "Default" in declared
-    }
-    given = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
-    return resolve.Scope(
-        layer=LAYER,
-        template=template,
-        parameters=defaults | given,
-        pseudo=resolve.pseudo_parameters(account, region, stack_name),
-        imported=exports.get,
-        reference=lambda wanted: made.get(wanted.logical_id) if wanted.attribute is None else None,
-    )

@@ -11,35 +11,12 @@ from pathlib import Path
 from local import codebuild
 from local.pipeline import change_sets, deploy
 from local.pipeline.change_sets import ActionFailed
-from local.pipeline.definition import Action, Client, Definition, Stage
+from local.pipeline.definition import CODEBUILD, Action, Client, Definition, Stage
 
 # The automatic retries of a stage: one.
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-retry.html
 AUTOMATIC_RETRIES = 1
 DEPLOYMENT_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """What the actions work with.
-
-    client: the emulator's clients, by service.
-    aws: the variables by which programs find the emulator (AWS_ENDPOINT_URL and credentials).
-    path: folders with stand-ins for programs, first on a build's PATH.
-    ready: a virtual environment for install phases, where there is one.
-    variables: more variables for every build, such as DOCKER_STATE.
-    deployment: carries out the deployment of a release, in the place of `deploy.start` and `deploy.wait`.
-    log: is given each line, with the action's name.
-    """
-
-    client: Client
-    definition: Definition
-    aws: Mapping[str, str]
-    path: Sequence[Path] = ()
-    ready: Path | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
-    deployment: Callable[[Mapping[str, str], deploy.Release], None] | None = None
-    log: Callable[[str, str], None] = lambda _action, _line: None
 
 
 @dataclass(frozen=True)
@@ -50,6 +27,34 @@ class ActionResult:
     seconds: float
     summary: str
     failure: str
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What the actions work with, and who is told of them. Actions run side by side, in threads.
+
+    client: the emulator's clients, by service.
+    aws: the variables by which programs find the emulator (AWS_ENDPOINT_URL and credentials).
+    path: folders with stand-ins for programs, first on a build's PATH.
+    ready: a virtual environment for install phases, where there is one.
+    variables: more variables for every build, such as DOCKER_STATE.
+    deployment: carries out the deployment of a release, in the place of `deploy.start` and `deploy.wait`,
+        and gives its id; it raises ActionFailed.
+    log: is given each line of a build, with the action's name.
+    began: is told of each action before it is run; what it raises ends the execution.
+    ended: is told of each action that was run, with its result.
+    """
+
+    client: Client
+    definition: Definition
+    aws: Mapping[str, str]
+    path: Sequence[Path] = ()
+    ready: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    deployment: Callable[[Mapping[str, str], deploy.Release], str] | None = None
+    log: Callable[[str, str], None] = lambda _action, _line: None
+    began: Callable[[Action], None] = lambda _action: None
+    ended: Callable[[Action, ActionResult], None] = lambda _action, _result: None
 
 
 @dataclass
@@ -112,14 +117,18 @@ def _attempt(
 
 def run_action(action: Action, execution: Execution, workshop: Workshop) -> ActionResult:
     """Run one action; whatever it fails of is in its result."""
+    workshop.began(action)
     started = time.monotonic()
     summary, failure = "", ""
     try:
+        if action.provider not in _ACTIONS:
+            raise ActionFailed(f"actions of the provider {action.provider} are not run here")
         summary = _ACTIONS[action.provider](action, execution, workshop)
     except ActionFailed as error:
         failure = str(error)
     result = ActionResult(action.name, time.monotonic() - started, summary, failure)
     execution.results.append(result)
+    workshop.ended(action, result)
     return result
 
 
@@ -137,8 +146,11 @@ def _codebuild(action: Action, execution: Execution, workshop: Workshop) -> str:
     variables = {
         item["name"]: item["value"] for item in json.loads(configuration.get("EnvironmentVariables", "[]"))
     }
+    project = workshop.definition.projects.get(configuration["ProjectName"])
+    if project is None:
+        raise ActionFailed(f"there is no build project {configuration['ProjectName']}")
     build = codebuild.run(
-        workshop.definition.projects[configuration["ProjectName"]],
+        project,
         execution.artifact(action.inputs[0]),
         output=execution.artifact(action.outputs[0] if action.outputs else f"{action.name}-none"),
         path=workshop.path,
@@ -170,11 +182,12 @@ def _deploy(action: Action, execution: Execution, workshop: Workshop) -> str:
     configuration = _configuration(action, execution)
     release = deploy.register(workshop.client("ecs"), configuration, _inputs(action, execution))
     if workshop.deployment:
-        workshop.deployment(configuration, release)
+        deployment_id = workshop.deployment(configuration, release)
     else:
         client = workshop.client("codedeploy")
-        deploy.wait(client, deploy.start(client, configuration, release), DEPLOYMENT_SECONDS)
-    return release.task_definition_arn
+        deployment_id = deploy.start(client, configuration, release)
+        deploy.wait(client, deployment_id, DEPLOYMENT_SECONDS)
+    return f"{deployment_id} deployed {release.task_definition_arn.rpartition('/')[2]}"
 
 
 def _approve(_action: Action, _execution: Execution, _workshop: Workshop) -> str:
@@ -199,7 +212,7 @@ def _configuration(action: Action, execution: Execution) -> dict[str, str]:
 
 _ACTIONS: dict[str, Callable[[Action, Execution, Workshop], str]] = {
     "CodeStarSourceConnection": _source,
-    "CodeBuild": _codebuild,
+    CODEBUILD: _codebuild,
     "CloudFormation": _cloudformation,
     "CodeDeployToECS": _deploy,
     "Manual": _approve,

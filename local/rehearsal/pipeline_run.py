@@ -1,33 +1,31 @@
-"""The pipeline, run from its own definition: stages in order, actions by run order, artifacts handed on.
-
-https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-structure.html
-"""
+"""The pipeline of a rehearsal: `local.pipeline` runs it, this writes down what it does."""
 
 import asyncio
-import re
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from local.rehearsal import build_action, stack_actions
-from local.rehearsal.build_action import BuildFailed
+from local.codebuild import artifacts, stand_ins
+from local.pipeline import Action, ActionResult, Definition, Execution, Stage, Workshop, run_stage
+from local.pipeline.deploy import Release
 from local.rehearsal.cloud import Cloud
-from local.rehearsal.deploy_action import DeployActionFailed
-from local.rehearsal.journal import Journal
+from local.rehearsal.journal import Journal, Span
 from local.rehearsal.source import Source
-from local.rehearsal.stack_actions import StackActionFailed
 
-Action = Mapping[str, Any]
-# Deploys the artifacts by an action's configuration, and says what it did; raises DeployActionFailed.
-Deploy = Callable[[Mapping[str, str], Mapping[str, Path]], Awaitable[str]]
+# Carries out the deployment of a release by its action's configuration, and gives its id.
+Deploy = Callable[[Mapping[str, str], Release], Awaitable[str]]
 
 
 class PipelineFailed(Exception):
     """An action failed; the message names it and says why."""
 
 
-class Execution:
-    """One execution of a pipeline, with `source` as what was pushed; artifacts are folders below `folder`."""
+class _Interrupted(Exception):
+    """The rehearsal was interrupted: nothing is begun, or tried again, behind its back."""
+
+
+class PipelineRun:
+    """One execution of the pipeline, with `source` as what was pushed; what it makes is below `folder`."""
 
     def __init__(self, cloud: Cloud, journal: Journal, source: Source, folder: Path, deploy: Deploy) -> None:
         self._cloud = cloud
@@ -35,80 +33,81 @@ class Execution:
         self._source = source
         self._folder = folder
         self._deploy = deploy
-        self._artifacts: dict[str, Path] = {}
-        self._variables: dict[str, str] = {}
+        self._spans: dict[str, Span] = {}
+        self._is_over = False
 
-    async def run(self, pipeline: Mapping[str, Any]) -> None:
-        """Run all stages. Raises PipelineFailed with the first action that failed."""
-        for stage in pipeline["stages"]:
-            self._journal.note("stage", f"stage {stage['name']}")
-            try:
-                await self._stage(stage)
-            except PipelineFailed as error:
-                if stage.get("onFailure", {}).get("result") != "RETRY":
-                    raise
-                self._journal.note("stage", f"{error}; stage {stage['name']} is retried", bad=True)
-                await self._stage(stage)
-
-    async def _stage(self, stage: Mapping[str, Any]) -> None:
-        actions = stage["actions"]
-        for order in sorted({action.get("runOrder", 1) for action in actions}):
-            together = [action for action in actions if action.get("runOrder", 1) == order]
-            # The stage waits for the actions that run beside a failed one.
-            results = await asyncio.gather(*map(self._action, together), return_exceptions=True)
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
-
-    async def _action(self, action: Action) -> None:
-        span = self._journal.begin("action", action["name"])
-        settings = {key: self._resolved(value) for key, value in action.get("configuration", {}).items()}
+    async def run(self, definition: Definition) -> None:
+        """Run all stages. Raises PipelineFailed with the first action that failed for good."""
+        archive = await asyncio.to_thread(artifacts.pack, self._source.folder, self._folder / "source.zip")
+        execution = Execution(self._folder, self._source.commit, archive)
+        workshop = self._workshop(definition, asyncio.get_running_loop())
         try:
-            what = await self._done(action, settings)
-        except (BuildFailed, StackActionFailed, DeployActionFailed) as error:
-            self._journal.finish(span, "Failed")
-            self._journal.note("action", f"{action['name']} failed: {error}", bad=True)
-            raise PipelineFailed(f"{action['name']} failed: {error}") from error
-        except asyncio.CancelledError:
-            self._journal.finish(span, "Stopped")
-            raise
-        self._journal.finish(span, "Succeeded")
-        self._journal.note("action", f"{action['name']}: {what}")
+            for stage in definition.stages:
+                await self._run_stage(stage, execution, workshop)
+        finally:
+            self._is_over = True
 
-    async def _done(self, action: Action, settings: Mapping[str, str]) -> str:
-        """Carry out one action and say what it did."""
-        match action["actionTypeId"]["provider"]:
-            case "CodeStarSourceConnection":
-                return self._take_source(action)
-            case "CodeBuild":
-                return await self._build(action, settings)
-            case "CloudFormation":
-                return await asyncio.to_thread(stack_actions.run, self._cloud, settings, self._artifacts)
-            case "CodeDeployToECS":
-                return await self._deploy(settings, self._artifacts)
-            case "Manual":
-                return "approved by the rehearsal"
-            case other:
-                raise BuildFailed(f"the rehearsal has no action of the provider {other}")
+    async def _run_stage(self, stage: Stage, execution: Execution, workshop: Workshop) -> None:
+        self._journal.note("stage", f"stage {stage.name}")
+        result = await asyncio.to_thread(run_stage, stage, execution, workshop)
+        for ended in result.attempts[-1]:
+            if ended.failure:
+                raise PipelineFailed(f"{ended.action} failed: {self._reason(ended)}")
 
-    def _take_source(self, action: Action) -> str:
-        (output,) = action["outputArtifacts"]
-        self._artifacts[output["name"]] = self._source.folder
-        self._variables[f"{action.get('namespace', '')}.CommitId"] = self._source.commit
-        kept_out = (
-            f", {self._source.uncommitted} uncommitted files left out" if self._source.uncommitted else ""
+    def _workshop(self, definition: Definition, loop: asyncio.AbstractEventLoop) -> Workshop:
+        def deployment(configuration: Mapping[str, str], release: Release) -> str:
+            async def deploy() -> str:
+                return await self._deploy(configuration, release)
+
+            return asyncio.run_coroutine_threadsafe(deploy(), loop).result()
+
+        return Workshop(
+            client=self._cloud.client,
+            definition=definition,
+            aws=self._cloud.environment(),
+            path=[stand_ins.make(self._folder / "bin")],
+            # The environment that runs this is the one that the install phase would make.
+            ready=Path(sys.prefix),
+            variables={"DOCKER_STATE": str(self._folder / "docker")},
+            deployment=deployment,
+            log=self._log,
+            began=self._began,
+            ended=self._ended,
         )
-        return f"commit {self._source.commit[:7]}{kept_out}"
 
-    async def _build(self, action: Action, settings: Mapping[str, str]) -> str:
-        folder = self._folder / action["name"]
-        folder.mkdir(parents=True, exist_ok=True)
-        source = self._artifacts[action["inputArtifacts"][0]["name"]]
-        output = await asyncio.to_thread(build_action.run, self._cloud, settings, source, folder)
-        for artifact in action.get("outputArtifacts", []):
-            self._artifacts[artifact["name"]] = output
-        return f"{settings['ProjectName']} succeeded"
+    # These three are called in the threads of the actions; each appends to a list, or to a file of its own.
 
-    def _resolved(self, text: str) -> str:
-        """A configuration value with the variables of earlier actions in it (`#{Source.CommitId}`)."""
-        return re.sub(r"#\{([^}]+)\}", lambda match: self._variables[match[1]], text)
+    def _began(self, action: Action) -> None:
+        if self._is_over:
+            raise _Interrupted
+        if action.name in self._spans:
+            self._journal.note("stage", f"{action.name} is tried again", bad=True)
+        self._spans[action.name] = self._journal.begin("action", action.name)
+
+    def _ended(self, action: Action, result: ActionResult) -> None:
+        self._journal.finish(self._spans[action.name], "Failed" if result.failure else "Succeeded")
+        if result.failure:
+            self._journal.note("action", f"{action.name} failed: {self._reason(result)}", bad=True)
+        else:
+            self._journal.note("action", f"{action.name}: {self._summary(action, result)}")
+
+    def _log(self, action: str, line: str) -> None:
+        with self._log_of(action).open("a") as file:
+            file.write(line + "\n")
+
+    def _log_of(self, action: str) -> Path:
+        return self._folder / f"{action}.log"
+
+    def _reason(self, result: ActionResult) -> str:
+        """The failure in one line; the rest of what a build said is in its log."""
+        first = result.failure.partition("\n")[0]
+        log = self._log_of(result.action)
+        return f"{first}; log: {log}" if log.exists() else first
+
+    def _summary(self, action: Action, result: ActionResult) -> str:
+        if action.provider != "CodeStarSourceConnection":
+            return result.summary or "succeeded"
+        left_out = self._source.uncommitted
+        return f"commit {result.summary[:7]}" + (
+            f", {left_out} uncommitted files left out" if left_out else ""
+        )

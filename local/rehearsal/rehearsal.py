@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.rehearsal import deploy_action, follow, hook, load_balancer, processes, system
+from local.pipeline import deploy as deploy_action
+from local.pipeline.change_sets import ActionFailed
+from local.rehearsal import follow, hook, load_balancer, processes, system
 from local.rehearsal.clock import Clock
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.follow import Follower
 from local.rehearsal.journal import Journal
 from local.rehearsal.load import Load
 from local.rehearsal.load_balancer import LoadBalancer
-from local.rehearsal.pipeline_run import Execution, PipelineFailed
+from local.rehearsal.pipeline_run import PipelineFailed, PipelineRun
 from local.rehearsal.processes import Ledger
 from local.rehearsal.releases import Releases
 from local.rehearsal.source import Source
@@ -194,20 +196,21 @@ class Rehearsal:
         self._note_beginning()
         await self.clock.until(BEFORE_MINUTES)
 
-        async def deploy(settings: Mapping[str, str], artifacts: Mapping[str, Path]) -> str:
-            deployment_id = await asyncio.to_thread(
-                deploy_action.run, self._cloud, settings, artifacts, hooks=self.options.hooks
-            )
+        async def deploy(configuration: Mapping[str, str], release: deploy_action.Release) -> str:
+            if not self.options.hooks:
+                release = deploy_action.without_hooks(release)
+            client = self._cloud.client("codedeploy")
+            deployment_id = await asyncio.to_thread(deploy_action.start, client, configuration, release)
             self.journal.note("event", f"deployment {deployment_id} created")
             follower.deployment_id = deployment_id
             ended = self.deployment = await follower.until_ended()
             if ended["status"] != "Succeeded":
-                raise deploy_action.DeployActionFailed(ended["errorInformation"]["message"])
-            return f"deployment {deployment_id} succeeded"
+                raise ActionFailed(ended["errorInformation"]["message"])
+            return deployment_id
 
-        execution = Execution(self._cloud, self.journal, self.source, self._folder / "artifacts", deploy)
+        run = PipelineRun(self._cloud, self.journal, self.source, self._folder / "artifacts", deploy)
         try:
-            await execution.run(self.system.pipeline)
+            await run.run(self.system.pipeline)
         except PipelineFailed as error:
             self.failure = str(error)
         shares = ", ".join(f"{share} % {colour}" for colour, share in self.journal.weights[-1][1].items())

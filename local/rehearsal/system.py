@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from local import pipeline
+from local.pipeline import Definition
 from local.rehearsal import alarms, target_health
 from local.rehearsal.alarms import Alarm, NotModelled
 from local.rehearsal.cloud import Cloud
@@ -24,7 +26,7 @@ class Listener:
 class System:
     """Everything that decides how a release goes."""
 
-    pipeline: Mapping[str, Any]
+    pipeline: Definition
     application: str
     deployment_group: str
     cluster: str
@@ -63,7 +65,8 @@ class System:
 def read(cloud: Cloud, stack_prefix: str) -> System:
     """Read the system whose stacks are `<stack_prefix>-<layer>`.
 
-    Raises alarms.UnsupportedAlarm for an alarm whose expression is outside of what can be evaluated.
+    Raises alarms.UnsupportedAlarm for an alarm whose expression is outside of what can be evaluated, and
+    codebuild.BadSpecification for a build project that cannot be run here.
     """
     outputs = cloud.outputs(f"{stack_prefix}-pipeline")
     infrastructure = cloud.outputs(f"{stack_prefix}-infrastructure")
@@ -90,7 +93,7 @@ def read(cloud: Cloud, stack_prefix: str) -> System:
     names = [item["name"] for item in watched.get("alarms", [])]
     found_alarms, not_modelled = _alarms(cloud, names, _logical_ids(cloud, f"{stack_prefix}-pipeline"))
     return System(
-        pipeline=cloud.client("codepipeline").get_pipeline(name=outputs["PipelineName"])["pipeline"],
+        pipeline=pipeline.read(cloud.client, f"{stack_prefix}-pipeline"),
         application=application,
         deployment_group=group_name,
         cluster=named["clusterName"],

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from local.codebuild import stand_ins
+from local.codebuild import artifacts, stand_ins
 from local.pipeline import (
     Action,
     ActionResult,
@@ -24,7 +24,6 @@ from local.pipeline import (
     run_stage,
 )
 from local.pipeline import deploy as deploy_action
-from stacks import layers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REGION = "ap-northeast-1"
@@ -65,10 +64,6 @@ class Site:
             )
         return self._clients[service]
 
-    def read(self, template: Path) -> Definition:
-        """The pipeline of a template, resolved against the deployed stack."""
-        return read(layers.parse(template.read_text()), "sample-local-pipeline", self.client)
-
     def workshop(self, **changes: Any) -> Workshop:
         """What actions work with; `changes` replace a part of it."""
         given = {
@@ -84,7 +79,9 @@ class Site:
 
     def push(self, commit: str, **parameters: str) -> Execution:
         """An execution for a commit whose task definition has these parameters in its configuration."""
-        return self.execution(commit, archive(self.tree(commit, parameters), self.folder / f"{commit}.zip"))
+        return self.execution(
+            commit, artifacts.pack(self.tree(commit, parameters), self.folder / f"{commit}.zip")
+        )
 
     def tree(self, commit: str, parameters: Mapping[str, str] | None = None) -> Path:
         """A checkout of the repository, to be changed and released."""
@@ -127,13 +124,13 @@ class Site:
         return run_stage(replace(stage, actions=actions), execution, self.workshop(**changes))
 
     def reread(self) -> Definition:
-        """The generated pipeline against its stack as it is now."""
-        return self.read(REPOSITORY / "build" / "pipeline.yaml")
+        """The generated pipeline as it is deployed now."""
+        return read(self.client, "sample-local-pipeline")
 
     def action(self, name: str) -> Action:
         return self.definition.action(name)
 
-    def deployment(self, configuration: Mapping[str, str], release: deploy_action.Release) -> None:
+    def deployment(self, configuration: Mapping[str, str], release: deploy_action.Release) -> str:
         """Deploy, and answer the hook as a smoke test that is content."""
         codedeploy = self.client("codedeploy")
         deployment_id = deploy_action.start(codedeploy, configuration, release)
@@ -145,6 +142,7 @@ class Site:
                     status="Succeeded",
                 )
         deploy_action.wait(codedeploy, deployment_id, 30)
+        return deployment_id
 
     # What is there
 
@@ -176,15 +174,6 @@ class Site:
         """What docker was asked for."""
         calls = self.docker / "calls"
         return [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []
-
-
-def archive(folder: Path, target: Path) -> Path:
-    """The files of a folder as the source action hands them on."""
-    with zipfile.ZipFile(target, "w") as made:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                made.write(path, path.relative_to(folder).as_posix())
-    return target
 
 
 def read_artifact(execution: Execution, artifact: str, name: str) -> Any:

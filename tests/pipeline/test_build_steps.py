@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from local import codebuild
-from tests.pipeline.site import NAME, REPOSITORY, Site, archive, read_artifact
+from local.codebuild import artifacts
+from tests.pipeline.site import NAME, REPOSITORY, Site, read_artifact
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REGISTRY = "000000000000.dkr.ecr.ap-northeast-1.amazonaws.com"
@@ -27,7 +28,7 @@ def test_verify_fails_on_a_stale_build(site: Site) -> None:
     tree = site.tree(COMMIT)
     template = tree / "build" / "service.yaml"
     template.write_text(template.read_text().replace("FARGATE", "EC2"))
-    execution = site.execution(COMMIT, archive(tree, site.folder / "source.zip"))
+    execution = site.execution(COMMIT, artifacts.pack(tree, site.folder / "source.zip"))
     site.run(execution, "Source")
     failure = site.attempt(execution, "Verify").failure
     assert "build: error while executing command: .venv/bin/python generate.py --check" in failure
@@ -111,7 +112,7 @@ def test_render_fails_without_the_image(shared_site: Site, tmp_path: Path) -> No
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "other.json").write_text("{}")
-    archive(empty, execution.artifact("Image"))
+    artifacts.pack(empty, execution.artifact("Image"))
     assert "imageDetail.json" in site.attempt(execution, "Render").failure
     assert not execution.artifact("Release").exists()
 
@@ -122,7 +123,7 @@ def test_render_fails_on_an_image_that_a_later_push_could_change(shared_site: Si
     folder = tmp_path / "by-tag"
     folder.mkdir()
     (folder / "imageDetail.json").write_text(json.dumps({"ImageURI": f"{URI}:{COMMIT}"}))
-    archive(folder, execution.artifact("Image"))
+    artifacts.pack(folder, execution.artifact("Image"))
     assert "names no digest" in site.attempt(execution, "Render").failure
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.site import TASK_DEFINITION_STACK, Site, archive
+from local.codebuild import artifacts
+from tests.pipeline.site import TASK_DEFINITION_STACK, Site
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
@@ -60,7 +61,7 @@ def with_a_second_log_group(site: Site) -> Any:
             1,
         )
     )
-    return site.execution(COMMIT, archive(tree, site.folder / "source.zip"))
+    return site.execution(COMMIT, artifacts.pack(tree, site.folder / "source.zip"))
 
 
 def test_failed_execution_is_tried_again_from_the_change_set_on(site: Site) -> None:
@@ -121,7 +122,7 @@ def test_executing_alone_again_cannot_work(site: Site) -> None:
 def test_missing_file_of_the_source_is_named(site: Site, missing: str) -> None:
     tree = site.tree(COMMIT)
     (tree / missing).unlink()
-    execution = site.execution(COMMIT, archive(tree, site.folder / "source.zip"))
+    execution = site.execution(COMMIT, artifacts.pack(tree, site.folder / "source.zip"))
     site.run(execution, "Source")
     failure = site.attempt(execution, "PrepareTaskDefinition").failure
     assert failure == f"the artifact Source has no file {missing}"
@@ -136,6 +137,6 @@ def test_role_and_iam_resources_cannot_be_pushed(site: Site) -> None:
         "        Version: '2012-10-17'\n        Statement: []\n"
     )
     template.write_text(template.read_text().replace("Resources:\n", f"Resources:\n{role}", 1))
-    execution = site.execution(COMMIT, archive(tree, site.folder / "source.zip"))
+    execution = site.execution(COMMIT, artifacts.pack(tree, site.folder / "source.zip"))
     site.run(execution, "Source")
     assert "InsufficientCapabilities" in site.attempt(execution, "PrepareTaskDefinition").failure

@@ -84,9 +84,11 @@ def test_artifact_of_three_megabytes_is_too_large(site: Site, rendered: Executio
 def only_started(site: Site) -> Any:
     """Starts a deployment whose hook nobody answers."""
 
-    def deployment(configuration: Any, release: deploy.Release) -> None:
+    def deployment(configuration: Any, release: deploy.Release) -> str:
         client = site.client("codedeploy")
-        deploy.wait(client, deploy.start(client, configuration, release), 30)
+        deployment_id = deploy.start(client, configuration, release)
+        deploy.wait(client, deployment_id, 30)
+        return deployment_id
 
     return deployment
 

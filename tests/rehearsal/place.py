@@ -22,8 +22,9 @@ import yaml
 from botocore.exceptions import ClientError
 
 import deploy
-from local import emulator
-from local.rehearsal import build_action, document, rehearsal, verdict
+from local import codebuild, emulator
+from local.codebuild import Build, Project, artifacts
+from local.rehearsal import document, rehearsal, verdict
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.load import Tally
 from local.rehearsal.processes import Ledger
@@ -61,7 +62,7 @@ class Place:
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
-        monkeypatch.setattr(build_action, "run", quick_build)
+        monkeypatch.setattr(codebuild, "run", quick_build)
 
     def set(self, **parameters: object) -> None:
         """Set parameters in `params/local.yaml`."""
@@ -165,19 +166,20 @@ def problems(made: Mapping[str, Any]) -> list[str]:
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(written)]
 
 
-def quick_build(cloud: Cloud, settings: Mapping[str, str], source: Path, folder: Path) -> Path:
-    """What the build projects come to, in the place of `build_action.run`."""
-    project = settings["ProjectName"]
-    if project.endswith("-image-build"):
-        _push_image(cloud, _variables(cloud, project), folder)
-    elif project.endswith("-render"):
-        _render(cloud, _variables(cloud, project), source, folder)
-    return folder
-
-
-def _variables(cloud: Cloud, project: str) -> dict[str, str]:
-    found = cloud.client("codebuild").batch_get_projects(names=[project])["projects"][0]
-    return {item["name"]: item["value"] for item in found["environment"]["environmentVariables"]}
+def quick_build(
+    project: Project, source: Path, *, output: Path, aws: Mapping[str, str], **_others: Any
+) -> Build:
+    """What the build projects come to, in the place of `codebuild.run`."""
+    cloud = Cloud(aws["AWS_ENDPOINT_URL"], aws["AWS_REGION"])
+    folder = output.parent / project.name
+    folder.mkdir()
+    if project.name.endswith("-image-build"):
+        _push_image(cloud, project.variables, folder)
+    elif project.name.endswith("-render"):
+        artifacts.unpack(source, folder)
+        _render(cloud, project.variables, folder)
+    artifacts.pack(folder, output)
+    return Build(project.name)
 
 
 def _push_image(cloud: Cloud, variables: Mapping[str, str], folder: Path) -> None:
@@ -192,7 +194,7 @@ def _push_image(cloud: Cloud, variables: Mapping[str, str], folder: Path) -> Non
     (folder / "imageDetail.json").write_text(json.dumps({"ImageURI": uri}))
 
 
-def _render(cloud: Cloud, variables: Mapping[str, str], source: Path, folder: Path) -> None:
+def _render(cloud: Cloud, variables: Mapping[str, str], folder: Path) -> None:
     revision = cloud.outputs(variables["TASK_DEFINITION_STACK_NAME"])["TaskDefinitionArn"]
     ecs = cloud.client("ecs")
     described = ecs.describe_task_definition(taskDefinition=revision)["taskDefinition"]
@@ -210,7 +212,6 @@ def _render(cloud: Cloud, variables: Mapping[str, str], source: Path, folder: Pa
         spec["Hooks"] = [{"AfterAllowTestTraffic": variables["SMOKE_TEST_FUNCTION_NAME"]}]
     (folder / "taskdef.json").write_text(json.dumps(taskdef))
     (folder / "appspec.json").write_text(json.dumps(spec))
-    shutil.copy(source / "imageDetail.json", folder)
 
 
 def _printed(arguments: list[str], root: Path) -> str:
