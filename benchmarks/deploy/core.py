@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 from benchmarks.deploy.project import read
-from stacks import aws, execution, lock, plan, schedule
+from stacks import aws
+from stacks.cloudformation import schedule
+from stacks.execution import execution, lock
+from stacks.planning import plan
 
 
 def main(root: Path) -> int:
