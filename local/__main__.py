@@ -39,6 +39,11 @@ def main(argv: list[str]) -> int:
         action="store_true",
         help="a rehearsal runs the tasks: a deployment waits until it reports them healthy",
     )
+    serve.add_argument(
+        "--hooks-are-called",
+        action="store_true",
+        help="deployments wait for the answers of their hooks; otherwise a placeholder answers Succeeded",
+    )
     rehearse = commands.add_parser(
         "rehearse",
         help="rehearse a release: the pipeline and a blue/green deployment with real processes",
@@ -62,6 +67,7 @@ def main(argv: list[str]) -> int:
         minute=arguments.minute,
         until_stdin_closes=arguments.until_stdin_closes,
         attended=arguments.attended,
+        hooks_are_called=arguments.hooks_are_called,
     )
 
 

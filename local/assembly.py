@@ -28,11 +28,14 @@ busy = engine.stacks_in_progress
 _warm: Future[None] = Future()
 
 
-def application(folder: Path, account: Account, minute: float, attended: bool = False) -> Any:
+def application(
+    folder: Path, account: Account, minute: float, *, attended: bool = False, hooks_are_called: bool = False
+) -> Any:
     """The ASGI application that plays `account` and keeps its state in `folder`.
 
     `minute`: the seconds that stand for a minute where a deployment waits.
-    `attended`: deployments wait for the tasks that a rehearsal runs.
+    `attended`: deployments wait for the tasks that a rehearsal runs, and for the hooks that it calls.
+    `hooks_are_called`: they wait for their hooks alone; otherwise a placeholder answers.
     Raises UnreadableState when there is a state that cannot be read.
     """
     _add_services()
@@ -40,6 +43,7 @@ def application(folder: Path, account: Account, minute: float, attended: bool = 
     ecr.install(account.initial_image_tag)
     elbv2.install()
     deployments.seconds_a_minute = minute
+    deployments.hooks_are_called = attended or hooks_are_called
     if attended:
         control.install()
     resources.install()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_FOLDER = REPOSITORY / ".local"
 PARAMETER_FILE = REPOSITORY / "params" / "local.yaml"
 LOG_FILE = "emulator.log"
-SECONDS_A_MINUTE = 60.0
+# Of a deployment's waits, which are for the sake of users: there are none here.
+SECONDS_A_MINUTE = 1.0
 ENDPOINT_PREFIX = "AWS_ENDPOINT_URL="
 
 START_SECONDS = 30.0
@@ -38,12 +39,15 @@ def running(
     *,
     minute: float = SECONDS_A_MINUTE,
     attended: bool = False,
+    hooks_are_called: bool = False,
 ) -> Iterator[str]:
     """Run the emulator on `state` for the time of the block and yield its endpoint URL.
 
     `minute`: the seconds that stand for a minute where a deployment waits.
     Where a person runs `python -m local serve` on the same folder, that one is used and left running.
     `attended`: for a rehearsal, which others may join but which joins nobody.
+    `hooks_are_called`: by the caller; otherwise a placeholder answers them, and at the end of the block
+    stderr says for which this was so.
     At the end of the block the child saves its state and is gone; it does the same when this process dies.
     Raises EmulatorError when it does not start, or when another command is using the folder.
     """
@@ -55,7 +59,11 @@ def running(
     if shared:
         yield shared
         return
-    child = _start(state, parameter_file, minute, attended)
+    options = [
+        *(["--attended"] if attended else []),
+        *(["--hooks-are-called"] if hooks_are_called else []),
+    ]
+    child = _start(state, parameter_file, minute, options)
     try:
         yield _endpoint(child, state)
     finally:
@@ -78,7 +86,7 @@ def _server_or_free(state: Path) -> str | None:
         time.sleep(0.1)
 
 
-def _start(state: Path, parameter_file: Path, minute: float, attended: bool) -> subprocess.Popen[str]:
+def _start(state: Path, parameter_file: Path, minute: float, options: Sequence[str]) -> subprocess.Popen[str]:
     state.mkdir(parents=True, exist_ok=True)
     command = [
         *(sys.executable, "-m", "local", "serve", "--until-stdin-closes"),
@@ -90,7 +98,7 @@ def _start(state: Path, parameter_file: Path, minute: float, attended: bool) -> 
             "--minute",
             str(minute),
         ),
-        *(["--attended"] if attended else []),
+        *options,
     ]
     with (state / LOG_FILE).open("w") as log:
         return subprocess.Popen(
@@ -124,7 +132,7 @@ def _endpoint(child: subprocess.Popen[str], state: Path) -> str:
 
 
 def _stop(child: subprocess.Popen[str]) -> None:
-    """Ask the child to end by closing its stdin, and wait until its state is saved."""
+    """Ask the child to end by closing its stdin, wait until its state is saved, and pass on what it says."""
     assert child.stdin is not None and child.stdout is not None  # noqa: S101 - opened in _start
     with contextlib.suppress(OSError):
         child.stdin.close()
@@ -134,4 +142,5 @@ def _stop(child: subprocess.Popen[str]) -> None:
         child.kill()
         child.wait()
     finally:
+        sys.stderr.writelines(f"local emulator: {line}" for line in child.stdout)
         child.stdout.close()

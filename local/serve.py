@@ -30,16 +30,28 @@ def serve(
     minute: float,
     until_stdin_closes: bool,
     attended: bool = False,
+    hooks_are_called: bool = False,
 ) -> int:
     """Serve until a signal, or the end of stdin, and return the exit code: 0, or 1 when it could not start.
 
     `port` 0 takes a free one; `minute`: the seconds that stand for a minute where a deployment waits.
-    `attended`: a rehearsal runs the tasks, while other commands come and go.
+    `attended`: a rehearsal runs the tasks and calls the hooks, while other commands come and go.
+    `hooks_are_called`: a deployment waits for its hooks' answers; otherwise a placeholder answers, and a
+    line on stdout says so.
     Prints the endpoint as one line on stdout once requests are answered.
     """
     try:
         with lock.hold(state, shared=attended or not until_stdin_closes) as held:
-            _run(held, port, state.resolve(), parameter_file, minute, until_stdin_closes, attended)
+            _run(
+                held,
+                port,
+                state.resolve(),
+                parameter_file,
+                minute,
+                until_stdin_closes,
+                attended,
+                hooks_are_called,
+            )
     except (lock.StateInUse, CannotServe) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -54,6 +66,7 @@ def _run(
     minute: float,
     until_stdin_closes: bool,
     attended: bool,
+    hooks_are_called: bool,
 ) -> None:
     try:
         description = account.read(parameter_file)
@@ -70,7 +83,9 @@ def _run(
     from local import assembly
 
     try:
-        application = assembly.application(state, description, minute, attended)
+        application = assembly.application(
+            state, description, minute, attended=attended, hooks_are_called=hooks_are_called
+        )
     except assembly.UnreadableState as error:
         raise CannotServe(str(error)) from error
 

@@ -10,6 +10,7 @@ from tests.local.aws import Aws
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """A running emulator; a minute of a deployment takes no time to speak of."""
-    with emulator.running(tmp_path_factory.mktemp("state"), minute=0.05) as endpoint:
+    """A running emulator, whose hooks the tests answer; a deployment's minute takes no time to speak of."""
+    state = tmp_path_factory.mktemp("state")
+    with emulator.running(state, minute=0.05, hooks_are_called=True) as endpoint:
         yield Aws(endpoint)

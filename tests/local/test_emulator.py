@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local import emulator, lock
-from tests.local.aws import PRIVATE, PUBLIC, VPC, Aws
-from tests.local.parts import resource
+from tests.local.aws import PRIVATE, PUBLIC, VPC, Aws, until
+from tests.local.parts import released, resource
 
 SOCKETS = Path("/proc/net/tcp")
 
@@ -278,3 +279,23 @@ def test_lock_is_released_when_its_holder_is_killed(tmp_path: Path) -> None:
         os.kill(holder(tmp_path).pid, signal.SIGKILL)
         wait_for(lambda: lock.holder(tmp_path) is None)
     assert json.loads((tmp_path / "lock").read_text())["pid"] > 0
+
+
+def test_placeholder_answers_the_hooks_that_nobody_calls_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with emulator.running(tmp_path) as endpoint:
+        aws = Aws(endpoint)
+        _, request = released(aws, "shop")
+        codedeploy = aws.client("codedeploy")
+        deployment = codedeploy.create_deployment(**request)["deploymentId"]
+        for _ in until(lambda: info_of(codedeploy, deployment)["status"] == "Succeeded", seconds=30):
+            pass
+        (message,) = info_of(codedeploy, deployment)["deploymentStatusMessages"]
+    said = "AfterAllowTestTraffic: a placeholder answered Succeeded, because nothing calls check here"
+    assert message.startswith(said)
+    assert f"local emulator: {deployment} {said}" in capsys.readouterr().err
+
+
+def info_of(codedeploy: Any, deployment: str) -> Any:
+    return codedeploy.get_deployment(deploymentId=deployment)["deploymentInfo"]

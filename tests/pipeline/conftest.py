@@ -43,6 +43,9 @@ def shared_site(deployed_state: Path, tmp_path_factory: pytest.TempPathFactory) 
 def _running(deployed_state: Path, folder: Path) -> Iterator[Site]:
     shutil.copytree(deployed_state, folder / "state")
     with emulator.running(
-        folder / "state", REPOSITORY / "params" / "local.yaml", minute=SECONDS_A_MINUTE
+        folder / "state",
+        REPOSITORY / "params" / "local.yaml",
+        minute=SECONDS_A_MINUTE,
+        hooks_are_called=True,
     ) as endpoint:
         yield Site(endpoint, folder)

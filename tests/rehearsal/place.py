@@ -9,8 +9,7 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,19 +89,11 @@ class Place:
         """What `deploy.py status --json` has to say, without what it prints."""
         return json.loads(_printed(["status", "--env", "local", "--json"], self.root))  # type: ignore[no-any-return]
 
-    def roll_back(self) -> None:
-        """Go back to the release before, with an emulator whose minutes are short."""
-        options = ["--state", str(self.root / ".local"), "--minute", "0.02"]
-        server = subprocess.Popen(
-            [sys.executable, "-m", "local", "serve", *options], cwd=REPOSITORY, stdout=subprocess.PIPE
-        )
-        try:
-            assert server.stdout is not None
-            assert server.stdout.readline().startswith(b"AWS_ENDPOINT_URL=")
-            assert deploy.main(["rollback", "--env", "local", "--yes"], self.root) == 0
-        finally:
-            server.terminate()
-            server.communicate()
+    def roll_back(self) -> float:
+        """Go back to the release before, as `make rollback` does; gives the seconds that it took."""
+        began = time.monotonic()
+        assert deploy.main(["rollback", "--env", "local", "--yes"], self.root) == 0
+        return time.monotonic() - began
 
     def rehearse(self, health_rate: str, *, minute: float, requests: float, hooks: bool = True) -> Ended:
         """Rehearse a release of a version that answers well in this share of its requests.

@@ -8,17 +8,21 @@ from tests.rehearsal.place import EVERYTHING, Ended, Place
 
 # A canary of 10 % gets 9 requests a minute, above the floor set here.
 MINUTE, REQUESTS, FLOOR = 0.4, 90, 4
+# A minute of a deployment is a second in the emulator that a command brings along.
+ROLLBACK_SECONDS = 30
 
 
 def live(place: Place) -> str:
     return str(place.status()["live"]["colour"])
 
 
-def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_direction(place: Place) -> None:
+def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_direction(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Blue to green, then green to blue: the second rehearsal goes on from what the first one left."""
     place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR, MinCapacity=2, MaxCapacity=4)
     place.deploy()
-    first = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS, hooks=False)
+    first = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
     assert first.verdict.result == "released"
     assert [shares for _, shares in first.rehearsal.journal.weights] == [
         {"blue": 100, "green": 0},
@@ -36,10 +40,11 @@ def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_directi
     assert_nothing_lost(second)
     assert live(place) == "blue"
 
-    # The deployer sees what the rehearsals left, and can go back to the release before: its AppSpec has no
-    # hook, which nobody would answer without a rehearsal.
-    place.roll_back()
+    # The deployer sees what the rehearsals left, and can go back to the release before. Nobody calls its
+    # hook without a rehearsal: the emulator answers, and says so.
+    assert place.roll_back() < ROLLBACK_SECONDS
     assert live(place) == "green"
+    assert "AfterAllowTestTraffic: a placeholder answered Succeeded" in capsys.readouterr().err
 
 
 def assert_nothing_lost(ended: Ended) -> None:

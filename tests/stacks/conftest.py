@@ -87,7 +87,8 @@ def deployed_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _reached(root: Path) -> Iterator[None]:
     shutil.copy(root / "params" / "local.yaml", root / "params" / "dev.yaml")
     with (
-        emulator.running(root / ".emulator", root / "params" / "local.yaml") as endpoint_url,
+        # A deployment stays where a test finds it: a minute is a minute.
+        emulator.running(root / ".emulator", root / "params" / "local.yaml", minute=60) as endpoint_url,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint_url}.items():
