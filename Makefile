@@ -85,8 +85,8 @@ fix: .venv/ready ## repair what lint can repair
 
 check: lint ## what CI checks; CI runs make check test
 
-test: .venv/ready ## run the tests
-	@$(BIN)/python -m pytest -q
+test: .venv/ready ## run the tests, on every core
+	@$(BIN)/python -m pytest -q -n logical --dist worksteal
 
 test-review: .venv/ready ## compare the reviews of 500 seeded edits with change sets
 	@REVIEW_EDITS=500 $(BIN)/python -m pytest -q tests/stacks/test_review_edits.py
