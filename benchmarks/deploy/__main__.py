@@ -2,41 +2,71 @@
 
 Usage: python -m benchmarks.deploy [PART ...]
 
-Parts: `plain`, the six stacks on the emulator, which answers at once.
+plain   the six stacks on the emulator, which answers at once: creating them, then a run with nothing to do
+slow    the same where calls, change sets and resources take the time that benchmarks/deploy/times.py says
+growth  sets of 6 to 120 small layers; draws docs/pictures/benchmark-deploy.svg
+
+All three take about forty minutes, nearly all of which is waiting. Exit status 1 when a target is missed.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.deploy import measure
+from benchmarks.deploy import growth, measure, picture, tables, targets
 from benchmarks.deploy.deployers import AWS_CLI, OURS, SCEPTRE
-from benchmarks.deploy.measure import Pair
-from benchmarks.deploy.project import write_own
+from benchmarks.deploy.project import REPOSITORY, write_own
+from benchmarks.deploy.targets import Target
+from benchmarks.deploy.times import USUAL
 
-PARTS = ("plain",)
+PICTURE = REPOSITORY / "docs" / "pictures" / "benchmark-deploy.svg"
+ALL = (OURS, SCEPTRE, AWS_CLI)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.deploy", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
-    parser.parse_args()
-    pairs = {one.name: measure.both(one, write_own) for one in (OURS, SCEPTRE, AWS_CLI)}
-    print(text_of(pairs))
-    return 0
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.deploy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (all)")
+    chosen = parser.parse_args(arguments).parts or list(PARTS)
+    for name in chosen:
+        if name not in PARTS:
+            parser.error(f"there is no part {name}: {', '.join(PARTS)}")
+    reached = True
+    for name in chosen:
+        text, found = PARTS[name]()
+        print(f"\n{text}\n", *found, sep="\n", flush=True)
+        reached = reached and all(target.reached for target in found)
+    return 0 if reached else 1
 
 
-def text_of(pairs: Mapping[str, Pair]) -> str:
-    """The measured pairs as a table."""
-    lines = [f"{'':28}{'create':>10}{'calls':>8}{'again':>10}{'calls':>8}"]
-    for name, pair in pairs.items():
-        lines.append(
-            f"{name:28}{pair.created.seconds:>8.1f} s{pair.created.calls:>8}"
-            f"{pair.again.seconds:>8.1f} s{pair.again.calls:>8}"
-        )
-    return "\n".join(lines)
+def plain() -> tuple[str, list[Target]]:
+    """One deployer after the other."""
+    pairs = {one.name: measure.both(one, write_own) for one in ALL}
+    return f"Six stacks, AWS answers at once\n{tables.of_pairs(pairs)}", targets.of_plain(pairs)
 
+
+def slow() -> tuple[str, list[Target]]:
+    """All deployers at the same time, each on an emulator of its own: they do little but wait."""
+    with ThreadPoolExecutor() as pool:
+        runs = {one.name: pool.submit(measure.both, one, write_own, 1.0) for one in ALL}
+        pairs = {name: run.result() for name, run in runs.items()}
+    heading = f"Six stacks, {USUAL.call * 1000:.0f} ms a call, {USUAL.change_set:.0f} s a change set"
+    return f"{heading}\n{tables.of_pairs(pairs, with_path=True)}", targets.of_slow(pairs)
+
+
+def grow() -> tuple[str, list[Target]]:
+    """Sets of many layers, and their picture."""
+    series = growth.series(lambda text: print(text, file=sys.stderr, flush=True))
+    PICTURE.write_text(picture.drawn(series), encoding="utf-8")
+    return f"Sets of small layers, AWS answers at once\n{tables.of_series(series)}", targets.of_growth(series)
+
+
+PARTS: dict[str, Callable[[], tuple[str, list[Target]]]] = {"plain": plain, "slow": slow, "growth": grow}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -17,7 +17,7 @@ from benchmarks.deploy import counting, path, sets
 from benchmarks.deploy.deployers import Deployer
 from benchmarks.deploy.project import REPOSITORY, Project, read
 from benchmarks.deploy.server import CALLS
-from benchmarks.deploy.times import NONE, USUAL, Times
+from benchmarks.deploy.times import USUAL
 from local.emulator import ENDPOINT_PREFIX
 
 STOP_SECONDS = 60.0
@@ -89,26 +89,29 @@ def synthetic(shape: str, count: int) -> Callable[[Path], None]:
     return lambda root: sets.write(root, shape, count)
 
 
-def both(deployer: Deployer, write: Callable[[Path], None], times: Times = NONE) -> Pair:
-    """Create what `write` writes into a folder, then run the deployer again."""
+def both(deployer: Deployer, write: Callable[[Path], None], scale: float = 0.0) -> Pair:
+    """Create what `write` writes into a folder, then run the deployer again.
+
+    AWS takes `scale` times as long as `times.py` says: with 0 it answers at once.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "project"
         root.mkdir()
         write(root)
         project = read(root)
-        with served(Path(folder), project.settings.region, times) as server:
+        with served(Path(folder), project.settings.region, scale) as server:
             created = server.run(deployer, project)
             critical_path = path.of(
-                server.client(), project, times, with_change_sets=deployer.makes_change_sets
+                server.client(), project, USUAL.scaled(scale), with_change_sets=deployer.makes_change_sets
             )
             return Pair(created, critical_path, server.run(deployer, project))
 
 
 @contextlib.contextmanager
-def served(folder: Path, region: str, times: Times) -> Iterator[Server]:
+def served(folder: Path, region: str, scale: float) -> Iterator[Server]:
     """An emulator for the time of the block; what it writes is in the folder."""
     command = [sys.executable, "-m", "benchmarks.deploy.server", str(folder)]
-    command += [str(REPOSITORY / "params" / "local.yaml"), "usual" if times is USUAL else "none"]
+    command += [str(REPOSITORY / "params" / "local.yaml"), str(scale)]
     log_file = folder / "log"
     with log_file.open("w") as log:
         child = subprocess.Popen(

@@ -1,7 +1,7 @@
 """The emulator for one deployer: as slow as it is told to be, and it counts the calls.
 
-`python -m benchmarks.deploy.server FOLDER PARAMETERS none|usual` prints where it answers and ends when its
-standard input closes. The calls are in `FOLDER/calls`.
+`python -m benchmarks.deploy.server FOLDER PARAMETERS SCALE` prints where it answers and ends when its
+standard input closes. The calls are in `FOLDER/calls`. `SCALE` 1 is as slow as `times.py` says, 0 not at all.
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.deploy import counting
-from benchmarks.deploy.times import NONE, USUAL, Times
+from benchmarks.deploy.times import USUAL
 from local import account, serve
 
 CALLS = "calls"
@@ -17,8 +17,8 @@ CALLS = "calls"
 
 def main(arguments: list[str]) -> int:
     """Serve, and return the exit code."""
-    folder, parameter_file, times = Path(arguments[0]), Path(arguments[1]), arguments[2]
-    _extend_emulator(folder / CALLS, {"none": NONE, "usual": USUAL}[times])
+    folder, parameter_file, scale = Path(arguments[0]), Path(arguments[1]), float(arguments[2])
+    _extend_emulator(folder / CALLS, scale)
     return serve.serve(
         port=0,
         state=folder / "state",
@@ -28,7 +28,8 @@ def main(arguments: list[str]) -> int:
     )
 
 
-def _extend_emulator(calls: Path, times: Times) -> None:
+def _extend_emulator(calls: Path, scale: float) -> None:
+    times = USUAL.scaled(scale)
     isolate = serve._isolate
 
     def isolate_and_extend(state: Path, port: int, description: account.Account) -> None:
@@ -41,7 +42,7 @@ def _extend_emulator(calls: Path, times: Times) -> None:
 
         def application(*given: Any, **more: Any) -> Any:
             made = assemble(*given, **more)
-            if times != NONE:
+            if scale:
                 slow.install(times)
             return counting.counted(made, calls, times.call)
 

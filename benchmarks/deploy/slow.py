@@ -20,14 +20,14 @@ Result = TypeVar("Result")
 
 
 @dataclass
-class _Operation:
+class Operation:
     """One operation on a stack: what each resource waits for, and when those that are ready were."""
 
     waits_for: Mapping[str, set[str]]
     began: float
     ready: dict[str, float] = field(default_factory=dict)
 
-    def takes(self, logical_id: str, seconds: float) -> float:
+    def ready_at(self, logical_id: str, seconds: float) -> float:
         """When a resource that takes this long is ready."""
         before = [self.ready.get(name, self.began) for name in self.waits_for.get(logical_id, ())]
         self.ready[logical_id] = max([self.began, *before]) + seconds
@@ -36,14 +36,14 @@ class _Operation:
 
 def install(times: Times) -> None:
     """Have the emulator take this long for change sets, stacks and resources."""
-    operations: dict[str, _Operation] = {}
+    operations: dict[str, Operation] = {}
     _let_resources_take(times, operations)
     _let_stacks_take(times, operations)
     if times.change_set:
         _let_change_sets_take(times.change_set)
 
 
-def _let_resources_take(times: Times, operations: Mapping[str, _Operation]) -> None:
+def _let_resources_take(times: Times, operations: Mapping[str, Operation]) -> None:
     """Have each resource wait until it would be ready, and serve others meanwhile."""
 
     async def slowly(function: Callable[..., Result], *arguments: Any) -> Result:
@@ -55,21 +55,21 @@ def _let_resources_take(times: Times, operations: Mapping[str, _Operation]) -> N
 
 
 def _left(
-    times: Times, operations: Mapping[str, _Operation], function: str, arguments: tuple[Any, ...]
+    times: Times, operations: Mapping[str, Operation], function: str, arguments: tuple[Any, ...]
 ) -> float:
     """How many seconds a resource still takes, from the emulator's function and its arguments."""
     if function != "_provision_keeping_seed":
         return times.of(arguments[0])
     resource_type, logical_id, _, stack_name = arguments
-    ready = operations[stack_name].takes(logical_id, times.of(resource_type))
+    ready = operations[stack_name].ready_at(logical_id, times.of(resource_type))
     return max(ready - time.monotonic(), 0.0)
 
 
-def _let_stacks_take(times: Times, operations: dict[str, _Operation]) -> None:
+def _let_stacks_take(times: Times, operations: dict[str, Operation]) -> None:
     def slowly(deploy: Any) -> Any:
         async def run(stack_name: str, stack_id: str, template: Record, *rest: Any, **more: Any) -> None:
             await asyncio.sleep(times.stack)
-            operations[stack_name] = _Operation(_references(template), time.monotonic())
+            operations[stack_name] = Operation(_references(template), time.monotonic())
             await deploy(stack_name, stack_id, template, *rest, **more)
 
         return run

@@ -1,0 +1,77 @@
+"""What is to be reached, and whether it was."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.deploy.deployers import AWS_CLI, CORE, OURS, SCEPTRE
+from benchmarks.deploy.growth import FROM_SIZE, Series
+from benchmarks.deploy.measure import Pair
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure and its limit: the least that it may be, or the most."""
+
+    what: str
+    found: float
+    limit: float
+    at_least: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """Whether the figure, as it is printed, is on the right side of its limit."""
+        found = round(self.found, 2)
+        return found >= self.limit if self.at_least else found <= self.limit
+
+    def __str__(self) -> str:
+        """A line of the table."""
+        limit = f"at {'least' if self.at_least else 'most'} {self.limit:.2f}"
+        return f"{self.what:54}{self.found:>7.2f}  {limit:14}{'reached' if self.reached else 'MISSED'}"
+
+
+def of_plain(pairs: Mapping[str, Pair]) -> list[Target]:
+    """For an AWS that answers at once."""
+    ours, sceptre = pairs[OURS.name], pairs[SCEPTRE.name]
+    faster = sceptre.created.seconds / ours.created.seconds
+    again = ours.again.seconds / sceptre.again.seconds
+    return [
+        Target("creating: Sceptre's time over ours", faster, 5.0, at_least=True),
+        Target("nothing to do: our time over Sceptre's", again, 1.0),
+    ]
+
+
+def of_slow(pairs: Mapping[str, Pair]) -> list[Target]:
+    """For an AWS that takes its time."""
+    ours = pairs[OURS.name]
+    found = [
+        Target("creating: our time over the critical path", ours.created.seconds / ours.critical_path, 1.10),
+        Target(
+            "nothing to do: our time over Sceptre's",
+            ours.again.seconds / pairs[SCEPTRE.name].again.seconds,
+            1.0,
+        ),
+    ]
+    for name, peer in ((SCEPTRE.name, "Sceptre"), (AWS_CLI.name, "the AWS CLI")):
+        of_both = (
+            ("creating", ours.created, pairs[name].created),
+            ("nothing to do", ours.again, pairs[name].again),
+        )
+        for what, mine, theirs in of_both:
+            # Fewer: with as many calls the target is missed.
+            ratio = mine.calls / theirs.calls
+            found.append(Target(f"{what}: our calls over those of {peer}", ratio, 0.99))
+    return found
+
+
+def of_growth(series: Sequence[Series]) -> list[Target]:
+    """For sets of many layers."""
+    found = []
+    for one in series:
+        if one.name == CORE.name:
+            most = max(one.pairs)
+            where = f"{one.shape}, {most} layers over {FROM_SIZE}"
+            seconds = one.growth(lambda pair: pair.created.seconds + pair.again.seconds)
+            calls = one.growth(lambda pair: pair.created.calls + pair.again.calls)
+            found.append(Target(f"{where}: seconds a layer", seconds, 1.0))
+            found.append(Target(f"{where}: calls a layer", calls, 1.0))
+    return found
