@@ -5,6 +5,10 @@ Whatever waits does so through this module, so that tests of hours take seconds:
 
 import threading
 import time as _time
+from collections.abc import Callable
+
+# Whatever lets so many seconds pass.
+Sleep = Callable[[float], None]
 
 speed = 1.0
 _START = _time.time()

@@ -11,7 +11,7 @@ from benchmarks.deploy.project import read
 from stacks import aws
 from stacks.cloudformation import schedule
 from stacks.execution import execution, lock
-from stacks.planning import plan
+from stacks.planning import making
 
 
 def main(root: Path) -> int:
@@ -21,7 +21,7 @@ def main(root: Path) -> int:
         aws.connect(project.settings, root) as door,
         lock.held(door.client("ssm"), project.settings, "deploy") as held,
     ):
-        planned = plan.make(door, project.settings, project.layers, verb="deploy")
+        planned = making.make(door, project.settings, project.layers, verb="deploy")
         if not planned.changes_something:
             return 0
         outcomes = execution.execute(door, planned, set(), lambda layer, event: None, before_each=held.check)

@@ -6,7 +6,7 @@ A change set of ours says in its description which process made it, and for whic
 from datetime import UTC, datetime, timedelta
 
 from stacks import identity
-from stacks.cloudformation.cloudformation import PASSING, Listed
+from stacks.cloudformation.change_sets import PASSING, Listed
 
 # A person may look at a plan for a while before the answer; nobody does for an hour.
 FORGOTTEN_AFTER = timedelta(hours=1)

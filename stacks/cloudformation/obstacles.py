@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stacks.aws import Aws
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.describe import Stack
 from stacks.rules import SERVICE
 
 BUCKET = "AWS::S3::Bucket"

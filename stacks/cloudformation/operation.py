@@ -13,8 +13,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import aws, clock
-from stacks.cloudformation import cloudformation
-from stacks.cloudformation.cloudformation import STARTS, SUCCESSES, ChangeSet, Event, Sleep, Stack
+from stacks.clock import Sleep
+from stacks.cloudformation import change_sets, describe
+from stacks.cloudformation.change_sets import ChangeSet
+from stacks.cloudformation.describe import STARTS, SUCCESSES, Event, Stack
 from stacks.cloudformation.watch import Watch
 from stacks.errors import Failed, Failure
 
@@ -29,7 +31,7 @@ EVENT_PAUSE_SECONDS = 2.0
 
 
 # How a call is refused of which the one before was carried out.
-_SENT_AGAIN = {*cloudformation.CHANGE_SET_GONE, "InvalidChangeSetStatus", "ValidationError"}
+_SENT_AGAIN = {*change_sets.CHANGE_SET_GONE, "InvalidChangeSetStatus", "ValidationError"}
 
 
 class StackFailed(Failed):
@@ -172,9 +174,9 @@ def _has_begun(
         return False
     try:
         for _ in range(EVENT_TRIES):
-            if change_set and cloudformation.is_executed(client, change_set.arn):
+            if change_set and change_sets.is_executed(client, change_set.arn):
                 return True
-            events = cloudformation.newest_events(client, operation.stack_arn)
+            events = describe.newest_events(client, operation.stack_arn)
             if any(event.token == operation.token for event in events):
                 return True
             sleep(EVENT_PAUSE_SECONDS)
@@ -188,7 +190,7 @@ def _finished(
 ) -> Stack | None:
     """Wait until the operation is over. Raises StackFailed unless it succeeded."""
     began = clock.monotonic()
-    on_event(operation.layer, cloudformation.about_stack(operation.stack_arn, begins))
+    on_event(operation.layer, describe.about_stack(operation.stack_arn, begins))
 
     def is_over(stack: Stack | None) -> bool:
         if operation.is_over(stack):
@@ -216,7 +218,7 @@ def _finished(
     except (ClientError, BotoCoreError) as error:
         raise LostSight(aws.failure(error), "it goes on, but AWS can no longer be asked") from error
     if stack is None and operation.deletes:
-        on_event(operation.layer, cloudformation.about_stack(operation.stack_arn, "DELETE_COMPLETE"))
+        on_event(operation.layer, describe.about_stack(operation.stack_arn, "DELETE_COMPLETE"))
     if stack is None or stack.status in operation.goals:
         return stack
     raise _failure(client, operation, stack, on_event, sleep)
@@ -261,7 +263,7 @@ def _events_until_end(client: Any, operation: Operation, sleep: Sleep) -> list[E
 def _operation_events(client: Any, operation: Operation) -> list[Event]:
     """The events of the operation, oldest first; those of its own token while its start is not to be seen."""
     found: list[Event] = []
-    for event in cloudformation.events(client, operation.stack_arn):
+    for event in describe.events(client, operation.stack_arn):
         found.append(event)
         if event.about_stack and event.status in operation.starts and event.token == operation.token:
             return found[::-1]
@@ -271,7 +273,7 @@ def _operation_events(client: Any, operation: Operation) -> list[Event]:
 
 def _last_word(client: Any, operation: Operation) -> Event | None:
     """The newest event about the stack as a whole, where it belongs to the operation or ends the stack."""
-    for event in cloudformation.newest_events(client, operation.stack_arn):
+    for event in describe.newest_events(client, operation.stack_arn):
         if event.about_stack and (event.token == operation.token or event.status == "DELETE_COMPLETE"):
             return event
     return None

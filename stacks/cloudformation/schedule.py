@@ -12,7 +12,7 @@ from typing import Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import aws, clock, interrupts
-from stacks.cloudformation.cloudformation import Sleep
+from stacks.clock import Sleep
 from stacks.cloudformation.operation import LostSight
 from stacks.errors import EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, Blocked, Failure
 

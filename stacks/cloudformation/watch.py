@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import aws, clock
-from stacks.cloudformation import cloudformation
-from stacks.cloudformation.cloudformation import Event, Sleep, Stack
+from stacks.clock import Sleep
+from stacks.cloudformation import describe
+from stacks.cloudformation.describe import Event, Stack
 from stacks.pace import Pace
 
 # AWS may be out of reach or throttle for this long before an operation is lost from sight. Each call has been
@@ -123,7 +124,7 @@ class Watch:
         if len(watched) < 2 or not self._may_list:
             return {}
         try:
-            return self._timed(lambda: cloudformation.in_progress(self._client))
+            return self._timed(lambda: describe.in_progress(self._client))
         except ClientError as error:
             if not aws.is_denial(error):
                 raise
@@ -134,7 +135,7 @@ class Watch:
         if one.stack_arn in moving:
             self._tell_status(one, moving[one.stack_arn])
             return
-        stack = self._timed(lambda: cloudformation.describe(self._client, one.stack_arn))
+        stack = self._timed(lambda: describe.stack(self._client, one.stack_arn))
         try:
             over = one.is_over(stack)
         except Exception as error:
@@ -155,8 +156,8 @@ class Watch:
     def _tell_events(self, one: _Watched) -> None:
         """Tell the events of the stack's resources since the last time."""
         fresh: list[Event] = []
-        for event in cloudformation.events(self._client, one.stack_arn):
-            if event.id == one.newest or (event.about_stack and event.status in cloudformation.STARTS):
+        for event in describe.events(self._client, one.stack_arn):
+            if event.id == one.newest or (event.about_stack and event.status in describe.STARTS):
                 break
             fresh.append(event)
         one.events_at = clock.monotonic()

@@ -16,7 +16,8 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from stacks.aws import Aws
-from stacks.cloudformation.cloudformation import STEADY, Sleep, Stack
+from stacks.clock import Sleep
+from stacks.cloudformation.describe import STEADY, Stack
 from stacks.cloudformation.schedule import WORKERS
 from stacks.drift import ownership
 from stacks.errors import Failed

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 
 from stacks import template
 from stacks.aws import Aws
-from stacks.cloudformation import cloudformation, obstacles, operation, schedule
-from stacks.cloudformation.cloudformation import SHELL, Sleep, Stack
+from stacks.clock import Sleep
+from stacks.cloudformation import describe, obstacles, operation, schedule
+from stacks.cloudformation.describe import SHELL, Stack
 from stacks.cloudformation.operation import OnEvent
 from stacks.cloudformation.schedule import Outcome
 from stacks.cloudformation.watch import Watch
@@ -35,7 +36,7 @@ def existing(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) ->
     client = aws.client("cloudformation")
     found = {}
     for slug in layers:
-        stack = cloudformation.describe(client, environment.stack_name(slug))
+        stack = describe.stack(client, environment.stack_name(slug))
         if stack:
             deployed.refuse_foreign(environment, slug, stack)
             found[slug] = stack

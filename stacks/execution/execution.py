@@ -11,15 +11,17 @@ from stacks import aws as door
 from stacks import clock, policy
 from stacks.aws import Aws
 from stacks.changes import ResourceChange
-from stacks.cloudformation import cloudformation, operation, schedule
-from stacks.cloudformation.cloudformation import ChangeSet, Sleep, Stack
+from stacks.clock import Sleep
+from stacks.cloudformation import change_sets, operation, schedule
+from stacks.cloudformation.change_sets import ChangeSet
+from stacks.cloudformation.describe import Stack
 from stacks.cloudformation.operation import LostSight, OnEvent, StackFailed
 from stacks.cloudformation.schedule import Left, OnInterrupt, Outcome
 from stacks.cloudformation.watch import Watch
 from stacks.errors import Blocked, Failed
 from stacks.layers import RELEASED_LAYER
 from stacks.pace import Pace
-from stacks.planning import deployed, guard, plan
+from stacks.planning import deployed, guard, making
 from stacks.planning.plan import Plan, Step
 from stacks.rules import name
 
@@ -135,7 +137,7 @@ class _Execution:
     def discard_rest(self) -> None:
         """Remove the change sets that were planned and not executed, as far as AWS can be asked."""
         try:
-            plan.discard(self._aws, self._planned, but=self._executed)
+            making.discard(self._aws, self._planned, but=self._executed)
         except (ClientError, BotoCoreError):
             return  # The next run finds them.
 
@@ -190,7 +192,7 @@ class _Execution:
         if not unplanned:
             return made
         is_new = stack is None or not stack.exists
-        cloudformation.remove_change_set(self._client, made.arn, made.stack_arn if is_new else None)
+        change_sets.remove(self._client, made.arn, made.stack_arn if is_new else None)
         # A stack that was deleted to be made again was operated on.
         kind = Failed if step.act == "recreate" else Blocked
         raise kind(
@@ -206,7 +208,7 @@ class _Execution:
         deadline = clock.monotonic() + (SETTLE_SECONDS if waits else 0)
         while True:
             try:
-                return plan.request(
+                return making.request(
                     self._client, self._environment, step.layer, stack, self._role(slug), sleep, self._pace
                 )
             except Failed as error:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from stacks import clock
 from stacks.aws import Aws
-from stacks.cloudformation.cloudformation import Sleep, Stack
+from stacks.clock import Sleep
+from stacks.cloudformation.describe import Stack
 from stacks.planning import guard
 from stacks.planning.plan import Plan
 from stacks.release import live

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from stacks.cloudformation import cloudformation
-from stacks.cloudformation.cloudformation import FAILED_CREATIONS, Sleep, Stack
+from stacks.clock import Sleep
+from stacks.cloudformation import describe
+from stacks.cloudformation.describe import FAILED_CREATIONS, Stack
 from stacks.cloudformation.watch import Watch
 from stacks.environment import Environment
 from stacks.errors import BadInput, Blocked
@@ -24,7 +25,7 @@ def settled(
 
     `watch` is the one of all stacks that are waited for, where there are several.
     """
-    stack = cloudformation.describe(client, name)
+    stack = describe.stack(client, name)
     if stack is None or not stack.moving:
         return stack
     say(f"{name} is {stack.status}: waiting for that to end")
@@ -69,7 +70,7 @@ def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack
 
 def _was_made(client: Any, stack: Stack) -> bool:
     """Whether its first creation has ever succeeded. When its events do not tell any more: yes."""
-    told = {event.status for event in cloudformation.events(client, stack.arn) if event.about_stack}
+    told = {event.status for event in describe.events(client, stack.arn) if event.about_stack}
     return not told & {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 
 

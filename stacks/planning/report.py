@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stacks.changes import PropertyChange, ResourceChange
-from stacks.cloudformation.cloudformation import KNOWN_AFTER_APPLY, Event
+from stacks.cloudformation.change_sets import KNOWN_AFTER_APPLY
+from stacks.cloudformation.describe import Event
 from stacks.cloudformation.operation import OnEvent
 from stacks.cloudformation.schedule import Outcome
 from stacks.environment import Environment

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from stacks.aws import Aws
-from stacks.cloudformation import cloudformation
-from stacks.cloudformation.cloudformation import KEPT, ChangeSet, Stack
+from stacks.cloudformation import change_sets, describe
+from stacks.cloudformation.change_sets import KEPT, ChangeSet
+from stacks.cloudformation.describe import Stack
 from stacks.environment import Environment
 from stacks.errors import BadInput, Blocked
 from stacks.layers import RELEASED_LAYER
-from stacks.planning import plan
+from stacks.planning import making, plan
 from stacks.planning.plan import Plan, Step
 
 SCHEMA = "saved-plan/1"
@@ -136,9 +137,7 @@ def discard(aws: Aws, environment: Environment, document: Mapping[str, Any]) -> 
         return
     for kept in document["layers"].values():
         if kept["change_set"]:
-            cloudformation.remove_change_set(
-                client, kept["change_set"], kept["stack"] if kept["new"] else None
-            )
+            change_sets.remove(client, kept["change_set"], kept["stack"] if kept["new"] else None)
 
 
 def abandon(path: Path, aws: Aws, environment: Environment) -> None:
@@ -150,15 +149,15 @@ def abandon(path: Path, aws: Aws, environment: Environment) -> None:
 
 
 def _discard_by_name(client: Any, stack_name: str, name: str) -> None:
-    stack = cloudformation.describe(client, stack_name)
+    stack = describe.stack(client, stack_name)
     if stack is None:
         return
-    for listed in cloudformation.change_sets(client, stack.arn):
+    for listed in change_sets.waiting(client, stack.arn):
         if listed.name == name:
-            cloudformation.remove_change_set(client, listed.arn, None if stack.exists else stack.arn)
+            change_sets.remove(client, listed.arn, None if stack.exists else stack.arn)
 
 
-def approved(aws: Aws, document: Mapping[str, Any]) -> plan.Approved:
+def approved(aws: Aws, document: Mapping[str, Any]) -> making.Approved:
     """For a plan made anew: a layer's kept change set, if that is still there and the stack has not moved."""
     client = aws.client("cloudformation")
 
@@ -166,7 +165,7 @@ def approved(aws: Aws, document: Mapping[str, Any]) -> plan.Approved:
         kept = document["layers"].get(slug)
         if not kept or not kept["change_set"] or not _is_unmoved(kept, stack):
             return None
-        return cloudformation.read_change_set(client, kept["change_set"])
+        return change_sets.read(client, kept["change_set"])
 
     return find
 

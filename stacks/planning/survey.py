@@ -6,12 +6,14 @@ resources with their values filled in.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.describe import Stack
+from stacks.effects import effects
 from stacks.effects.effects import LayerChange
 from stacks.effects.sides import Resource, World
 from stacks.environment import Environment
-from stacks.layers import Layer
+from stacks.layers import Layer, parse
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,48 @@ class Survey:
             for logical_id, resource in resources.items():
                 if slug in self.created or logical_id in added:
                     yield slug, logical_id, resource
+
+
+@dataclass(frozen=True)
+class Found:
+    """A stack as it is deployed, with its template, and its policy where the layer has one."""
+
+    stack: Stack | None
+    body: Any = None
+    policy: str | None = None
+
+    @property
+    def deployed(self) -> Stack | None:
+        """The stack, if it has resources and can be updated."""
+        return self.stack if self.body is not None else None
+
+
+def of(
+    environment: Environment, layers: Mapping[str, Layer], found: Mapping[str, Found], chosen: list[str]
+) -> Survey:
+    """What the templates, values and resource schemas say of the change of each layer, without AWS."""
+    before = effects.Side(
+        environment.account,
+        environment.region,
+        {
+            slug: effects.StackSide(
+                one.deployed.name, _parsed(one.body), one.deployed.parameters, one.deployed.tags
+            )
+            for slug, one in found.items()
+            if one.deployed
+        },
+    )
+    world = World(effects.side(layers, environment))
+    return Survey(
+        environment=environment,
+        layers={slug: layers[slug] for slug in chosen},
+        stacks={slug: one.stack for slug, one in found.items()},
+        changes={change.layer: change for change in effects.compare_worlds(World(before), world)},
+        created=frozenset(slug for slug in chosen if not found[slug].deployed),
+        world=world,
+    )
+
+
+def _parsed(body: Any) -> Any:
+    # GetTemplate gives a JSON template as a dictionary.
+    return parse(body) if isinstance(body, str) else body

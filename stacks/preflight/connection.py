@@ -5,8 +5,8 @@ start it afterwards: https://github.com/pulumi/pulumi-aws/issues/2167
 """
 
 from stacks.aws import Aws
-from stacks.cloudformation import cloudformation
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation import describe
+from stacks.cloudformation.describe import Stack
 from stacks.environment import Environment
 from stacks.errors import Blocked
 from stacks.layers import CONNECTION
@@ -30,7 +30,7 @@ def status(aws: Aws, stack: Stack | None) -> str | None:
 def require_available(aws: Aws, environment: Environment) -> None:
     """Raise Blocked when the environment's connection waits for a person."""
     owner, _ = CONNECTION
-    stack = cloudformation.describe(aws.client("cloudformation"), environment.stack_name(owner))
+    stack = describe.stack(aws.client("cloudformation"), environment.stack_name(owner))
     now = status(aws, stack)
     if now not in (None, AVAILABLE):
         raise pending(environment, str(now))

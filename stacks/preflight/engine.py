@@ -8,7 +8,7 @@ from contextlib import suppress
 from os import environ
 from pathlib import Path
 
-from stacks.cloudformation.cloudformation import Sleep
+from stacks.clock import Sleep
 from stacks.errors import Failed
 
 PROGRAMS = ("docker", "podman")

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from stacks import template
 from stacks.aws import Aws
-from stacks.cloudformation.cloudformation import Sleep
+from stacks.clock import Sleep
 from stacks.environment import Environment
 from stacks.errors import BadInput, Failed
 from stacks.layers import Layer

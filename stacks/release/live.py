@@ -11,7 +11,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from stacks.aws import Aws
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.describe import Stack
 
 Colour = Literal["blue", "green", "shifting", "none"]
 

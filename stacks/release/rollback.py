@@ -14,7 +14,8 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from stacks.aws import Aws
-from stacks.cloudformation.cloudformation import Sleep, Stack
+from stacks.clock import Sleep
+from stacks.cloudformation.describe import Stack
 from stacks.environment import Environment
 from stacks.errors import Blocked, Failed
 from stacks.release import alarms, codedeploy, live

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.describe import Stack
 from stacks.environment import Environment
 from stacks.planning.report import output_lines
 from stacks.release.live import TaskSet, short

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from stacks import policy
 from stacks.aws import Aws, failure
-from stacks.cloudformation import cloudformation
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation import describe
+from stacks.cloudformation.describe import Stack
 from stacks.cloudformation.schedule import WORKERS
 from stacks.environment import Environment
 from stacks.execution import history, lock
@@ -61,7 +61,7 @@ def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> Sta
     unread: list[str] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         names = {slug: environment.stack_name(slug) for slug in layers}
-        found = pool.map(lambda name: cloudformation.describe(client, name), names.values())
+        found = pool.map(lambda name: describe.stack(client, name), names.values())
         holder = pool.submit(_told, unread, None, lambda: lock.look(store, environment))
         commit = pool.submit(_told, unread, None, lambda: history.last(store, environment))
         stacks = dict(zip(layers, found, strict=True))
@@ -132,7 +132,7 @@ def is_made(stack: Stack) -> bool:
     return (
         stack.exists
         and stack.status != "CREATE_IN_PROGRESS"
-        and stack.status not in cloudformation.FAILED_CREATIONS
+        and stack.status not in describe.FAILED_CREATIONS
         and not stack.status.startswith(("ROLLBACK_", "DELETE_"))
     )
 

@@ -1,8 +1,9 @@
 """`continue-rollback`: let CloudFormation go on with taking an update back, where that had failed."""
 
 from stacks import aws
-from stacks.cloudformation import cloudformation, operation, schedule
-from stacks.cloudformation.cloudformation import Sleep, Stack
+from stacks.clock import Sleep
+from stacks.cloudformation import describe, operation, schedule
+from stacks.cloudformation.describe import Stack
 from stacks.cloudformation.schedule import Outcome
 from stacks.cloudformation.watch import Watch
 from stacks.errors import EXIT_DONE
@@ -32,7 +33,7 @@ def run(invocation: Invocation) -> int:
         client = door.client("cloudformation")
         stuck: dict[str, Stack] = {}
         for slug in only:
-            stack = cloudformation.describe(client, settings.stack_name(slug))
+            stack = describe.stack(client, settings.stack_name(slug))
             if stack and stack.status == deployed.STUCK:
                 deployed.refuse_foreign(settings, slug, stack)
                 stuck[slug] = stack

@@ -9,8 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import aws, preflight
 from stacks.aws import Aws
-from stacks.cloudformation import cloudformation, schedule
-from stacks.cloudformation.cloudformation import Sleep
+from stacks.clock import Sleep
+from stacks.cloudformation import describe, schedule
 from stacks.cloudformation.schedule import Outcome
 from stacks.environment import Environment
 from stacks.errors import EXIT_DONE
@@ -19,7 +19,7 @@ from stacks.execution.execution import Errand, Gate
 from stacks.execution.lock import Lock
 from stacks.invocation import Invocation, allowed, answer, chosen
 from stacks.layers import PIPELINE_LAYER, Layer
-from stacks.planning import checks, plan, report, saved
+from stacks.planning import checks, making, report, saved
 from stacks.planning.plan import Plan
 from stacks.planning.report import Progress
 from stacks.planning.survey import Survey
@@ -74,14 +74,14 @@ def _deploy(
         invocation.document["preflight"] = preflight.document(answers)
         preflight.refuse(settings, answers, wanted, tolerant=invocation.options.no_preflight)
 
-    planned = plan.make(
+    planned = making.make(
         door,
         settings,
         layers,
         only,
         report.say,
         verb="deploy",
-        approved=saved.approved(door, kept) if kept else plan.nothing_approved,
+        approved=saved.approved(door, kept) if kept else making.nothing_approved,
         inspect=inspect,
     )
     try:
@@ -92,7 +92,7 @@ def _deploy(
         # A kept plan stays as it was; what is not executed of the others is removed. Why it is not executed
         # is told, not what more goes wrong.
         with contextlib.suppress(ClientError, BotoCoreError):
-            plan.discard(door, planned, but=saved.adopted(planned, kept))
+            making.discard(door, planned, but=saved.adopted(planned, kept))
         raise
     if not planned.changes_something:
         return EXIT_DONE
@@ -186,7 +186,7 @@ def _interrupted(
         return "go on"
     client = door.client("cloudformation")
     for layer in sorted(running):
-        stack = cloudformation.describe(client, settings.stack_name(layer))
+        stack = describe.stack(client, settings.stack_name(layer))
         if stack is None or stack.status != "UPDATE_IN_PROGRESS":
             report.say(f"{layer} cannot be cancelled ({stack.status if stack else 'gone'}): it goes on")
             continue

@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from stacks import aws
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.describe import Stack
 from stacks.cloudformation.schedule import WORKERS
 from stacks.drift import drift
 from stacks.drift import report as drift_report

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stacks import aws, preflight
 from stacks.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
 from stacks.invocation import Invocation, allowed, chosen
-from stacks.planning import checks, plan, report, saved
+from stacks.planning import checks, making, report, saved
 from stacks.planning.survey import Survey
 from stacks.preflight import image
 
@@ -38,7 +38,7 @@ def run(invocation: Invocation) -> int:
 
         name = saved.begin(Path(options.out), door, settings) if options.out else None
         try:
-            planned = plan.make(door, settings, layers, only, report.say, keeps_as=name, inspect=inspect)
+            planned = making.make(door, settings, layers, only, report.say, keeps_as=name, inspect=inspect)
             try:
                 findings = checks.findings(door, planned, named)
                 invocation.document |= report.plan_document(planned, findings)
@@ -52,10 +52,10 @@ def run(invocation: Invocation) -> int:
             except BaseException:
                 # Why there is no plan is told, not what more goes wrong; the next run finds what is left.
                 with contextlib.suppress(ClientError, BotoCoreError):
-                    plan.discard(door, planned)
+                    making.discard(door, planned)
                 raise
             if not name or findings:
-                plan.discard(door, planned)
+                making.discard(door, planned)
         except BaseException:
             if name:
                 with contextlib.suppress(ClientError, BotoCoreError):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from stacks import aws
 from stacks.aws import Aws
-from stacks.cloudformation import cloudformation
+from stacks.cloudformation import describe
 from stacks.cloudformation.schedule import WORKERS
 from stacks.environment import Environment
 from stacks.errors import EXIT_DONE, Interrupted
@@ -42,7 +42,7 @@ def run(invocation: Invocation) -> int:
 def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: list[str], held: Lock) -> int:
     client = door.client("cloudformation")
     with ThreadPoolExecutor(WORKERS) as pool:
-        found = pool.map(lambda slug: cloudformation.describe(client, settings.stack_name(slug)), layers)
+        found = pool.map(lambda slug: describe.stack(client, settings.stack_name(slug)), layers)
         stacks = dict(zip(layers, found, strict=True))
     for slug, stack in stacks.items():
         if stack:

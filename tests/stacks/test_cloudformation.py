@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from stacks.changes import PropertyChange, ResourceChange
-from stacks.cloudformation import cloudformation
+from stacks.cloudformation import change_sets, describe
 
 STACK_ARN = "arn:aws:cloudformation:eu-west-1:111111111111:stack/shop-dev-service/1"
 CHANGE_SET_ARN = "arn:aws:cloudformation:eu-west-1:111111111111:changeSet/deploy-1/1"
@@ -30,8 +30,8 @@ def stubber(client: Any) -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def create(client: Any, sleeps: list[float] | None = None) -> cloudformation.ChangeSet | None:
-    return cloudformation.create_change_set(
+def create(client: Any, sleeps: list[float] | None = None) -> change_sets.ChangeSet | None:
+    return change_sets.create(
         client,
         stack_name="shop-dev-service",
         kind="UPDATE",
@@ -61,7 +61,7 @@ def expect_creation(stubber: Stubber) -> None:
     )
 
 
-def describe(stubber: Stubber, response: dict[str, Any], **request: Any) -> None:
+def answer(stubber: Stubber, response: dict[str, Any], **request: Any) -> None:
     stubber.add_response("describe_change_set", response, {"ChangeSetName": CHANGE_SET_ARN} | request)
 
 
@@ -73,9 +73,9 @@ def change(logical_id: str, **more: Any) -> dict[str, Any]:
 def test_change_set_is_waited_for_by_arn_and_all_pages_are_read(client: Any, stubber: Stubber) -> None:
     expect_creation(stubber)
     values = {"IncludePropertyValues": True}
-    describe(stubber, {"Status": "CREATE_IN_PROGRESS"}, **values)
-    describe(stubber, {"Status": "CREATE_COMPLETE", "Changes": [change("One")], "NextToken": "two"}, **values)
-    describe(stubber, {"Status": "CREATE_COMPLETE", "Changes": [change("Two")]}, **values, NextToken="two")
+    answer(stubber, {"Status": "CREATE_IN_PROGRESS"}, **values)
+    answer(stubber, {"Status": "CREATE_COMPLETE", "Changes": [change("One")], "NextToken": "two"}, **values)
+    answer(stubber, {"Status": "CREATE_COMPLETE", "Changes": [change("Two")]}, **values, NextToken="two")
     sleeps: list[float] = []
     made = create(client, sleeps)
     assert made is not None
@@ -93,28 +93,28 @@ def test_change_set_is_waited_for_by_arn_and_all_pages_are_read(client: Any, stu
 )
 def test_empty_change_set_is_removed_and_is_no_error(reason: str, client: Any, stubber: Stubber) -> None:
     expect_creation(stubber)
-    describe(stubber, {"Status": "FAILED", "StatusReason": reason}, IncludePropertyValues=True)
+    answer(stubber, {"Status": "FAILED", "StatusReason": reason}, IncludePropertyValues=True)
     stubber.add_response("delete_change_set", {}, {"ChangeSetName": CHANGE_SET_ARN})
     assert create(client) is None
 
 
 def test_failed_change_set_is_removed_and_its_reason_told(client: Any, stubber: Stubber) -> None:
     expect_creation(stubber)
-    describe(stubber, {"Status": "FAILED", "StatusReason": "No export named x"}, IncludePropertyValues=True)
+    answer(stubber, {"Status": "FAILED", "StatusReason": "No export named x"}, IncludePropertyValues=True)
     stubber.add_response("delete_change_set", {}, {"ChangeSetName": CHANGE_SET_ARN})
-    with pytest.raises(cloudformation.ChangeSetFailedError, match="No export named x"):
+    with pytest.raises(change_sets.ChangeSetFailedError, match="No export named x"):
         create(client)
 
 
 def test_resources_that_the_answer_with_values_leaves_out_are_added(client: Any, stubber: Stubber) -> None:
     expect_creation(stubber)
     warning = "[WARN] --include-property-values option can return incomplete ChangeSet data because ..."
-    describe(
+    answer(
         stubber,
         {"Status": "CREATE_COMPLETE", "StatusReason": warning, "Changes": [change("One")]},
         IncludePropertyValues=True,
     )
-    describe(stubber, {"Status": "CREATE_COMPLETE", "Changes": [change("One"), change("Two")]})
+    answer(stubber, {"Status": "CREATE_COMPLETE", "Changes": [change("One"), change("Two")]})
     made = create(client)
     assert made is not None
     assert [resource.logical_id for resource in made.changes] == ["One", "Two"]
@@ -134,7 +134,7 @@ def test_resources_that_the_answer_with_values_leaves_out_are_added(client: Any,
 )
 def test_action_of_a_change(more: dict[str, Any], action: str, client: Any, stubber: Stubber) -> None:
     expect_creation(stubber)
-    describe(
+    answer(
         stubber,
         {"Status": "CREATE_COMPLETE", "Changes": [change("One", **more)]},
         IncludePropertyValues=True,
@@ -154,7 +154,7 @@ def test_property_is_told_once_with_its_values_and_the_worst_recreation(
         {"Target": {"Attribute": "Tags", "RequiresRecreation": "Never"}},
     ]
     expect_creation(stubber)
-    describe(
+    answer(
         stubber,
         {"Status": "CREATE_COMPLETE", "Changes": [change("One", Replacement="True", Details=details)]},
         IncludePropertyValues=True,
@@ -177,7 +177,7 @@ def test_property_is_told_once_with_its_values_and_the_worst_recreation(
 
 def test_stack_that_does_not_exist_is_none(client: Any, stubber: Stubber) -> None:
     stubber.add_client_error("describe_stacks", "ValidationError", "Stack with id x does not exist")
-    assert cloudformation.describe(client, "x") is None
+    assert describe.stack(client, "x") is None
 
 
 def test_deleted_stack_that_its_arn_still_finds_is_none(client: Any, stubber: Stubber) -> None:
@@ -188,7 +188,7 @@ def test_deleted_stack_that_its_arn_still_finds_is_none(client: Any, stubber: St
         "CreationTime": NOW,
     }
     stubber.add_response("describe_stacks", {"Stacks": [stack]})
-    assert cloudformation.describe(client, STACK_ARN) is None
+    assert describe.stack(client, STACK_ARN) is None
 
 
 def event(number: int) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def test_events_are_read_over_all_pages(client: Any, stubber: Stubber) -> None:
     first: dict[str, Any] = {"StackEvents": [event(5), event(4)], "NextToken": "more"}
     stubber.add_response("describe_stack_events", first)
     stubber.add_response("describe_stack_events", {"StackEvents": [event(3), event(2), event(1)]})
-    assert [found.id for found in cloudformation.events(client, STACK_ARN)] == ["5", "4", "3", "2", "1"]
+    assert [found.id for found in describe.events(client, STACK_ARN)] == ["5", "4", "3", "2", "1"]
 
 
 @pytest.mark.parametrize(
@@ -224,4 +224,4 @@ def test_shell_is_deleted_only_when_nothing_else_is_in_it(
     stubber.add_response("list_change_sets", {"Summaries": summaries})
     if deleted:
         stubber.add_response("delete_stack", {}, {"StackName": STACK_ARN})
-    cloudformation.delete_shell(client, STACK_ARN)
+    change_sets.delete_shell(client, STACK_ARN)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.describe import Stack
 from stacks.drift import drift
 from stacks.drift.drift import ResourceDrift, StackDrift
 from tests.stacks.releases import Releases, client

@@ -7,7 +7,7 @@ import pytest
 
 from stacks import rules
 from stacks.changes import Action, PropertyChange, Recreation, ResourceChange
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.describe import Stack
 from stacks.environment import Environment
 from stacks.layers import Layer
 from stacks.planning import deployed, guard

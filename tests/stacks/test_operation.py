@@ -9,7 +9,9 @@ from botocore.exceptions import ConnectionClosedError
 
 from stacks import clock
 from stacks.cloudformation import operation, watch
-from stacks.cloudformation.cloudformation import ChangeSet, Event, Stack, describe
+from stacks.cloudformation.change_sets import ChangeSet
+from stacks.cloudformation.describe import Event, Stack
+from stacks.cloudformation.describe import stack as describe
 from stacks.cloudformation.operation import LostSight, StackFailed
 from stacks.cloudformation.watch import Watch
 from tests.stacks.fake_cloudformation import Clock, FakeCloudFormation, arn, error

@@ -24,7 +24,7 @@ import pytest
 
 from stacks import environment, layers
 from stacks.changes import ResourceChange
-from stacks.cloudformation import cloudformation
+from stacks.cloudformation import change_sets
 from stacks.effects import effects
 from stacks.effects.effects import LayerChange
 from stacks.effects.schemas import schema
@@ -88,7 +88,7 @@ def disagreements(review: LayerChange, change_set: dict[str, Json], region: str)
     found = {}
     for logical_id in ours.keys() | change_set.keys():
         mine = ours.get(logical_id)
-        theirs = cloudformation._action(change_set[logical_id]) if logical_id in change_set else None
+        theirs = change_sets._action(change_set[logical_id]) if logical_id in change_set else None
         action = mine.action if mine else None
         same = action == theirs or (action == "replace" and theirs == "may replace" and _follows(mine))
         if not same and not (mine is None and logical_id in careful):
@@ -100,7 +100,7 @@ def _change_set(client: "CloudFormationClient", edit: Edit) -> dict[str, Json] |
     """What a change set says of each resource; None where the emulator refuses to make one."""
     made = None
     try:
-        made = cloudformation.create_change_set(
+        made = change_sets.create(
             client,
             stack_name=edit.after.stack,
             kind="UPDATE",
@@ -117,11 +117,11 @@ def _change_set(client: "CloudFormationClient", edit: Edit) -> dict[str, Json] |
         )
         changes = [change["ResourceChange"] for page in pages for change in page["Changes"]]
         return {change["LogicalResourceId"]: dict(change) for change in changes}
-    except (cloudformation.ChangeSetFailedError, client.exceptions.ClientError):
+    except (change_sets.ChangeSetFailedError, client.exceptions.ClientError):
         return None
     finally:
         if made:
-            cloudformation.delete_change_set(client, made.arn)
+            change_sets.delete(client, made.arn)
 
 
 def _careful(ours: dict[str, ResourceChange], change_set: dict[str, Json], region: str) -> set[str]:

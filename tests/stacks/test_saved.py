@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from stacks.changes import PropertyChange, ResourceChange
-from stacks.cloudformation.cloudformation import ChangeSet, Stack
+from stacks.cloudformation.change_sets import ChangeSet
+from stacks.cloudformation.describe import Stack
 from stacks.environment import Environment
 from stacks.errors import BadInput, Blocked
 from stacks.layers import Layer

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from stacks import interrupts
+from stacks.clock import Sleep
 from stacks.cloudformation import schedule
-from stacks.cloudformation.cloudformation import Sleep
 from stacks.cloudformation.schedule import Answer, Outcome
 from stacks.errors import Blocked, Failed
 

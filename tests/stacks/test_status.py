@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stacks import environment, policy
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.describe import Stack
 from stacks.execution import history, lock
 from stacks.layers import Layer
 from stacks.status import status

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from stacks.cloudformation.cloudformation import Stack
+from stacks.cloudformation.describe import Stack
 from stacks.environment import Environment
 from stacks.errors import Blocked
 from stacks.planning import deployed

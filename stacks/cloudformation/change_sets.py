@@ -1,52 +1,26 @@
-"""What this project asks CloudFormation, one function a question, with its traps in one place.
+"""Change sets, with CloudFormation's traps in one place: made, read whole, and removed again.
 
-Every function takes the client as its first argument. A stack is named by its ARN as soon as that is
-known, a change set always: a name can come to mean another stack or change set, an ARN cannot.
+Every function takes the client as its first argument. A change set is named by its ARN.
 """
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import aws, clock
 from stacks.changes import Action, PropertyChange, ResourceChange
+from stacks.clock import Sleep
+from stacks.cloudformation import describe
+from stacks.cloudformation.describe import LONG_AGO
 from stacks.pace import Pace
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
-
-Sleep = Callable[[float], None]
-
-# A stack in one of these has no resources: only its first change set was made. CreateChangeSet takes it
-# as a stack to create.
-SHELL = "REVIEW_IN_PROGRESS"
-# A first creation that failed; such a stack can only be deleted.
-FAILED_CREATIONS = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
-STEADY = {
-    "CREATE_COMPLETE",
-    "UPDATE_COMPLETE",
-    "UPDATE_ROLLBACK_COMPLETE",
-    "IMPORT_COMPLETE",
-    "IMPORT_ROLLBACK_COMPLETE",
-}
-SUCCESSES = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE"}
-# With these an operation begins; a rollback belongs to the operation that it takes back.
-STARTS = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"}
-# Every status of a stack that is being operated on.
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStacks.html
-IN_PROGRESS = [
-    *sorted(STARTS),
-    "ROLLBACK_IN_PROGRESS",
-    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
-    "UPDATE_ROLLBACK_IN_PROGRESS",
-    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
-    "IMPORT_ROLLBACK_IN_PROGRESS",
-]
 
 # CloudFormation's ways of saying that a change set holds no change.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-create.html
@@ -62,48 +36,6 @@ UNKNOWN_SECONDS = 30.0
 # is somebody else's.
 PASSING, KEPT = "deploy", "plan"
 _OURS = re.compile(rf"({PASSING}|{KEPT})-[0-9a-f]{{16}}")
-# A resource that was not tried because another one failed first is no cause.
-CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
-
-
-STACK_TYPE = "AWS::CloudFormation::Stack"
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A stack as it is deployed."""
-
-    name: str
-    arn: str
-    status: str
-    reason: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    exports: Mapping[str, str] = field(default_factory=dict)
-    role_arn: str | None = None
-    protected: bool = False
-    changed: datetime = LONG_AGO
-
-    @property
-    def exists(self) -> bool:
-        """Whether it can have resources."""
-        return self.status != SHELL
-
-    @property
-    def moving(self) -> bool:
-        """Whether an operation is running."""
-        return self.status.endswith("_IN_PROGRESS") and self.exists
-
-    def since(self, before: "Stack") -> bool:
-        """Whether an operation has begun since `before` was read."""
-        return self.changed > before.changed
-
-    @property
-    def event(self) -> "Event":
-        """Its state, told as an event."""
-        return Event("", self.name, STACK_TYPE, self.status, self.reason, self.changed, "", True)
 
 
 @dataclass(frozen=True)
@@ -119,79 +51,7 @@ class ChangeSetFailedError(Exception):
     """CloudFormation could not make a change set; the message is its reason."""
 
 
-@dataclass(frozen=True)
-class Event:
-    """One line of a stack's history."""
-
-    id: str
-    logical_id: str
-    type: str
-    status: str
-    reason: str
-    time: datetime
-    token: str
-    about_stack: bool
-
-    @property
-    def failed(self) -> bool:
-        """Whether it tells of a failure, and not of what was given up because of one."""
-        return self.status.endswith("_FAILED") and not self.reason.startswith(CANCELLED)
-
-
-def describe(client: "CloudFormationClient", name: str) -> Stack | None:
-    """The stack of this name or ARN, or None. A deleted stack, which only its ARN still finds, is None."""
-    try:
-        found = client.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"].get("Message", ""):
-            return None
-        raise
-    if found["StackStatus"] == "DELETE_COMPLETE":
-        return None
-    outputs = found.get("Outputs", [])
-    return Stack(
-        name=found["StackName"],
-        arn=found["StackId"],
-        status=found["StackStatus"],
-        reason=found.get("StackStatusReason", ""),
-        parameters={item["ParameterKey"]: item["ParameterValue"] for item in found.get("Parameters", [])},
-        tags={item["Key"]: item["Value"] for item in found.get("Tags", [])},
-        outputs={item["OutputKey"]: item["OutputValue"] for item in outputs},
-        exports={item["ExportName"]: item["OutputValue"] for item in outputs if "ExportName" in item},
-        role_arn=found.get("RoleARN"),
-        protected=found.get("EnableTerminationProtection", False),
-        # Each is the time at which an operation began.
-        changed=max(
-            found[key] for key in ("CreationTime", "LastUpdatedTime", "DeletionTime") if key in found
-        ),
-    )
-
-
-def in_progress(client: "CloudFormationClient") -> dict[str, Event]:
-    """All stacks of the account and region that are being operated on: ARN to state."""
-    pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=IN_PROGRESS)  # type: ignore[arg-type]
-    return {
-        found["StackId"]: Event(
-            "",
-            found["StackName"],
-            STACK_TYPE,
-            found["StackStatus"],
-            found.get("StackStatusReason", ""),
-            found.get("LastUpdatedTime", found["CreationTime"]),
-            "",
-            True,
-        )
-        for page in pages
-        for found in page["StackSummaries"]
-    }
-
-
-def template_body(client: "CloudFormationClient", stack: Stack) -> Any:
-    """The template of a stack, as it was sent: text for YAML, a dictionary for JSON."""
-    return client.get_template(StackName=stack.arn, TemplateStage="Original")["TemplateBody"]
-
-
-def create_change_set(
+def create(
     client: "CloudFormationClient",
     *,
     stack_name: str,
@@ -241,7 +101,7 @@ def create_change_set(
         raise
     reason = answer.get("StatusReason", "CloudFormation gave no reason")
     details = _validation_errors(client, arn) if "DescribeEvents" in reason else []
-    remove_change_set(client, arn, stack_arn if kind == "CREATE" else None)
+    remove(client, arn, stack_arn if kind == "CREATE" else None)
     if any(words in reason for words in EMPTY):
         return None
     raise ChangeSetFailedError("".join(f"\n  {detail}" for detail in details) or reason)
@@ -264,7 +124,7 @@ def _try_to_remove(client: "CloudFormationClient", arn: str, stack_arn: str, kin
     """Remove what may have been made, as far as that is possible now: what is left, the next run finds."""
     try:
         if arn.startswith("arn:"):
-            remove_change_set(client, arn, stack_arn if kind == "CREATE" else None)
+            remove(client, arn, stack_arn if kind == "CREATE" else None)
             return
         # Its answer never came, so its name is all that is known.
         client.delete_change_set(ChangeSetName=arn, StackName=stack_arn)
@@ -296,7 +156,7 @@ def _validation_errors(client: "CloudFormationClient", arn: str) -> list[str]:
         return list(found)
 
 
-def read_change_set(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
+def read(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
     """A change set that can still be executed, or None."""
     try:
         answer = client.describe_change_set(ChangeSetName=arn, IncludePropertyValues=True)
@@ -400,7 +260,7 @@ def _action(change: Any) -> Action:
     return "modify"
 
 
-def delete_change_set(client: "CloudFormationClient", arn: str) -> None:
+def delete(client: "CloudFormationClient", arn: str) -> None:
     """Remove a change set; one that is gone already is no error."""
     try:
         client.delete_change_set(ChangeSetName=arn)
@@ -409,9 +269,9 @@ def delete_change_set(client: "CloudFormationClient", arn: str) -> None:
             raise
 
 
-def remove_change_set(client: "CloudFormationClient", arn: str, shell_arn: str | None) -> None:
+def remove(client: "CloudFormationClient", arn: str, shell_arn: str | None) -> None:
     """Remove a change set, and the empty stack that was made for it where it is one of a new stack."""
-    delete_change_set(client, arn)
+    delete(client, arn)
     if shell_arn:
         delete_shell(client, shell_arn, but=arn)
 
@@ -421,10 +281,10 @@ def delete_shell(client: "CloudFormationClient", stack_name: str, but: str = "")
 
     `but` is a change set that was just removed; the list can have it for a moment longer.
     """
-    stack = describe(client, stack_name)
+    stack = describe.stack(client, stack_name)
     if stack is None or stack.exists:
         return
-    if not any(found.arn != but for found in change_sets(client, stack.arn)):
+    if not any(found.arn != but for found in waiting(client, stack.arn)):
         client.delete_stack(StackName=stack.arn)
 
 
@@ -445,7 +305,7 @@ class Listed:
         return match[1] if match else None
 
 
-def change_sets(client: "CloudFormationClient", stack_name: str) -> list[Listed]:
+def waiting(client: "CloudFormationClient", stack_name: str) -> list[Listed]:
     """The change sets of a stack that wait for something; those that were executed or go away do not."""
     pages = client.get_paginator("list_change_sets").paginate(StackName=stack_name)
     return [
@@ -461,33 +321,3 @@ def change_sets(client: "CloudFormationClient", stack_name: str) -> list[Listed]
         if not found.get("Status", "").startswith("DELETE_")
         and not found.get("ExecutionStatus", "").startswith("EXECUTE_")
     ]
-
-
-def events(client: "CloudFormationClient", stack_arn: str) -> Iterator[Event]:
-    """The stack's events, newest first. Pages are asked for as they are needed."""
-    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_arn):
-        yield from map(_event, page["StackEvents"])
-
-
-def about_stack(stack_arn: str, status: str) -> Event:
-    """What is known of a stack without asking, told as an event."""
-    name = stack_arn.split("/")[1] if "/" in stack_arn else stack_arn
-    return Event("", name, STACK_TYPE, status, "", datetime.now(UTC), "", True)
-
-
-def newest_events(client: "CloudFormationClient", stack_arn: str) -> list[Event]:
-    """The newest page of the stack's events, newest first."""
-    return [_event(item) for item in client.describe_stack_events(StackName=stack_arn)["StackEvents"]]
-
-
-def _event(item: Any) -> Event:
-    return Event(
-        id=item["EventId"],
-        logical_id=item["LogicalResourceId"],
-        type=item.get("ResourceType", ""),
-        status=item.get("ResourceStatus", ""),
-        reason=item.get("ResourceStatusReason", ""),
-        time=item["Timestamp"],
-        token=item.get("ClientRequestToken", ""),
-        about_stack=item.get("PhysicalResourceId") == item["StackId"],
-    )

@@ -1,0 +1,185 @@
+"""CloudFormation's stacks as they are: what is deployed, what is being operated on, what has happened.
+
+Every function takes the client as its first argument. A stack is named by its ARN as soon as that is known:
+a name can come to mean another stack.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.client import CloudFormationClient
+
+# A stack in this one has no resources: only its first change set was made. CreateChangeSet takes it
+# as a stack to create.
+SHELL = "REVIEW_IN_PROGRESS"
+# A first creation that failed; such a stack can only be deleted.
+FAILED_CREATIONS = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
+STEADY = {
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+}
+SUCCESSES = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE"}
+# With these an operation begins; a rollback belongs to the operation that it takes back.
+STARTS = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"}
+# Every status of a stack that is being operated on.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStacks.html
+IN_PROGRESS = [
+    *sorted(STARTS),
+    "ROLLBACK_IN_PROGRESS",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    "UPDATE_ROLLBACK_IN_PROGRESS",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    "IMPORT_ROLLBACK_IN_PROGRESS",
+]
+
+# A resource that was not tried because another one failed first is no cause.
+CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
+
+STACK_TYPE = "AWS::CloudFormation::Stack"
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as it is deployed."""
+
+    name: str
+    arn: str
+    status: str
+    reason: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    exports: Mapping[str, str] = field(default_factory=dict)
+    role_arn: str | None = None
+    protected: bool = False
+    changed: datetime = LONG_AGO
+
+    @property
+    def exists(self) -> bool:
+        """Whether it can have resources."""
+        return self.status != SHELL
+
+    @property
+    def moving(self) -> bool:
+        """Whether an operation is running."""
+        return self.status.endswith("_IN_PROGRESS") and self.exists
+
+    def since(self, before: "Stack") -> bool:
+        """Whether an operation has begun since `before` was read."""
+        return self.changed > before.changed
+
+    @property
+    def event(self) -> "Event":
+        """Its state, told as an event."""
+        return Event("", self.name, STACK_TYPE, self.status, self.reason, self.changed, "", True)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a stack's history."""
+
+    id: str
+    logical_id: str
+    type: str
+    status: str
+    reason: str
+    time: datetime
+    token: str
+    about_stack: bool
+
+    @property
+    def failed(self) -> bool:
+        """Whether it tells of a failure, and not of what was given up because of one."""
+        return self.status.endswith("_FAILED") and not self.reason.startswith(CANCELLED)
+
+
+def stack(client: "CloudFormationClient", name: str) -> Stack | None:
+    """The stack of this name or ARN, or None. A deleted stack, which only its ARN still finds, is None."""
+    try:
+        found = client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"].get("Message", ""):
+            return None
+        raise
+    if found["StackStatus"] == "DELETE_COMPLETE":
+        return None
+    outputs = found.get("Outputs", [])
+    return Stack(
+        name=found["StackName"],
+        arn=found["StackId"],
+        status=found["StackStatus"],
+        reason=found.get("StackStatusReason", ""),
+        parameters={item["ParameterKey"]: item["ParameterValue"] for item in found.get("Parameters", [])},
+        tags={item["Key"]: item["Value"] for item in found.get("Tags", [])},
+        outputs={item["OutputKey"]: item["OutputValue"] for item in outputs},
+        exports={item["ExportName"]: item["OutputValue"] for item in outputs if "ExportName" in item},
+        role_arn=found.get("RoleARN"),
+        protected=found.get("EnableTerminationProtection", False),
+        # Each is the time at which an operation began.
+        changed=max(
+            found[key] for key in ("CreationTime", "LastUpdatedTime", "DeletionTime") if key in found
+        ),
+    )
+
+
+def in_progress(client: "CloudFormationClient") -> dict[str, Event]:
+    """All stacks of the account and region that are being operated on: ARN to state."""
+    pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=IN_PROGRESS)  # type: ignore[arg-type]
+    return {
+        found["StackId"]: Event(
+            "",
+            found["StackName"],
+            STACK_TYPE,
+            found["StackStatus"],
+            found.get("StackStatusReason", ""),
+            found.get("LastUpdatedTime", found["CreationTime"]),
+            "",
+            True,
+        )
+        for page in pages
+        for found in page["StackSummaries"]
+    }
+
+
+def template_body(client: "CloudFormationClient", stack: Stack) -> Any:
+    """The template of a stack, as it was sent: text for YAML, a dictionary for JSON."""
+    return client.get_template(StackName=stack.arn, TemplateStage="Original")["TemplateBody"]
+
+
+def events(client: "CloudFormationClient", stack_arn: str) -> Iterator[Event]:
+    """The stack's events, newest first. Pages are asked for as they are needed."""
+    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_arn):
+        yield from map(_event, page["StackEvents"])
+
+
+def about_stack(stack_arn: str, status: str) -> Event:
+    """What is known of a stack without asking, told as an event."""
+    name = stack_arn.split("/")[1] if "/" in stack_arn else stack_arn
+    return Event("", name, STACK_TYPE, status, "", datetime.now(UTC), "", True)
+
+
+def newest_events(client: "CloudFormationClient", stack_arn: str) -> list[Event]:
+    """The newest page of the stack's events, newest first."""
+    return [_event(item) for item in client.describe_stack_events(StackName=stack_arn)["StackEvents"]]
+
+
+def _event(item: Any) -> Event:
+    return Event(
+        id=item["EventId"],
+        logical_id=item["LogicalResourceId"],
+        type=item.get("ResourceType", ""),
+        status=item.get("ResourceStatus", ""),
+        reason=item.get("ResourceStatusReason", ""),
+        time=item["Timestamp"],
+        token=item.get("ClientRequestToken", ""),
+        about_stack=item.get("PhysicalResourceId") == item["StackId"],
+    )
