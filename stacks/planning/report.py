@@ -35,6 +35,9 @@ SYMBOLS = {
     "remove": ("-", "bold red"),
 }
 LONGEST_VALUE = 100
+FROM_TEMPLATE = (
+    "From the template: what it imports is not there yet. Its change set is compared with this before it runs."
+)
 RESULTS = {
     "done": ("done", "green"),
     "nothing": ("no change", "dim"),
@@ -67,6 +70,8 @@ def show_plan(plan: Plan, *, whole: bool) -> None:
             for change in step.changes:
                 for line in _change_lines(change):
                     out.print(line)
+    if any(map(_is_from_template, plan.steps.values())):
+        out.print(Text(FROM_TEMPLATE, style="dim"))
     if plan.changes_something:
         out.print(f"Plan {plan.digest[:12]}", style="dim")
     else:
@@ -86,6 +91,10 @@ def show_findings(findings: Iterable[Finding]) -> None:
         out.print(Text(f"        {remedy}"))
 
 
+def _is_from_template(step: Step) -> bool:
+    return step.act != "nothing" and step.change_set is None
+
+
 def _step_line(slug: str, step: Step) -> Text:
     line = Text(f"{slug:<22}")
     if step.act == "nothing":
@@ -93,8 +102,8 @@ def _step_line(slug: str, step: Step) -> Text:
     else:
         count = len(step.changes)
         line.append(f"{step.act}, {count} resource{'s' * (count != 1)}", style="bold")
-        if step.change_set is None and step.act == "update":
-            line.append(" (from the template: it imports what is not there yet)", style="dim")
+        if _is_from_template(step):
+            line.append(", from the template", style="dim")
         if step.act == "recreate" and step.stack:
             line.append(f" (its first creation failed: it is {step.stack.status})", style="dim")
     if step.sets_policy:
@@ -278,7 +287,7 @@ def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
         "layer": slug,
         "stack": plan.environment.stack_name(slug),
         "action": step.act,
-        "from_template": step.act != "nothing" and step.change_set is None,
+        "from_template": _is_from_template(step),
         "change_set": step.change_set.arn if step.change_set else None,
         "sets_stack_policy": step.sets_policy,
         "sets_termination_protection": step.sets_protection,
