@@ -37,21 +37,9 @@ SPARE_CHARACTERS = 1000
 HANDLERS = ("create", "read", "update", "delete")
 READING = ("Describe", "Get", "List", "BatchGet", "Head")
 
-# Modules that are given a client as an argument, with the service that it is of.
-GIVEN_A_CLIENT = {
-    "cloudformation": "cloudformation",
-    "codedeploy": "codedeploy",
-    "deployed": "cloudformation",
-    "drift": "cloudformation",
-    "execution": "cloudformation",
-    "history": "ssm",
-    "live": "cloudformation",
-    "lock": "ssm",
-    "operation": "cloudformation",
-    "plan": "cloudformation",
-    "saved": "cloudformation",
-    "status": "cloudformation",
-}
+# Modules that are given another client than CloudFormation's as an argument, with the service that it is of.
+CLOUDFORMATION = "cloudformation"
+GIVEN_A_CLIENT = {"codedeploy": "codedeploy", "history": "ssm", "lock": "ssm"}
 
 # IAM's prefix of a service, where it is not botocore's name, and its actions that are not called like the
 # operation.
@@ -206,6 +194,11 @@ def operations() -> dict[str, set[str]]:
         for service in services:
             known = _operation_names(service)
             found.setdefault(service, set()).update(known[word] for word in words & known.keys())
+        # CloudFormation's client is handed around, so any module may have it; a name that it shares with a
+        # service that the module asks for is that one's.
+        words -= {word for service in services - {CLOUDFORMATION} for word in _operation_names(service)}
+        known = _operation_names(CLOUDFORMATION)
+        found.setdefault(CLOUDFORMATION, set()).update(known[word] for word in words & known.keys())
     return found
 
 
