@@ -23,6 +23,13 @@ LOCAL = "local"
 PLACE = ("account", "region")
 KEYS = (*PLACE, "project", "protected", "tags", "parameters")
 
+# What `<project>-<env>` may have in characters. CloudFormation cuts the name that it makes for a role or a rule
+# to 64: 12 or 13 are a random end, and the stack's name keeps half of the others (24 or 25) where the logical id
+# needs its half. Policies know this environment's roles by `<project>-<env>-`, so that must be left. No page of
+# AWS's has the rule; the names in https://github.com/KensioSoftware/yulin/issues/1113 and
+# https://github.com/convox/rack/issues/2297 follow it, and docs/first-run.md asks.
+NAME_CHARACTERS = 23
+
 # Fargate's sizes that this project offers: CPU units to MiB of memory.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
 FARGATE_MEMORY = {
@@ -214,6 +221,15 @@ def _file_problems(name: str, document: Mapping[str, Any], declared: Declaration
     environment = declared.get("Environment", {})
     if not re.fullmatch(str(environment.get("AllowedPattern", ".*")), name):
         yield Problem("the file's name", name, str(environment.get("ConstraintDescription", "")))
+    prefix = f"{document.get('project')}-{name}"
+    if isinstance(document.get("project"), str) and len(prefix) > NAME_CHARACTERS:
+        yield Problem(
+            "project",
+            _shown(document["project"]),
+            f"and the file's name must have {NAME_CHARACTERS - 1} characters together at most, they have"
+            f" {len(prefix) - 1}: CloudFormation shortens the names of roles, and the policies know them by"
+            f" {_shown(f'{prefix}-')}",
+        )
     if "parameters" not in document:
         yield Problem("parameters", "", "is missing; it must be a map of CloudFormation parameters")
     yield from _tag_problems(document.get("tags") or {})

@@ -172,3 +172,18 @@ def test_all_problems_are_told_at_once(
     assert "params/local.yaml has 4 problems" in said
     for key in ("account", "parameters.VpcId", "parameters.MinCapacity", "parameters.Nonsense"):
         assert f"\n  {key}: " in said
+
+
+def test_names_stay_those_that_the_policies_know(
+    project: Path, built: Mapping[str, Layer], write_params: Write
+) -> None:
+    """`<project>-<env>-` has to survive where CloudFormation shortens a role's name."""
+    longest = "a" * (environment.NAME_CHARACTERS - len("-local"))
+    write_params({}, project=longest)
+    found = load(project, built)
+    # The most that CloudFormation cuts: two hyphens, a random end of 13, half of the rest for the stack.
+    assert len(found.stack_name("")) <= (64 - 2 - 13) // 2
+    write_params({}, project=f"{longest}a")
+    assert "the file's name must have 22 characters together at most, they have 23" in problems(
+        project, built
+    )
