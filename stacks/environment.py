@@ -23,10 +23,10 @@ LOCAL = "local"
 PLACE = ("account", "region")
 KEYS = (*PLACE, "project", "protected", "tags", "parameters")
 
-# What `<project>-<env>` may have in characters. CloudFormation cuts the name that it makes for a role or a rule
-# to 64: 12 or 13 are a random end, and the stack's name keeps half of the others (24 or 25) where the logical id
-# needs its half. Policies know this environment's roles by `<project>-<env>-`, so that must be left. No page of
-# AWS's has the rule; the names in https://github.com/KensioSoftware/yulin/issues/1113 and
+# What `<project>-<env>` may have in characters. CloudFormation cuts the name that it makes for a role to
+# 64: 12 or 13 are a random end, and the stack's name keeps half of the others (24 or 25) where the logical
+# id needs its half. Policies know this environment's roles by `<project>-<env>-`, so that must be left. No
+# page of AWS's has the rule; the names in https://github.com/KensioSoftware/yulin/issues/1113 and
 # https://github.com/convox/rack/issues/2297 follow it, and docs/first-run.md asks.
 NAME_CHARACTERS = 23
 
@@ -221,11 +221,12 @@ def _file_problems(name: str, document: Mapping[str, Any], declared: Declaration
     environment = declared.get("Environment", {})
     if not re.fullmatch(str(environment.get("AllowedPattern", ".*")), name):
         yield Problem("the file's name", name, str(environment.get("ConstraintDescription", "")))
-    prefix = f"{document.get('project')}-{name}"
-    if isinstance(document.get("project"), str) and len(prefix) > NAME_CHARACTERS:
+    project = document.get("project")
+    prefix = f"{project}-{name}"
+    if len(prefix) > NAME_CHARACTERS and re.fullmatch(checks["project"][0], str(project)):
         yield Problem(
             "project",
-            _shown(document["project"]),
+            _shown(project),
             f"and the file's name must have {NAME_CHARACTERS - 1} characters together at most, they have"
             f" {len(prefix) - 1}: CloudFormation shortens the names of roles, and the policies know them by"
             f" {_shown(f'{prefix}-')}",
