@@ -169,7 +169,7 @@ def exports(layer: Layer, environment: Environment) -> dict[str, str]:
 
 def imports(layer: Layer, environment: Environment) -> set[str]:
     """The names that the layer imports in this environment."""
-    return {_resolved(value, layer, environment) for value in _import_values(layer.template)}
+    return {_resolved(value, layer, environment) for value in import_values(layer.template)}
 
 
 def dependencies(layers: Mapping[str, Layer], environment: Environment) -> dict[str, set[str]]:
@@ -217,16 +217,17 @@ def in_order(waits_for: Mapping[str, set[str]]) -> list[str]:
     return found
 
 
-def _import_values(value: Any) -> Iterator[Any]:
+def import_values(value: Any) -> Iterator[Any]:
+    """The names of all exports that a part of a template imports, as they stand there."""
     if isinstance(value, dict):
         for key, member in value.items():
             if key == "Fn::ImportValue":
                 yield member
             else:
-                yield from _import_values(member)
+                yield from import_values(member)
     elif isinstance(value, list):
         for member in value:
-            yield from _import_values(member)
+            yield from import_values(member)
 
 
 def _resolved(name: Any, layer: Layer, environment: Environment) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from stacks.effects.resolve import NO_VALUE, Reference, Scope, holds, pseudo_parameters, resolve
 from stacks.effects.schemas import schema
 from stacks.environment import Environment
-from stacks.layers import Layer
+from stacks.layers import Layer, import_values
 from stacks.template import parameter_values
 
 # Attributes of a resource beside its properties. DependsOn only orders, the policies only speak of a later
@@ -134,7 +134,7 @@ class World:
 
     def _names_imported(self, layer: str) -> Iterator[str]:
         scope = self.scope(layer)
-        for value in _import_values(scope.template):
+        for value in import_values(scope.template):
             name = resolve(value, scope)
             if isinstance(name, str):
                 yield name
@@ -160,15 +160,3 @@ class World:
 def _exists(declared: Mapping[str, Any], scope: Scope) -> bool:
     """Whether a resource or output is there; one whose condition cannot be known is taken to be."""
     return "Condition" not in declared or holds(declared["Condition"], scope) is not False
-
-
-def _import_values(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for key, member in value.items():
-            if key == "Fn::ImportValue":
-                yield member
-            else:
-                yield from _import_values(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _import_values(member)

@@ -35,9 +35,7 @@ SYMBOLS = {
     "remove": ("-", "bold red"),
 }
 LONGEST_VALUE = 100
-FROM_TEMPLATE = (
-    "From the template: what it imports is not there yet. Its change set is compared with this before it runs."
-)
+FROM_TEMPLATE = "From the template: what it imports is not there yet. Its change set is compared with this before it runs."
 RESULTS = {
     "done": ("done", "green"),
     "nothing": ("no change", "dim"),

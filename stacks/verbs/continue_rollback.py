@@ -1,13 +1,12 @@
 """`continue-rollback`: let CloudFormation go on with taking an update back, where that had failed."""
 
-from stacks import aws
 from stacks.clock import Sleep
 from stacks.cloudformation import describe, operation, schedule
 from stacks.cloudformation.describe import Stack
 from stacks.cloudformation.schedule import Outcome
 from stacks.cloudformation.watch import Watch
 from stacks.errors import EXIT_DONE
-from stacks.execution import lock
+from stacks.execution import session
 from stacks.invocation import Invocation, allowed, chosen
 from stacks.planning import deployed, report
 
@@ -18,18 +17,7 @@ def run(invocation: Invocation) -> int:
     settings, layers = invocation.load()
     only = chosen(options.only, layers)
     skips = allowed(options.skip, layers, "--skip")
-    report.say_where(settings, invocation.talks)
-    with (
-        aws.connect(settings, invocation.root) as door,
-        lock.held(
-            door.client("ssm"),
-            settings,
-            "continue-rollback",
-            wait=options.wait,
-            break_lock=options.break_lock,
-            say=report.say,
-        ) as held,
-    ):
+    with session.opened(invocation, settings) as (door, held):
         client = door.client("cloudformation")
         stuck: dict[str, Stack] = {}
         for slug in only:

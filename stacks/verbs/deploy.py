@@ -14,7 +14,7 @@ from stacks.cloudformation import describe, schedule
 from stacks.cloudformation.schedule import Outcome
 from stacks.environment import Environment
 from stacks.errors import EXIT_DONE
-from stacks.execution import execution, history, lock
+from stacks.execution import execution, history, session
 from stacks.execution.execution import Errand, Gate
 from stacks.execution.lock import Lock
 from stacks.invocation import Invocation, allowed, answer, chosen
@@ -38,21 +38,11 @@ def run(invocation: Invocation) -> int:
     kept = saved.read_complete(Path(options.plan), settings) if options.plan else None
     only = chosen(options.only or list(kept["layers"] if kept else []), layers)
     named = allowed(options.allow, layers) | set(kept["allowed"] if kept else [])
-    report.say_where(settings, invocation.talks)
-    with aws.connect(settings, invocation.root) as door:
-        store = door.client("ssm")
-        with lock.held(
-            store,
-            settings,
-            "deploy",
-            wait=options.wait,
-            break_lock=options.break_lock,
-            say=report.say,
-        ) as held:
-            # Asked with the lock in hand: whoever held it until now may have deployed.
-            if not (settings.is_local or options.yes_older):
-                history.refuse_older(store, settings, invocation.root)
-            return _deploy(invocation, door, settings, layers, only, named, kept, held)
+    with session.opened(invocation, settings) as (door, held):
+        # Asked with the lock in hand: whoever held it until now may have deployed.
+        if not (settings.is_local or options.yes_older):
+            history.refuse_older(door.client("ssm"), settings, invocation.root)
+        return _deploy(invocation, door, settings, layers, only, named, kept, held)
 
 
 def _deploy(

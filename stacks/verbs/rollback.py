@@ -4,13 +4,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from stacks import aws
 from stacks.aws import Aws
 from stacks.cloudformation import describe
 from stacks.cloudformation.schedule import WORKERS
 from stacks.environment import Environment
 from stacks.errors import EXIT_DONE, Interrupted
-from stacks.execution import lock
+from stacks.execution import session
 from stacks.execution.lock import Lock
 from stacks.invocation import Invocation
 from stacks.planning import deployed, report
@@ -22,20 +21,8 @@ from stacks.terminal import console
 
 def run(invocation: Invocation) -> int:
     """Say what going back means, ask, do it, and wait until the users are served by it."""
-    options = invocation.options
     settings, layers = invocation.load()
-    report.say_where(settings, invocation.talks)
-    with (
-        aws.connect(settings, invocation.root) as door,
-        lock.held(
-            door.client("ssm"),
-            settings,
-            "rollback",
-            wait=options.wait,
-            break_lock=options.break_lock,
-            say=report.say,
-        ) as held,
-    ):
+    with session.opened(invocation, settings) as (door, held):
         return _rollback(invocation, door, settings, list(layers), held)
 
 
