@@ -35,7 +35,7 @@ SYMBOLS = {
     "remove": ("-", "bold red"),
 }
 LONGEST_VALUE = 100
-FROM_TEMPLATE = "From the template: what it imports is not there yet. Its change set is compared with this before it runs."
+FROM_TEMPLATE = "From the template: what it imports is not there yet; AWS is asked when it is."
 RESULTS = {
     "done": ("done", "green"),
     "nothing": ("no change", "dim"),
