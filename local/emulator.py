@@ -142,5 +142,6 @@ def _stop(child: subprocess.Popen[str]) -> None:
         child.kill()
         child.wait()
     finally:
-        sys.stderr.writelines(f"local emulator: {line}" for line in child.stdout)
+        said = (line for line in child.stdout if not line.startswith(ENDPOINT_PREFIX))
+        sys.stderr.writelines(f"local emulator: {line}" for line in said)
         child.stdout.close()

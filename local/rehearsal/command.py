@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ import yaml
 from rich.console import Console
 
 from local import emulator, lock
+from local.codebuild import BadSpecification
 from local.rehearsal import document, processes, rehearsal, report, source, timeline, verdict, view
 from local.rehearsal.alarms import UnsupportedAlarm
 from local.rehearsal.cloud import Cloud
@@ -30,8 +32,9 @@ from local.rehearsal.processes import Ledger
 from local.rehearsal.rehearsal import Options, Rehearsal
 from local.rehearsal.source import Source, SourceError
 
-EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_INTERRUPTED = 1, 2, 3, 130
 LOCAL = "local"
+MOST_SECONDS_A_MINUTE = 60
 # A tenth of these is what a canary of 10 % gets: well above the floor under which alarms do not judge.
 REQUESTS_A_MINUTE = 180.0
 # What a rehearsal writes below its folder and begins without.
@@ -39,10 +42,11 @@ WRITTEN = ("source", "applications", "artifacts", "function", "logs")
 
 
 class Refused(Exception):
-    """The rehearsal cannot begin; the message says why, `code` is the exit code."""
+    """The rehearsal cannot begin or go on: what, why, what to type next, and the exit code."""
 
-    def __init__(self, message: str, code: int = EXIT_BAD_INPUT) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, why: str, remedy: str, code: int = EXIT_BAD_INPUT) -> None:
+        super().__init__(f"{what}: {why}")
+        self.remedy = remedy
         self.code = code
 
 
@@ -54,8 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--minute",
-        type=float,
-        default=1.0,
+        default="1",
         metavar="SECONDS",
         help="real seconds that stand for a minute (1)",
     )
@@ -64,8 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--requests",
-        type=float,
-        default=REQUESTS_A_MINUTE,
+        default=f"{REQUESTS_A_MINUTE:g}",
         metavar="N",
         help=f"the users' requests in a minute ({REQUESTS_A_MINUTE:g})",
     )
@@ -82,9 +84,12 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
         options = _options(arguments)
         settings = _settings(root, options.environment)
         folder = _state(root, options.environment) / "rehearsal"
+        reports = arguments.report or folder
+        _require_writable(reports)
         found = _rehearse(options, settings, root, folder, talk)
     except Refused as refused:
-        talk.print(f"error: {refused}", style="red", markup=False, soft_wrap=True)
+        talk.print(f"error: {refused}", style="red", markup=False, highlight=False, soft_wrap=True)
+        talk.print(f"next:  {refused.remedy}", markup=False, highlight=False, soft_wrap=True)
         return refused.code
     except KeyboardInterrupt:
         talk.print("interrupted: a deployment under way was rolled back, everything has been stopped")
@@ -100,47 +105,91 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
     made = document.make(found, judged, time.monotonic() - began)
     output = Console()
     timeline.show(made, output, entries=talk.is_terminal)
-    written = report.write(made, arguments.report or folder)
+    written = report.write(made, reports)
     output.print(f"report: {written}", style="dim", soft_wrap=True, highlight=False)
     return judged.exit_code
 
 
 def _options(arguments: argparse.Namespace) -> Options:
-    if arguments.health_rate is not None:
-        try:
-            fits = 0 <= float(arguments.health_rate) <= 1
-        except ValueError:
-            fits = False
-        if not fits:
-            raise Refused(f"--health-rate must be a number from 0 to 1, is {arguments.health_rate}")
-    if not 0 < arguments.minute <= 60:
-        raise Refused(f"--minute must be a number of seconds up to 60, is {arguments.minute:g}")
-    if not arguments.requests > 0:
-        raise Refused(f"--requests must be a number above 0, is {arguments.requests:g}")
-    if arguments.requests / arguments.minute > MOST_A_SECOND:
+    rate, minute, requests = (
+        None if text is None else _number(text)
+        for text in (arguments.health_rate, arguments.minute, arguments.requests)
+    )
+    if arguments.health_rate is not None and (rate is None or not 0 <= rate <= 1):
         raise Refused(
-            f"{arguments.requests:g} requests in {arguments.minute:g} s are more than this client sends"
-            f" ({MOST_A_SECOND:g} a second): choose a longer --minute or fewer --requests"
+            f"--health-rate (HEALTH_RATE) is {arguments.health_rate}",
+            "it is the share of requests that the release answers well, a number from 0 to 1",
+            "make rehearse HEALTH_RATE=0.5",
+        )
+    if minute is None or not 0 < minute <= MOST_SECONDS_A_MINUTE:
+        raise Refused(
+            f"--minute (MINUTE) is {arguments.minute}",
+            "it is how many real seconds stand for a minute, a number above 0 and up to"
+            f" {MOST_SECONDS_A_MINUTE}",
+            "make rehearse MINUTE=1",
+        )
+    if requests is None or not requests > 0:
+        raise Refused(
+            f"--requests (REQUESTS) is {arguments.requests}",
+            "it is the number of the users' requests in a minute, a number above 0",
+            f"make rehearse REQUESTS={REQUESTS_A_MINUTE:g}",
+        )
+    if requests / minute > MOST_A_SECOND:
+        raise Refused(
+            f"{requests:g} requests in {minute:g} s are too many",
+            f"this client sends {MOST_A_SECOND:g} a second at most",
+            "choose a longer MINUTE (--minute) or fewer REQUESTS (--requests)",
         )
     return Options(
         environment=arguments.env,
-        minute=arguments.minute,
-        requests_a_minute=arguments.requests,
+        minute=minute,
+        requests_a_minute=requests,
         health_rate=arguments.health_rate,
         hooks=not arguments.no_hook,
     )
 
 
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def _settings(root: Path, environment: str) -> Mapping[str, Any]:
     """The parameter file; `deploy.py` checks it thoroughly afterwards."""
-    file = root / "params" / f"{environment}.yaml"
+    known = sorted(path.stem for path in (root / "params").glob("*.yaml"))
+    if environment not in known:
+        raise Refused(
+            f"there is no environment {environment}",
+            f"params/ has {', '.join(known) or 'no file'}",
+            "make rehearse ENV=local",
+        )
+    name = f"params/{environment}.yaml"
     try:
-        settings = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
-        named = ("project", "region", "parameters")
-        return {name: settings[name] for name in named}
-    except (OSError, yaml.YAMLError, TypeError, LookupError) as error:
-        known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))
-        raise Refused(f"no environment can be read from params/{file.name} (there are: {known})") from error
+        text = (root / name).read_text()
+        settings = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
+        return {key: settings[key] for key in ("project", "region", "parameters")}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise Refused(f"{name} cannot be read", str(error), "correct it, then rehearse again") from error
+    except (TypeError, LookupError) as error:
+        raise Refused(
+            f"{name} is not complete", f"it has no {error}", "correct it, then rehearse again"
+        ) from error
+
+
+def _require_writable(folder: Path) -> None:
+    """Raise Refused where the reports could not be written at the end."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Refused(
+            f"the reports cannot be written to {folder}",
+            error.strerror or str(error),
+            "choose another folder: ARGS='--report DIR'",
+        ) from error
 
 
 def _state(root: Path, environment: str) -> Path:
@@ -154,6 +203,7 @@ def _rehearse(
     state = _state(root, options.environment)
     parameter_file = root / "params" / f"{options.environment}.yaml"
     try:
+        source.commit(root)  # Refused before anything starts, where there is none.
         with emulator.running(state, parameter_file, minute=options.minute, attended=True) as endpoint:
             # Nobody else uses this state now, so what is still in the ledger was left by a killed rehearsal.
             ledger = Ledger(folder / "processes.jsonl")
@@ -175,10 +225,20 @@ def _rehearse(
                 return asyncio.run(_play(options, cloud, prefix, pushed, root, folder, ledger, talk))
             finally:
                 ledger.end_leftovers()
-    except (emulator.EmulatorError, SourceError, UnsupportedAlarm) as error:
-        raise Refused(str(error)) from error
+    except emulator.EmulatorError as error:
+        raise Refused("the emulator cannot be used", str(error), "make rehearse, after that") from error
+    except SourceError as error:
+        raise Refused(
+            "there is no release to rehearse",
+            str(error),
+            "commit what is to be released, then rehearse again",
+        ) from error
+    except (UnsupportedAlarm, BadSpecification) as error:
+        raise Refused(
+            "this cannot be rehearsed", str(error), "docs/rehearsal.md says what a rehearsal evaluates"
+        ) from error
     except LoadBalancerError as error:
-        raise Refused(str(error), EXIT_FAILED) from error
+        raise Refused("there is no load balancer", str(error), "rehearse again", EXIT_FAILED) from error
 
 
 async def _play(
@@ -240,12 +300,18 @@ def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise Refused(f"the stacks cannot be deployed: {_why(done)}", done.returncode)
+        why, remedy = _why(done)
+        if done.returncode == EXIT_BLOCKED:
+            remedy = (
+                f"begin with an empty account: rm -r {_state(Path(), environment)};"
+                f" or see what is in the way: {remedy}"
+            )
+        raise Refused("the stacks cannot be deployed in the emulator", why, remedy, done.returncode)
 
 
-def _why(done: subprocess.CompletedProcess[str]) -> str:
-    """What `deploy.py` says went wrong: its error, else the end of its talk."""
+def _why(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
+    """What `deploy.py` says went wrong, and what it advises; without such an error the end of its talk."""
     with contextlib.suppress(ValueError, TypeError, LookupError):
         error = json.loads(done.stdout)["error"]
-        return f"{error['what']}: {error['why']}"
-    return "\n" + done.stderr.strip()[-3000:]
+        return f"{error['what']}: {error['why']}", error["remedy"]
+    return done.stderr.strip()[-3000:], "correct it, then rehearse again"

@@ -77,6 +77,7 @@ class Rehearsal:
         self._folder = folder
         self._ledger = ledger
         self._changed = asyncio.Event()
+        self._ended_first: list[str] = []
         self.groups = TargetGroups(found.groups, self.clock, self._changed.set)
         self.task_sets = TaskSets(
             ledger, self.clock, self.groups, self.journal, folder / "logs", found.grace_seconds
@@ -149,7 +150,7 @@ class Rehearsal:
         )
 
     async def _prepare_service(self) -> None:
-        """End what an interrupted rehearsal left under way, and have as many tasks as scaling would."""
+        """End what an earlier command left under way, and have as many tasks as scaling would."""
         client = self._cloud.client("codedeploy")
         names = {
             "applicationName": self.system.application,
@@ -157,7 +158,7 @@ class Rehearsal:
         }
         left = await asyncio.to_thread(client.list_deployments, **names, includeOnlyStatuses=RUNNING)
         for deployment in left["deployments"]:
-            await asyncio.to_thread(self._stop_deployment, deployment)
+            self._ended_first.append(await asyncio.to_thread(end_left_deployment, client, deployment))
         wanted = min(max(self.system.desired_count, self.system.min_capacity), MOST_TASKS)
         if wanted != self.system.desired_count:
             await asyncio.to_thread(
@@ -227,6 +228,8 @@ class Rehearsal:
             await self.clock.sleep(10)
 
     def _note_beginning(self) -> None:
+        for ended in self._ended_first:
+            self.journal.note("note", f"left from before: {ended}")
         for task_set in self.task_sets.running.values():
             steady = "healthy" if task_set.is_steady else f"not healthy: {task_set.problem}"
             self.journal.note(
@@ -242,12 +245,8 @@ class Rehearsal:
         """Stop a deployment that still runs, because the rehearsal was interrupted."""
         ended = follower.deployment and follower.deployment["status"] in follow.ENDED
         if follower.deployment_id and not ended:
-            await asyncio.to_thread(self._stop_deployment, follower.deployment_id)
-
-    def _stop_deployment(self, deployment_id: str) -> None:
-        client = self._cloud.client("codedeploy")
-        with contextlib.suppress(client.exceptions.DeploymentAlreadyCompletedException):
-            client.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=True)
+            client = self._cloud.client("codedeploy")
+            await asyncio.to_thread(_stop_deployment, client, follower.deployment_id)
 
     async def _measure_memory(self) -> None:
         while True:
@@ -269,3 +268,20 @@ async def prepare(
     """A rehearsal of the stacks `<prefix>-<layer>`. Raises alarms.UnsupportedAlarm."""
     found = await asyncio.to_thread(system.read, cloud, prefix)
     return Rehearsal(options, cloud, found, source, root, folder, ledger)
+
+
+def end_left_deployment(codedeploy: Any, deployment_id: str) -> str:
+    """Have a deployment that only waits before its old tasks go complete, else stop it; says which."""
+    try:
+        codedeploy.continue_deployment(deploymentId=deployment_id, deploymentWaitType="TERMINATION_WAIT")
+    except codedeploy.exceptions.DeploymentIsNotInReadyStateException:
+        _stop_deployment(codedeploy, deployment_id)
+        return f"{deployment_id} was under way, and has been stopped and rolled back"
+    except codedeploy.exceptions.DeploymentAlreadyCompletedException:
+        return f"{deployment_id} has just ended"
+    return f"{deployment_id} was waiting before its old tasks go, and has been completed"
+
+
+def _stop_deployment(codedeploy: Any, deployment_id: str) -> None:
+    with contextlib.suppress(codedeploy.exceptions.DeploymentAlreadyCompletedException):
+        codedeploy.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=True)

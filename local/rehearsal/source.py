@@ -1,12 +1,13 @@
 """The source of a release: the committed state of the repository, and earlier commits of the application."""
 
 import io
-import re
 import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 
 class SourceError(Exception):
@@ -22,19 +23,24 @@ class Source:
     uncommitted: int
 
 
+def commit(root: Path) -> str:
+    """The last commit of the repository at `root`. Raises SourceError."""
+    return _git(root, "rev-parse", "--verify", "HEAD").strip()
+
+
 def snapshot(root: Path, folder: Path) -> Source:
     """Unpack the last commit of the repository at `root` into `folder`. Raises SourceError."""
-    commit = _git(root, "rev-parse", "HEAD").strip()
-    _unpack(root, commit, folder, ".")
-    return Source(commit, folder, len(_git(root, "status", "--porcelain").splitlines()))
+    last = commit(root)
+    _unpack(root, last, folder, ".")
+    return Source(last, folder, len(_git(root, "status", "--porcelain").splitlines()))
 
 
-def application(root: Path, commit: str, folder: Path) -> Path | None:
+def application(root: Path, earlier: str, folder: Path) -> Path | None:
     """The application as of an earlier commit, unpacked below `folder`; None where the commit is not here."""
-    place = folder / commit
+    place = folder / earlier
     if not place.exists():
         try:
-            _unpack(root, commit, place, "app")
+            _unpack(root, earlier, place, "app")
         except SourceError:
             return None
     return place
@@ -47,13 +53,14 @@ def set_health_rate(source: Source, environment: str, rate: str) -> None:
     Raises SourceError.
     """
     file = source.folder / "params" / f"{environment}.yaml"
-    text = file.read_text()
-    line = f'  HealthRate: "{rate}"'
-    if re.search(r"^  HealthRate:.*$", text, re.MULTILINE):
-        text = re.sub(r"^  HealthRate:.*$", line, text, flags=re.MULTILINE)
-    else:
-        text = re.sub(r"^parameters:[ \t]*$", f"parameters:\n{line}", text, count=1, flags=re.MULTILINE)
-    file.write_text(text)
+    try:
+        settings = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
+        settings["parameters"]["HealthRate"] = rate
+    except FileNotFoundError as error:
+        raise SourceError(f"params/{environment}.yaml is not committed") from error
+    except (yaml.YAMLError, TypeError, LookupError) as error:
+        raise SourceError(f"params/{environment}.yaml, as committed, has no parameters") from error
+    file.write_text(yaml.safe_dump(settings))
     done = subprocess.run(
         [sys.executable, "generate.py"], cwd=source.folder, capture_output=True, text=True, check=False
     )
@@ -86,5 +93,6 @@ def _git(root: Path, *arguments: str) -> str:
     except FileNotFoundError as error:
         raise SourceError("git is not installed: the source of a release is a commit") from error
     if done.returncode:
-        raise SourceError(f"the source of a release is a commit: {done.stderr.strip()}")
+        said = done.stderr.strip().removeprefix("fatal: ")
+        raise SourceError(f"the source of a release is a commit, and git says: {said}")
     return done.stdout

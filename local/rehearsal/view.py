@@ -1,6 +1,7 @@
 """The live view: what happens, while it happens."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
@@ -31,11 +32,13 @@ async def show(rehearsal: Rehearsal, console: Console) -> None:
 async def tell(rehearsal: Rehearsal, console: Console) -> None:
     """Print a line for each thing that happens, until cancelled."""
     shown = 0
-    while True:
-        for entry in rehearsal.journal.entries[shown:]:
-            console.print(line(entry.minute, entry.text, bad=entry.bad), soft_wrap=True)
-            shown += 1
-        await asyncio.sleep(REFRESH_SECONDS)
+    # Raised by rich when the reader has closed the pipe: the rehearsal goes on, its reports are still wanted.
+    with contextlib.suppress(SystemExit):
+        while True:
+            for entry in rehearsal.journal.entries[shown:]:
+                console.print(line(entry.minute, entry.text, bad=entry.bad), soft_wrap=True)
+                shown += 1
+            await asyncio.sleep(REFRESH_SECONDS)
 
 
 def line(minute: float, text: str, *, bad: bool) -> Text:

@@ -38,21 +38,62 @@ def rehearse(root: Path, *arguments: str) -> int:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--health-rate", "2"], "--health-rate must be a number from 0 to 1, is 2"),
-        (["--health-rate", "most"], "--health-rate must be a number from 0 to 1, is most"),
-        (["--minute", "0"], "--minute must be"),
-        (["--minute", "0.01"], "choose a longer --minute"),
-        (["--requests", "0"], "--requests must be"),
-        (["--env", "porduction"], "params/porduction.yaml (there are: dev, local, prod)"),
+        (["--health-rate", "2"], "--health-rate (HEALTH_RATE) is 2: it is the share"),
+        (["--health-rate", "most"], "--health-rate (HEALTH_RATE) is most: it is the share"),
+        (["--health-rate", "nan"], "--health-rate (HEALTH_RATE) is nan: it is the share"),
+        (["--minute", "0"], "--minute (MINUTE) is 0: it is how many real seconds"),
+        (["--minute", "soon"], "--minute (MINUTE) is soon: it is how many real seconds"),
+        (["--minute", "0.01"], "180 requests in 0.01 s are too many"),
+        (["--requests", "0"], "--requests (REQUESTS) is 0: it is the number"),
+        (["--requests", "inf"], "inf requests in 1 s are too many"),
+        (["--env", "porduction"], "there is no environment porduction: params/ has "),
+        (["--env", "../params/local"], "there is no environment ../params/local"),
+        (["--report", "/dev/null/reports"], "the reports cannot be written to /dev/null/reports"),
+        # This folder is no git checkout.
+        ([], "there is no release to rehearse: the source of a release is a commit"),
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
+    """One message: what, why, and what to type next."""
     shutil.copytree(REPOSITORY / "params", tmp_path / "params")
     assert rehearse(tmp_path, *arguments) == 2
-    assert words in capsys.readouterr().err
-    assert not (tmp_path / ".local").exists()
+    error, advice = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {words}")
+    assert len(advice.removeprefix("next:  ")) > 5
+    assert not (tmp_path / ".local" / "lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("params/local.yaml", "project: [", "params/local.yaml cannot be read"),
+        ("params/local.yaml", "project: sample", "params/local.yaml is not complete: it has no 'region'"),
+        (".local/state.json", "{", "the emulator cannot be used"),
+        ("build/service.yaml", None, "the stacks cannot be deployed in the emulator"),
+    ],
+)
+def test_damaged_file_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str], file: str, text: str | None, words: str
+) -> None:
+    if text is None:
+        (root / file).unlink()
+    else:
+        (root / file).write_text(text)
+    assert rehearse(root) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {words}")
+    assert "\nnext:  " in said
+    assert Path(file).name.partition(".")[0] in said
+
+
+def test_rate_for_parameters_that_are_not_committed_is_refused(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(root / "params" / "local.yaml", root / "params" / "mine.yaml")
+    assert rehearse(root, "--env", "mine", "--health-rate", "0.5") == 2
+    assert "params/mine.yaml is not committed" in capsys.readouterr().err
 
 
 @pytest.fixture
