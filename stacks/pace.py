@@ -6,11 +6,13 @@ moment. So the pause grows with both, and a run that is told to slow down does.
 
 import threading
 
-# Asking takes at most a tenth of the time; between two looks an operation gets at most a tenth older.
+# Asking takes at most a tenth of the time; between two looks an operation gets at most a tenth older. What
+# waits for it does not begin before its end is seen, so the pause has an end, too: stacks that wait for one
+# another would lose minutes to it.
 ANSWERS_A_LOOK = 10
 SHARE_OF_AGE = 0.1
 FASTEST_SECONDS = 0.1
-SLOWEST_SECONDS = 20.0
+SLOWEST_SECONDS = 6.0
 # Told to slow down, the pauses double up to this factor, and come back step by step.
 SLOWEST_FACTOR = 8.0
 
