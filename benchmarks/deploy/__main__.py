@@ -22,6 +22,7 @@ from benchmarks.deploy.times import USUAL
 
 PICTURE = REPOSITORY / "docs" / "pictures" / "benchmark-deploy.svg"
 ALL = (OURS, SCEPTRE, AWS_CLI)
+ROUNDS = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,9 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def plain() -> tuple[str, list[Target]]:
-    """One deployer after the other."""
-    pairs = {one.name: measure.both(one, write_own) for one in ALL}
-    return f"Six stacks, AWS answers at once\n{tables.of_pairs(pairs)}", targets.of_plain(pairs)
+    """One deployer after the other, several times."""
+    rounds = [{one.name: measure.both(one, write_own) for one in ALL} for _ in range(ROUNDS)]
+    pairs = {one.name: measure.fastest([found[one.name] for found in rounds]) for one in ALL}
+    heading = f"Six stacks, AWS answers at once; the fastest of {ROUNDS} rounds"
+    return f"{heading}\n{tables.of_pairs(pairs)}", targets.of_plain(pairs)
 
 
 def slow() -> tuple[str, list[Target]]:

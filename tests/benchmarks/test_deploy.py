@@ -108,6 +108,11 @@ def pair(created: float, calls: int, again: float = 1.0, path: float = 100.0) ->
     return Pair(Run(created, {"cloudformation": calls}), path, Run(again, {"cloudformation": calls}))
 
 
+def test_fastest_takes_each_run_by_itself() -> None:
+    found = measure.fastest([pair(5.0, 7, again=1.0), pair(3.0, 9, again=2.0)])
+    assert (found.created.seconds, found.created.calls, found.again.seconds) == (3.0, 9, 1.0)
+
+
 def test_targets_are_missed_on_their_wrong_side() -> None:
     good = {OURS.name: pair(2.0, 9), SCEPTRE.name: pair(10.0, 10), AWS_CLI.name: pair(5.0, 10)}
     bad = {OURS.name: pair(111.0, 10, again=2.0), SCEPTRE.name: pair(20.0, 10), AWS_CLI.name: pair(5.0, 10)}
