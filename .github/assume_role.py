@@ -32,7 +32,7 @@ def main(environment: str, role: str, root: Path = ROOT) -> None:
     # Whoever has the identity token needs no signature.
     sts = boto3.client("sts", region_name=settings["region"], config=Config(signature_version=UNSIGNED))
     answer = sts.assume_role_with_web_identity(
-        RoleArn=f"arn:aws:iam::{settings['account']}:role/{settings['project']}-{environment}-github-{role}",
+        RoleArn=f"arn:aws:iam::{settings['account']}:role/github-{settings['project']}-{environment}-{role}",
         RoleSessionName=f"github-{os.environ['GITHUB_RUN_ID']}",
         WebIdentityToken=identity_token(),
         DurationSeconds=SECONDS[role],

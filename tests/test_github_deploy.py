@@ -3,9 +3,9 @@
 import importlib.util
 import io
 import json
+import re
 import subprocess
 import sys
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -13,57 +13,16 @@ from unittest.mock import MagicMock
 import pytest
 import yaml
 
+from docs import deployer_policy as policy
 from stacks import layers
-from stacks.effects.schemas import document
-from stacks.layers import RELEASED_LAYER
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "docs" / "github-role.yaml"
 
-# What the handlers of our resource types can ask for, and do not for what our templates set.
-UNUSED = {
-    "amplify:*": "the firewall is the load balancer's",
-    "apigateway:*": "the firewall is the load balancer's",
-    "apprunner:*": "the firewall is the load balancer's",
-    "appsync:*": "the firewall is the load balancer's",
-    "bedrock-agentcore:*": "the firewall is the load balancer's",
-    "ec2:*VerifiedAccess*": "the firewall is the load balancer's",
-    "elasticloadbalancing:*WebACLAssociation": "AssociateWebACL needs SetWebACL",
-    "elasticloadbalancing:GetLoadBalancerWebACL": "AssociateWebACL needs SetWebACL",
-    "wafv2:*PermissionPolicy": "no shared rule group",
-    "application-autoscaling:*ScheduledAction*": "no scheduled scaling",
-    "cognito-idp:*": "no Cognito action on a listener",
-    "ec2:DescribeInstances": "no instances",
-    "ec2:DescribeIpamPools": "no IPAM pool",
-    "elasticfilesystem:*": "no file system",
-    "elasticloadbalancing:*Targets": "ECS registers the targets",
-    "elasticloadbalancing:ModifyCapacityReservation": "no reserved capacity",
-    "elasticloadbalancing:ModifyIpPools": "no IPAM pool",
-    "firehose:*": "no delivery stream",
-    "iam:*GroupPolicy": "no groups",
-    "iam:*UserPolicy": "no users",
-    "kms:*": "no customer managed key of the stacks",
-    "s3files:*": "no file system",
-    "s3tables:*": "no table bucket",
-}
-
 
 @pytest.fixture(scope="module")
-def policies() -> dict[str, list[dict[str, Any]]]:
-    """The statements of each policy."""
-    resources = layers.parse(TEMPLATE.read_text())["Resources"]
-    return {
-        name: resource["Properties"]["PolicyDocument"]["Statement"]
-        for name, resource in resources.items()
-        if resource["Type"] == "AWS::IAM::ManagedPolicy"
-    }
-
-
-def actions(statements: list[dict[str, Any]]) -> set[str]:
-    found: set[str] = set()
-    for statement in statements:
-        if statement["Effect"] == "Allow":
-            found |= set(_listed(statement["Action"]))
+def resources() -> dict[str, Any]:
+    found: dict[str, Any] = layers.parse(TEMPLATE.read_text())["Resources"]
     return found
 
 
@@ -77,48 +36,35 @@ def test_template_is_valid() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_deploying_role_may_do_what_the_handlers_of_our_resources_ask_for(
-    policies: dict[str, list[dict[str, Any]]],
-) -> None:
-    """All but the task-definition stack's, which has CloudFormation's own role."""
-    allowed = {action.lower() for statements in policies.values() for action in actions(statements)}
-    missing = set()
-    for slug, layer in layers.read(ROOT / "build").items():
-        for resource in layer.resources.values() if slug != RELEASED_LAYER else ():
-            for handler in ("create", "read", "update", "delete"):
-                schema = document(resource["Type"], "ap-northeast-1")
-                asked = schema.get("handlers", {}).get(handler, {}).get("permissions", [])
-                missing |= {a for a in asked if not any(fnmatchcase(a.lower(), p) for p in allowed)}
-    assert {a for a in missing if not any(fnmatchcase(a, pattern) for pattern in UNUSED)} == set()
-
-
-def test_resources_are_changed_through_cloudformation_only(
-    policies: dict[str, list[dict[str, Any]]],
-) -> None:
-    through = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
-    direct = {
-        action
-        for statements in policies.values()
-        for statement in statements
-        if statement["Effect"] == "Allow" and statement.get("Condition") != through
-        for action in _listed(statement["Action"])
+def test_role_that_plans_can_execute_nothing(resources: dict[str, Any]) -> None:
+    statements = resources["PlanPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    looking = policy.template()["Resources"]["ReadPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    actions = {action for one in [*statements, *looking] for action in _listed(one["Action"])}
+    assert {action for action in actions if not policy.is_reading(action)} == {
+        "cloudformation:CreateChangeSet",
+        "cloudformation:DeleteChangeSet",
+        "iam:PassRole",
     }
-    changing = {a for a in direct if not a.split(":")[1].startswith(("Describe", "Get", "List", "BatchGet"))}
-    assert {a.split(":")[0] for a in changing} == {"cloudformation", "iam", "ssm"}
-    assert {a for a in changing if a.startswith("iam:")} == {"iam:PassRole", "iam:CreateServiceLinkedRole"}
+    given = resources["PlanRole"]["Properties"]["ManagedPolicyArns"]
+    assert given == [{"Ref": "ReadPolicyArn"}, {"Ref": "PlanPolicy"}]
 
 
-def test_role_that_plans_can_execute_nothing(policies: dict[str, list[dict[str, Any]]]) -> None:
-    changing = {
-        action
-        for action in actions(policies["PlanPolicy"])
-        if not action.split(":")[1].startswith(("Describe", "Get", "List", "BatchGet"))
-    }
-    assert changing == {"cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet", "iam:PassRole"}
+def test_role_that_deploys_has_the_deployers_rights_but_those_that_a_person_is_asked_about(
+    resources: dict[str, Any],
+) -> None:
+    given = resources["DeployRole"]["Properties"]["ManagedPolicyArns"]
+    assert given == {"Ref": "UnattendedPolicyArns"}
+    deployers = policy.template()
+    everything = {*deployers["Resources"]}
+    unattended = {one["Ref"] for one in deployers["Outputs"]["UnattendedPolicyArns"]["Value"]["Fn::Join"][1]}
+    assert unattended == everything - {"DirectPolicy"}
+    direct = deployers["Resources"]["DirectPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert {action for one in direct for action in one["Action"]} == policy.DIRECT.keys()
 
 
-def test_roles_trust_one_repository_and_the_one_that_deploys_an_environment() -> None:
-    resources = layers.parse(TEMPLATE.read_text())["Resources"]
+def test_roles_trust_one_repository_and_that_which_deploys_an_environment(
+    resources: dict[str, Any],
+) -> None:
     (plan,) = resources["PlanRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     (deploy,) = resources["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     subject = "token.actions.githubusercontent.com:sub"
@@ -161,7 +107,7 @@ def test_job_acts_as_the_role_of_its_environment(
 
     assert asked == [("https://runner.example/token?x=1&audience=sts.amazonaws.com", "bearer request")]
     sts.assume_role_with_web_identity.assert_called_once_with(
-        RoleArn="arn:aws:iam::012345678901:role/shop-prod-github-deploy",
+        RoleArn="arn:aws:iam::012345678901:role/github-shop-prod-deploy",
         RoleSessionName="github-42",
         WebIdentityToken="identity",
         DurationSeconds=14400,
@@ -173,9 +119,18 @@ def test_job_acts_as_the_role_of_its_environment(
     assert printed == "::add-mask::key\n::add-mask::secret\n::add-mask::session\n"
 
 
-def test_role_names_of_the_template_are_those_that_the_job_asks_for() -> None:
-    resources = layers.parse(TEMPLATE.read_text())["Resources"]
+def test_role_names_of_the_template_are_those_that_the_job_asks_for(resources: dict[str, Any]) -> None:
     for name, role in (("PlanRole", "plan"), ("DeployRole", "deploy")):
         found = resources[name]["Properties"]["RoleName"]["Fn::Sub"]
-        assert found == f"${{Project}}-${{Environment}}-github-{role}"
+        assert found == f"github-${{Project}}-${{Environment}}-{role}"
     assert resources["DeployRole"]["Properties"]["MaxSessionDuration"] == 14400
+
+
+def test_nobody_can_change_what_they_may_do(resources: dict[str, Any]) -> None:
+    """What the deployer reaches begins with the environment's name; these roles and stacks do not."""
+    for role in ("PlanRole", "DeployRole"):
+        assert not resources[role]["Properties"]["RoleName"]["Fn::Sub"].startswith(policy.NAME)
+    for file in (TEMPLATE, policy.FILE):
+        names = re.findall(r"--stack-name (\S+)", file.read_text())
+        assert names
+        assert not [name for name in names if name.startswith("sample-prod-")]

@@ -11,6 +11,7 @@ import pytest
 from botocore.client import BaseClient
 
 from docs import deployer_policy as policy
+from stacks import layers
 from tests.stacks.shop import Shop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,17 +48,41 @@ def test_policies_are_of_a_size_that_iam_takes(policies: dict[str, list[Statemen
     assert len(policies) <= 10
 
 
-def test_every_call_of_a_life_is_among_those_read_from_the_code(
-    deployed: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    called: set[tuple[str, str]] = set()
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """The calls that are made, as service and operation."""
+    found: set[tuple[str, str]] = set()
     call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def recorded(self: Any, operation: str, request: Any) -> Any:
-        called.add((self.meta.service_model.service_name, operation))
+        found.add((self.meta.service_model.service_name, operation))
         return call(self, operation, request)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    return found
+
+
+def test_every_call_of_a_plan_is_allowed_to_the_role_that_plans_on_github(
+    deployed: Shop, called: set[tuple[str, str]], policies: dict[str, list[Statement]]
+) -> None:
+    path = deployed.root / "params" / "dev.yaml"
+    # Two stacks change, one of them through its own role.
+    path.write_text(path.read_text() + "  MaxCapacity: 4\n  HealthRate: 0.9\n")
+    file = str(deployed.root / "plan.json")
+    made = deployed.run("plan", "--out", file)
+    assert made["exit_code"] == 0, made.get("findings")
+    assert deployed.run("plan", "--discard", file)["exit_code"] == 0
+    template = layers.parse((ROOT / "docs" / "github-role.yaml").read_text())
+    statements = template["Resources"]["PlanPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    allowed = {action for one in [*statements, *policies["ReadPolicy"]] for action in one["Action"]}
+    needed = {f"{policy.PREFIXES.get(service, service)}:{name}" for service, name in called}
+    needed = {one for action in needed for one in policy.ACTIONS.get(action, (action,))}
+    assert needed - allowed == set()
+
+
+def test_every_call_of_a_life_is_among_those_read_from_the_code(
+    deployed: Shop, called: set[tuple[str, str]]
+) -> None:
     path = deployed.root / "params" / "dev.yaml"
     path.write_text(path.read_text() + "  MaxCapacity: 4\n")
     for verb in ("plan", "deploy", "status", "drift", "image", "destroy", "deploy"):
@@ -122,7 +147,7 @@ def test_changes_reach_only_what_has_the_environments_name(allowed: list[Stateme
 
 def test_statement_names_resources_that_iam_knows_for_its_actions(allowed: list[Statement]) -> None:
     for statement in allowed:
-        if statement["Resource"] == ["*"] or statement["Action"][0].startswith("iam:PassRole"):
+        if statement["Resource"] == ["*"] or statement["Action"][0] == "iam:PassRole":
             continue
         arns = [re.sub(r"\$\{[^}]+\}|\*", "x", resource["Fn::Sub"]) for resource in statement["Resource"]]
         for action in statement["Action"]:
