@@ -1,6 +1,7 @@
 """The command line of what runs on this machine: `python -m local serve`, `python -m local rehearse`."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
     )
     serve.add_argument(
         "--minute",
-        type=float,
+        type=_seconds,
         default=SECONDS_A_MINUTE,
         metavar="SECONDS",
         help="seconds that stand for a minute of a deployment's waits (default: %(default)s)",
@@ -69,6 +70,12 @@ def main(argv: list[str]) -> int:
         attended=arguments.attended,
         hooks_are_called=arguments.hooks_are_called,
     )
+
+
+def _seconds(text: str) -> float:
+    if not 0 < float(text) < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, is {text}")
+    return float(text)
 
 
 if __name__ == "__main__":

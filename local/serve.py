@@ -113,7 +113,9 @@ def _listen(port: int) -> socket.socket:
     try:
         listener.bind((HOST, port))
     except (OSError, OverflowError) as error:
-        raise CannotServe(f"cannot listen on {HOST}:{port}: {error}") from error
+        raise CannotServe(
+            f"cannot listen on {HOST}:{port}: {error}; choose another --port, or none for a free one"
+        ) from error
     return listener
 
 
