@@ -49,6 +49,20 @@ GIVEN_A_CLIENT = {"codedeploy": "codedeploy", "history": "ssm", "lock": "ssm"}
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 ACTIONS = {
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
+    "cloudformation:DetectStackDrift": (
+        "cloudformation:BatchDescribeTypeConfigurations",
+        "cloudformation:DetectStackDrift",
+        "cloudformation:DetectStackResourceDrift",
+    ),
+    # The last for overrideAlarmConfiguration (botocore, CreateDeployment), the others as in the policy of
+    # https://github.com/aws-actions/amazon-ecs-deploy-task-definition#permissions
+    "codedeploy:CreateDeployment": (
+        "codedeploy:CreateDeployment",
+        "codedeploy:GetDeploymentConfig",
+        "codedeploy:RegisterApplicationRevision",
+        "codedeploy:UpdateDeploymentGroup",
+    ),
     "s3:DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
     "s3:HeadBucket": ("s3:ListBucket",),
     "s3:ListObjectVersions": ("s3:ListBucketVersions",),
@@ -138,7 +152,9 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 # What the deployer itself changes without CloudFormation, and where IAM can tell resources apart, which.
 DIRECT: Mapping[str, tuple[str, ...]] = {
     "codedeploy:CreateDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
+    "codedeploy:RegisterApplicationRevision": (f"codedeploy:%:application:{NAME}-*",),
     "codedeploy:StopDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
+    "codedeploy:UpdateDeploymentGroup": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
     "ecs:DeleteService": (f"ecs:%:service/${{ClusterName}}/{NAME}-*",),
     "ecs:UpdateService": (f"ecs:%:service/${{ClusterName}}/{NAME}-*",),
     "ecs:DeregisterTaskDefinition": (f"ecs:%:task-definition/{NAME}-*",),
@@ -238,11 +254,11 @@ def asked() -> set[str]:
     """All that the handlers of the resource types can ask for."""
     found: set[str] = set()
     for slug, layer in layers.read(ROOT / "build").items():
-        if slug == RELEASED_LAYER:
-            continue
+        # The released layer has a role for its changes; drift is detected with the rights of whoever asks.
+        kinds = ("read",) if slug == RELEASED_LAYER else HANDLERS
         for resource_type in {resource["Type"] for resource in layer.resources.values()}:
             schema = document(resource_type, REGION).get("handlers", {})
-            for handler in HANDLERS:
+            for handler in kinds:
                 found.update(schema.get(handler, {}).get("permissions", []))
     return found
 

@@ -89,9 +89,10 @@ def _create_service(logical_id: str, properties: Record, stack_name: str) -> Cre
 
 
 def _update_service(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
-    """Send every property, as CloudFormation's handler has been seen to do (aws-facts a.3).
+    """Send every property, as CloudFormation's handler has been seen to do.
 
     For CodeDeploy's services AWS then refuses any change: it takes the task definition for one.
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1529
     """
     name = physical_id.rpartition("/")[2]
     service = ecs.active_service(new.get("Cluster", "default").rpartition("/")[2], name)

@@ -575,7 +575,7 @@ def test_listener_keeps_all_target_groups_and_weights(aws: Aws) -> None:
 
 
 def test_an_update_of_a_listener_takes_the_traffic_back_to_the_template(aws: Aws) -> None:
-    """The danger that stack policies and guards are there for (aws-facts a.7)."""
+    """The danger that stack policies and guards are there for (aws-cdk#36649)."""
     outputs = values(Listener=ref("Listener"), Blue=ref("BlueTargetGroup"), Green=ref("GreenTargetGroup"))
     aws.create("reset", network(), Outputs=outputs)
     names = aws.outputs("reset")
