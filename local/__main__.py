@@ -73,9 +73,13 @@ def main(argv: list[str]) -> int:
 
 
 def _seconds(text: str) -> float:
-    if not 0 < float(text) < math.inf:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, is {text}")
-    return float(text)
+    return seconds
 
 
 if __name__ == "__main__":
