@@ -69,7 +69,8 @@ def _outcomes(environment: EnvironmentReview) -> set[str]:
 def _findings(environment: EnvironmentReview) -> Iterator[str]:
     for finding in environment.findings:
         where = ":".join(filter(None, (finding.layer, finding.resource)))
-        yield f"**{finding.rule}** `{where}`: {_plain(finding.reason)}. {_plain(finding.remedy)}."
+        remedy = finding.remedy[:1].upper() + finding.remedy[1:]
+        yield f"**{finding.rule}** `{where}`: {_plain(finding.reason)}. {_plain(remedy)}."
 
 
 def _access(environment: EnvironmentReview) -> Iterator[str]:
