@@ -1,6 +1,7 @@
 """The door to AWS: which endpoint, which credentials, how often a call is tried, and what its errors mean."""
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ ATTEMPTS = 10
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 CONNECTIONS = 32
+# A region with a typing error, or no network, takes a minute to be known for certain.
+SILENT_SECONDS = 5
 
 LOG_IN = "log in again (for example: aws sso login), or choose a profile with AWS_PROFILE"
 
@@ -105,8 +108,22 @@ def _connected(environment: Environment, root: Path) -> Iterator[Aws]:
             yield Aws(session, config.merge(Config(proxies={})), endpoint_url)
         return
     aws = Aws(boto3.session.Session(region_name=environment.region), config, None)
-    check_account(aws, environment)
+    with _said_when_slow(environment):
+        check_account(aws, environment)
     yield aws
+
+
+@contextmanager
+def _said_when_slow(environment: Environment) -> Iterator[None]:
+    """Say what is waited for, when the first answer does not come."""
+    text = f"AWS does not answer in {environment.region}: trying for about a minute\n"
+    timer = threading.Timer(SILENT_SECONDS, lambda: sys.stderr.write(text))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def check_account(aws: Aws, environment: Environment) -> None:

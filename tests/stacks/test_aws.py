@@ -1,0 +1,28 @@
+"""The door to AWS: what a person is told while it does not open."""
+
+import time
+from collections.abc import Mapping
+
+import pytest
+
+from stacks import aws, environment
+from stacks.layers import Layer
+from tests.stacks.conftest import REPOSITORY
+
+
+@pytest.mark.parametrize(("answers_after", "said"), [(0.2, True), (0.0, False)])
+def test_who_waits_for_the_first_answer_is_told(
+    answers_after: float,
+    said: bool,
+    built: Mapping[str, Layer],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    dev = environment.load(
+        REPOSITORY / "params", "dev", {slug: layer.parameters for slug, layer in built.items()}
+    )
+    monkeypatch.setattr(aws, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(aws, "check_account", lambda *_: time.sleep(answers_after))
+    with aws.connect(dev, REPOSITORY):
+        time.sleep(0.15)
+    assert ("AWS does not answer in ap-northeast-1" in capsys.readouterr().err) == said
