@@ -51,7 +51,7 @@ def test_a_set_is_created_slowly_and_the_calls_are_counted() -> None:
     scale = 0.05
     pair = measure.both(CORE, measure.synthetic("chain", 2), scale)
     least = scale * 2 * (USUAL.change_set + USUAL.stack + USUAL.other)
-    assert least * 0.95 <= pair.critical_path <= least + 1.0
+    assert least * 0.95 <= pair.critical_path <= least + 5.0
     assert pair.created.seconds > pair.critical_path
     assert pair.created.calls_by_service["cloudformation"] > pair.again.calls_by_service["cloudformation"] > 0
     assert pair.created.calls == sum(pair.created.calls_by_service.values())
