@@ -20,6 +20,7 @@ from stacks.layers import Layer
 from stacks.planning.survey import Survey
 from stacks.preflight import Trouble, image, names, network, quotas, references
 from stacks.preflight.network import Network
+from templates._application import SECRETS
 from tests.stacks.conftest import REPOSITORY
 from tests.stacks.releases import client
 from tests.stacks.shop import Shop
@@ -37,10 +38,16 @@ def survey_of(
     region: str = REGION,
     **parameters: Any,
 ) -> Survey:
-    """A first deployment of these layers, or of all, with parameters beside those of params/local.yaml."""
+    """A first deployment of these layers, or of all, with the required parameters of params/local.yaml.
+
+    A team's own sizes and secrets are left out: they would need more than what these tests have.
+    """
     declared = {slug: layer.parameters for slug, layer in built.items()}
     settings = environment.load(REPOSITORY / "params", "local", declared)
-    settings = replace(settings, parameters={**settings.parameters, **parameters}, region=region)
+    optional = {name for block in declared.values() for name in block if "Default" in block[name]}
+    own = optional | {secret.parameter for secret in SECRETS}
+    required = {name: value for name, value in settings.parameters.items() if name not in own}
+    settings = replace(settings, parameters={**required, **parameters}, region=region)
     world = World(effects.side(built, settings))
     chosen = set(built) if created is None else created
     return Survey(
