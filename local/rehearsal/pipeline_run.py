@@ -38,7 +38,7 @@ class PipelineRun:
 
     async def run(self, definition: Definition) -> None:
         """Run all stages. Raises PipelineFailed with the first action that failed for good."""
-        archive = await asyncio.to_thread(artifacts.pack, self._source.folder, self._folder / "source.zip")
+        archive = await asyncio.to_thread(artifacts.pack, self._source.folder, self._folder / "commit.zip")
         execution = Execution(self._folder, self._source.commit, archive)
         workshop = self._workshop(definition, asyncio.get_running_loop())
         try:

@@ -252,8 +252,8 @@ def _advance(deployment: Record) -> bool:
 def _answer_in_the_functions_place(deployment: Record, stage: Stage) -> None:
     """Go on as if the hook had succeeded, and say so where users look, and to whoever runs the emulator."""
     message = (
-        f"{stage['event']}: a placeholder answered Succeeded, because nothing calls {stage['function']} here;"
-        " make rehearse does"
+        f"{stage['event']}: a placeholder answered Succeeded in the place of {stage['function']};"
+        " make rehearse gets the real answer"
     )
     deployment.setdefault("deploymentStatusMessages", []).append(message)
     with contextlib.suppress(OSError):  # The command that would have read it may be gone.

@@ -292,7 +292,7 @@ def test_placeholder_answers_the_hooks_that_nobody_calls_and_says_so(
         for _ in until(lambda: info_of(codedeploy, deployment)["status"] == "Succeeded", seconds=30):
             pass
         (message,) = info_of(codedeploy, deployment)["deploymentStatusMessages"]
-    said = "AfterAllowTestTraffic: a placeholder answered Succeeded, because nothing calls check here"
+    said = "AfterAllowTestTraffic: a placeholder answered Succeeded in the place of check"
     assert message.startswith(said)
     assert f"local emulator: {deployment} {said}" in capsys.readouterr().err
 
