@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -134,3 +135,31 @@ def test_nobody_can_change_what_they_may_do(resources: dict[str, Any]) -> None:
         names = re.findall(r"--stack-name (\S+)", file.read_text())
         assert names
         assert not [name for name in names if name.startswith("sample-prod-")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tag", "found"),
+    [
+        ("", "deploy-prod-2026-01-31", "prod"),
+        ("", "deploy-eu-prod-1", "eu-prod"),
+        ("", "deploy-eu-1", "eu"),
+        ("eu", "main", "eu"),
+        ("", "deploy-nowhere-1", None),
+        ("nowhere", "main", None),
+        ("../prod", "main", None),
+    ],
+)
+def test_environment_is_the_wanted_one_or_the_tags(
+    wanted: str, tag: str, found: str | None, tmp_path: Path
+) -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())
+    (step,) = [one for one in workflow["jobs"]["plan"]["steps"] if one.get("id") == "where"]
+    (tmp_path / "params").mkdir()
+    for name in ("eu", "eu-prod", "prod"):
+        (tmp_path / "params" / f"{name}.yaml").touch()
+    output = tmp_path / "output"
+    variables = {"WANTED": wanted, "GITHUB_REF_NAME": tag, "GITHUB_OUTPUT": str(output)}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | variables, capture_output=True, check=False)
+    assert done.returncode == (0 if found else 2)
+    assert (output.read_text() if found else None) == (f"environment={found}\n" if found else None)
