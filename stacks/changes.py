@@ -37,7 +37,8 @@ class ResourceChange:
     """What an operation does to one resource.
 
     `effect` and `notes` are empty where only CloudFormation was asked. `renamed` is, on a resource that is
-    added or removed, the logical id under which nearly the same one is removed or added.
+    added or removed, the logical id under which nearly the same one is removed or added. `reread` is whether
+    CloudFormation lists the resource only because it will read attributes of others again, which may stay.
     """
 
     logical_id: str
@@ -48,3 +49,4 @@ class ResourceChange:
     effect: Effect = ""
     notes: tuple[str, ...] = ()
     renamed: str = ""
+    reread: bool = False

@@ -242,7 +242,13 @@ def _resource_change(change: Any) -> ResourceChange:
         action=_action(change),
         physical_id=change.get("PhysicalResourceId", ""),
         properties=tuple(properties.values()),
+        reread=bool(change.get("Details")) and all(map(_is_reread, change["Details"])),
     )
+
+
+def _is_reread(detail: Any) -> bool:
+    """Whether it is known only at execution if the value of another resource's attribute changes."""
+    return (detail.get("Evaluation"), detail.get("ChangeSource")) == ("Dynamic", "ResourceAttribute")
 
 
 _RECREATIONS = ("Never", "Conditionally", "Always")

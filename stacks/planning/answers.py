@@ -2,6 +2,10 @@
 
 CloudFormation knows the deployed values, but tells a nested property as one long text. The schemas' answer
 (`effects.py`) names exactly what differs and says in words what that does.
+
+Whatever reads an attribute of a resource that changes is listed by CloudFormation too, and what reads an
+attribute of that, and so on: it knows whether the value changes only when it executes. The schemas' answer
+knows that an ARN stays where nothing is replaced. There, and only there, the better answer counts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +26,8 @@ def worse(
     for change in answered:
         other = by_id.get(change.logical_id)
         if other is None:
-            merged.append(change)
+            stays = change.reread and change.action in ("modify", "may replace")
+            merged.append(_stays(change) if stays else change)
             continue
         # Whether a resource is added or removed is CloudFormation's to say.
         both = change.action in _ACTIONS and other.action in _ACTIONS
@@ -37,6 +42,15 @@ def worse(
             )
         )
     return tuple(merged)
+
+
+def _stays(change: ResourceChange) -> ResourceChange:
+    return replace(
+        change,
+        action="modify",
+        properties=tuple(replace(one, recreation="Never") for one in change.properties),
+        notes=("CloudFormation reads what it refers to again; that stays",),
+    )
 
 
 def _properties(

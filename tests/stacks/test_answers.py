@@ -1,5 +1,7 @@
 """CloudFormation's answer and the schemas' answer in one: the worse counts, told as exactly as can be."""
 
+from dataclasses import replace
+
 import pytest
 
 from stacks.changes import Action, PropertyChange, ResourceChange
@@ -32,6 +34,18 @@ def test_worse_action_counts(answered: Action, expected: Action, counts: Action)
 
 def test_resource_that_only_cloudformation_mentions_stays() -> None:
     assert worse([change("modify")], []) == (change("modify"),)
+
+
+def test_what_is_only_read_again_stays_where_the_schemas_know_so() -> None:
+    arn = PropertyChange("/Properties/SourceArn", recreation="Always")
+    reread = replace(change("may replace", arn), reread=True)
+    (merged,) = worse([reread], [])
+    assert merged.action == "modify"
+    assert merged.properties == (replace(arn, recreation="Never"),)
+    # Not where it is more than that, nor where the schemas see it replaced as well.
+    assert worse([change("may replace", arn)], [])[0].action == "may replace"
+    assert worse([replace(reread, action="replace")], [])[0].action == "replace"
+    assert worse([reread], [change("may replace", arn)])[0].action == "may replace"
 
 
 def test_long_value_is_told_by_what_differs_in_it() -> None:

@@ -118,6 +118,12 @@ def test_kept_first_plan_is_executed(dev: Shop, tmp_path: Path) -> None:
     assert change_sets(dev) == []
 
 
+def test_setting_that_replaces_nothing_is_not_blocked(deployed: Shop) -> None:
+    """CloudFormation says "Conditional" of what reads the ARN of what reads the ARN of the log group."""
+    set_parameter(deployed, "LogRetentionDays: 14")
+    assert deployed.results("deploy", "--yes")["service-preference"] == "done"
+
+
 def test_replacement_is_blocked_and_its_neighbour_is_not(deployed: Shop) -> None:
     deployed.replace(
         "pipeline", "ComputePlatform: ECS", "ComputePlatform: ECS\n      ApplicationName: another"
