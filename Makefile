@@ -59,7 +59,7 @@ review: .venv/ready ## what the files on disk change in every environment (BASE=
 rehearse: .venv/proven ## a release on this machine: canary, alarm, rollback (ENV=local)
 	@$(BIN)/python -m local rehearse --env $(ENV) $(if $(HEALTH_RATE),--health-rate $(HEALTH_RATE)) \
 	  $(if $(MINUTE),--minute $(MINUTE)) $(if $(REQUESTS),--requests $(REQUESTS)) \
-	  $(if $(filter off,$(HOOK)),--no-hook) $(ARGS)
+	  $(if $(filter-out on off,$(HOOK)),$(error HOOK is on or off, not $(HOOK)))$(if $(filter off,$(HOOK)),--no-hook) $(ARGS)
 
 report-check: .venv/ready ## look at the last rehearsal's report in headless Chromium, where installed
 	@$(BIN)/python -m local.rehearsal.report_check $(REPORT)

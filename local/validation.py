@@ -61,6 +61,7 @@ def _validator(resource_type: str, region: str) -> Any:
     # Draft 7 with CloudFormation's words, and with what cfn-lint's schemas say beyond it.
     keywords = {
         "pattern": keyword(_pattern, str),
+        "patternProperties": _pattern_properties,
         "required": keyword(_required),
         "additionalProperties": keyword(_additional_properties),
         "requiredOr": keyword(_required_or),
@@ -75,6 +76,16 @@ def _validator(resource_type: str, region: str) -> Any:
 def _pattern(pattern: str, text: str, schema: Json) -> Iterator[str]:
     if not _matches(pattern, text):
         yield f"{text!r} does not match {pattern!r}"
+
+
+def _pattern_properties(
+    validator: Any, given: dict[str, Json], instance: Json, schema: Json
+) -> Iterator[Any]:
+    if isinstance(instance, dict):
+        for pattern, inner in given.items():
+            for name in instance:
+                if _matches(pattern, name):
+                    yield from validator.descend(instance[name], inner, path=name, schema_path=pattern)
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -20,8 +20,6 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "deploy": ("stacks",),
     "generate": ("templates", "stacks.environment", "stacks.errors"),
     "local": ("local", "app"),
-    # Reads a template as the deployer does.
-    "local.pipeline": ("local", "stacks.effects.resolve"),
     "stacks": ("stacks",),
     "stacks.cloudformation": (*GROUND, "stacks.cloudformation"),
     "stacks.effects": (*GROUND, "stacks.effects"),

@@ -81,6 +81,15 @@ def test_property_values_are_checked_by_the_schema(
     assert [item for item, text in found if reason in text] == [f"/Resources/Wrong/Properties{path}"]
 
 
+def test_names_are_checked_by_patterns_of_the_schema(aws: Aws) -> None:
+    """AWS::SSM::Parameter's tags are a map, whose keys have a pattern with a class of Unicode's."""
+    named = {"Setting": resource("SSM::Parameter", Type="String", Value="x", Tags={"team": "shop"})}
+    aws.create("named", named)
+    wrong = {"Setting": resource("SSM::Parameter", Type="String", Value="x", Tags={"team!": "shop"})}
+    found = aws.invalid("named-wrong", wrong)
+    assert ("/Resources/Setting/Properties/Tags", "#/Tags: extraneous key [team!] is not permitted") in found
+
+
 def test_scalars_are_converted_as_cloudformation_does(aws: Aws) -> None:
     """YAML and parameters give text for numbers and truth values, and numbers for text."""
     family = {
