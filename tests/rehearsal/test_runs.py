@@ -159,20 +159,31 @@ def test_mistake_in_a_template_or_parameter_is_noticed(place: Place, mistake: st
 
 
 @pytest.mark.skipif(not EVERYTHING, reason="make test-rehearsal")
-def test_configuration_of_ones_own_is_taken_from_the_template(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("kind", "step", "expected", "told"),
+    [
+        ("Linear", 30, [0, 30, 60, 90, 100], "30 % more every 2 minutes"),
+        ("Canary", 25, [0, 25, 100], "25 %, the rest after 2 minutes"),
+    ],
+)
+def test_configuration_of_ones_own_is_taken_from_the_template(
+    place: Place, kind: str, step: int, expected: list[int], told: str
+) -> None:
     place.edit(
         "pipeline",
         "      DeploymentConfigName: !Ref DeploymentConfigName",
         "      DeploymentConfigName: !Ref DeploymentConfig",
     )
-    place.edit("pipeline", "\nResources:\n", "\nResources:\n" + OWN_CONFIGURATION)
+    place.edit(
+        "pipeline", "\nResources:\n", "\nResources:\n" + OWN_CONFIGURATION.format(kind=kind, step=step)
+    )
     place.set(TerminationWaitMinutes=0)
     place.deploy()
     ended = place.rehearse("1.0", minute=0.3, requests=40)
     assert ended.verdict.result == "released"
     shares = [shares["green"] for _, shares in ended.rehearsal.journal.weights]
-    assert shares == [0, 30, 60, 90, 100]
-    assert ended.document["settings"]["routing"] == "30 % more every 2 minutes"
+    assert shares == expected
+    assert ended.document["settings"]["routing"] == told
 
 
 OWN_CONFIGURATION = """\
@@ -181,8 +192,8 @@ OWN_CONFIGURATION = """\
     Properties:
       ComputePlatform: ECS
       TrafficRoutingConfig:
-        Type: TimeBasedLinear
-        TimeBasedLinear: {LinearPercentage: 30, LinearInterval: 2}
+        Type: TimeBased{kind}
+        TimeBased{kind}: {{{kind}Percentage: {step}, {kind}Interval: 2}}
 """
 
 
