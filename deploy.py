@@ -13,8 +13,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from stacks import interrupts
-from stacks.errors import Failure, Interrupted
+from stacks import interrupts, terminal
+from stacks.errors import Failed, Failure, Interrupted
 from stacks.invocation import Invocation
 from stacks.rules import Guarded
 
@@ -37,11 +37,15 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on the `build/` and `params/` below `root` and return its exit code."""
     options = _parser().parse_args(arguments)
     invocation = Invocation(options, root)
-    with interrupts.handled():
+    with interrupts.handled(), terminal.enduring() as output:
         code = _run(invocation)
         if options.json:
             head = {"schema": f"{options.verb}/1", "environment": options.env, "exit_code": code}
             print(json.dumps(head | invocation.document, indent=2))
+        output.flush()
+        if output.lost:
+            lost = Failed("the output is not complete", output.lost, "see what was done: deploy.py status")
+            code = code or _failed(lost, invocation)
     return code
 
 

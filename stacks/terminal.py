@@ -1,6 +1,12 @@
 """The terminal that plans, reviews and progress are printed on."""
 
+import contextlib
+import errno
+import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -9,3 +15,61 @@ def console(*, stderr: bool = False) -> Console:
     """A console on standard output or standard error. Without a terminal, lines are not wrapped."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if stream.isatty() else 200)
+
+
+class Stream:
+    """Standard output or error that may go away: whoever reads it, or the disk that it goes to.
+
+    What a command does is not stopped by that: CloudFormation is at work, and the lock is to be given back.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    @property
+    def lost(self) -> str:
+        """Why something that was to be read is lost; empty where its reader went away, or nothing is."""
+        return str(self.failure.strerror) if self.failure and self.failure.errno != errno.EPIPE else ""
+
+    def write(self, text: str) -> int:
+        """Write as far as that is possible."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._give_up(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush as far as that is possible."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.failure = self.failure or error
+        # What is still in its buffer goes there, also when the interpreter ends.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._stream.fileno())
+        os.close(null)
+
+    def __getattr__(self, name: str) -> Any:
+        """What else is asked of a stream: its encoding, whether it is a terminal."""
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def enduring() -> Iterator[Stream]:
+    """Let output that cannot be written end nothing in the block. Yields standard output."""
+    before = sys.stdout, sys.stderr
+    with Path(os.devnull).open("w") as null:
+        # A stream that was closed before the start is None.
+        out, err = Stream(before[0] or null), Stream(before[1] or null)
+        sys.stdout, sys.stderr = out, err
+        try:
+            yield out
+        finally:
+            out.flush()
+            err.flush()
+            sys.stdout, sys.stderr = before
