@@ -23,6 +23,7 @@ generate: .venv/ready ## write build/ from templates/ and params/
 
 # Make remembers what was proven for exactly these files: unchanged, they are not linted again.
 .venv/proven: .venv/ready generate.py .cfnlintrc $(shell find templates params build stacks -type f -not -name '*.pyc')
+	@echo 'Checking build/: is it what templates/ generates, does it lint clean?' >&2
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
 	@touch $@
