@@ -21,7 +21,8 @@ class PropertyChange:
     """One attribute of a resource that changes; `before` and `after` where they can be told.
 
     `because` names what makes a value change that reads the same before and after, such as the replacement
-    of a resource that it refers to. `certain` is False when the value may also stay.
+    of a resource that it refers to. `certain` is False when the value may also stay. `reread` is whether
+    CloudFormation lists it only because it will read an attribute of another resource again, which may stay.
     """
 
     path: str
@@ -30,6 +31,7 @@ class PropertyChange:
     recreation: Recreation = "Never"
     because: str = ""
     certain: bool = True
+    reread: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,7 @@ class ResourceChange:
     """What an operation does to one resource.
 
     `effect` and `notes` are empty where only CloudFormation was asked. `renamed` is, on a resource that is
-    added or removed, the logical id under which nearly the same one is removed or added. `reread` is whether
-    CloudFormation lists the resource only because it will read attributes of others again, which may stay.
+    added or removed, the logical id under which nearly the same one is removed or added.
     """
 
     logical_id: str
@@ -49,4 +50,8 @@ class ResourceChange:
     effect: Effect = ""
     notes: tuple[str, ...] = ()
     renamed: str = ""
-    reread: bool = False
+
+    @property
+    def stays(self) -> bool:
+        """Whether nothing happens to the resource: what CloudFormation reads again for it stays."""
+        return self.effect == "none" and bool(self.properties) and all(p.reread for p in self.properties)

@@ -73,7 +73,7 @@ class Guarded(Blocked):
 
 
 def name(layer: str, change: ResourceChange) -> str:
-    """How --allow names a resource."""
+    """How ALLOW (--allow) names a resource."""
     return f"{layer}:{change.logical_id}"
 
 
@@ -102,7 +102,7 @@ def replacement(layer: str, changes: tuple[ResourceChange, ...], allowed: set[st
                 change.logical_id,
                 "replacement",
                 f"{change.type} {words[change.action]}{because}",
-                f"if that is meant: --allow {name(layer, change)}",
+                f"if that is meant: ALLOW={name(layer, change)}",
             )
 
 
@@ -114,12 +114,13 @@ def service_frozen(
 ) -> Iterator[Finding]:
     """Any change of a service that CodeDeploy deploys; `resources` are the template's.
 
-    --allow lets through what UpdateService accepts with this controller, and nothing else: CloudFormation
+    ALLOW lets through what UpdateService accepts with this controller, and nothing else: CloudFormation
     would fail half-way. A new service is no change.
     """
     for change in changes:
         if (
             change.type != SERVICE
+            or change.stays
             or change.action in ("add", "import")
             or not _by_codedeploy(change, resources)
         ):
@@ -136,7 +137,7 @@ def service_frozen(
             f"{what} cannot be updated while CodeDeploy controls the service"
             if not acceptable
             else f"{what} would be updated; AWS has been seen to refuse even what its API accepts",
-            f"if that is meant: --allow {name(layer, change)}"
+            f"if that is meant: ALLOW={name(layer, change)}"
             if acceptable
             else "take the change back; task definition, network and load balancer change with a release, "
             "the rest needs a new service",
@@ -185,7 +186,7 @@ def stack_policy(
                 change.logical_id,
                 "stack-policy",
                 f"the stack policy protects it{because}",
-                f"if that is meant: --allow {name(layer, change)}",
+                f"if that is meant: ALLOW={name(layer, change)}",
             )
 
 
@@ -197,7 +198,7 @@ def denied_resources(
     "You must also have permission to update any resources that reference the resource":
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
     """
-    if not deployed_policy or change.action not in _UPDATES:
+    if not deployed_policy or change.stays or change.action not in _UPDATES:
         return set()
     denied = set()
     if policy.denies(deployed_policy, change.logical_id, change.type, _UPDATES[change.action]):

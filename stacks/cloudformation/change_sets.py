@@ -235,6 +235,7 @@ def _resource_change(change: Any) -> ResourceChange:
             before=target.get("BeforeValue", known.before if known else None),
             after=target.get("AfterValue", known.after if known else None),
             recreation=recreation,
+            reread=_is_reread(detail) and (known is None or known.reread),
         )
     return ResourceChange(
         logical_id=change["LogicalResourceId"],
@@ -242,7 +243,6 @@ def _resource_change(change: Any) -> ResourceChange:
         action=_action(change),
         physical_id=change.get("PhysicalResourceId", ""),
         properties=tuple(properties.values()),
-        reread=bool(change.get("Details")) and all(map(_is_reread, change["Details"])),
     )
 
 

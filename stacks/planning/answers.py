@@ -23,11 +23,11 @@ def worse(
     """CloudFormation's changes, each made worse where the schemas expect worse, and told as exactly."""
     by_id = {change.logical_id: change for change in expected}
     merged = []
-    for change in answered:
-        other = by_id.get(change.logical_id)
+    for told in answered:
+        other = by_id.get(told.logical_id)
+        change = _without_rereads(told, other.properties if other else ())
         if other is None:
-            stays = change.reread and change.action in ("modify", "may replace")
-            merged.append(_stays(change) if stays else change)
+            merged.append(change)
             continue
         # Whether a resource is added or removed is CloudFormation's to say.
         both = change.action in _ACTIONS and other.action in _ACTIONS
@@ -44,13 +44,31 @@ def worse(
     return tuple(merged)
 
 
-def _stays(change: ResourceChange) -> ResourceChange:
-    return replace(
-        change,
-        action="modify",
-        properties=tuple(replace(one, recreation="Never") for one in change.properties),
-        notes=("CloudFormation reads what it refers to again; that stays",),
-    )
+def _without_rereads(told: ResourceChange, expected: Iterable[PropertyChange]) -> ResourceChange:
+    """CloudFormation's change, where what it only reads again and the schemas know to stay replaces nothing.
+
+    `expected` are the properties that change according to the schemas.
+    """
+    changing = [changed.path for changed in expected]
+    staying = [
+        one
+        for one in told.properties
+        if one.reread and not any(_holds(one.path, path) or _holds(path, one.path) for path in changing)
+    ]
+    if not staying or told.action not in ("modify", "may replace"):
+        return told
+    properties = tuple(replace(one, recreation="Never") if one in staying else one for one in told.properties)
+    if any(one.recreation != "Never" for one in properties):
+        return replace(told, properties=properties)
+    change = replace(told, action="modify", properties=properties)
+    if changing or len(staying) < len(properties):
+        return change
+    return replace(change, effect="none", notes=("CloudFormation reads what it refers to again; that stays",))
+
+
+def _holds(path: str, other: str) -> bool:
+    """Whether the second path is the first, or inside it."""
+    return other == path or other.startswith(f"{path}/")
 
 
 def _properties(
@@ -58,7 +76,7 @@ def _properties(
 ) -> Iterator[PropertyChange]:
     left = {changed.path: changed for changed in expected}
     for told in answered:
-        below = [path for path in left if path == told.path or path.startswith(f"{told.path}/")]
+        below = [path for path in left if _holds(told.path, path)]
         if not below:
             yield told
         for path in below:

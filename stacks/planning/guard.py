@@ -5,7 +5,7 @@ Pure functions. A finding blocks before anything is executed; docs/operations.md
 
 from collections.abc import Iterator, Mapping
 
-from stacks import rules
+from stacks import commands, rules
 from stacks.changes import ResourceChange
 from stacks.planning.plan import Plan, Step
 from stacks.release.live import Live
@@ -19,7 +19,7 @@ def findings(plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed
     """Everything that blocks the plan.
 
     `importers` has the importing stacks of each export that would change or go away; `allowed` the
-    resources named with --allow, as LAYER:LOGICALID.
+    resources named with ALLOW, as LAYER:LOGICALID.
     """
     found: list[Finding] = []
     for slug, step in plan.steps.items():
@@ -46,6 +46,7 @@ def listener_live(layer: str, step: Step, live: Live) -> Iterator[Finding]:
         if (
             change.type == LISTENER
             and change.action != "add"
+            and not change.stays
             and rules.forwards(step.layer.resources, change.logical_id)
         ):
             now = "green is live" if live.colour == "green" else "traffic is shifting"
@@ -79,7 +80,8 @@ def release_running(plan: Plan, live: Live) -> Iterator[Finding]:
             "",
             "release-running",
             f"{' and '.join(running)} running",
-            "wait for its end (--wait), or stop it: deploy.py rollback",
+            "wait for its end with ARGS=--wait, or stop it: "
+            + commands.make("rollback", plan.environment.name),
         )
 
 

@@ -36,16 +36,33 @@ def test_resource_that_only_cloudformation_mentions_stays() -> None:
     assert worse([change("modify")], []) == (change("modify"),)
 
 
+ARN = PropertyChange("/Properties/SourceArn", recreation="Always", reread=True)
+
+
 def test_what_is_only_read_again_stays_where_the_schemas_know_so() -> None:
-    arn = PropertyChange("/Properties/SourceArn", recreation="Always")
-    reread = replace(change("may replace", arn), reread=True)
+    reread = change("may replace", ARN)
     (merged,) = worse([reread], [])
     assert merged.action == "modify"
-    assert merged.properties == (replace(arn, recreation="Never"),)
+    assert merged.stays
+    assert merged.properties == (replace(ARN, recreation="Never"),)
     # Not where it is more than that, nor where the schemas see it replaced as well.
-    assert worse([change("may replace", arn)], [])[0].action == "may replace"
+    assert worse([change("may replace", replace(ARN, reread=False))], [])[0].action == "may replace"
     assert worse([replace(reread, action="replace")], [])[0].action == "replace"
-    assert worse([reread], [change("may replace", arn)])[0].action == "may replace"
+    (merged,) = worse([reread], [change("may replace", replace(ARN, reread=False))])
+    assert (merged.action, merged.properties[0].recreation, merged.stays) == ("may replace", "Always", False)
+
+
+def test_what_is_read_again_beside_another_change_replaces_no_more_than_that_one() -> None:
+    harmless = PropertyChange("/Properties/Comment", "a", "b")
+    (merged,) = worse([change("may replace", ARN, harmless)], [change("modify", harmless)])
+    assert merged.action == "modify"
+    assert not merged.stays
+    assert merged.properties == (replace(ARN, recreation="Never"), harmless)
+    replaces = PropertyChange("/Properties/Name", "a", "b", "Conditionally")
+    (merged,) = worse([change("may replace", ARN, replaces)], [change("modify", harmless)])
+    assert merged.action == "may replace"
+    inside = PropertyChange(f"{ARN.path}/0", "a", "b", "Always")
+    assert worse([change("may replace", ARN)], [change("may replace", inside)])[0].action == "may replace"
 
 
 def test_long_value_is_told_by_what_differs_in_it() -> None:

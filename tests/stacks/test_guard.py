@@ -1,6 +1,7 @@
 """Each rule over plans and snapshots of the live state: what it blocks, the way out, a harmless neighbour."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,24 @@ def test_what_ecs_accepts_needs_to_be_named(built: Mapping[str, Layer]) -> None:
     assert blocked(built, "service", accepted) == ["service-frozen"]
     assert blocked(built, "service", accepted, allowed=("service:Service",)) == []
     assert blocked(built, "service", mixed, allowed=("service:Service",)) == ["service-frozen"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "type", "logical_id"),
+    [
+        ("infrastructure", "AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancer"),
+        ("infrastructure", rules.LISTENER, "ProductionListener"),
+        ("service", rules.SERVICE, "Service"),
+    ],
+)
+def test_what_cloudformation_only_reads_again_is_no_change(
+    layer: str, type: str, logical_id: str, built: Mapping[str, Layer]
+) -> None:
+    told = change(type, logical_id, "modify", "Tags")
+    assert blocked(built, layer, told, now=live(0, 100), policy=True)
+    (reread,) = [replace(one, reread=True) for one in told.properties]
+    stays = replace(told, properties=(reread,), effect="none")
+    assert blocked(built, layer, stays, now=live(0, 100), policy=True) == []
 
 
 @pytest.mark.parametrize("action", ["replace", "may replace", "remove"])

@@ -118,10 +118,20 @@ def test_kept_first_plan_is_executed(dev: Shop, tmp_path: Path) -> None:
     assert change_sets(dev) == []
 
 
-def test_setting_that_replaces_nothing_is_not_blocked(deployed: Shop) -> None:
-    """CloudFormation says "Conditional" of what reads the ARN of what reads the ARN of the log group."""
-    set_parameter(deployed, "LogRetentionDays: 14")
-    assert deployed.results("deploy", "--yes")["service-preference"] == "done"
+@pytest.mark.parametrize(
+    ("layer", "line"),
+    [
+        ("service-preference", "LogRetentionDays: 14"),
+        ("service-preference", "SmokeRequests: 60"),
+        ("service-preference", 'SmokePaths: "/,/health"'),
+        ("service-preference", "SmokeMaxLatencyMs: 500"),
+        ("infrastructure", "TestListenerCidr: 10.0.0.0/8"),
+    ],
+)
+def test_setting_that_replaces_nothing_is_not_blocked(deployed: Shop, layer: str, line: str) -> None:
+    """CloudFormation says "Conditional" of what reads the ARN or the id of what such a setting changes."""
+    set_parameter(deployed, line)
+    assert deployed.results("deploy", "--yes")[layer] == "done"
 
 
 def test_replacement_is_blocked_and_its_neighbour_is_not(deployed: Shop) -> None:
