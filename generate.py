@@ -4,9 +4,11 @@ Usage: generate.py [--check]
 """
 
 import argparse
+import contextlib
 import difflib
 import json
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,15 @@ from cfn_flip.yaml_dumper import CONVERTED_SUFFIXES, FN_PREFIX, fn_representer
 
 from stacks import environment
 from stacks.errors import Failed, Failure
-from templates import LAYERS, STACK_POLICIES, _exports
 
 ROOT = Path(__file__).resolve().parent
 
 # Longest template that CloudFormation takes without a bucket.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 TEMPLATE_BYTES = 51_200
+
+# The key of a template's metadata that tells whoever deploys it which file has its stack policy.
+STACK_POLICY = "StackPolicy"
 
 # The one layer that the pipeline changes, and so the one whose parameters it must know.
 PIPELINE_CHANGES = "task-definition"
@@ -70,17 +74,21 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     try:
         # Everything is made before anything is written: a mistake leaves build/ as it was.
         wanted = {root / "build" / name: text.encode() for name, text in files(root / "params").items()}
+        present = {path: path.read_bytes() for path in on_disk(root / "build")}
+        stale = sorted(path for path in {*present, *wanted} if present.get(path) != wanted.get(path))
+        if options.check:
+            return check(stale, present, wanted, root)
+        for path in stale:
+            write(path, wanted.get(path), root)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         if failure.remedy:
             print(f"hint: {failure.remedy}", file=sys.stderr)
         return failure.exit_code
-    present = {path: path.read_bytes() for path in on_disk(root / "build")}
-    stale = sorted(path for path in {*present, *wanted} if present.get(path) != wanted.get(path))
-    if options.check:
-        return check(stale, present, wanted, root)
-    for path in stale:
-        write(path, wanted.get(path), root)
+    except OSError as error:
+        print(f"error: {error.filename or 'build/'}: {error.strerror or error}", file=sys.stderr)
+        print("hint: these files must be yours to read and write", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -123,24 +131,44 @@ def write(path: Path, text: bytes | None, root: Path) -> None:
 def files(params: Path) -> dict[str, str]:
     """Every file of `build/`: its path there and its text.
 
-    Raises Failed when a template must not be shipped, BadInput when a parameter file is wrong. What a
-    module itself raises comes through, with a note that names the module.
+    Raises Failed when a template must not be shipped or a module raises anything, BadInput when a parameter
+    file is wrong.
     """
+    with told("templates/"):
+        # Not at the top: what is wrong in a module is told like any other mistake.
+        from templates import LAYERS, STACK_POLICIES, _exports
     documents = {}
+    policies = {}
     for slug, build in LAYERS.items():
-        try:
+        with told(module(slug)):
             documents[slug] = build().to_dict()
-        except Exception as error:
-            error.add_note(f"{module(slug)}: build/{slug}.yaml cannot be made from it")
-            raise
+            if slug in STACK_POLICIES:
+                name = f"{slug}.stack-policy.json"
+                policies[name] = STACK_POLICIES[slug]().to_json(indent=2, sort_keys=False) + "\n"
+                documents[slug].setdefault("Metadata", {})[STACK_POLICY] = name
     texts = {f"{slug}.yaml": render(slug, document) for slug, document in documents.items()}
     wrong = [*_exports.problems(documents), *too_long(texts)]
     if wrong:
         problems = "".join(f"\n  {module(slug)}: {problem}" for slug, problem in wrong)
         raise Failed(f"no file is written, because what the modules give cannot be deployed:{problems}")
-    for slug, stack_policy in STACK_POLICIES.items():
-        texts[f"{slug}.stack-policy.json"] = stack_policy().to_json(indent=2, sort_keys=False) + "\n"
-    return texts | dict(configurations(params, documents))
+    return texts | policies | dict(configurations(params, documents))
+
+
+@contextlib.contextmanager
+def told(name: str) -> Iterator[None]:
+    """Raise Failed for whatever a module raises, with the module's file and line, also where it exits."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        line: int | None = None
+        for frame in traceback.extract_tb(error.__traceback__):
+            if Path(frame.filename).is_relative_to(ROOT / "templates"):
+                name, line = str(Path(frame.filename).relative_to(ROOT)), frame.lineno
+        if isinstance(error, SyntaxError) and error.filename:
+            name, line = error.filename.removeprefix(f"{ROOT}/"), error.lineno
+        where = f"{name}, line {line}" if line else name
+        why = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+        raise Failed(f"no file is written, because of {where}", why) from error
 
 
 def module(slug: str) -> str:

@@ -108,6 +108,25 @@ def stack_name_parameter(layer: str) -> str:
     return layer.title().replace("-", "") + "StackName"
 
 
+class TemplateMissing(BadInput):
+    """A template of `build/` is not there: that is no mistake in a parameter file."""
+
+
+def _refuse_missing_layers(layers: Mapping[str, Declarations], given: Any) -> None:
+    """Raise TemplateMissing where a template is told the name of a stack that no layer has, nor the file names."""
+    known = {*map(stack_name_parameter, layers), *(given if isinstance(given, dict) else ())}
+    for slug, declared in layers.items():
+        for title, block in declared.items():
+            layer = re.fullmatch(r"((?:[A-Z][a-z0-9]*)+)StackName", title)
+            if layer and title not in known and "Default" not in block:
+                missing = re.sub(r"(?<=.)([A-Z])", r"-\1", layer[1]).lower()
+                raise TemplateMissing(
+                    f"build/{missing}.yaml is missing",
+                    f"build/{slug}.yaml needs its stack ({title})",
+                    "run: make generate",
+                )
+
+
 def names(folder: Path) -> list[str]:
     """The environments that have a parameter file."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
@@ -116,7 +135,8 @@ def names(folder: Path) -> list[str]:
 def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environment:
     """Read and check `<folder>/<name>.yaml`.
 
-    `layers` has each layer's `Parameters` block by the layer's slug. Raises BadInput with every problem.
+    `layers` has each layer's `Parameters` block by the layer's slug. Raises BadInput with every problem, and
+    TemplateMissing where another layer's stack is needed that no layer has.
     """
     path = folder / f"{name}.yaml"
     known = names(folder)
@@ -131,6 +151,7 @@ def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environ
     declared = {title: block for block_of in layers.values() for title, block in block_of.items()}
     filled_in = {"Project", "Environment", "Protected", *map(stack_name_parameter, layers)}
     given = document.get("parameters")
+    _refuse_missing_layers(layers, given)
     values, problems = _parameter_values(given, declared, filled_in)
     problems = [*_file_problems(name, document, declared), *problems]
     wrong = {problem.key for problem in problems}

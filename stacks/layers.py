@@ -4,6 +4,7 @@ The order is proven from the files: a layer comes after the layers whose exports
 resolved with the environment's parameters, so what is compared is what CloudFormation will compare.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 from cfn_tools.yaml_loader import multi_constructor
 
+from stacks import policy
 from stacks.environment import Environment
 from stacks.errors import BadInput
 
@@ -26,6 +28,9 @@ TEMPLATE_BYTES = 51_200
 # was last operated with, so a person and the pipeline must not differ.
 RELEASED_LAYER = "task-definition"
 EXECUTION_ROLE = ("infrastructure", "TaskDefinitionStackRoleArn")
+
+# The key of a template's metadata that names the file with the layer's stack policy.
+STACK_POLICY = "StackPolicy"
 
 # The layer that must not be made before a person has completed the connection to GitHub, and which output
 # names that.
@@ -126,13 +131,29 @@ def _read(path: Path) -> Layer:
             f"CloudFormation takes {TEMPLATE_BYTES} bytes, it has {len(body.encode())}",
             "move a part of it to a layer of its own",
         )
-    policy = path.with_name(f"{path.stem}.stack-policy.json")
-    return Layer(
-        slug=path.stem,
-        body=body,
-        template=template,
-        stack_policy=policy.read_text(encoding="utf-8") if policy.exists() else None,
-    )
+    return Layer(slug=path.stem, body=body, template=template, stack_policy=_stack_policy(path, template))
+
+
+def _stack_policy(path: Path, template: Mapping[str, Any]) -> str | None:
+    """The text of the layer's stack policy; a layer that has one says so in its template's metadata."""
+    metadata = template.get("Metadata")
+    declared = metadata.get(STACK_POLICY) if isinstance(metadata, dict) else None
+    file = path.with_name(f"{path.stem}.stack-policy.json")
+    name = f"{path.parent.name}/{file.name}"
+    if not declared and not file.exists():
+        return None
+    try:
+        text = file.read_text(encoding="utf-8")
+        problem = policy.shape_problem(json.loads(text))
+    except FileNotFoundError as error:
+        raise BadInput(
+            f"{name} is missing", f"{path.parent.name}/{path.name} needs it", "run: make generate"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{name} is not JSON", str(error).splitlines()[0], "run: make generate") from error
+    if problem:
+        raise BadInput(f"{name} is no stack policy", problem, "run: make generate")
+    return text
 
 
 def _shape_problem(template: Any) -> str | None:

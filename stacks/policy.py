@@ -13,6 +13,17 @@ Update = Literal["Update:Modify", "Update:Replace", "Update:Delete"]
 _PREFIX = "LogicalResourceId/"
 
 
+def shape_problem(document: Any) -> str | None:
+    """Why a JSON document is not a stack policy, or None."""
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    if not statements:
+        return "it has no Statement"
+    for statement in _as_list(statements):
+        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+            return "a statement's Effect is Allow or Deny"
+    return None
+
+
 def denies(policy: str | None, logical_id: str, resource_type: str, update: Update) -> bool:
     """Whether a deployed policy forbids this update. With a policy, what nothing allows is denied."""
     if not policy:

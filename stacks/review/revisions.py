@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stacks import environment, layers
-from stacks.environment import Environment
+from stacks.environment import Environment, TemplateMissing
 from stacks.errors import BadInput
 from stacks.layers import Layer
 
@@ -64,6 +64,8 @@ def _read(folder: Path, label: str) -> Revision:
     for name in environment.names(folder / "params"):
         try:
             environments[name] = environment.load(folder / "params", name, declared)
+        except TemplateMissing:
+            raise
         except BadInput as problem:
             broken[name] = str(problem)
     config = folder / "build" / "config"
@@ -93,7 +95,15 @@ def _commit(root: Path, name: str) -> str:
         return (
             _git(root, "rev-parse", "--verify", "--quiet", f"{name.lstrip('-')}^{{commit}}").decode().strip()
         )
-    except subprocess.CalledProcessError:
+    except subprocess.CalledProcessError as error:
+        # Git is silent where it only does not know the name, and not about a folder that it does not read.
+        reason = error.stderr.decode(errors="replace").strip()
+        if reason:
+            raise BadInput(
+                f"git does not look for revision {name} in {root}",
+                reason.splitlines()[0].removeprefix("fatal: "),
+                "see what git wants there (git status), or name a commit, a branch or a tag",
+            ) from None
         raise BadInput(
             f"git knows no revision {name}",
             f"looked for it in {root}",

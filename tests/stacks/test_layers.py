@@ -50,6 +50,36 @@ def test_committed_layers_are_deployed_in_the_order_of_their_imports(built: Mapp
     assert waits_for["service-preference"] == {"infrastructure", "service"}
 
 
+POLICY = '{"Statement": [{"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}]}'
+
+
+def test_stack_policy_is_read_and_one_that_is_missing_or_broken_is_an_error(tmp_path: Path) -> None:
+    declared = f"Metadata: {{{layers.STACK_POLICY}: a.stack-policy.json}}\n{template()}"
+    with pytest.raises(BadInput, match=r"/a\.stack-policy\.json is missing.*a\.yaml needs it") as refused:
+        read(tmp_path, a=declared)
+    assert refused.value.remedy == "run: make generate"
+    file = tmp_path / "a.stack-policy.json"
+    for broken in ('{"Statement": [', "[]", '{"Statement": [{}]}', '{"Statement": ["Allow"]}'):
+        file.write_text(broken)
+        with pytest.raises(BadInput, match=r"/a\.stack-policy\.json is n"):
+            read(tmp_path, a=declared)
+    file.write_text(POLICY)
+    assert read(tmp_path, a=declared)[0]["a"].stack_policy == POLICY
+    # A revision from before templates said so.
+    assert read(tmp_path, a=template())[0]["a"].stack_policy == POLICY
+
+
+def test_every_generated_stack_policy_is_declared_by_its_template() -> None:
+    build = REPOSITORY / "build"
+    written = {path.name.removesuffix(".stack-policy.json") for path in build.glob("*.stack-policy.json")}
+    declared = {
+        slug
+        for slug, layer in layers.read(build).items()
+        if layers.STACK_POLICY in layer.template.get("Metadata", {})
+    }
+    assert declared == written == {"infrastructure", "service"}
+
+
 def test_import_that_nobody_exports_is_an_error(tmp_path: Path) -> None:
     found, values = read(tmp_path, a=template(exports="One"), b=template(imports="AStackName-Two"))
     with pytest.raises(BadInput, match=r"build/b\.yaml imports shop-dev-a-Two"):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -372,6 +373,7 @@ def test_ports_and_ranges_that_open_are_told(checkout: Checkout) -> None:
 
 
 def test_protection_that_goes_is_told(checkout: Checkout) -> None:
+    checkout.template("service", lambda document: document.pop("Metadata"))
     (checkout.root / "build" / "service.stack-policy.json").unlink()
     document = checkout.review()
     assert document["exit_code"] == 4
@@ -448,6 +450,26 @@ def test_revision_that_git_does_not_know_is_bad_input(checkout: Checkout, argume
     document = checkout.review(*arguments)
     assert document["exit_code"] == 2
     assert "git knows no revision" in document["error"]["what"]
+
+
+def test_what_git_says_is_passed_on(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Git's own tests take this for a folder of another user.
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    document = checkout.review()
+    assert "detected dubious ownership" in document["error"]["why"]
+    monkeypatch.delenv("GIT_TEST_ASSUME_DIFFERENT_OWNER")
+    shutil.rmtree(checkout.root / ".git")
+    document = checkout.review()
+    assert document["exit_code"] == 2
+    assert "not a git repository" in document["error"]["why"]
+
+
+def test_template_that_is_missing_is_not_the_parameter_files_mistake(checkout: Checkout) -> None:
+    (checkout.root / "build" / "service.yaml").unlink()
+    document = checkout.review()
+    assert document["exit_code"] == 2
+    assert document["error"]["what"] == "build/service.yaml is missing"
+    assert document["error"]["remedy"] == "run: make generate"
 
 
 def test_wrong_parameter_file_is_bad_input(checkout: Checkout) -> None:

@@ -85,7 +85,7 @@ def test_wrong_parameters_are_reported_and_nothing_is_written(
 
 
 def test_a_module_that_fails_is_named_and_nothing_is_written(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> Template:
         t = Template()
@@ -95,10 +95,43 @@ def test_a_module_that_fails_is_named_and_nothing_is_written(
     monkeypatch.setitem(LAYERS, "service-preference", broken)
     (root / "build" / "service.yaml").unlink()
     before = contents(root)
-    with pytest.raises(AttributeError) as caught:
-        generate.main([], root)
-    assert any("templates/service_preference.py" in note for note in caught.value.__notes__)
+    assert generate.main([], root) == 1
+    errors = capsys.readouterr().err
+    assert "templates/service_preference.py" in errors
+    assert "AttributeError: " in errors
     assert contents(root) == before
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ("nonsense", "templates/service.py, line 1: NameError: name 'nonsense' is not defined"),
+        ("def build(:", "templates/service.py, line 1: SyntaxError: "),
+        ("raise SystemExit", "templates/service.py, line 1: SystemExit: "),
+        ("import no_such_module", "templates/service.py, line 1: ModuleNotFoundError: "),
+    ],
+)
+def test_a_mistake_in_a_module_is_told_with_its_line(mistake: str, message: str, tmp_path: Path) -> None:
+    for folder in ("build", "params", "stacks", "templates"):
+        shutil.copytree(generate.ROOT / folder, tmp_path / folder)
+    shutil.copy(generate.ROOT / "generate.py", tmp_path)
+    module = tmp_path / "templates" / "service.py"
+    module.write_text(f"{mistake}\n{module.read_text()}")
+    before = contents(tmp_path)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "generate.py"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert contents(tmp_path) == before
+
+
+def test_a_file_that_cannot_be_written_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "build" / "service.yaml").unlink()
+    (root / "build" / "service.yaml").mkdir()
+    assert generate.main([], root) == 1
+    assert f"error: {root / 'build' / 'service.yaml'}: Is a directory" in capsys.readouterr().err
 
 
 def importing(value: object) -> Build:
