@@ -141,6 +141,12 @@ def test_nobody_can_change_what_they_may_do(resources: dict[str, Any]) -> None:
     ("wanted", "tag", "found"),
     [
         ("", "deploy-prod-2026-01-31", "prod"),
+        ("", "deploy-prod-eu-2026-01-31", "prod-eu"),
+        ("", "deploy-prod-eu-7", "prod-eu"),
+        ("", "deploy-prod-2-7", "prod-2"),
+        ("", "deploy-prod-2", "prod"),
+        ("", "deploy-prod", None),
+        ("prod", "deploy-prod-eu-7", "prod"),
         ("", "deploy-eu-prod-1", "eu-prod"),
         ("", "deploy-eu-1", "eu"),
         ("eu", "main", "eu"),
@@ -153,9 +159,9 @@ def test_environment_is_the_wanted_one_or_the_tags(
     wanted: str, tag: str, found: str | None, tmp_path: Path
 ) -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())
-    (step,) = [one for one in workflow["jobs"]["plan"]["steps"] if one.get("id") == "where"]
+    (step,) = [one for one in workflow["jobs"]["where"]["steps"] if one.get("id") == "where"]
     (tmp_path / "params").mkdir()
-    for name in ("eu", "eu-prod", "prod"):
+    for name in ("eu", "eu-prod", "prod", "prod-2", "prod-eu"):
         (tmp_path / "params" / f"{name}.yaml").touch()
     output = tmp_path / "output"
     variables = {"WANTED": wanted, "GITHUB_REF_NAME": tag, "GITHUB_OUTPUT": str(output)}
@@ -163,3 +169,19 @@ def test_environment_is_the_wanted_one_or_the_tags(
     done = subprocess.run(command, cwd=tmp_path, env=os.environ | variables, capture_output=True, check=False)
     assert done.returncode == (0 if found else 2)
     assert (output.read_text() if found else None) == (f"environment={found}\n" if found else None)
+
+
+def test_runs_by_hand_and_by_tag_wait_for_each_other() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())
+    assert "concurrency" not in workflow
+    job = workflow["jobs"]["deploy"]
+    found = "${{ needs.where.outputs.environment }}"
+    assert job["concurrency"] == {"group": f"deploy-{found}", "cancel-in-progress": False}
+    assert job["with"]["environment"] == found
+    called = yaml.safe_load((ROOT / job["uses"]).read_text())
+    # A group of its own, in the called workflow or its jobs, would let another run in between.
+    assert "concurrency" not in called
+    for one in called["jobs"].values():
+        assert "concurrency" not in one
+        # What a called workflow's jobs may do is limited to what the calling job may.
+        assert one["permissions"].items() <= job["permissions"].items()
