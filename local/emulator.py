@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from local import lock
+from local import disk, lock
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_FOLDER = REPOSITORY / ".local"
@@ -21,6 +21,8 @@ LOG_FILE = "emulator.log"
 # Of a deployment's waits, which are for the sake of users: there are none here.
 SECONDS_A_MINUTE = 1.0
 ENDPOINT_PREFIX = "AWS_ENDPOINT_URL="
+# Begins the line, after those that say why the server cannot start, that says what to do.
+REMEDY_PREFIX = "next:  "
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
@@ -29,7 +31,11 @@ HANDOVER_SECONDS = 3.0
 
 
 class EmulatorError(Exception):
-    """The emulator could not be started; the message says why."""
+    """The emulator could not be started; the message says why, `remedy` what helps where that is known."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 @contextmanager
@@ -51,7 +57,8 @@ def running(
     At the end of the block the child saves its state and is gone; it does the same when this process dies.
     Raises EmulatorError when it does not start, or when another command is using the folder.
     """
-    shared = _server_or_free(state)
+    with _usable(state):
+        shared = _server_or_free(state)
     if shared and attended:
         raise EmulatorError(
             "`python -m local serve`, or another rehearsal, runs on the same state; end it first"
@@ -63,11 +70,21 @@ def running(
         *(["--attended"] if attended else []),
         *(["--hooks-are-called"] if hooks_are_called else []),
     ]
-    child = _start(state, parameter_file, minute, options)
+    with _usable(state):
+        child = _start(state, parameter_file, minute, options)
     try:
         yield _endpoint(child, state)
     finally:
         _stop(child)
+
+
+@contextmanager
+def _usable(state: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why, remedy = disk.explained(error, state)
+        raise EmulatorError(f"the state cannot be kept in {state} ({why})", remedy) from error
 
 
 def _server_or_free(state: Path) -> str | None:
@@ -127,8 +144,10 @@ def _endpoint(child: subprocess.Popen[str], state: Path) -> str:
         return line.removeprefix(ENDPOINT_PREFIX).strip()
     child.wait()
     log = state / LOG_FILE
-    tail = "\n".join(log.read_text(errors="replace").strip().splitlines()[-8:])
-    raise EmulatorError(f"the local emulator did not start: {tail or 'it said nothing'} (log: {log})")
+    said = log.read_text(errors="replace").strip().splitlines()[-8:]
+    remedy = said.pop().removeprefix(REMEDY_PREFIX) if said and said[-1].startswith(REMEDY_PREFIX) else ""
+    why = "\n".join(said) or "it said nothing"
+    raise EmulatorError(f"the local emulator did not start: {why} (log: {log})", remedy)
 
 
 def _stop(child: subprocess.Popen[str]) -> None:

@@ -7,11 +7,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from local import account, lock
-from local.emulator import ENDPOINT_PREFIX
+from local import account, disk, lock
+from local.emulator import ENDPOINT_PREFIX, REMEDY_PREFIX
 
 HOST = "127.0.0.1"
 # A stack operation that a killed command left running is finished before the state is saved.
@@ -19,7 +20,11 @@ SETTLE_SECONDS = 20.0
 
 
 class CannotServe(Exception):
-    """The server cannot start; the message says why."""
+    """The server cannot start; the message says why, `remedy` what helps where that is known."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 def serve(
@@ -41,7 +46,9 @@ def serve(
     Prints the endpoint as one line on stdout once requests are answered.
     """
     try:
-        with lock.hold(state, shared=attended or not until_stdin_closes) as held:
+        with ExitStack() as stack:
+            with _usable(state):
+                held = stack.enter_context(lock.hold(state, shared=attended or not until_stdin_closes))
             _run(
                 held,
                 port,
@@ -52,10 +59,22 @@ def serve(
                 attended,
                 hooks_are_called,
             )
-    except (lock.StateInUse, CannotServe) as error:
+    except lock.StateInUse as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except CannotServe as error:
+        sys.stderr.write(f"{error}\n" + (f"{REMEDY_PREFIX}{error.remedy}\n" if error.remedy else ""))
+        return 1
     return 0
+
+
+@contextmanager
+def _usable(state: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why, remedy = disk.explained(error, state)
+        raise CannotServe(f"the state cannot be kept in {state} ({why})", remedy) from error
 
 
 def _run(
@@ -74,7 +93,8 @@ def _run(
         raise CannotServe(str(error)) from error
     listener = _listen(port)
     port = listener.getsockname()[1]
-    _isolate(state, port, description)
+    with _usable(state):
+        _isolate(state, port, description)
 
     # Imported late: ministack reads the environment when it is imported.
     from hypercorn.asyncio import serve as hypercorn_serve
@@ -87,7 +107,7 @@ def _run(
             state, description, minute, attended=attended, hooks_are_called=hooks_are_called
         )
     except assembly.UnreadableState as error:
-        raise CannotServe(str(error)) from error
+        raise CannotServe(str(error), error.remedy) from error
 
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]

@@ -4,25 +4,33 @@ ministack saves one file per service, S3 without its objects, Lambda code beside
 in between would leave half a state, so everything goes into one document that replaces the last atomically.
 """
 
+import contextlib
 import json
 import os
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local import engine
+from local import disk, engine
 
 FILE = "state.json"
 
 
 class UnreadableState(Exception):
-    """The state file cannot be used; the message says what to do."""
+    """The state file cannot be used: why, and what to do."""
+
+    def __init__(self, file: Path, problem: object) -> None:
+        super().__init__(f"cannot use the saved state {file} ({problem})")
+        self.remedy = f"begin with an empty account: rm -r {shlex.quote(str(file))}"
 
 
 def attach(folder: Path) -> None:
     """Load the state in `folder`, and have the emulator save it there when it stops.
 
-    Every service must have been added before. Raises UnreadableState for a state that cannot be read.
+    Every service must have been added before. A line on stdout says so when the state cannot be saved.
+    Raises UnreadableState for a state that cannot be read.
     """
     _keep_objects_and_code()
     file = folder / FILE
@@ -32,9 +40,9 @@ def attach(folder: Path) -> None:
             if key in saved:
                 engine.app._get_module(module).load_persisted_state(saved[key])
     except Exception as error:  # whatever a damaged or foreign document makes ministack raise
-        raise UnreadableState(_advice(file, error)) from error
+        raise UnreadableState(file, error) from error
     engine.app.load_state = lambda service: None
-    engine.app.save_all = lambda services: _write(file, services)
+    engine.app.save_all = lambda services: _save(file, services)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -43,10 +51,21 @@ def _read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, LookupError) as error:
-        raise UnreadableState(_advice(file, error)) from error
+        raise UnreadableState(file, error) from error
     if not isinstance(services, dict):
-        raise UnreadableState(_advice(file, "no services"))
+        raise UnreadableState(file, "no services")
     return services
+
+
+def _save(file: Path, services: dict[str, Callable[[], Any]]) -> None:
+    try:
+        _write(file, services)
+    except OSError as error:
+        why, _ = disk.explained(error, file)
+        # Who started this may have gone.
+        with contextlib.suppress(OSError):
+            sys.stdout.write(f"what was done is lost, the state cannot be saved: {why}\n")
+            sys.stdout.flush()
 
 
 def _write(file: Path, services: dict[str, Callable[[], Any]]) -> None:
@@ -57,10 +76,6 @@ def _write(file: Path, services: dict[str, Callable[[], Any]]) -> None:
         out.flush()
         os.fsync(out.fileno())
     fresh.replace(file)
-
-
-def _advice(file: Path, problem: object) -> str:
-    return f"cannot use the saved state {file} ({problem}); remove it to start with an empty account"
 
 
 def _keep_objects_and_code() -> None:

@@ -57,12 +57,27 @@ class Aws:
         """The client of a service, by botocore's name for it."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._session.client(
-                    service,  # type: ignore[call-overload]
-                    config=self._config,
-                    endpoint_url=self._endpoint_url,
-                )
+                self._clients[service] = self._made(service)
             return self._clients[service]
+
+    def _made(self, service: str) -> Any:
+        try:
+            made = self._session.client(
+                service,  # type: ignore[call-overload]
+                config=self._config,
+                endpoint_url=self._endpoint_url,
+            )
+            # botocore looks at the host alone; a port that is no number is found in the middle of a call.
+            _ = urlsplit(made.meta.endpoint_url).port
+            return made
+        except BotoCoreError:
+            raise
+        except ValueError as error:
+            raise BadInput(
+                "the address of AWS cannot be used",
+                str(error).rstrip("."),
+                "correct AWS_ENDPOINT_URL, or unset it",
+            ) from error
 
     @property
     def emulated(self) -> bool:
@@ -143,7 +158,8 @@ def _emulator(root: Path) -> Iterator[str]:
         with emulator.running(root / ".local", root / "params" / "local.yaml") as endpoint_url:
             yield endpoint_url
     except emulator.EmulatorError as error:
-        raise Failed("the emulator does not answer", str(error), "run the command again") from error
+        remedy = error.remedy or "run the command again"
+        raise Failed("the emulator does not answer", str(error), remedy) from error
 
 
 @contextmanager

@@ -8,31 +8,34 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local import emulator, lock
+from local import disk, emulator, lock
 from local.codebuild import BadSpecification
-from local.rehearsal import document, processes, rehearsal, report, source, timeline, verdict, view
+from local.rehearsal import document, ending, processes, rehearsal, report, source, timeline, verdict, view
 from local.rehearsal.alarms import UnsupportedAlarm
 from local.rehearsal.cloud import Cloud
+from local.rehearsal.interrupts import EXIT_INTERRUPTED, Interrupts
 from local.rehearsal.load import MOST_A_SECOND, Tally
 from local.rehearsal.load_balancer import LoadBalancerError
 from local.rehearsal.processes import Ledger
 from local.rehearsal.rehearsal import Options, Rehearsal
 from local.rehearsal.source import Source, SourceError
 
-EXIT_FAILED, EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_BLOCKED = 1, 2, 3
 LOCAL = "local"
 MOST_SECONDS_A_MINUTE = 60
 # A tenth of these is what a canary of 10 % gets: well above the floor under which alarms do not judge.
@@ -45,7 +48,8 @@ class Refused(Exception):
     """The rehearsal cannot begin or go on: what, why, what to type next, and the exit code."""
 
     def __init__(self, what: str, why: str, remedy: str, code: int = EXIT_BAD_INPUT) -> None:
-        super().__init__(f"{what}: {why}")
+        # A `why` of several lines begins on a line of its own.
+        super().__init__(f"{what}:{why if why.startswith(chr(10)) else f' {why}'}")
         self.remedy = remedy
         self.code = code
 
@@ -80,13 +84,10 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
     """Rehearse a release of the repository at `root` and return the exit code."""
     began = time.monotonic()
     talk = Console(stderr=True)
+    interrupts = Interrupts(lambda: processes.kill_below({_emulators_number(root, arguments.env)}))
     try:
-        options = _options(arguments)
-        settings = _settings(root, options.environment)
-        folder = _state(root, options.environment) / "rehearsal"
-        reports = arguments.report or folder
-        _require_writable(reports)
-        found = _rehearse(options, settings, root, folder, talk)
+        with interrupts.handled():
+            return _run(arguments, root, talk, interrupts, began)
     except Refused as refused:
         talk.print(f"error: {refused}", style="red", markup=False, highlight=False, soft_wrap=True)
         talk.print(f"next:  {refused.remedy}", markup=False, highlight=False, soft_wrap=True)
@@ -94,6 +95,18 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
     except KeyboardInterrupt:
         talk.print("interrupted: a deployment under way was rolled back, everything has been stopped")
         return EXIT_INTERRUPTED
+
+
+def _run(
+    arguments: argparse.Namespace, root: Path, talk: Console, interrupts: Interrupts, began: float
+) -> int:
+    options = _options(arguments)
+    settings = _settings(root, options.environment)
+    folder = _state(root, options.environment) / "rehearsal"
+    reports = arguments.report or folder
+    if arguments.report:
+        _require_writable(reports)
+    found = _rehearse(options, settings, root, folder, talk, interrupts)
     judged = verdict.judge(
         found.system,
         found.journal,
@@ -105,7 +118,13 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
     made = document.make(found, judged, time.monotonic() - began)
     output = Console()
     timeline.show(made, output, entries=talk.is_terminal)
-    written = report.write(made, reports)
+    try:
+        written = report.write(made, reports)
+    except OSError as error:
+        why, remedy = disk.explained(error, reports)
+        raise Refused(
+            "the reports cannot be written", why, remedy or "rehearse again", EXIT_FAILED
+        ) from error
     output.print(f"report: {written}", style="dim", soft_wrap=True, highlight=False)
     return judged.exit_code
 
@@ -198,7 +217,12 @@ def _state(root: Path, environment: str) -> Path:
 
 
 def _rehearse(
-    options: Options, settings: Mapping[str, Any], root: Path, folder: Path, talk: Console
+    options: Options,
+    settings: Mapping[str, Any],
+    root: Path,
+    folder: Path,
+    talk: Console,
+    interrupts: Interrupts,
 ) -> Rehearsal:
     state = _state(root, options.environment)
     parameter_file = root / "params" / f"{options.environment}.yaml"
@@ -222,11 +246,15 @@ def _rehearse(
                 if options.health_rate:
                     source.set_health_rate(pushed, options.environment, options.health_rate)
             try:
-                return asyncio.run(_play(options, cloud, prefix, pushed, root, folder, ledger, talk))
+                return asyncio.run(
+                    _play(options, cloud, prefix, pushed, root, folder, ledger, talk, interrupts)
+                )
+            except asyncio.CancelledError:
+                raise KeyboardInterrupt from None
             finally:
                 ledger.end_leftovers()
     except emulator.EmulatorError as error:
-        raise Refused("the emulator cannot be used", str(error), "make rehearse, after that") from error
+        raise Refused("the emulator cannot be used", str(error), error.remedy or "rehearse again") from error
     except SourceError as error:
         raise Refused(
             "there is no release to rehearse",
@@ -239,6 +267,16 @@ def _rehearse(
         ) from error
     except LoadBalancerError as error:
         raise Refused("there is no load balancer", str(error), "rehearse again", EXIT_FAILED) from error
+    except (urllib.error.URLError, ConnectionError, BotoCoreError, ClientError) as error:
+        raise Refused(
+            "the emulator does not answer any more",
+            f"{error} (log: {state / emulator.LOG_FILE})",
+            "rehearse again",
+            EXIT_FAILED,
+        ) from error
+    except OSError as error:
+        why, remedy = disk.explained(error, folder)
+        raise Refused("the rehearsal cannot go on", why, remedy or "rehearse again", EXIT_FAILED) from error
 
 
 async def _play(
@@ -250,25 +288,22 @@ async def _play(
     folder: Path,
     ledger: Ledger,
     talk: Console,
+    interrupts: Interrupts,
 ) -> Rehearsal:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - this runs in one
-    # As with Ctrl-C: everything is ended in order.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     prepared = await rehearsal.prepare(options, cloud, prefix, pushed, root, folder, ledger)
     live = view.show(prepared, talk) if talk.is_terminal else view.tell(prepared, Console())
     shown = asyncio.create_task(live)
     try:
-        await prepared.run()
-    except asyncio.CancelledError:
+        with interrupts.cancelling(task):
+            await prepared.run()
+    except BaseException:
         # Build steps run in threads, which would go on until their programs end.
         processes.end_others(ledger, spared=_emulators_number(root, options.environment))
-        raise KeyboardInterrupt from None
+        raise
     finally:
-        shown.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await shown
+        await ending.end([shown])
     return prepared
 
 
@@ -302,16 +337,24 @@ def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str) -> None:
     if done.returncode:
         why, remedy = _why(done)
         if done.returncode == EXIT_BLOCKED:
-            remedy = (
-                f"begin with an empty account: rm -r {_state(Path(), environment)};"
-                f" or see what is in the way: {remedy}"
-            )
+            folder = shlex.quote(str(_state(Path(), environment)))
+            # Only what the deployer itself keeps can be deployed with its ALLOW first.
+            first = "; or, where it is meant, first: make deploy ALLOW=..." if environment == LOCAL else ""
+            remedy = f"begin with an empty account: rm -r {folder}{first} ({remedy})"
         raise Refused("the stacks cannot be deployed in the emulator", why, remedy, done.returncode)
 
 
 def _why(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
     """What `deploy.py` says went wrong, and what it advises; without such an error the end of its talk."""
     with contextlib.suppress(ValueError, TypeError, LookupError):
-        error = json.loads(done.stdout)["error"]
-        return f"{error['what']}: {error['why']}", error["remedy"]
+        said = json.loads(done.stdout)
+        error = said["error"]
+        what = f"{error['what']}: {error['why']}"
+        found = [_finding(finding) for finding in said.get("findings", [])]
+        return "\n".join(["", f"  {what}", *found]) if found else what, error["remedy"]
     return done.stderr.strip()[-3000:], "correct it, then rehearse again"
+
+
+def _finding(finding: Mapping[str, str]) -> str:
+    where = " ".join(filter(None, (finding["layer"], finding["resource"])))
+    return f"  {where}: {finding['reason']}; {finding['remedy']}"

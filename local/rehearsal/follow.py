@@ -68,7 +68,9 @@ class Follower:
         while True:
             await self.step()
             try:
-                await asyncio.wait_for(self._changed.wait(), LOOK_SECONDS)
+                # Not wait_for, which before Python 3.12 can lose the cancellation that ends this.
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
             self._changed.clear()

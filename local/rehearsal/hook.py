@@ -86,7 +86,8 @@ async def invoke(
     process.stdin.write(json.dumps(event).encode())
     process.stdin.close()
     try:
-        await asyncio.wait_for(process.wait(), configuration["Timeout"])
+        async with asyncio.timeout(configuration["Timeout"]):
+            await process.wait()
     except TimeoutError:
         await processes.stop(process, 0)
         return Answer(_last_line(log), f"{function} ran into its timeout of {configuration['Timeout']} s")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
+from local.rehearsal import ending
 from local.rehearsal.caddy_config import TARGET_HEADER
 from local.rehearsal.tasks import Task
 
@@ -59,8 +60,8 @@ class Load:
     async def stop(self) -> None:
         """Send no more and wait for the answers that are still due."""
         if self._sender:
-            self._sender.cancel()
-            await asyncio.gather(self._sender, *self._under_way, return_exceptions=True)
+            await ending.end([self._sender])
+            await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._client.aclose()
 
     async def _send(self) -> None:

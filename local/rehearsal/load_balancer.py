@@ -122,7 +122,8 @@ async def start(
         item.close()
     balancer = LoadBalancer(process, admin, described, ports)
     try:
-        await asyncio.wait_for(_answers(process, admin), START_SECONDS)
+        async with asyncio.timeout(START_SECONDS):
+            await _answers(process, admin)
     except (TimeoutError, LoadBalancerError) as error:
         await balancer.stop()
         raise LoadBalancerError(f"Caddy did not start, see {folder / 'load-balancer.log'}") from error

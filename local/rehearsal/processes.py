@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 import psutil
@@ -71,11 +71,14 @@ class Ledger:
 
 def end_others(ledger: Ledger, *, spared: int | None) -> None:
     """Kill what runs below this process and is not in the ledger, such as build steps; `spared` goes on."""
-    mine = {process.pid for process, _ in ledger.running()} | {spared}
+    kill_below({process.pid for process, _ in ledger.running()} | {spared})
+
+
+def kill_below(spared: Set[int | None]) -> None:
+    """Kill what runs below this process, except the processes of these numbers and what they started."""
     for process in psutil.Process(os.getpid()).children(recursive=True):
-        # What a spared or recorded process started is its own business.
         with contextlib.suppress(psutil.NoSuchProcess):
-            if process.pid not in mine and not mine & {parent.pid for parent in process.parents()}:
+            if process.pid not in spared and not spared & {parent.pid for parent in process.parents()}:
                 process.kill()
 
 
@@ -120,7 +123,8 @@ async def stop(process: asyncio.subprocess.Process, patience: float = PATIENCE_S
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     try:
-        await asyncio.wait_for(process.wait(), patience)
+        async with asyncio.timeout(patience):
+            await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local.pipeline import deploy as deploy_action
 from local.pipeline.change_sets import ActionFailed
-from local.rehearsal import follow, hook, load_balancer, processes, system
+from local.rehearsal import ending, follow, hook, load_balancer, processes, system
 from local.rehearsal.clock import Clock
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.follow import Follower
@@ -95,7 +95,7 @@ class Rehearsal:
             follower = self._follower(balancer)
             stack.push_async_callback(self._end_deployment, follower)
             await self._prepare_service()
-            await self._beside([follower.run()], self._until_steady())
+            await ending.beside([follower.run()], self._until_steady())
             await follower.step()
             self.clock.restart()
             self.journal.is_open = True
@@ -108,7 +108,7 @@ class Rehearsal:
             self.load = Load(url, a_second, self._task_of)
             stack.push_async_callback(self.load.stop)
             self.load.start()
-            await self._beside(
+            await ending.beside(
                 [
                     follower.run(),
                     self.watch.follow_requests(balancer),
@@ -175,23 +175,6 @@ class Rehearsal:
             if running and all(task_set.is_steady for task_set in running):
                 return
             await asyncio.sleep(follow.LOOK_SECONDS)
-
-    async def _beside(
-        self, background: list[Coroutine[Any, Any, None]], work: Coroutine[Any, Any, None]
-    ) -> None:
-        """Do `work` while the others run; what breaks one of them breaks off the work."""
-        others = [asyncio.create_task(item) for item in background]
-        main = asyncio.create_task(work)
-        try:
-            await asyncio.wait([main, *others], return_when=asyncio.FIRST_COMPLETED)
-            for ended in others:
-                if ended.done():
-                    ended.result()
-            await main
-        finally:
-            for task in [main, *others]:
-                task.cancel()
-            await asyncio.gather(main, *others, return_exceptions=True)
 
     async def _release(self, follower: Follower) -> None:
         self._note_beginning()

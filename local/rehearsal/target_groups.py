@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import httpx2
 
+from local.rehearsal import ending
 from local.rehearsal.clock import Clock
 from local.rehearsal.target_health import Settings, Target, matches, routable
 
@@ -65,9 +66,7 @@ class TargetGroups:
 
     async def stop(self) -> None:
         """End all checks."""
-        for check in self._checks.values():
-            check.cancel()
-        await asyncio.gather(*self._checks.values(), return_exceptions=True)
+        await ending.end(self._checks.values())
         await self._client.aclose()
 
     async def _check(self, settings: Settings, target: Target) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.rehearsal import tasks
+from local.rehearsal import ending, tasks
 from local.rehearsal.clock import Clock
 from local.rehearsal.journal import Journal
 from local.rehearsal.processes import Ledger
@@ -96,24 +96,20 @@ class TaskSets:
     def end(self, task_set_id: str) -> asyncio.Task[None]:
         """Deregister and stop the tasks of a task set; gives what can be waited for."""
         task_set = self.running.pop(task_set_id)
-        ending = asyncio.create_task(self._end(task_set))
-        self._ending[task_set_id] = ending
-        ending.add_done_callback(lambda _: self._ending.pop(task_set_id, None))
-        return ending
+        ended = asyncio.create_task(self._end(task_set))
+        self._ending[task_set_id] = ended
+        ended.add_done_callback(lambda _: self._ending.pop(task_set_id, None))
+        return ended
 
     async def stop(self) -> None:
         """End everything at once: the rehearsal is over."""
-        for task_set in self.running.values():
-            for keeper in task_set.keepers:
-                keeper.cancel()
+        await ending.end(keeper for task_set in self.running.values() for keeper in task_set.keepers)
         found = [task for task_set in self.running.values() for task in task_set.tasks.values()]
         await asyncio.gather(*(tasks.stop(task, tasks.LEAST_STOP_SECONDS) for task in found))
         await asyncio.gather(*self._ending.values(), return_exceptions=True)
 
     async def _end(self, task_set: TaskSet) -> None:
-        for keeper in task_set.keepers:
-            keeper.cancel()
-        await asyncio.gather(*task_set.keepers, return_exceptions=True)
+        await ending.end(task_set.keepers)
         await asyncio.gather(*(self._stop(task_set, slot) for slot in list(task_set.tasks)))
 
     async def _keep(self, task_set: TaskSet, slot: int) -> None:

@@ -32,8 +32,9 @@ async def show(rehearsal: Rehearsal, console: Console) -> None:
 async def tell(rehearsal: Rehearsal, console: Console) -> None:
     """Print a line for each thing that happens, until cancelled."""
     shown = 0
-    # Raised by rich when the reader has closed the pipe: the rehearsal goes on, its reports are still wanted.
-    with contextlib.suppress(SystemExit):
+    # Nobody reads, for which rich raises SystemExit, or nothing can be written: the rehearsal goes on, its
+    # reports are still wanted.
+    with contextlib.suppress(SystemExit, OSError):
         while True:
             for entry in rehearsal.journal.entries[shown:]:
                 console.print(line(entry.minute, entry.text, bad=entry.bad), soft_wrap=True)

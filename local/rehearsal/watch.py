@@ -10,7 +10,7 @@ from local.rehearsal.alarms import Alarm, State
 from local.rehearsal.clock import Clock
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.journal import Journal, Reading, Span
-from local.rehearsal.load_balancer import LoadBalancer
+from local.rehearsal.load_balancer import LoadBalancer, LoadBalancerError
 from local.rehearsal.metrics import Metrics, dimensions
 from local.rehearsal.system import System
 from local.rehearsal.target_groups import TargetGroups
@@ -58,10 +58,11 @@ class Watch:
             self.states[description["AlarmName"]] = description["StateValue"]
 
     async def follow_requests(self, balancer: LoadBalancer) -> None:
-        """Count every request that the load balancer answers."""
+        """Count every request that the load balancer answers. Raises LoadBalancerError when it ends."""
         production = balancer.number(self._system.production)
         async for request in balancer.requests():
             self._count(request, by_users=request.listener == production)
+        raise LoadBalancerError("the load balancer has ended by itself")
 
     async def count_hosts(self) -> None:
         """Report the healthy and unhealthy hosts of each target group that has any."""

@@ -1,8 +1,10 @@
 """The process: what it listens on, what it writes, how it ends, and that nothing is half done."""
 
 import contextlib
+import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import deploy
 from local import emulator, lock
 from tests.local.aws import PRIVATE, PUBLIC, VPC, Aws, until
 from tests.local.parts import released, resource
@@ -210,11 +213,103 @@ def test_serve_says_why_it_cannot_start(tmp_path: Path) -> None:
 def test_a_damaged_state_is_named_and_left_alone(tmp_path: Path, content: str) -> None:
     (tmp_path / "state.json").write_text(content)
     with (
-        pytest.raises(emulator.EmulatorError, match=r"saved state .*state\.json.*remove it to start"),
+        pytest.raises(emulator.EmulatorError, match=r"saved state .*state\.json") as refused,
         emulator.running(tmp_path),
     ):
         pass
+    assert refused.value.remedy == f"begin with an empty account: rm -r {tmp_path}/state.json"
     assert (tmp_path / "state.json").read_text() == content
+
+
+def be_a_file(path: Path) -> None:
+    path.touch()
+
+
+def be_a_link_to_nowhere(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("part", "make"),
+    [
+        (".local", be_a_file),
+        (".local", be_a_link_to_nowhere),
+        (".local/lock", Path.mkdir),
+        (".local/emulator.log", Path.mkdir),
+        (".local/tmp", be_a_file),
+    ],
+)
+def test_what_is_in_the_way_of_the_state_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str, make: Callable[[Path], None]
+) -> None:
+    """One message and a remedy that helps."""
+    shutil.copytree(emulator.REPOSITORY / "params", tmp_path / "params")
+    shutil.copytree(emulator.REPOSITORY / "build", tmp_path / "build")
+    (tmp_path / part).parent.mkdir(exist_ok=True)
+    make(tmp_path / part)
+    assert deploy.main(["status", "--env", "local"], tmp_path) == 1
+    *_, error, advice = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: the emulator does not answer: ")
+    assert f"the state cannot be kept in {tmp_path}/.local ({tmp_path}/{part}: " in error
+    assert advice == f"next:  move away what is there: mv {tmp_path}/{part} {tmp_path}/{part}.old"
+    (tmp_path / part).rename(tmp_path / f"{part}.old")
+    assert deploy.main(["status", "--env", "local"], tmp_path) == 0
+
+
+def test_damaged_state_comes_with_what_helps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """To run the command again, as for other trouble with the emulator, would not."""
+    shutil.copytree(emulator.REPOSITORY / "params", tmp_path / "params")
+    shutil.copytree(emulator.REPOSITORY / "build", tmp_path / "build")
+    state = tmp_path / ".local" / "state.json"
+    state.parent.mkdir()
+    state.write_text("garbage")
+    assert deploy.main(["status", "--env", "local"], tmp_path) == 1
+    advice = capsys.readouterr().err.splitlines()[-1]
+    assert advice == f"next:  begin with an empty account: rm -r {state}"
+
+
+@pytest.mark.parametrize("denied", ["lock", "emulator.log"])
+def test_folder_that_may_not_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, denied: str
+) -> None:
+    (tmp_path / "lock").touch()
+    as_it_is = Path.open
+
+    def refuse(path: Path, *arguments: Any, **others: Any) -> Any:
+        if path == tmp_path / denied:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return as_it_is(path, *arguments, **others)
+
+    # Not by its mode, which does not stop the superuser.
+    monkeypatch.setattr(Path, "open", refuse)
+    with (
+        pytest.raises(emulator.EmulatorError, match=f"{denied}: Permission denied") as refused,
+        emulator.running(tmp_path),
+    ):
+        pass
+    assert refused.value.remedy == f"become a user who may write to {tmp_path / denied}, or get the right to"
+
+
+def test_state_that_cannot_be_saved_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with emulator.running(tmp_path):
+        (tmp_path / "state.new").mkdir()
+    said = capsys.readouterr().err
+    assert said.startswith("local emulator: what was done is lost, the state cannot be saved: ")
+    assert f"{tmp_path}/state.new: Is a directory" in said
+
+
+def test_interrupt_while_it_starts_says_nothing_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(child: subprocess.Popen[str], state: Path) -> str:
+        wait_for(lambda: bool((found := lock.holder(state)) and found.endpoint))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(emulator, "_endpoint", interrupted)
+    with pytest.raises(KeyboardInterrupt), emulator.running(tmp_path):
+        pass
+    assert capsys.readouterr().err == ""
+    assert lock.holder(tmp_path) is None
 
 
 def test_parameters_that_name_no_network_are_refused(tmp_path: Path) -> None:

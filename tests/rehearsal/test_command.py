@@ -88,6 +88,40 @@ def test_damaged_file_is_named(
     assert Path(file).name.partition(".")[0] in said
 
 
+def test_what_blocks_the_deploy_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (root / "params" / "local.yaml").open("a") as file:
+        file.write("  ContainerPort: 8081\n")
+    assert rehearse(root) == 3
+    error, *found, advice = capsys.readouterr().err.splitlines()
+    assert error == "error: the stacks cannot be deployed in the emulator:"
+    assert any(
+        "infrastructure BlueTargetGroup: AWS::ElasticLoadBalancingV2::TargetGroup would be replaced" in line
+        and line.endswith("; if that is meant: ALLOW=infrastructure:BlueTargetGroup")
+        for line in found
+    )
+    assert advice.startswith(
+        "next:  begin with an empty account: rm -r .local; or, where it is meant, first:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "code"), [(".local", 2), (".local/lock", 2), (".local/tmp", 2), (".local/rehearsal", 1)]
+)
+def test_what_is_in_the_way_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str], part: str, code: int
+) -> None:
+    shutil.rmtree(root / ".local")
+    (root / part).parent.mkdir(exist_ok=True)
+    if part == ".local/lock":
+        (root / part).mkdir()
+    else:
+        (root / part).touch()
+    assert rehearse(root) == code
+    error, advice = capsys.readouterr().err.splitlines()
+    assert f"{root}/{part}: " in error
+    assert advice == f"next:  move away what is there: mv {root}/{part} {root}/{part}.old"
+
+
 def test_rate_for_parameters_that_are_not_committed_is_refused(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,32 @@
+"""What an error of the file system means for the person at the keyboard."""
+
+import errno
+import os
+import shlex
+from pathlib import Path
+
+IN_THE_WAY = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def explained(error: OSError, wanted: Path) -> tuple[str, str]:
+    """Why `wanted` cannot be used, with the path that is to blame, and what to do ("" where that is open)."""
+    named = Path(error.filename) if isinstance(error.filename, str) else wanted
+    place = _not_a_folder(named.parent) or named
+    why = f"{place}: {error.strerror or error}"
+    if error.errno in IN_THE_WAY:
+        here = shlex.quote(str(place))
+        return why, f"move away what is there: mv {here} {shlex.quote(f'{place}.old')}"
+    if error.errno in NOT_ALLOWED:
+        return why, f"become a user who may write to {place}, or get the right to"
+    return why, "make room on the disk" if error.errno in FULL else ""
+
+
+def _not_a_folder(folder: Path) -> Path | None:
+    """The part of the way to a folder that is something else: a file, or a link to nowhere."""
+    # Not pathlib's questions, which raise where a folder on the way may not be read.
+    for place in (*reversed(folder.parents), folder):
+        if os.path.lexists(place) and not os.path.isdir(place):  # noqa: PTH112
+            return place
+    return None
