@@ -19,7 +19,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import clock as real
-from stacks import identity
+from stacks import commands, identity
 from stacks.environment import Environment
 from stacks.errors import Blocked
 from stacks.identity import Identity
@@ -71,7 +71,7 @@ class Lock:
     def __init__(
         self,
         client: Any,
-        prefix: str,
+        environment: Environment,
         generation: int,
         holder: Holder,
         clock: Callable[[], float],
@@ -82,7 +82,8 @@ class Lock:
         self.forgotten = False
         self._sleep = sleep
         self._client = client
-        self._prefix = prefix
+        self._environment = environment.name
+        self._prefix = prefix(environment)
         self._generation = generation
         self._holder = holder
         self._clock = clock
@@ -104,8 +105,10 @@ class Lock:
                 self._sleep(attempt * AGAIN_SECONDS)  # An old answer, or somebody removed the record.
         raise Blocked(
             "the lock of this environment was taken over",
-            f"{holder} {'had' if holder.released else 'holds'} it" if holder else "its record was removed",
-            "nothing more was started; run again when that has ended",
+            (f"{holder} {'had' if holder.released else 'holds'} it" if holder else "its record was removed")
+            + "; nothing more was started",
+            "wait for its end and go on: "
+            + commands.make(self._holder.verb, self._environment, ARGS="--wait"),
         )
 
     def renew(self) -> None:
@@ -114,13 +117,27 @@ class Lock:
         self._write()
 
     def release(self) -> None:
-        """Let the next one in, and remove the records of earlier generations; this one too if `forgotten`."""
+        """Let the next one in, and remove the records of earlier generations; this one too if `forgotten`.
+
+        A lock that was taken over is left alone.
+        """
+        generations = self._generations()
+        if max(generations, default=0) > self._generation:
+            return  # Somebody has taken it over: the records are theirs.
         self._holder = replace(self._holder, released=True)
         if not self.forgotten:
-            self._write()
-        generations = [generation for generation, _ in _all(self._client, self._prefix)]
+            try:
+                self._write()
+            except ClientError:
+                # Who takes it over removes this record, and one that is not there cannot be written again.
+                if self._generation in self._generations():
+                    raise
+                return
         last = self._generation if self.forgotten else self._generation - 1
         _delete(self._client, self._prefix, [one for one in generations if one <= last])
+
+    def _generations(self) -> list[int]:
+        return [generation for generation, _ in _all(self._client, self._prefix)]
 
     def _write(self) -> None:
         self._client.put_parameter(
@@ -145,7 +162,7 @@ def held(
     `wait` waits for another holder, `break_lock` takes the lock from it. Raises Blocked otherwise, with who
     holds it.
     """
-    lock = _take(client, prefix(environment), verb, wait, break_lock, say, clock, sleep)
+    lock = _take(client, environment, verb, wait, break_lock, say, clock, sleep)
     over = threading.Event()
     renewal = threading.Thread(target=_renewals, args=(lock, over), daemon=True)
     renewal.start()
@@ -179,7 +196,7 @@ def look(client: Any, environment: Environment, clock: Callable[[], float] = rea
 
 def _take(
     client: Any,
-    place: str,
+    environment: Environment,
     verb: str,
     wait: bool,
     break_lock: bool,
@@ -187,6 +204,7 @@ def _take(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> Lock:
+    place = prefix(environment)
     told = ""
     nonce = token_hex(8)
     abandoned: Holder | None = None
@@ -194,19 +212,19 @@ def _take(
         generation, holder = _highest(client, place)
         if holder and holder.nonce == nonce:
             # Ours already: the answer that said so was lost.
-            return Lock(client, place, generation, holder, clock, sleep, abandoned)
+            return Lock(client, environment, generation, holder, clock, sleep, abandoned)
         if holder is None or break_lock or holder.free(clock()):
             mine = _mine(verb, clock(), nonce)
             abandoned = holder if holder and not holder.released else None
             if _create(client, f"{place}/{generation + 1}", mine):
-                return Lock(client, place, generation + 1, mine, clock, sleep, abandoned)
+                return Lock(client, environment, generation + 1, mine, clock, sleep, abandoned)
             sleep(AGAIN_SECONDS)  # Somebody was faster, or we were: look again.
             continue
         if not wait:
             raise Blocked(
                 "another deployer is at work in this environment",
                 f"{holder} holds the lock",
-                "wait for it (--wait), or take the lock from it if it is dead (--break-lock)",
+                "wait for it with ARGS=--wait, or take the lock from it if it is dead: ARGS=--break-lock",
             )
         if told != holder.nonce:
             say(f"waiting for {holder}")

@@ -15,8 +15,18 @@ class FakeSsm:
         self.lose_answers = 0
         self._lock = threading.Lock()
 
-    def put_parameter(self, Name: str, Value: str, Overwrite: bool, Type: str = "String") -> dict[str, Any]:  # noqa: N803
+    def put_parameter(
+        self,
+        Name: str,  # noqa: N803
+        Value: str,  # noqa: N803
+        Overwrite: bool,  # noqa: N803
+        Type: str | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
         with self._lock:
+            if Name not in self.parameters and Type is None:
+                raise _refused(
+                    "ValidationException", "A parameter type is required when you create a parameter."
+                )
             if not Overwrite and Name in self.parameters:
                 raise _already_exists()
             self.parameters[Name] = Value
@@ -54,7 +64,8 @@ class FakeSsm:
 
 
 def _already_exists() -> ClientError:
-    return ClientError(
-        {"Error": {"Code": "ParameterAlreadyExists", "Message": "The parameter already exists."}},
-        "PutParameter",
-    )
+    return _refused("ParameterAlreadyExists", "The parameter already exists.")
+
+
+def _refused(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "PutParameter")

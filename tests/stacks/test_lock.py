@@ -92,6 +92,21 @@ def test_expired_lock_is_taken_over_and_its_old_holder_finds_out(ssm: FakeSsm, c
     assert holder.who == "ann"
 
 
+@pytest.mark.parametrize("destroyed", [False, True])
+def test_lock_that_was_taken_over_and_given_back_is_left_alone(
+    ssm: FakeSsm, clock: Clock, destroyed: bool
+) -> None:
+    told: list[str] = []
+    with held(ssm, clock, say=told.append) as first:
+        with held(ssm, clock, break_lock=True) as second:
+            second.forgotten = destroyed
+        after = dict(ssm.parameters)
+        with pytest.raises(Blocked, match="taken over") as caught:
+            first.check()
+    assert caught.value.remedy == "wait for its end and go on: make deploy ENV=prod ARGS=--wait"
+    assert (told, ssm.parameters) == ([], after)
+
+
 def test_renewed_lock_does_not_expire(ssm: FakeSsm, clock: Clock) -> None:
     with held(ssm, clock) as first:
         clock.sleep(LIFETIME_SECONDS - 1)
