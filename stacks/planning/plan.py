@@ -68,16 +68,17 @@ class Plan:
             for slug, step in self.steps.items()
         }
         where = [self.environment.name, self.environment.account, self.environment.region]
-        return _digest([where, facts])
+        return digest([where, facts])
 
 
 def inputs_digest(environment: Environment, layer: Layer) -> str:
     """What a layer is deployed with: template, stack policy, parameters, tags."""
     given = environment.parameters_for(layer.parameters)
-    return _digest([layer.body, layer.stack_policy, given, environment.stack_tags(layer.slug)])
+    return digest([layer.body, layer.stack_policy, given, environment.stack_tags(layer.slug)])
 
 
-def _digest(facts: Any) -> str:
+def digest(facts: Any) -> str:
+    """64 hexadecimal digits for what JSON can hold."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -2,16 +2,21 @@
 
 The file holds no template and no secret: it names the change sets, and what the stacks looked like. What is
 executed is what CloudFormation keeps under those ARNs. It is begun before the first change set is made, so
-that those of a run which is killed in between can be found and discarded.
+that those of a run which is killed in between can be found and discarded. A checksum over all of it tells
+whether somebody has edited it since.
 """
 
+import contextlib
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
+from stacks import commands
 from stacks.aws import Aws
 from stacks.cloudformation import change_sets, describe
 from stacks.cloudformation.change_sets import KEPT, ChangeSet
@@ -22,8 +27,30 @@ from stacks.layers import RELEASED_LAYER
 from stacks.planning import making, plan
 from stacks.planning.plan import Plan, Step
 
-SCHEMA = "saved-plan/1"
-_KEPT = {"act", "inputs", "state", "new", "change_set", "stack", "changes"}
+SCHEMA = "saved-plan/2"
+# A plan of six layers has some ten thousand characters.
+LARGEST_BYTES = 10_000_000
+
+# What the file has where its making was not finished, what a complete one has, and each layer in it.
+_BEGUN: Mapping[str, tuple[type, ...]] = {
+    "schema": (str,),
+    "environment": (str,),
+    "name": (str,),
+    "layers": (NoneType,),
+    "checksum": (str,),
+}
+_COMPLETE = {**_BEGUN, "digest": (str,), "allowed": (list,), "layers": (dict,)}
+_LAYER: Mapping[str, tuple[type, ...]] = {
+    "act": (str,),
+    "inputs": (str,),
+    "state": (list,),
+    "new": (bool,),
+    "change_set": (str, NoneType),
+    "stack": (str, NoneType),
+    "changes": (list,),
+}
+
+_ANOTHER = "name another --out"
 
 
 def begin(path: Path, aws: Aws, environment: Environment) -> str:
@@ -70,34 +97,52 @@ def write(path: Path, planned: Plan, name: str, allowed: set[str]) -> None:
 def _write(path: Path, document: Mapping[str, Any]) -> None:
     # A process that is killed leaves the file before or the one after, and no half of one.
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    text = json.dumps({**document, "checksum": plan.digest(document)}, indent=2)
+    try:
+        fresh.write_text(text + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise BadInput(f"{path} cannot be written", error.strerror or str(error), _ANOTHER) from error
 
 
 def read(path: Path, environment: Environment) -> dict[str, Any]:
     """The kept plan; `layers` is None where its making was not finished.
 
-    Raises BadInput when the file is none, or of another environment.
+    Raises BadInput when the file is none, of another environment, or was edited.
     """
+    remedy = f"make one: {_making(environment, path)}"
     try:
+        # A pipe or a device may have no end.
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path} cannot be read", "it is no regular file", remedy)
+        if path.stat().st_size > LARGEST_BYTES:
+            raise BadInput(f"{path} is no saved plan", "it is far too large", remedy)
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read", str(error), "make one: deploy.py plan --out FILE") from error
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read", error.strerror or str(error), remedy) from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path} is no saved plan", str(error).splitlines()[0], remedy) from error
     if not _is_plan(document):
-        raise BadInput(f"{path} is no saved plan", "", "make one: deploy.py plan --out FILE")
+        raise BadInput(f"{path} is no saved plan", "", remedy)
     if document["environment"] != environment.name:
         raise BadInput(
             f"{path} is a plan for {document['environment']}", f"not for {environment.name}", "name the other"
         )
+    if document["checksum"] != plan.digest({key: document[key] for key in document if key != "checksum"}):
+        raise BadInput(f"{path} is not as it was made", "the plan file was changed", remedy)
     found: dict[str, Any] = document
     return found
 
 
 def require_writable(path: Path) -> None:
     """Raise BadInput when a plan could not be kept in this file."""
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} cannot be written", "it is no regular file", _ANOTHER)
     place = path if path.exists() else path.parent
-    if path.is_dir() or not path.parent.is_dir() or not os.access(place, os.W_OK):
-        raise BadInput(f"{path} cannot be written", "no such folder, or no right to", "name another --out")
+    if not path.parent.is_dir() or not os.access(place, os.W_OK):
+        raise BadInput(f"{path} cannot be written", "no such folder, or no right to", _ANOTHER)
 
 
 def read_complete(path: Path, environment: Environment) -> dict[str, Any]:
@@ -107,24 +152,32 @@ def read_complete(path: Path, environment: Environment) -> dict[str, Any]:
         raise BadInput(
             f"{path} is not complete",
             "the command that made it was ended before its end",
-            f"deploy.py plan --env {environment.name} --discard {path}, then plan again",
+            f"{commands.make('plan', environment.name, ARGS=f'--discard {shlex.quote(str(path))}')}, then "
+            "plan again",
         )
     return document
 
 
+def _making(environment: Environment, path: Path) -> str:
+    return commands.make("plan", environment.name, ARGS=f"--out {shlex.quote(str(path))}")
+
+
 def _is_plan(document: Any) -> bool:
     """Whether a document has what `begin` or `write` writes."""
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        return False
-    if not {"environment", "name", "layers"} <= document.keys():
-        return False
-    if document["layers"] is None:
-        return True
+    if _has(document, _BEGUN):
+        return bool(document["schema"] == SCHEMA)
     return (
-        {"digest", "allowed"} <= document.keys()
-        and isinstance(document["layers"], dict)
-        and isinstance(document["allowed"], list)
-        and all(isinstance(kept, dict) and kept.keys() >= _KEPT for kept in document["layers"].values())
+        _has(document, _COMPLETE)
+        and document["schema"] == SCHEMA
+        and all(_has(kept, _LAYER) for kept in document["layers"].values())
+    )
+
+
+def _has(document: Any, shape: Mapping[str, tuple[type, ...]]) -> bool:
+    return (
+        isinstance(document, dict)
+        and document.keys() == shape.keys()
+        and all(isinstance(document[key], types) for key, types in shape.items())
     )
 
 
@@ -190,7 +243,7 @@ def refuse_moved(document: Mapping[str, Any], fresh: Plan) -> None:
         raise Blocked(
             "the plan is out of date",
             "".join(f"\n  {line}" for line in moved),
-            "make and approve a new one: deploy.py plan --out FILE",
+            f"make and approve a new one: {commands.make('plan', fresh.environment.name, ARGS='--out FILE')}",
         )
 
 

@@ -333,7 +333,7 @@ def test_layer_that_is_not_there_is_named_before_any_call(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"schema": "saved-plan/1"}', '{"schema": "saved-plan/1", "layers": []}', "\0"],
+    ["", "{", "[]", '{"schema": "saved-plan/2"}', '{"schema": "saved-plan/2", "layers": []}', "\0"],
 )
 @pytest.mark.parametrize("arguments", [("deploy", "--plan"), ("plan", "--discard")])
 def test_file_that_is_no_kept_plan(

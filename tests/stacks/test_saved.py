@@ -1,6 +1,7 @@
 """A kept plan is executed as it was approved, or not at all."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,10 +125,57 @@ def test_plan_from_the_template_is_executed_when_it_is_still_the_same(
         saved.refuse_moved(document, plan(replace(one, changes=())))
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda document: document.update(digest="0" * 64),
+        lambda document: document["layers"].clear(),
+        lambda document: document["layers"]["pipeline"].update(act="destroy"),
+        lambda document: document["layers"]["pipeline"].update(changes=[]),
+        lambda document: document["allowed"].append("pipeline:Thing"),
+    ],
+)
+def test_plan_that_somebody_edited_is_refused(
+    built: Mapping[str, Layer], tmp_path: Path, edit: Callable[[Any], None]
+) -> None:
+    path = tmp_path / "plan"
+    kept(path, step(built, "pipeline"))
+    document = json.loads(path.read_text())
+    edit(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(BadInput, match="the plan file was changed"):
+        saved.read(path, SHOP)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"state": None}, {"change_set": 5}, {"stack": []}, {"new": "no"}, {"changes": {}}, {"more": 1}],
+)
+def test_plan_of_another_shape_is_none(
+    built: Mapping[str, Layer], tmp_path: Path, edit: Mapping[str, Any]
+) -> None:
+    path = tmp_path / "plan"
+    kept(path, step(built, "pipeline"))
+    document = json.loads(path.read_text())
+    document["layers"]["pipeline"] |= edit
+    path.write_text(json.dumps(document))
+    with pytest.raises(BadInput, match="no saved plan"):
+        saved.read(path, SHOP)
+
+
+@pytest.mark.parametrize("path", [Path("/dev/full"), Path("/dev/zero"), Path("/proc/x"), Path("/dev/x/y")])
+def test_only_a_regular_file_can_keep_a_plan(path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        saved.read(path, SHOP)
+    with pytest.raises(BadInput, match="cannot be written"):
+        saved.require_writable(path)
+        saved._write(path, {})
+
+
 def test_plan_whose_making_was_killed_can_only_be_discarded(tmp_path: Path) -> None:
     path = tmp_path / "plan"
     saved._write(path, {"schema": saved.SCHEMA, "environment": "dev", "name": "plan-0", "layers": None})
     assert saved.read(path, SHOP)["layers"] is None
     with pytest.raises(BadInput, match="not complete") as caught:
         saved.read_complete(path, SHOP)
-    assert f"--discard {path}" in caught.value.remedy
+    assert f"make plan ENV=dev ARGS='--discard {path}'" in caught.value.remedy
