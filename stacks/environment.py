@@ -140,15 +140,14 @@ def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environ
     """
     path = folder / f"{name}.yaml"
     known = names(folder)
+    declared = {title: block for block_of in layers.values() for title, block in block_of.items()}
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
         raise BadInput(
             f"there is no environment {name!r}",
             f"{folder.name}/ has {', '.join(known) or 'no file'}",
-            f"did you mean ENV={near[0]}?" if near else f"write {folder.name}/{name}.yaml first",
+            _other_name(folder, name, known, declared.get("Environment", {})),
         )
     document = _read(path)
-    declared = {title: block for block_of in layers.values() for title, block in block_of.items()}
     filled_in = {"Project", "Environment", "Protected", *map(stack_name_parameter, layers)}
     given = document.get("parameters")
     _refuse_missing_layers(layers, given)
@@ -181,6 +180,15 @@ def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environ
     )
 
 
+def _other_name(folder: Path, name: str, known: list[str], rule: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return f"did you mean ENV={near[0]}?"
+    if not re.fullmatch(str(rule.get("AllowedPattern", ".*")), name):
+        return f"an environment's name {rule.get('ConstraintDescription', 'must be another')}"
+    return f"write {folder.name}/{name}.yaml first"
+
+
 # Scalars stay text, so that 012345678901, 1.0 and true are what the file says.
 class _Loader(yaml.BaseLoader):
     """YAML without types, and without keys that silently win over an earlier one of the same name."""
@@ -202,6 +210,9 @@ class _Loader(yaml.BaseLoader):
 def _read(path: Path) -> dict[str, Any]:
     name = f"{path.parent.name}/{path.name}"
     remedy = "write it like params/dev.yaml"
+    if path.exists() and not path.is_file():
+        # A pipe may have no end.
+        raise BadInput(f"{name} cannot be read", "it is no regular file", remedy)
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (builds only text, lists and maps)
     except yaml.MarkedYAMLError as error:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import pytest
 
+import deploy
 from stacks import aws, environment
 from stacks.layers import Layer
-from tests.stacks.conftest import REPOSITORY
+from tests.stacks.conftest import CREDENTIALS, REPOSITORY
 
 
 @pytest.mark.parametrize(("answers_after", "said"), [(0.2, True), (0.0, False)])
@@ -26,3 +27,13 @@ def test_who_waits_for_the_first_answer_is_told(
     with aws.connect(dev, REPOSITORY):
         time.sleep(0.15)
     assert ("AWS does not answer in ap-northeast-1" in capsys.readouterr().err) == said
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:4566x", "http://[::1"])
+def test_address_that_is_none_is_bad_input(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": address}.items():
+        monkeypatch.setenv(name, value)
+    assert deploy.main(["plan", "--env", "prod"], REPOSITORY) == 2
+    assert "correct AWS_ENDPOINT_URL" in capsys.readouterr().err

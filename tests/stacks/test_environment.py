@@ -1,5 +1,6 @@
 """`params/<env>.yaml`: what is accepted, and what a person is told otherwise."""
 
+import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,6 +75,19 @@ def test_unknown_environment_names_the_nearest(built: Mapping[str, Layer]) -> No
     with pytest.raises(BadInput, match="no environment 'prd'") as caught:
         load(REPOSITORY, built, "prd")
     assert caught.value.remedy == "did you mean ENV=prod?"
+
+
+@pytest.mark.parametrize("name", ["../params/dev", "/etc/passwd", "", "far-too-long-a-name"])
+def test_name_that_no_environment_can_have_is_told_the_rule(built: Mapping[str, Layer], name: str) -> None:
+    with pytest.raises(BadInput, match="no environment") as caught:
+        load(REPOSITORY, built, name)
+    assert "1 to 10 lower-case letters" in caught.value.remedy
+
+
+def test_pipe_is_no_parameter_file(project: Path, built: Mapping[str, Layer]) -> None:
+    os.mkfifo(project / "params" / "pipe.yaml")
+    with pytest.raises(BadInput, match="no regular file"):
+        load(project, built, "pipe")
 
 
 @pytest.mark.parametrize(
