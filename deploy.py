@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from stacks import interrupts, terminal
+from stacks import commands, interrupts, terminal
 from stacks.errors import Failed, Failure, Interrupted
 from stacks.invocation import Invocation
 from stacks.rules import Guarded
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             print(json.dumps(head | invocation.document, indent=2))
         output.flush()
         if output.lost:
-            lost = Failed("the output is not complete", output.lost, "see what was done: deploy.py status")
+            lost = Failed("the output is not complete", output.lost, _look(invocation))
             code = code or _failed(lost, invocation)
     return code
 
@@ -58,10 +58,16 @@ def _run(invocation: Invocation) -> int:
     except Failure as failure:
         return _failed(failure, invocation)
     except KeyboardInterrupt:
-        interrupted = Interrupted(
-            "interrupted", "what CloudFormation has begun goes on", "look at it: deploy.py status"
-        )
-        return _failed(interrupted, invocation)
+        if not invocation.begun:
+            return _failed(Interrupted("interrupted", "nothing was changed"), invocation)
+        goes_on = Interrupted("interrupted", "what CloudFormation has begun goes on", _look(invocation))
+        return _failed(goes_on, invocation)
+
+
+def _look(invocation: Invocation) -> str:
+    if not invocation.begun:
+        return "run it again"
+    return f"see what was done: {commands.make('status', invocation.options.env)}"
 
 
 def _failed(failure: Failure, invocation: Invocation) -> int:

@@ -10,19 +10,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stacks import environment, layers
+from stacks import commands, environment, layers
 from stacks.environment import Environment
 from stacks.errors import BadInput, Interrupted
 from stacks.layers import Layer
 
+# What answers a question that ends with [y/N]; the whole word does so too.
+YES = "y"
+
 
 @dataclass
 class Invocation:
-    """The arguments, the folder with `build/` and `params/`, and what is to be printed as JSON."""
+    """The arguments, the folder with `build/` and `params/`, and what is to be printed as JSON.
+
+    `begun` is set before anything is changed in the account: until then an interrupt has changed nothing.
+    """
 
     options: argparse.Namespace
     root: Path
     document: dict[str, Any] = field(default_factory=dict)
+    begun: bool = False
 
     @property
     def talks(self) -> bool:
@@ -49,8 +56,9 @@ class Invocation:
         if self.options.yes or settings.is_local:
             return
         if not sys.stdin.isatty():
-            raise BadInput("nobody is here to be asked", "standard input is no terminal", "add --yes (YES=1)")
-        if answer(question) != wanted:
+            raise BadInput("nobody is here to be asked", "standard input is no terminal", "add YES=1 (--yes)")
+        given = answer(question)
+        if given != wanted and not (wanted == YES and given == "yes"):
             raise Interrupted("nothing was changed", "the answer was no")
 
 
@@ -68,12 +76,14 @@ def chosen(names: list[str], found: Mapping[str, Layer]) -> list[str]:
         raise BadInput(
             f"there is no layer {', '.join(sorted(unknown))}",
             f"the layers are {', '.join(found)}",
-            "name one of these with --only",
+            "name one of these with ONLY (--only)",
         )
     return [slug for slug in found if not names or slug in names]
 
 
-def allowed(names: list[str], found: Mapping[str, Layer], option: str = "--allow") -> set[str]:
+def allowed(
+    names: list[str], found: Mapping[str, Layer], environment_name: str, option: str = "--allow"
+) -> set[str]:
     """The resources of an option. Raises BadInput for a name that is no LAYER:LOGICALID of this project."""
     for name in names:
         layer, _, logical_id = name.partition(":")
@@ -81,6 +91,6 @@ def allowed(names: list[str], found: Mapping[str, Layer], option: str = "--allow
             raise BadInput(
                 f"{option} {name} names no resource",
                 f"it is written LAYER:LOGICALID, with a layer of {', '.join(found)}",
-                "deploy.py plan shows the names",
+                f"{commands.make('plan', environment_name)} shows the names",
             )
     return set(names)

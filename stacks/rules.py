@@ -161,7 +161,8 @@ def export_in_use(layer: str, importers: Mapping[str, Sequence[str]]) -> Iterato
                 layer,
                 "",
                 "export-in-use",
-                f"export {export} changes or goes away, and {', '.join(users)} imports it",
+                f"export {export} changes or goes away, and {', '.join(users)} "
+                f"{'imports' if len(users) == 1 else 'import'} it",
                 "in two steps: first deploy the importing stack without the import, then this change",
             )
 
@@ -179,8 +180,9 @@ def stack_policy(
             continue
         denied = denied_resources(deployed_policy, resources, change)
         if denied:
-            others = ", ".join(sorted(denied - {change.logical_id}))
-            because = f", because {others} uses it" if change.logical_id not in denied else ""
+            others = sorted(denied - {change.logical_id})
+            use = "uses" if len(others) == 1 else "use"
+            because = f", because {', '.join(others)} {use} it" if change.logical_id not in denied else ""
             yield Finding(
                 layer,
                 change.logical_id,

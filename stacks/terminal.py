@@ -14,7 +14,14 @@ from rich.console import Console
 def console(*, stderr: bool = False) -> Console:
     """A console on standard output or standard error. Without a terminal, lines are not wrapped."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if stream.isatty() else 200)
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        soft_wrap=True,
+        width=None if stream.isatty() else 200,
+        # Rich leaves out the colours alone: https://no-color.org/ means bold and dim as well.
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    )
 
 
 class Stream:

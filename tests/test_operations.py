@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import VERBS
 from stacks import rules
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,3 +58,44 @@ def test_links_within_the_page_have_their_heading() -> None:
     anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     links = set(re.findall(r"\]\(#([^)]+)\)", OPERATIONS))
     assert links - anchors == set()
+
+
+def test_commands_in_messages_can_be_typed() -> None:
+    """`deploy.py` is in nobody's path, and every verb needs its environment: the make form has both."""
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for path, text in _texts():
+        # What names the program and is no command: who made a change set, a comment's mark.
+        if not re.search(r"deploy\.py \w+,|<!--", text):
+            assert not re.search(rf"deploy\.py ({'|'.join(VERBS)})", text), f"{path}: {text}"
+        for target in re.findall(r"\bmake ([a-z-]+) ENV", text):
+            assert target in targets, f"{path}: {text}"
+    for path, verb in _made_commands():
+        assert verb in targets & VERBS.keys(), f"{path}: make {verb}"
+
+
+def _nodes() -> Iterator[tuple[str, ast.AST]]:
+    for path in [ROOT / "deploy.py", *sorted((ROOT / "stacks").rglob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            yield f"{path.name}:{getattr(node, 'lineno', 0)}", node
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    """Every text of the code but the docstrings."""
+    for where, node in _nodes():
+        for child in ast.iter_child_nodes(node):
+            if (
+                not isinstance(node, ast.Expr)
+                and isinstance(child, ast.Constant)
+                and isinstance(child.value, str)
+            ):
+                yield where, child.value
+
+
+def _made_commands() -> Iterator[tuple[str, str]]:
+    for where, node in _nodes():
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "commands.make"
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield where, str(node.args[0].value)

@@ -21,7 +21,7 @@ def refuse_older(client: Any, environment: Environment, root: Path) -> None:
     raise Blocked(
         "this checkout is older than what is deployed, or beside it",
         f"{environment.name} was last deployed from commit {before[:12]}, which HEAD does not contain",
-        "update the checkout (git pull); to go back on purpose: --yes-older",
+        "update the checkout (git pull); to go back on purpose: ARGS=--yes-older",
     )
 
 

@@ -1,15 +1,17 @@
 """Ask AWS what the guard needs to know, and let it judge."""
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from stacks import clock
 from stacks.aws import Aws
 from stacks.clock import Sleep
 from stacks.cloudformation.describe import Stack
+from stacks.layers import Layer
 from stacks.planning import guard
 from stacks.planning.plan import Plan
 from stacks.release import live
-from stacks.rules import Finding
+from stacks.rules import Finding, name
 
 RELEASE_POLL_SECONDS = 10
 
@@ -26,6 +28,16 @@ def findings(aws: Aws, planned: Plan, allowed: set[str]) -> list[Finding]:
         for export in step.endangered_exports
     }
     return guard.findings(planned, live.read(aws, planned.stacks), importers, allowed)
+
+
+def unmatched(planned: Plan, allowed: Iterable[str], layers: Mapping[str, Layer]) -> Iterator[str]:
+    """What to say of names of --allow that are of no resource, neither in a template nor to be removed."""
+    known = {f"{slug}:{logical_id}" for slug, layer in layers.items() for logical_id in layer.resources}
+    known |= {name(slug, change) for slug, step in planned.steps.items() for change in step.changes}
+    for one in allowed:
+        if one not in known:
+            near = difflib.get_close_matches(one, sorted(known), 1)
+            yield f"there is no resource {one}" + (f": did you mean {near[0]}?" if near else "")
 
 
 def wait_for_release(

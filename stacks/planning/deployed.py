@@ -1,8 +1,10 @@
 """The environment's stacks as they are found, and when they cannot be worked with."""
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from stacks import commands
 from stacks.clock import Sleep
 from stacks.cloudformation import describe
 from stacks.cloudformation.describe import FAILED_CREATIONS, Stack
@@ -59,7 +61,7 @@ def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack
         finish = (
             f"aws cloudformation delete-stack --stack-name {stack.name}"
             if environment.protected
-            else f"deploy.py destroy --env {environment.name}"
+            else commands.make("destroy", environment.name)
         )
         raise Blocked(
             f"{stack.name} is DELETE_FAILED",
@@ -76,7 +78,8 @@ def _was_made(client: Any, stack: Stack) -> bool:
 
 def continuing(environment: Environment, layer: str) -> str:
     """What to type when an update could not be taken back."""
-    return f"remove the cause, then: deploy.py continue-rollback --env {environment.name} --only {layer}"
+    command = commands.make("continue-rollback", environment.name, ONLY=layer)
+    return f"remove the cause, then: {command}"
 
 
 def is_failed(stack: Stack | None) -> bool:
@@ -112,9 +115,10 @@ def refuse_missing(
     waits_for: Mapping[str, set[str]],
 ) -> None:
     """Raise BadInput when a chosen layer imports from one that is neither deployed nor chosen."""
-    for slug in chosen:
+    named = list(chosen)
+    for slug in named:
         needed = imports(layers[slug], environment)
-        for upstream in sorted(waits_for[slug] - set(chosen)):
+        for upstream in sorted(waits_for[slug] - set(named)):
             stack = found[upstream]
             deployed = stack.exports.keys() if stack and not is_failed(stack) else set()
             missing = needed & exports(layers[upstream], environment).keys() - deployed
@@ -122,7 +126,7 @@ def refuse_missing(
                 raise BadInput(
                     f"{slug} imports {sorted(missing)[0]}",
                     f"{upstream} is not deployed with that export",
-                    f"add --only {upstream}",
+                    f"add it: ONLY={shlex.quote(' '.join([upstream, *named]))}",
                 )
 
 

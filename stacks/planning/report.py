@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from stacks import commands
 from stacks.changes import PropertyChange, ResourceChange
 from stacks.cloudformation.change_sets import KNOWN_AFTER_APPLY
 from stacks.cloudformation.describe import Event
@@ -172,7 +173,8 @@ class Progress:
 def progress(layers: Iterable[str]) -> Iterator[Progress]:
     """Show the events of running stacks: a live table on a terminal, plain lines elsewhere."""
     out = console(stderr=True)
-    if not out.is_terminal:
+    # On a dumb terminal nothing can be drawn over.
+    if not out.is_terminal or out.is_dumb_terminal:
         yield Progress(_plain_lines(out), lambda name, text: out.print(escape(f"{name:<22}{text}")), None)
         return
     rows: dict[str, Row] = {layer: Row() for layer in layers}
@@ -236,7 +238,7 @@ class _Board:
             table.add_row(
                 layer,
                 Text(row.status, style=style),
-                f"{len(row.finished)} resources",
+                f"{len(row.finished)} resource{'s' * (len(row.finished) != 1)}",
                 f"{seconds:.0f} s",
                 Text("" if row.ended else row.last, style="dim"),
             )
@@ -261,6 +263,15 @@ def show_outcomes(outcomes: Iterable[Outcome], *, outputs: bool) -> None:
     for outcome in outcomes:
         if outcome.remedy:
             console(stderr=True).print(f"[bold]next:[/]  {escape(outcome.layer)}: {escape(outcome.remedy)}")
+
+
+def say_way_on(outcomes: Iterable[Outcome], verb: str, environment: Environment) -> None:
+    """What to type after an interrupt, or when CloudFormation was left at work."""
+    command = commands.make(verb, environment.name)
+    if any(outcome.result == "left running" for outcome in outcomes):
+        say(f"next:  CloudFormation goes on; to follow it: {command}")
+    elif any(outcome.interrupted for outcome in outcomes):
+        say(f"next:  nothing is left running; to go on from there: {command}")
 
 
 def output_lines(outputs: Mapping[str, str]) -> Iterator[Text]:

@@ -4,6 +4,7 @@ CloudFormation makes it PENDING. A pipeline that is made before its handshake fa
 start it afterwards: https://github.com/pulumi/pulumi-aws/issues/2167
 """
 
+from stacks import commands
 from stacks.aws import Aws
 from stacks.cloudformation import describe
 from stacks.cloudformation.describe import Stack
@@ -41,8 +42,8 @@ def pending(environment: Environment, status: str) -> Blocked:
     return Blocked(
         f"the connection to GitHub is {status}",
         "a pipeline that is made before somebody completes it would not start on pushes",
-        f"complete the connection at {console(environment)} and run again: deploy.py deploy"
-        f" --env {environment.name}",
+        f"complete the connection at {console(environment)}, then: "
+        + commands.make("deploy", environment.name),
     )
 
 

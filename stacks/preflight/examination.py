@@ -94,7 +94,7 @@ def refuse(
         remedies.append(f"correct {file}" if wrong else "do what it says, then run again")
     if answers.image == "missing" and not plan_only:
         told.append(no_image(wanted))
-        remedies.append(f"where docker or podman runs:{image.commands(environment, wanted)}")
+        remedies.append(f"where docker or podman runs:{image.steps(environment, wanted)}")
     if not told:
         return
     kind = Blocked if all(trouble.act for trouble in told) else BadInput

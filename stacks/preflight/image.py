@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stacks import template
+from stacks import commands, template
 from stacks.aws import Aws
 from stacks.clock import Sleep
 from stacks.environment import Environment
@@ -116,7 +116,7 @@ def push(
         raise BadInput(
             f"there is no repository {image.repository}",
             f"the layer {image.layer} makes it",
-            f"deploy.py deploy --env {environment.name} --only {image.layer}",
+            commands.make("deploy", environment.name, ONLY=image.layer),
         ) from error
     there = digest(aws, image)
     if there:
@@ -167,10 +167,14 @@ def _log_in(aws: Aws, program: str, registry: str, folder: Path, sleep: Sleep) -
     engine.run(command, cwd=folder, secret=password, sleep=sleep)
 
 
-def commands(environment: Environment, image: Image) -> str:
+def steps(environment: Environment, image: Image) -> str:
     """What to type where an engine runs, one command a line. The first makes the repository."""
-    deploy = f"deploy.py deploy --env {environment.name}"
-    return f"\n  {deploy} --only {image.layer}\n  deploy.py image --env {environment.name}\n  {deploy}"
+    lines = [
+        commands.make("deploy", environment.name, ONLY=image.layer),
+        commands.make("image", environment.name),
+        commands.make("deploy", environment.name),
+    ]
+    return "".join(f"\n  {line}" for line in lines)
 
 
 def _resource(layers: Mapping[str, Layer], resource_type: str) -> tuple[str, Mapping[str, Any]]:

@@ -188,7 +188,7 @@ def stop(client: "CodeDeployClient", deployment_id: str) -> None:
         raise Blocked(
             f"deployment {deployment_id} has ended meanwhile",
             "there was nothing to stop",
-            "look at it: deploy.py status; run again to deploy the revision before it",
+            "run again to deploy the revision before it",
         ) from error
 
 

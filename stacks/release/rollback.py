@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from stacks import commands
 from stacks.aws import Aws
 from stacks.clock import Sleep
 from stacks.cloudformation.describe import Stack
@@ -71,7 +72,7 @@ def intend(aws: Aws, environment: Environment, stacks: Mapping[str, Stack | None
         raise Blocked(
             f"nothing is released in {environment.name}",
             "its pipeline stack is not deployed",
-            f"deploy.py deploy --env {environment.name}",
+            commands.make("deploy", environment.name),
         )
     client = aws.client("codedeploy")
     group = codedeploy.group(client, outputs)
@@ -105,6 +106,7 @@ def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployme
 
 def carry_out(
     aws: Aws,
+    environment: Environment,
     stacks: Mapping[str, Stack | None],
     intention: Intention,
     *,
@@ -114,6 +116,7 @@ def carry_out(
 ) -> Result:
     """Do it, and wait until all traffic is on the revision that returns. Raises Failed when it is not."""
     client = aws.client("codedeploy")
+    look = commands.make("status", environment.name)
     deployment_id: str | None = intention.deployment.id
     if intention.act == "stop":
         codedeploy.stop(client, intention.deployment.id)
@@ -131,8 +134,8 @@ def carry_out(
         )
         say(f"started {deployment_id}")
     if deployment_id:
-        _follow(aws, stacks, deployment_id, intention.returns, say, sleep)
-    return Result(deployment_id, _arrived(aws, stacks, intention.returns, sleep))
+        _follow(aws, stacks, deployment_id, intention.returns, look, say, sleep)
+    return Result(deployment_id, _arrived(aws, stacks, intention.returns, look, sleep))
 
 
 def _with_running(client: Any, group: Group, running: Deployment, now: Live) -> Intention:
@@ -164,7 +167,7 @@ def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Li
         raise Blocked(
             "there is no release to go back to",
             f"{current.id} is the first one" if current else "none has succeeded so far",
-            "revert the commit and push: that is a release too",
+            "revert the commit and push: that is a release too" if current else "push a commit: that is one",
         )
     leaves = codedeploy.app_spec(client, group, current).task_definition
     running = {task_set.task_definition for task_set in now.task_sets if task_set.status == "PRIMARY"}
@@ -172,7 +175,8 @@ def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Li
         raise Blocked(
             "what runs is not what CodeDeploy deployed last",
             f"{', '.join(map(short, running))} runs, {current.id} deployed {short(leaves)}",
-            "look at it: deploy.py status; deploy the right revision from the CodeDeploy console",
+            f"look at it: {commands.make('status', environment.name)}; deploy the right revision from the "
+            "CodeDeploy console",
         )
     spec = codedeploy.app_spec(client, group, target)
     _require_usable(aws, environment, spec.task_definition)
@@ -216,7 +220,13 @@ def _its_rollback(client: Any, deployment_id: str, sleep: Sleep) -> str | None:
 
 
 def _follow(
-    aws: Aws, stacks: Mapping[str, Stack | None], deployment_id: str, returns: str, say: Say, sleep: Sleep
+    aws: Aws,
+    stacks: Mapping[str, Stack | None],
+    deployment_id: str,
+    returns: str,
+    look: str,
+    say: Say,
+    sleep: Sleep,
 ) -> None:
     """Watch a deployment until it has ended, or all traffic is where it should go."""
     told = ""
@@ -231,7 +241,7 @@ def _follow(
             raise Failed(
                 f"deployment {deployment_id} is {found.status}",
                 found.error or found.rollback_message or "CodeDeploy gave no reason",
-                "look at what is live: deploy.py status; then correct the cause and run again",
+                f"look at what is live: {look}; then correct the cause and run again",
             )
         if found.ended or _is_back(now, returns):
             return
@@ -243,7 +253,7 @@ def _is_back(now: Live, returns: str) -> bool:
     return now.colour in ("blue", "green") and primary == {returns}
 
 
-def _arrived(aws: Aws, stacks: Mapping[str, Stack | None], returns: str, sleep: Sleep) -> Live:
+def _arrived(aws: Aws, stacks: Mapping[str, Stack | None], returns: str, look: str, sleep: Sleep) -> Live:
     """What is live, once it is what was wanted: a deployment's status alone does not prove that."""
     waited = 0
     while True:
@@ -254,7 +264,7 @@ def _arrived(aws: Aws, stacks: Mapping[str, Stack | None], returns: str, sleep: 
             raise Failed(
                 f"{short(returns)} does not get all traffic",
                 f"traffic: {now.traffic or 'nowhere'}",
-                "look at it: deploy.py status, and the deployment in the CodeDeploy console",
+                f"look at it: {look}, and the deployment in the CodeDeploy console",
             )
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS

@@ -1,13 +1,17 @@
 """`continue-rollback`: let CloudFormation go on with taking an update back, where that had failed."""
 
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
 from stacks.clock import Sleep
 from stacks.cloudformation import describe, operation, schedule
 from stacks.cloudformation.describe import Stack
 from stacks.cloudformation.schedule import Outcome
 from stacks.cloudformation.watch import Watch
-from stacks.errors import EXIT_DONE
+from stacks.errors import EXIT_DONE, BadInput
 from stacks.execution import session
-from stacks.invocation import Invocation, allowed, chosen
+from stacks.invocation import YES, Invocation, allowed, chosen
 from stacks.planning import deployed, report
 
 
@@ -16,7 +20,7 @@ def run(invocation: Invocation) -> int:
     options = invocation.options
     settings, layers = invocation.load()
     only = chosen(options.only, layers)
-    skips = allowed(options.skip, layers, "--skip")
+    skips = allowed(options.skip, layers, settings.name, "--skip")
     with session.opened(invocation, settings) as (door, held):
         client = door.client("cloudformation")
         stuck: dict[str, Stack] = {}
@@ -30,9 +34,11 @@ def run(invocation: Invocation) -> int:
         if not stuck:
             report.say(f"No stack is {deployed.STUCK}.")
             return EXIT_DONE
+        _refuse_unknown(client, stuck, skips)
         for name in sorted(skips):
             report.say(f"{name} is skipped: CloudFormation will believe it to be as before the update.")
-        invocation.ask(settings, f"Go on taking the update of {', '.join(stuck)} back? [y/N]", "y")
+        invocation.ask(settings, f"Go on taking the update of {', '.join(stuck)} back? [y/N]", YES)
+        invocation.begun = True
         with report.progress(stuck) as progress:
             watch = Watch(client, follows=progress.follows)
 
@@ -48,4 +54,23 @@ def run(invocation: Invocation) -> int:
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=False)
+    report.say_way_on(outcomes, "continue-rollback", settings)
     return schedule.exit_code(outcomes)
+
+
+def _refuse_unknown(client: Any, stuck: Mapping[str, Stack], skips: set[str]) -> None:
+    """Raise BadInput for a resource that none of the stuck stacks has."""
+    layers = {name.partition(":")[0] for name in skips} & stuck.keys()
+    known = {
+        f"{slug}:{resource['LogicalResourceId']}"
+        for slug in layers
+        for page in client.get_paginator("list_stack_resources").paginate(StackName=stuck[slug].arn)
+        for resource in page["StackResourceSummaries"]
+    }
+    for name in sorted(skips - known):
+        near = difflib.get_close_matches(name, sorted(known), 1)
+        raise BadInput(
+            f"--skip {name} names no resource",
+            "only what a stack that is not taken back has can be skipped",
+            f"did you mean {near[0]}?" if near else "name one of those that are said to have failed",
+        )

@@ -17,7 +17,7 @@ from stacks.errors import EXIT_DONE
 from stacks.execution import execution, history, session
 from stacks.execution.execution import Errand, Gate
 from stacks.execution.lock import Lock
-from stacks.invocation import Invocation, allowed, answer, chosen
+from stacks.invocation import YES, Invocation, allowed, answer, chosen
 from stacks.layers import PIPELINE_LAYER, Layer
 from stacks.planning import checks, making, report, saved
 from stacks.planning.plan import Plan
@@ -37,7 +37,7 @@ def run(invocation: Invocation) -> int:
     settings, layers = invocation.load()
     kept = saved.read_complete(Path(options.plan), settings) if options.plan else None
     only = chosen(options.only or list(kept["layers"] if kept else []), layers)
-    named = allowed(options.allow, layers) | set(kept["allowed"] if kept else [])
+    named = allowed(options.allow, layers, settings.name) | set(kept["allowed"] if kept else [])
     with session.opened(invocation, settings) as (door, held):
         # Asked with the lock in hand: whoever held it until now may have deployed.
         if not (settings.is_local or options.yes_older):
@@ -75,7 +75,7 @@ def _deploy(
         inspect=inspect,
     )
     try:
-        _approve(invocation, door, settings, planned, named, kept, wanted, answers)
+        _approve(invocation, door, settings, layers, planned, named, kept, wanted, answers)
         if not settings.is_local:
             history.record(door.client("ssm"), settings, invocation.root)
     except BaseException:
@@ -86,6 +86,7 @@ def _deploy(
         raise
     if not planned.changes_something:
         return EXIT_DONE
+    invocation.begun = True
     builds = answers.image == "to be built"
     with report.progress([*planned.steps, *([IMAGE] if builds else [])]) as progress:
         outcomes = execution.execute(
@@ -102,8 +103,7 @@ def _deploy(
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=True)
-    if any(outcome.result == "left running" for outcome in outcomes):
-        report.say(f"CloudFormation goes on. To follow it: deploy.py deploy --env {settings.name}")
+    report.say_way_on(outcomes, "deploy", settings)
     return schedule.exit_code(outcomes)
 
 
@@ -111,6 +111,7 @@ def _approve(
     invocation: Invocation,
     door: Aws,
     settings: Environment,
+    layers: dict[str, Layer],
     planned: Plan,
     named: set[str],
     kept: dict[str, Any] | None,
@@ -127,16 +128,19 @@ def _approve(
     if invocation.talks:
         report.show_plan(planned, whole=False)
         report.show_findings(findings)
-    for note in preflight.notes(settings, answers, wanted):
+    for note in [
+        *checks.unmatched(planned, invocation.options.allow, layers),
+        *preflight.notes(settings, answers, wanted),
+    ]:
         report.say(note)
     if findings:
         raise Guarded(findings)
     if answers.connection_waits and planned.changed == {PIPELINE_LAYER}:
         raise connection.pending(settings, str(answers.connection))
     if planned.changes_something and not kept:
-        invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", "y")
+        invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", YES)
         if any(step.obstacles for step in planned.steps.values()):
-            invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", "y")
+            invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", YES)
 
 
 def _gates(door: Aws, settings: Environment, planned: Plan) -> dict[str, Gate]:

@@ -14,9 +14,11 @@ def run(invocation: Invocation) -> int:
     with session.opened(invocation, settings) as (door, held):
         existing = destroy.existing(door, settings, layers)
         if existing:
-            names = ", ".join(stack.name for stack in existing.values())
-            report.say(f"To be deleted, with everything in them: {names}")
+            report.say("To be deleted, with everything in them:")
+            for stack in existing.values():
+                report.say(f"  {stack.name}")
             invocation.ask(settings, f"Type {settings.name} to delete them:", settings.name)
+        invocation.begun = True
         with report.progress(layers) as progress:
             outcomes = destroy.destroy(
                 door, settings, layers, progress.on_event, held.check, follows=progress.follows
@@ -27,6 +29,5 @@ def run(invocation: Invocation) -> int:
             held.forgotten = True
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=False)
-    if any(outcome.result == "left running" for outcome in outcomes):
-        report.say(f"CloudFormation goes on. To follow it: deploy.py destroy --env {settings.name}")
+    report.say_way_on(outcomes, "destroy", settings)
     return schedule.exit_code(outcomes)

@@ -17,6 +17,7 @@ def run(invocation: Invocation) -> int:
             report.say(f"the emulator has a placeholder for the image {wanted}: nothing to push")
             invocation.document |= {"image": str(wanted), "digest": None, "pushed": False}
             return EXIT_DONE
+        invocation.begun = True
         digest, made = image.push(door, settings, wanted, None, report.say, shown=True)
     invocation.document |= {"image": str(wanted), "digest": digest, "pushed": made}
     if invocation.talks:

@@ -18,13 +18,14 @@ def run(invocation: Invocation) -> int:
     options = invocation.options
     settings, layers = invocation.load()
     only = chosen(options.only, layers)
-    named = allowed(options.allow, layers)
+    named = allowed(options.allow, layers, settings.name)
     kept_before = saved.read(Path(options.discard), settings) if options.discard else None
     if options.out:
         saved.require_writable(Path(options.out))
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
         if kept_before:
+            invocation.begun = True
             saved.discard(door, settings, kept_before)
             return EXIT_DONE
         wanted = image.wanted(settings, layers, invocation.root)
@@ -45,7 +46,10 @@ def run(invocation: Invocation) -> int:
                 if invocation.talks:
                     report.show_plan(planned, whole=True)
                     report.show_findings(findings)
-                for note in preflight.notes(settings, answers, wanted):
+                for note in [
+                    *checks.unmatched(planned, options.allow, layers),
+                    *preflight.notes(settings, answers, wanted),
+                ]:
                     report.say(note)
                 if name and not findings:
                     saved.write(Path(options.out), planned, name, named)

@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
+from stacks import commands
 from stacks.aws import Aws
 from stacks.cloudformation import describe
 from stacks.cloudformation.schedule import WORKERS
@@ -11,7 +12,7 @@ from stacks.environment import Environment
 from stacks.errors import EXIT_DONE, Interrupted
 from stacks.execution import session
 from stacks.execution.lock import Lock
-from stacks.invocation import Invocation
+from stacks.invocation import YES, Invocation
 from stacks.planning import deployed, report
 from stacks.release import rollback
 from stacks.release.live import Live, short
@@ -39,17 +40,24 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: 
     for line in _lines(intention, invocation.options.at_once):
         report.say(line)
     if intention.act != "follow":
-        invocation.ask(settings, f"Go back to {short(intention.returns)}? [y/N]", "y")
+        invocation.ask(settings, f"Go back to {short(intention.returns)}? [y/N]", YES)
     held.check()
+    invocation.begun = True
     try:
         result = rollback.carry_out(
-            door, stacks, intention, at_once=invocation.options.at_once, say=report.say, sleep=time.sleep
+            door,
+            settings,
+            stacks,
+            intention,
+            at_once=invocation.options.at_once,
+            say=report.say,
+            sleep=time.sleep,
         )
     except KeyboardInterrupt as error:
         raise Interrupted(
             "no longer watched",
             "CodeDeploy goes on by itself",
-            f"to follow it: deploy.py rollback --env {settings.name}",
+            f"to follow it: {commands.make('rollback', settings.name)}",
         ) from error
     invocation.document |= {"rollback_deployment": result.deployment, "live": _live(result.live)}
     if invocation.talks:

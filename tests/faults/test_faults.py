@@ -41,7 +41,7 @@ def test_ended_job_leaves_cloudformation_at_work_and_the_next_one_takes_it_up(wh
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130, out
     assert "left running" in out
-    assert "deploy.py deploy --env dev" in out
+    assert "make deploy ENV=dev" in out
     assert where.leftovers() == []
 
     process = where.begin("deploy", "--yes")

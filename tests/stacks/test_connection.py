@@ -37,7 +37,7 @@ def test_everything_before_the_pipeline_is_made_and_the_rest_after_the_handshake
         "https://ap-northeast-1.console.aws.amazon.com/codesuite/settings/connections?region=ap-northeast-1"
     )
     assert console in waiting["remedy"]
-    assert "deploy.py deploy --env dev" in waiting["remedy"]
+    assert "make deploy ENV=dev" in waiting["remedy"]
     assert stacks() == {f"sample-dev-{layer}" for layer in LAYERS if layer != "pipeline"}
 
     # Nothing else to do: nobody is asked, and nothing is left behind.

@@ -100,7 +100,7 @@ def test_only_deploys_exactly_these_layers(shop: Shop) -> None:
     assert shop.results("deploy", "--only", "container-repository") == {"container-repository": "done"}
     refused = shop.run("deploy", "--only", "service")
     assert refused["exit_code"] == 2
-    assert refused["error"]["remedy"] == "add --only infrastructure"
+    assert refused["error"]["remedy"] == "add it: ONLY='infrastructure service'"
     assert shop.run("deploy", "--only", "srevice")["exit_code"] == 2
 
 

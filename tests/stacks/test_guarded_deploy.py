@@ -42,7 +42,7 @@ def rules(document: dict[str, Any]) -> list[tuple[str, str, str]]:
 def test_nobody_to_ask_is_bad_input_and_leaves_nothing(dev: Shop) -> None:
     refused = dev.run("deploy")
     assert refused["exit_code"] == 2
-    assert "--yes" in refused["error"]["remedy"]
+    assert "YES=1" in refused["error"]["remedy"]
     assert client("cloudformation").describe_stacks()["Stacks"] == []
 
 
@@ -53,8 +53,33 @@ def test_answer_no_leaves_nothing(dev: Shop, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_answer_yes_deploys(dev: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    answering(monkeypatch, "y\n")
+    answering(monkeypatch, "YES\n")
     assert dev.results("deploy") == dict.fromkeys(LAYERS, "done")
+
+
+def test_interrupt_before_anything_was_begun_has_changed_nothing(
+    dev: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(question: str) -> str:
+        raise KeyboardInterrupt
+
+    answering(monkeypatch, "")
+    monkeypatch.setattr("stacks.invocation.answer", interrupted)
+    ended = dev.run("deploy")
+    assert (ended["exit_code"], ended["error"]["why"]) == (130, "nothing was changed")
+    assert client("cloudformation").describe_stacks()["Stacks"] == []
+
+
+def test_interrupt_while_cloudformation_works_names_what_shows_it(
+    dev: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stacks.execution.execution.execute", interrupted)
+    ended = dev.run("deploy", "--yes")
+    assert (ended["exit_code"], ended["error"]["why"]) == (130, "what CloudFormation has begun goes on")
+    assert ended["error"]["remedy"] == "see what was done: make status ENV=dev"
 
 
 def test_wrong_account_is_refused_before_any_other_call(dev: Shop) -> None:
@@ -220,6 +245,8 @@ def test_service_cannot_be_changed_even_when_named(deployed: Shop) -> None:
 
 
 def test_name_that_allow_does_not_know_is_bad_input(dev: Shop) -> None:
+    _, _, told = dev.talk("plan", "--allow", "service:Servise")
+    assert "no resource service:Servise" in told and "did you mean service:Service?" in told
     refused = dev.run("deploy", "--yes", "--allow", "Service")
     assert refused["exit_code"] == 2
 
@@ -233,7 +260,7 @@ def test_older_checkout_is_blocked(dev: Shop) -> None:
     git(dev.root, "reset", "-q", "--hard", "HEAD~1")
     blocked = dev.run("deploy", "--yes")
     assert blocked["exit_code"] == 3
-    assert "--yes-older" in blocked["error"]["remedy"]
+    assert "ARGS=--yes-older" in blocked["error"]["remedy"]
     assert dev.run("deploy", "--yes", "--yes-older")["exit_code"] == 0
 
 

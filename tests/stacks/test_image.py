@@ -135,7 +135,7 @@ def test_image_that_is_there_is_not_built_again(shop: Shop, programs: Engine) ->
     programs.install("docker")
     early = shop.run("image")
     assert early["exit_code"] == 2
-    assert early["error"]["remedy"] == "deploy.py deploy --env dev --only container-repository"
+    assert early["error"]["remedy"] == "make deploy ENV=dev ONLY=container-repository"
     shop.run("deploy", "--yes", "--only", "container-repository")
     assert shop.run("image")["pushed"] is True
     before = len(programs.calls)
@@ -152,9 +152,9 @@ def test_without_an_engine_nothing_is_made(shop: Shop, programs: Engine) -> None
     assert refused["exit_code"] == 2
     assert 'parameters.InitialImageTag: "first" must be in the repository' in refused["error"]["why"]
     assert refused["error"]["remedy"].splitlines()[1:] == [
-        "  deploy.py deploy --env dev --only container-repository",
-        "  deploy.py image --env dev",
-        "  deploy.py deploy --env dev",
+        "  make deploy ENV=dev ONLY=container-repository",
+        "  make image ENV=dev",
+        "  make deploy ENV=dev",
     ]
     assert stacks() == []
     # The first of the commands needs no image, and a plan no engine.

@@ -534,9 +534,9 @@ def test_without_an_engine_the_commands_are_told(built: Mapping[str, Layer]) -> 
     missing = refused(preflight.Answers(image="missing"), built)
     assert missing.exit_code == 2
     assert missing.remedy.splitlines()[1:] == [
-        "  deploy.py deploy --env local --only container-repository",
-        "  deploy.py image --env local",
-        "  deploy.py deploy --env local",
+        "  make deploy ENV=local ONLY=container-repository",
+        "  make image ENV=local",
+        "  make deploy ENV=local",
     ]
 
 

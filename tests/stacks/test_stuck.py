@@ -81,7 +81,7 @@ def test_update_that_could_not_be_taken_back_is_a_persons(scripted: Stubber) -> 
             scripted.client, settings(), "service", stack("UPDATE_ROLLBACK_FAILED", "One is stuck.")
         )
     assert caught.value.why == "One is stuck (One)"
-    assert "continue-rollback --env dev --only service" in caught.value.remedy
+    assert "make continue-rollback ENV=dev ONLY=service" in caught.value.remedy
 
 
 def event(status: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def test_only_what_never_served_is_deleted_for_good(
         return
     with pytest.raises(Blocked) as caught:
         deployed.refuse_stuck(scripted.client, settings(), "service", stack("DELETE_FAILED"))
-    assert "deploy.py destroy --env dev" in caught.value.remedy
+    assert "make destroy ENV=dev" in caught.value.remedy
 
 
 def test_protected_environment_is_not_destroyed_for_a_failed_deletion(scripted: Stubber) -> None:
