@@ -26,6 +26,7 @@ from botocore.exceptions import (
 )
 
 from local import emulator
+from stacks import clock
 from stacks.environment import Environment
 from stacks.errors import BadInput, Failed, Failure
 
@@ -45,7 +46,14 @@ LOG_IN = "log in again (for example: aws sso login), or choose a profile with AW
 class Aws:
     """The clients of one account and region, made when first asked for and shared by all threads."""
 
-    def __init__(self, session: boto3.session.Session, config: Config, endpoint_url: str | None) -> None:
+    def __init__(
+        self,
+        session: boto3.session.Session,
+        config: Config,
+        endpoint_url: str | None,
+        silence: "_Silence | None" = None,
+    ) -> None:
+        self._silence = silence
         self._session = session
         self._config = config
         self._endpoint_url = endpoint_url
@@ -69,7 +77,6 @@ class Aws:
             )
             # botocore looks at the host alone; a port that is no number is found in the middle of a call.
             _ = urlsplit(made.meta.endpoint_url).port
-            return made
         except BotoCoreError:
             raise
         except ValueError as error:
@@ -78,6 +85,9 @@ class Aws:
                 str(error).rstrip("."),
                 "correct AWS_ENDPOINT_URL, or unset it",
             ) from error
+        if self._silence:
+            made.meta.events.register("needs-retry", self._silence.attempted)
+        return made
 
     @property
     def emulated(self) -> bool:
@@ -122,17 +132,42 @@ def _connected(environment: Environment, root: Path) -> Iterator[Aws]:
             # A proxy that is set for the company's network has no way to this machine's loopback.
             yield Aws(session, config.merge(Config(proxies={})), endpoint_url)
         return
-    aws = Aws(boto3.session.Session(region_name=environment.region), config, None)
-    with _said_when_slow(environment):
+    silence = _Silence(environment.region)
+    aws = Aws(boto3.session.Session(region_name=environment.region), config, None, silence)
+    with _said_when_slow(silence):
         check_account(aws, environment)
     yield aws
 
 
+class _Silence:
+    """Says that AWS does not answer, once until there is an answer again."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._began: float | None = None
+        self._said = False
+
+    def attempted(self, response: Any = None, **_: Any) -> None:
+        """Take in how an attempt of a call ended: botocore's event `needs-retry`, without an answer to it."""
+        if response is not None:
+            self._began, self._said = None, False
+            return
+        now = clock.monotonic()
+        self._began = now if self._began is None else self._began
+        if now - self._began > SILENT_SECONDS:
+            self.say("some minutes")
+
+    def say(self, patience: str) -> None:
+        """Say it, and for how long it is tried on."""
+        if not self._said:
+            self._said = True
+            sys.stderr.write(f"AWS does not answer in {self._region}: trying for {patience}\n")
+
+
 @contextmanager
-def _said_when_slow(environment: Environment) -> Iterator[None]:
+def _said_when_slow(silence: _Silence) -> Iterator[None]:
     """Say what is waited for, when the first answer does not come."""
-    text = f"AWS does not answer in {environment.region}: trying for about a minute\n"
-    timer = threading.Timer(SILENT_SECONDS, lambda: sys.stderr.write(text))
+    timer = threading.Timer(SILENT_SECONDS, lambda: silence.say("about a minute"))
     timer.daemon = True
     timer.start()
     try:

@@ -113,7 +113,7 @@ class TemplateMissing(BadInput):
 
 
 def _refuse_missing_layers(layers: Mapping[str, Declarations], given: Any) -> None:
-    """Raise TemplateMissing where a template is told the name of a stack that no layer has, nor the file names."""
+    """Raise TemplateMissing where a template is told of a stack that neither a layer nor the file names."""
     known = {*map(stack_name_parameter, layers), *(given if isinstance(given, dict) else ())}
     for slug, declared in layers.items():
         for title, block in declared.items():

@@ -3,6 +3,7 @@
 What was asked for goes to standard output; talk and progress go to standard error.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -54,7 +55,9 @@ def say(text: str) -> None:
 def say_where(environment: Environment, talks: bool) -> None:
     """Which environment, region and account this is about; nothing for a script."""
     if talks:
-        where = "the emulator on this machine" if environment.is_local else f"account {environment.account}"
+        address = os.environ.get("AWS_ENDPOINT_URL")
+        account = f"account {environment.account}" + (f" at {address}" if address else "")
+        where = "the emulator on this machine" if environment.is_local else account
         say(f"{environment.project}-{environment.name}, {environment.region}, {where}")
 
 

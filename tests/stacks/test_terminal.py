@@ -1,0 +1,73 @@
+"""What a terminal gets that cannot draw, or whose owner wants no decoration."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from stacks import terminal
+from stacks.cloudformation.describe import Event
+from stacks.cloudformation.schedule import Outcome
+from stacks.environment import Environment
+from stacks.planning import report
+
+EVENT = Event(
+    "1", "Cluster", "AWS::ECS::Cluster", "CREATE_COMPLETE", "", datetime(2026, 1, 1, tzinfo=UTC), "", False
+)
+
+DEV = Environment("dev", "0" * 12, "eu-west-1", "shop", False, {}, {}, ("infrastructure", "service"))
+
+
+class Screen(io.StringIO):
+    """Standard error of a person."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("variables", "decorated"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_no_color_leaves_out_every_escape(
+    variables: dict[str, str], decorated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in {"TERM": "xterm-256color", **variables}.items():
+        monkeypatch.setenv(name, value)
+    terminal.console().print("[bold]word[/] [dim]word[/]")
+    assert ("\x1b" in screen.getvalue()) == decorated
+
+
+@pytest.mark.parametrize(("term", "drawn"), [("xterm", True), ("dumb", False)])
+def test_terminal_that_cannot_draw_gets_lines(
+    term: str, drawn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", term)
+    with report.progress(["infrastructure"]) as progress:
+        progress.on_event("infrastructure", EVENT)
+    assert progress.follows == drawn
+    assert ("infrastructure        CREATE_COMPLETE" in screen.getvalue()) != drawn
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (Outcome("service", "left running", interrupted=True), "CloudFormation goes on"),
+        (Outcome("service", "not started", "interrupted", interrupted=True), "nothing is left running"),
+    ],
+)
+def test_interrupted_run_says_how_to_go_on(
+    outcome: Outcome, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report.say_way_on([Outcome("infrastructure", "done"), outcome], "deploy", DEV)
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.startswith("next:  ")
+    assert told.endswith("make deploy ENV=dev\n")
+
+
+def test_run_that_was_not_interrupted_has_nothing_to_say(capsys: pytest.CaptureFixture[str]) -> None:
+    report.say_way_on([Outcome("infrastructure", "done"), Outcome("service", "failed")], "deploy", DEV)
+    assert capsys.readouterr().err == ""
