@@ -162,7 +162,9 @@ def _resources(
             logical_id, kind = resource["LogicalResourceId"], resource["ResourceType"]
             item = fresh.get(logical_id)
             if item is None:
-                reason = "the detection failed" if failure else "CloudFormation cannot read this type"
+                # It does not say why: a type without drift detection is left out.
+                # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
+                reason = "the detection failed" if failure else "CloudFormation gave no answer"
                 physical_id = resource.get("PhysicalResourceId", "")
                 yield ResourceDrift(logical_id, kind, physical_id, "NOT_CHECKED", "not checked", reason)
             else:

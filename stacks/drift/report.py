@@ -15,7 +15,7 @@ STYLES = {"real": "bold red", "delegated": "yellow", "not checked": "dim"}
 
 
 def show(environment: Environment, stacks: Iterable[StackDrift]) -> None:
-    """Every resource that is not as its template says, or of which nobody can tell; then the sums."""
+    """Every resource that is not as its template says; of how many nobody can tell; then the sums."""
     out = console()
     stacks = list(stacks)
     for found in stacks:
@@ -23,6 +23,8 @@ def show(environment: Environment, stacks: Iterable[StackDrift]) -> None:
         for resource in found.resources:
             for line in _resource_lines(resource):
                 out.print(line)
+    for line in _unchecked_lines(stacks):
+        out.print(line)
     counts = _counts(stacks)
     out.print(
         f"{environment.name}: {counts['real']} real, {counts['delegated']} delegated, "
@@ -38,13 +40,17 @@ def _stack_line(found: StackDrift) -> Text:
     elif found.failure:
         line.append(f"could not be checked: {found.failure}", style="bold red")
     else:
+        left = counts.pop("not checked", 0)
         words = [f"{count} {verdict}" for verdict, count in sorted(counts.items()) if verdict != "in sync"]
-        line.append(", ".join(words) or "as in the template", style="" if words else "green")
+        clean = "as in the template" if counts or not left else "nothing could be checked"
+        line.append(", ".join(words) or clean, style="" if words or not counts else "green")
+        if left and counts:
+            line.append(f" ({left} not checked)", style="dim")
     return line
 
 
 def _resource_lines(resource: ResourceDrift) -> Iterator[Text]:
-    if resource.verdict == "in sync":
+    if resource.verdict in ("in sync", "not checked"):
         return
     line = Text("    ")
     line.append(f"{resource.verdict:<12}", style=STYLES[resource.verdict])
@@ -52,12 +58,22 @@ def _resource_lines(resource: ResourceDrift) -> Iterator[Text]:
     line.append(resource.type, style="dim")
     if resource.status == "DELETED":
         line.append(" is gone")
-    if resource.reason:
-        line.append(f": {resource.reason}", style="dim")
     yield line
     for difference in resource.differences:
         whose = f" ({difference.owner})" if difference.owner else ""
         yield Text(f"        {difference.path}: {_change(difference)}{whose}")
+
+
+def _unchecked_lines(stacks: Iterable[StackDrift]) -> Iterator[Text]:
+    """What nobody can tell anything about: a line for each reason, with the types (--json: the resources)."""
+    by_reason: dict[str, Counter[str]] = {}
+    for found in stacks:
+        for resource in found.resources:
+            if resource.verdict == "not checked":
+                by_reason.setdefault(resource.reason or resource.status, Counter())[resource.type] += 1
+    for reason, types in by_reason.items():
+        names = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in sorted(types.items()))
+        yield Text(f"{types.total()} not checked ({reason}): {names}", style="dim")
 
 
 def _change(difference: Difference) -> str:

@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stacks.cloudformation.describe import Stack
-from stacks.drift import drift
+from stacks.drift import drift, report
 from stacks.drift.drift import ResourceDrift, StackDrift
+from stacks.environment import Environment
 from tests.stacks.releases import Releases, client
 from tests.stacks.shop import Shop
 
@@ -331,6 +332,27 @@ def test_fresh_environment_has_no_drift(deployed: Shop) -> None:
     assert answer["summary"]["in_sync"] > 0
     # What nobody can read is named, and not counted as clean.
     assert "Pipeline" in verdicts(answer, "not checked")
+
+
+def test_what_was_not_checked_is_one_line_for_each_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    unknown = {"StackResourceDriftStatus": "UNKNOWN", "DriftStatusReason": "Access denied"}
+    kinds = {
+        "One": "AWS::A::A",
+        "Two": "AWS::A::A",
+        "Three": "AWS::B::B",
+        "Odd": "AWS::C::C",
+        "Role": "AWS::D::D",
+    }
+    fake = FakeCloudFormation(kinds | {"Role": "AWS::D::D"}, [found("Role"), found("Odd") | unknown])
+    dev = Environment("dev", "0" * 12, "ap-northeast-1", "sample", False, {}, {}, ("service",))
+    report.show(dev, [detect("service", fake)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "service               as in the template (4 not checked)",
+        "3 not checked (CloudFormation gave no answer): AWS::A::A (2), AWS::B::B",
+        "1 not checked (Access denied): AWS::C::C",
+        "dev: 0 real, 0 delegated, 1 as in the template, 4 not checked",
+    ]
 
 
 def test_change_by_hand_is_real_drift(deployed: Shop) -> None:
