@@ -340,7 +340,7 @@ def test_what_was_not_checked_is_one_line_for_each_reason(capsys: pytest.Capture
         "One": "AWS::A::A",
         "Two": "AWS::A::A",
         "Three": "AWS::B::B",
-        "Odd": "AWS::C::C",
+        "Odd": "AWS::Some::Type",
         "Role": "AWS::D::D",
     }
     fake = FakeCloudFormation(kinds | {"Role": "AWS::D::D"}, [found("Role"), found("Odd") | unknown])
@@ -350,7 +350,7 @@ def test_what_was_not_checked_is_one_line_for_each_reason(capsys: pytest.Capture
     assert lines == [
         "service               as in the template (4 not checked)",
         "3 not checked (CloudFormation gave no answer): AWS::A::A (2), AWS::B::B",
-        "1 not checked (Access denied): AWS::C::C",
+        "1 not checked (Access denied): AWS::Some::Type",
         "dev: 0 real, 0 delegated, 1 as in the template, 4 not checked",
     ]
 
