@@ -7,6 +7,8 @@ from pathlib import Path
 
 from local.emulator import PARAMETER_FILE, REPOSITORY, SECONDS_A_MINUTE, STATE_FOLDER
 
+EXIT_INTERRUPTED = 130
+
 
 def main(argv: list[str]) -> int:
     """Run one command and return its exit code (serve: 0 stopped cleanly, 1 could not start)."""
@@ -83,4 +85,9 @@ def _seconds(text: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        # While libraries are imported: a command that has begun says more.
+        sys.stderr.write("interrupted\n")
+        sys.exit(EXIT_INTERRUPTED)

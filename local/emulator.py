@@ -138,11 +138,11 @@ def _endpoint(child: subprocess.Popen[str], state: Path) -> str:
     guard.start()
     try:
         line = child.stdout.readline()
+        if line.startswith(ENDPOINT_PREFIX):
+            return line.removeprefix(ENDPOINT_PREFIX).strip()
+        child.wait()
     finally:
         guard.cancel()
-    if line.startswith(ENDPOINT_PREFIX):
-        return line.removeprefix(ENDPOINT_PREFIX).strip()
-    child.wait()
     log = state / LOG_FILE
     said = log.read_text(errors="replace").strip().splitlines()[-8:]
     remedy = said.pop().removeprefix(REMEDY_PREFIX) if said and said[-1].startswith(REMEDY_PREFIX) else ""

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 from collections.abc import Mapping
@@ -40,6 +41,7 @@ LOCAL = "local"
 MOST_SECONDS_A_MINUTE = 60
 # A tenth of these is what a canary of 10 % gets: well above the floor under which alarms do not judge.
 REQUESTS_A_MINUTE = 180.0
+END_AGAIN_SECONDS = 0.2
 # What a rehearsal writes below its folder and begins without.
 WRITTEN = ("source", "applications", "artifacts", "function", "logs")
 
@@ -116,8 +118,6 @@ def _run(
         hooks=options.hooks,
     )
     made = document.make(found, judged, time.monotonic() - began)
-    output = Console()
-    timeline.show(made, output, entries=talk.is_terminal)
     try:
         written = report.write(made, reports)
     except OSError as error:
@@ -125,7 +125,17 @@ def _run(
         raise Refused(
             "the reports cannot be written", why, remedy or "rehearse again", EXIT_FAILED
         ) from error
-    output.print(f"report: {written}", style="dim", soft_wrap=True, highlight=False)
+    output = Console()
+    try:
+        timeline.show(made, output, entries=talk.is_terminal)
+        output.print(f"report: {written}", style="dim", soft_wrap=True, highlight=False)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        why = error.strerror or str(error)
+        code = judged.exit_code or EXIT_FAILED
+        raise Refused("the output is not complete", why, f"see {written}", code) from error
     return judged.exit_code
 
 
@@ -245,13 +255,15 @@ def _rehearse(
                 pushed = source.snapshot(root, folder / "source")
                 if options.health_rate:
                     source.set_health_rate(pushed, options.environment, options.health_rate)
+            over = threading.Event()
             try:
                 return asyncio.run(
-                    _play(options, cloud, prefix, pushed, root, folder, ledger, talk, interrupts)
+                    _play(options, cloud, prefix, pushed, root, folder, ledger, talk, interrupts, over)
                 )
             except asyncio.CancelledError:
                 raise KeyboardInterrupt from None
             finally:
+                over.set()
                 ledger.end_leftovers()
     except emulator.EmulatorError as error:
         raise Refused("the emulator cannot be used", str(error), error.remedy or "rehearse again") from error
@@ -289,22 +301,31 @@ async def _play(
     ledger: Ledger,
     talk: Console,
     interrupts: Interrupts,
+    over: threading.Event,
 ) -> Rehearsal:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - this runs in one
-    prepared = await rehearsal.prepare(options, cloud, prefix, pushed, root, folder, ledger)
-    live = view.show(prepared, talk) if talk.is_terminal else view.tell(prepared, Console())
-    shown = asyncio.create_task(live)
-    try:
-        with interrupts.cancelling(task):
+    with interrupts.cancelling(task):
+        prepared = await rehearsal.prepare(options, cloud, prefix, pushed, root, folder, ledger)
+        live = view.show(prepared, talk) if talk.is_terminal else view.tell(prepared, Console())
+        shown = asyncio.create_task(live)
+        try:
             await prepared.run()
-    except BaseException:
-        # Build steps run in threads, which would go on until their programs end.
-        processes.end_others(ledger, spared=_emulators_number(root, options.environment))
-        raise
-    finally:
-        await ending.end([shown])
+        except BaseException:
+            # Build steps run in threads, which go on until their programs end; a phase of a build that is
+            # broken off is followed by another one.
+            spared = _emulators_number(root, options.environment)
+            threading.Thread(target=_end_builds, args=(ledger, spared, over), daemon=True).start()
+            raise
+        finally:
+            await ending.end([shown])
     return prepared
+
+
+def _end_builds(ledger: Ledger, spared: int | None, over: threading.Event) -> None:
+    while not over.is_set():
+        processes.end_others(ledger, spared=spared)
+        over.wait(END_AGAIN_SECONDS)
 
 
 def _emulators_number(root: Path, environment: str) -> int | None:

@@ -91,6 +91,9 @@ async def invoke(
     except TimeoutError:
         await processes.stop(process, 0)
         return Answer(_last_line(log), f"{function} ran into its timeout of {configuration['Timeout']} s")
+    except asyncio.CancelledError:
+        await processes.stop(process, 0)
+        raise
     failure = f"{function} failed: {_last_line(log)}" if process.returncode else ""
     return Answer(_last_line(log), failure)
 
