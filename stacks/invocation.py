@@ -4,6 +4,7 @@ Neither boto3 nor troposphere is imported here: a review needs neither.
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,21 @@ class Invocation:
         settings = environment.load(self.root / "params", self.options.env, declared)
         waits_for = layers.dependencies(found, settings)
         return settings, {slug: found[slug] for slug in layers.in_order(waits_for)}
+
+    @property
+    def command(self) -> str:
+        """What to type to go on with what this run was asked for; it asks again."""
+        given = vars(self.options)
+        arguments = [f"--skip {name}" for name in given.get("skip") or ()]
+        if given.get("plan"):
+            arguments.append(f"--plan {shlex.quote(given['plan'])}")
+        variables = {
+            "ONLY": " ".join(given.get("only") or ()),
+            "ALLOW": " ".join(given.get("allow") or ()),
+            "ARGS": " ".join(arguments),
+        }
+        wanted = {name: value for name, value in variables.items() if value}
+        return commands.make(self.options.verb, self.options.env, **wanted)
 
     def ask(self, settings: Environment, question: str, wanted: str) -> None:
         """Go on only when the answer is `wanted`. Nobody is asked with --yes, nor about the emulator.

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy import VERBS
+from deploy import VERBS, _parser
 from stacks import rules
+from stacks.invocation import Invocation
 
 ROOT = Path(__file__).resolve().parents[1]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -71,6 +72,21 @@ def test_commands_in_messages_can_be_typed() -> None:
             assert target in targets, f"{path}: {text}"
     for path, verb in _made_commands():
         assert verb in targets & VERBS.keys(), f"{path}: make {verb}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("deploy --env dev --yes", "make deploy ENV=dev"),
+        ("deploy --env dev --only service --only pipeline", "make deploy ENV=dev ONLY='service pipeline'"),
+        ("deploy --env dev --allow service:Service", "make deploy ENV=dev ALLOW=service:Service"),
+        ("deploy --env dev --plan p.json", "make deploy ENV=dev ARGS='--plan p.json'"),
+        ("continue-rollback --env dev --skip a:B", "make continue-rollback ENV=dev ARGS='--skip a:B'"),
+        ("destroy --env dev", "make destroy ENV=dev"),
+    ],
+)
+def test_command_that_goes_on_does_no_more_than_what_was_asked_for(typed: str, command: str) -> None:
+    assert Invocation(_parser().parse_args(typed.split()), ROOT).command == command
 
 
 def _nodes() -> Iterator[tuple[str, ast.AST]]:

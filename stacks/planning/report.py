@@ -17,7 +17,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from stacks import commands
 from stacks.changes import PropertyChange, ResourceChange
 from stacks.cloudformation.change_sets import KNOWN_AFTER_APPLY
 from stacks.cloudformation.describe import Event
@@ -268,9 +267,8 @@ def show_outcomes(outcomes: Iterable[Outcome], *, outputs: bool) -> None:
             console(stderr=True).print(f"[bold]next:[/]  {escape(outcome.layer)}: {escape(outcome.remedy)}")
 
 
-def say_way_on(outcomes: Iterable[Outcome], verb: str, environment: Environment) -> None:
-    """What to type after an interrupt, or when CloudFormation was left at work."""
-    command = commands.make(verb, environment.name)
+def say_way_on(outcomes: Iterable[Outcome], command: str) -> None:
+    """What to type after an interrupt, or when CloudFormation was left at work: `command`."""
     if any(outcome.result == "left running" for outcome in outcomes):
         say(f"next:  CloudFormation goes on; to follow it: {command}")
     elif any(outcome.interrupted for outcome in outcomes):

@@ -54,7 +54,7 @@ def run(invocation: Invocation) -> int:
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=False)
-    report.say_way_on(outcomes, "continue-rollback", settings)
+    report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)
 
 

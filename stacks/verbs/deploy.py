@@ -103,7 +103,7 @@ def _deploy(
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=True)
-    report.say_way_on(outcomes, "deploy", settings)
+    report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)
 
 

@@ -29,5 +29,5 @@ def run(invocation: Invocation) -> int:
             held.forgotten = True
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=False)
-    report.say_way_on(outcomes, "destroy", settings)
+    report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)

@@ -4,7 +4,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from stacks import commands
 from stacks.aws import Aws
 from stacks.cloudformation import describe
 from stacks.cloudformation.schedule import WORKERS
@@ -57,7 +56,7 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: 
         raise Interrupted(
             "no longer watched",
             "CodeDeploy goes on by itself",
-            f"to follow it: {commands.make('rollback', settings.name)}",
+            f"to follow it: {invocation.command}",
         ) from error
     invocation.document |= {"rollback_deployment": result.deployment, "live": _live(result.live)}
     if invocation.talks:

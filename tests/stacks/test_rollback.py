@@ -135,7 +135,8 @@ def test_second_rollback_does_not_return_to_what_the_first_one_left(
 
 
 def test_first_release_has_nothing_before_it(deployed: Shop, releases: Releases) -> None:
-    assert deployed.run("rollback", "--yes")["error"]["why"] == "none has succeeded so far"
+    first = deployed.run("rollback", "--yes")["error"]
+    assert (first["why"], first["remedy"]) == ("none has succeeded so far", "push a commit: that is one")
     releases.release("example.com/app:1")
     refused = deployed.run("rollback", "--yes")
     assert refused["exit_code"] == 3

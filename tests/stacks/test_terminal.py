@@ -8,14 +8,11 @@ import pytest
 from stacks import terminal
 from stacks.cloudformation.describe import Event
 from stacks.cloudformation.schedule import Outcome
-from stacks.environment import Environment
 from stacks.planning import report
 
 EVENT = Event(
     "1", "Cluster", "AWS::ECS::Cluster", "CREATE_COMPLETE", "", datetime(2026, 1, 1, tzinfo=UTC), "", False
 )
-
-DEV = Environment("dev", "0" * 12, "eu-west-1", "shop", False, {}, {}, ("infrastructure", "service"))
 
 
 class Screen(io.StringIO):
@@ -61,7 +58,7 @@ def test_terminal_that_cannot_draw_gets_lines(
 def test_interrupted_run_says_how_to_go_on(
     outcome: Outcome, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report.say_way_on([Outcome("infrastructure", "done"), outcome], "deploy", DEV)
+    report.say_way_on([Outcome("infrastructure", "done"), outcome], "make deploy ENV=dev")
     told = capsys.readouterr().err
     assert said in told
     assert told.startswith("next:  ")
@@ -69,5 +66,7 @@ def test_interrupted_run_says_how_to_go_on(
 
 
 def test_run_that_was_not_interrupted_has_nothing_to_say(capsys: pytest.CaptureFixture[str]) -> None:
-    report.say_way_on([Outcome("infrastructure", "done"), Outcome("service", "failed")], "deploy", DEV)
+    report.say_way_on(
+        [Outcome("infrastructure", "done"), Outcome("service", "failed")], "make deploy ENV=dev"
+    )
     assert capsys.readouterr().err == ""
