@@ -12,7 +12,7 @@ YES_OPTION = $(if $(YES),--yes)
 PLAN_OPTIONS = $(foreach layer,$(ONLY),--only $(layer)) $(foreach name,$(ALLOW),--allow $(name)) $(ARGS)
 
 help: ## show this message
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/ready: requirements/main.txt requirements/install
 	@requirements/install .venv requirements/main.txt
@@ -73,7 +73,7 @@ lint: .venv/ready ## generated files, templates, code, workflows and documents
 	@$(BIN)/mypy
 	@$(BIN)/hadolint app/Dockerfile
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@$(BIN)/zizmor --quiet --offline .github/workflows
+	@$(BIN)/zizmor --quiet --offline .github/workflows > .venv/zizmor || { cat .venv/zizmor; false; }
 	@$(COG) --check --diff --check-fail-msg='hint: run make docs' $(DOCUMENTS)
 
 docs: .venv/ready ## write the generated parts of README.md and docs/
