@@ -23,10 +23,10 @@ PIPELINE_ROLE = ("pipeline:PipelineRole", set[str]())
 TRUST: dict[str, tuple[str, set[str]]] = {
     "infrastructure:TaskRole": ECS,
     "infrastructure:TaskExecutionRole": ECS,
-    # CloudFormation, CodePipeline and Lambda document no key against confused deputies.
+    # CodePipeline documents no key against confused deputies, CloudFormation none for the roles of stacks.
     "infrastructure:TaskDefinitionStackRole": ("cloudformation.amazonaws.com", set()),
     "pipeline:PipelineRole": ("codepipeline.amazonaws.com", set()),
-    "service-preference:SmokeTestRole": ("lambda.amazonaws.com", set()),
+    "service-preference:SmokeTestRole": ("lambda.amazonaws.com", {"aws:SourceAccount"}),
     "pipeline:CodeDeployRole": ("codedeploy.amazonaws.com", {"aws:SourceAccount", "aws:SourceArn"}),
     "pipeline:VerifyRole": CODEBUILD,
     "pipeline:ImageBuildRole": CODEBUILD,

@@ -10,6 +10,7 @@ from troposphere import Parameter, Ref, Sub, Template
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 
 from templates._exports import import_value
+from templates._notifications import notification_topic_arn
 
 PERIOD_SECONDS = 60
 # Two of three minutes: one late or odd minute is no reason to roll back, and a canary step is longer.
@@ -62,6 +63,7 @@ def add_alarms(t: Template) -> list[Alarm]:
         dimensions = [load_balancer, target_group]
         alarms += [
             _rate_alarm(
+                t,
                 f"{colour}TargetGroupFiveXxRateAlarm",
                 f"Share of 5xx answers of the {colour.lower()} tasks",
                 TARGET_RATE,
@@ -80,11 +82,12 @@ def add_alarms(t: Template) -> list[Alarm]:
                 Period=PERIOD_SECONDS,
                 ComparisonOperator="GreaterThanOrEqualToThreshold",
                 Threshold=1,
-                **_evaluation(),
+                **_evaluation(t),
             ),
         ]
     alarms.append(
         _rate_alarm(
+            t,
             "LoadBalancerFiveXxRateAlarm",
             "Share of requests that the load balancer itself answers with 5xx",
             LOAD_BALANCER_RATE,
@@ -97,6 +100,7 @@ def add_alarms(t: Template) -> list[Alarm]:
 
 
 def _rate_alarm(
+    t: Template,
     title: str,
     description: str,
     expression: str,
@@ -114,7 +118,7 @@ def _rate_alarm(
         ],
         ComparisonOperator="GreaterThanOrEqualToThreshold",
         Threshold=threshold,
-        **_evaluation(),
+        **_evaluation(t),
     )
 
 
@@ -130,8 +134,11 @@ def _sum(query_id: str, metric: str, dimensions: list[MetricDimension]) -> Metri
     )
 
 
-def _evaluation() -> dict[str, Any]:
+def _evaluation(t: Template) -> dict[str, Any]:
     return {
+        # Between releases nothing rolls back, and somebody has to be told. Nobody is told that it is over: a
+        # new alarm goes to OK too.
+        "AlarmActions": [notification_topic_arn(t)],
         "EvaluationPeriods": EVALUATION_PERIODS,
         "DatapointsToAlarm": DATAPOINTS_TO_ALARM,
         "TreatMissingData": "notBreaching",

@@ -175,7 +175,7 @@ def _project(
             f"{title}Project",
             Name=Sub(name),
             ServiceRole=GetAtt(role, "Arn"),
-            Source=Source(Type="CODEPIPELINE", BuildSpec=(BUILDSPECS / f"{slug}.yml").read_text()),
+            Source=Source(Type="CODEPIPELINE", BuildSpec=_buildspec(slug)),
             Artifacts=Artifacts(Type="CODEPIPELINE"),
             Environment=Environment(
                 Type="LINUX_CONTAINER",
@@ -187,6 +187,15 @@ def _project(
             TimeoutInMinutes=TIMEOUT_MINUTES,
         )
     )
+
+
+def _buildspec(slug: str) -> str:
+    """The buildspec without its lines of comment: a template has a longest length, and the file is at hand.
+
+    A line that begins with # must be a comment there, whether of YAML, bash or Python.
+    """
+    lines = (BUILDSPECS / f"{slug}.yml").read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 def _allow(actions: list[Action], resource: Any) -> Statement:

@@ -24,6 +24,7 @@ from templates._exports import export, output
 from templates._parameters import is_protected, shared
 
 ANYWHERE = "0.0.0.0/0"
+HAS_CERTIFICATE = "HasCertificate"
 HTTP_PORT = 80
 HTTPS_PORT = 443
 
@@ -88,7 +89,7 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
             VpcId=vpc_id,
             SecurityGroupIngress=[
                 _rule(HTTP_PORT, "HTTP from anywhere", CidrIp=ANYWHERE),
-                _rule(HTTPS_PORT, "HTTPS from anywhere", CidrIp=ANYWHERE),
+                If(HAS_CERTIFICATE, _rule(HTTPS_PORT, "HTTPS from anywhere", CidrIp=ANYWHERE), NoValue),
                 If(
                     has_test_listener_cidr,
                     _rule(test_listener_port, "Test listener", CidrIp=Ref(test_listener_cidr)),
@@ -273,7 +274,7 @@ def add_listeners(t: Template, load_balancer: LoadBalancer, blue: TargetGroup, g
             ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
         )
     )
-    has_certificate = t.add_condition("HasCertificate", Not(Equals(Ref(certificate_arn), "")))
+    has_certificate = t.add_condition(HAS_CERTIFICATE, Not(Equals(Ref(certificate_arn), "")))
 
     # One listener whatever the protocol, so that what refers to it needs no condition. CodeDeploy rewrites
     # its action at each release; the simple form is what it begins with.

@@ -1,17 +1,26 @@
-"""Who is told when a release fails: a topic, and what publishes to it."""
+"""Who is told of alarms, failed releases and waiting approvals: a topic, and what publishes to it."""
 
 from typing import Any
 
-from awacs.aws import Allow, Principal, Statement
+from awacs.aws import (
+    Allow,
+    ArnLike,
+    Condition,
+    Principal,
+    SourceAccount,
+    SourceArn,
+    Statement,
+    StringEquals,
+)
 from awacs.sns import Publish
-from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Sub, Template
+from troposphere import AccountId, Equals, If, Not, NoValue, Parameter, Ref, Sub, Template
 from troposphere.codedeploy import TriggerConfig
 from troposphere.codepipeline import Pipeline
 from troposphere.events import Rule, Target
 from troposphere.sns import Subscription, Topic, TopicPolicy
 
 from templates._exports import import_value
-from templates._iam import policy
+from templates._iam import arn, policy
 from templates._parameters import shared
 
 
@@ -23,7 +32,10 @@ def add_notification_topic(t: Template) -> Topic:
         Parameter(
             "NotificationEmail",
             Type="String",
-            Description="Address that is told of failed releases, once it has confirmed; empty: none",
+            Description=(
+                "Address that is told of alarms, failed releases and waiting approvals, once it has"
+                " confirmed; empty: none"
+            ),
             Default="",
             AllowedPattern=r"(|[^@\s]+@[^@\s]+\.[^@\s]+)",
             ConstraintDescription="must be an e-mail address, or empty",
@@ -33,10 +45,11 @@ def add_notification_topic(t: Template) -> Topic:
         Parameter(
             "NotificationKeyArn",
             Type="String",
-            # AWS's own key for SNS would shut out both publishers: its policy cannot be changed.
+            # AWS's own key for SNS would shut out all publishers: its policy cannot be changed.
             Description=(
-                "KMS key that encrypts notifications; its policy must let events.amazonaws.com and the role"
-                " of CodeDeploy use it. Empty: not encrypted at rest"
+                "KMS key that encrypts notifications; its policy must let events.amazonaws.com,"
+                " cloudwatch.amazonaws.com and the roles of CodeDeploy and the pipeline use it. Empty: not"
+                " encrypted at rest"
             ),
             Default="",
             AllowedPattern=r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)",
@@ -72,7 +85,21 @@ def add_notification_topic(t: Template) -> Topic:
                     # shows none. Whether it sends aws:SourceArn to SNS is UNVERIFIED; if not, nobody would
                     # ever be told, and nothing would say so.
                     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
-                )
+                ),
+                # The names of the alarms are CloudFormation's: they begin with their stack's.
+                # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/US_SetupSNS.html
+                Statement(
+                    Effect=Allow,
+                    Principal=Principal("Service", ["cloudwatch.amazonaws.com"]),
+                    Action=[Publish],
+                    Resource=[Ref(notification_topic)],
+                    Condition=Condition(
+                        [
+                            StringEquals({SourceAccount: AccountId}),
+                            ArnLike({SourceArn: arn("cloudwatch", "alarm:${Project}-${Environment}-*")}),
+                        ]
+                    ),
+                ),
             ),
         )
     )

@@ -15,6 +15,7 @@ import awacs.codestar_connections
 import awacs.ecs
 import awacs.iam
 import awacs.s3
+import awacs.sns
 import awacs.sts
 from awacs.aws import Allow, Condition, Principal, Statement, StringEquals, StringEqualsIfExists
 from troposphere import GetAtt, ImportValue, Ref, Template
@@ -28,6 +29,7 @@ from templates._blue_green import BlueGreen
 from templates._build_projects import task_definition_stack_arn
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
+from templates._notifications import notification_topic_arn
 from templates._parameters import permissions_boundary
 
 # One at a time, made and executed in one locked stage.
@@ -82,7 +84,7 @@ def add_action_roles(
 def add_pipeline_policy(
     t: Template, bucket: Bucket, pipeline_role: Role, roles: ActionRoles
 ) -> ManagedPolicy:
-    """What the pipeline itself may do: assume its actions' roles and keep the artifacts."""
+    """What the pipeline itself may do: assume its actions' roles, keep the artifacts, tell of an approval."""
     return t.add_resource(
         ManagedPolicy(
             "PipelineManagedPolicy",
@@ -94,6 +96,8 @@ def add_pipeline_policy(
                     Resource=[GetAtt(role, "Arn") for role in roles],
                 ),
                 *artifact_access(bucket, reads=[EVERY], writes=[EVERY]),
+                # https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals-service-role-permissions.html
+                Statement(Effect=Allow, Action=[awacs.sns.Publish], Resource=[notification_topic_arn(t)]),
             ),
         )
     )

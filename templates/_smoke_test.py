@@ -11,8 +11,8 @@ from typing import Any
 import awacs.codedeploy
 import awacs.ec2
 import awacs.logs
-from awacs.aws import Allow, PolicyDocument, Statement
-from troposphere import Equals, GetAtt, Parameter, Ref, Sub, Template
+from awacs.aws import Allow, PolicyDocument, SourceAccount, Statement, StringEquals
+from troposphere import AccountId, Equals, GetAtt, Parameter, Ref, Sub, Template
 from troposphere.awslambda import Code, Environment, Function, Permission, VPCConfig
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
 from troposphere.events import Rule, Target
@@ -79,7 +79,9 @@ def add_smoke_test(t: Template) -> Function:
         Role(
             "SmokeTestRole",
             Condition=has_smoke_test,
-            AssumeRolePolicyDocument=trust("lambda.amazonaws.com"),
+            # The account alone: AWS shows this key in the trust of a function's role, and no other.
+            # https://github.com/aws/agent-toolkit-for-aws (lambda-trust-policy.json)
+            AssumeRolePolicyDocument=trust("lambda.amazonaws.com", StringEquals({SourceAccount: AccountId})),
             PermissionsBoundary=permissions_boundary(t),
             Policies=[Policy(PolicyName="SmokeTest", PolicyDocument=_rights(log_group))],
         )
@@ -245,5 +247,12 @@ def _rights(log_group: LogGroup) -> PolicyDocument:
                 awacs.ec2.UnassignPrivateIpAddresses,
             ],
             Resource=[arn("ec2", "*/*")],
+        ),
+        # A subnet that another account shares has that account in its ARN.
+        # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html
+        Statement(
+            Effect=Allow,
+            Action=[awacs.ec2.CreateNetworkInterface],
+            Resource=[Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:*:subnet/*")],
         ),
     )

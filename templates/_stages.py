@@ -25,6 +25,7 @@ from templates._artifacts import IMAGE, RELEASE, SOURCE
 from templates._blue_green import BlueGreen
 from templates._build_projects import BuildProjects
 from templates._exports import import_value
+from templates._notifications import notification_topic_arn
 from templates._pipeline_roles import CHANGE_SET_NAME, ActionRoles
 
 # What a push can release: the application, and the generated task definition with this environment's
@@ -97,7 +98,7 @@ def stages(
             ),
         ),
         # A stage of its own: a deployment that is tried again is not asked about again.
-        If(approval, Stages(Name="Approve", Actions=[_approve()]), NoValue),
+        If(approval, Stages(Name="Approve", Actions=[_approve(t)]), NoValue),
         Stages(
             Name="Deploy",
             Actions=[
@@ -164,11 +165,15 @@ def _build_actions(t: Template, projects: BuildProjects, roles: ActionRoles) -> 
     ]
 
 
-def _approve() -> Actions:
+def _approve(t: Template) -> Actions:
+    """Asks a person, and tells the topic: while nobody answers, for seven days, no release goes by."""
     return Actions(
         Name="Approve",
         ActionTypeId=_action_type("Approval", "Manual"),
-        Configuration={"CustomData": f"Deploy commit {COMMIT_ID}?"},
+        Configuration={
+            "CustomData": f"Deploy commit {COMMIT_ID}?",
+            "NotificationArn": notification_topic_arn(t),
+        },
         RunOrder=1,
     )
 

@@ -95,5 +95,10 @@ def build() -> Template:
     add_smoke_test(t)
     export(t, "SmokeTestFunctionName", Sub(SMOKE_TEST_NAME), "Name of the smoke test, where there is one")
     topic = add_notification_topic(t)
-    export(t, "NotificationTopicArn", Ref(topic), "Topic that is told of failed releases")
+    export(
+        t,
+        "NotificationTopicArn",
+        Ref(topic),
+        "Topic that is told of alarms, failed releases and waiting approvals",
+    )
     return t

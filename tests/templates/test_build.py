@@ -51,8 +51,11 @@ def test_template_begins_with_where_it_comes_from_and_has_the_order_of_the_docum
 
 @pytest.mark.parametrize("slug", LAYERS)
 def test_template_means_what_the_module_says(slug: str, documents: dict[str, Document]) -> None:
-    """Read back, short forms and blocks of text included."""
-    assert cfn_flip.load_yaml(WANTED[f"{slug}.yaml"]) == documents[slug]
+    """Read back, short forms and blocks of text included; the file of the stack policy is told beside it."""
+    read = cfn_flip.load_yaml(WANTED[f"{slug}.yaml"])
+    policy = f"{slug}.stack-policy.json"
+    assert read.pop("Metadata", None) == ({"StackPolicy": policy} if policy in WANTED else None)
+    assert read == documents[slug]
 
 
 @pytest.mark.parametrize("environment", ["dev", "local", "prod"])

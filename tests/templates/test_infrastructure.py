@@ -83,12 +83,17 @@ def test_tasks_may_call_https_and_nothing_else(resources: dict[str, Any]) -> Non
     assert (egress["IpProtocol"], egress["FromPort"], egress["ToPort"]) == ("tcp", 443, 443)
 
 
+def test_world_reaches_the_ports_that_have_a_listener(resources: dict[str, Any]) -> None:
+    """443 only with a certificate: without one nothing listens there."""
+    http, https, _ = resources["LoadBalancerSecurityGroup"]["SecurityGroupIngress"]
+    assert (http["FromPort"], http["ToPort"], http["CidrIp"]) == (80, 80, "0.0.0.0/0")
+    condition, rule, nothing = https["Fn::If"]
+    assert (condition, nothing) == ("HasCertificate", {"Ref": "AWS::NoValue"})
+    assert (rule["FromPort"], rule["ToPort"], rule["CidrIp"]) == (443, 443, "0.0.0.0/0")
+
+
 def test_test_listener_is_open_to_one_range_or_to_nobody(resources: dict[str, Any]) -> None:
-    *production, test = resources["LoadBalancerSecurityGroup"]["SecurityGroupIngress"]
-    assert [(rule["FromPort"], rule["CidrIp"]) for rule in production] == [
-        (80, "0.0.0.0/0"),
-        (443, "0.0.0.0/0"),
-    ]
+    _, _, test = resources["LoadBalancerSecurityGroup"]["SecurityGroupIngress"]
     condition, rule, nothing = test["Fn::If"]
     assert (condition, nothing) == ("HasTestListenerCidr", {"Ref": "AWS::NoValue"})
     assert rule["CidrIp"] == {"Ref": "TestListenerCidr"}

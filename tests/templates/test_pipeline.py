@@ -353,8 +353,10 @@ def buildspec(project: str) -> str:
 
 
 @pytest.mark.parametrize(("project", "slug"), PROJECTS.items())
-def test_build_specification_is_embedded_as_it_is_on_disk(project: str, slug: str) -> None:
-    assert buildspec(project) == (_build_projects.BUILDSPECS / f"{slug}.yml").read_text()
+def test_build_specification_is_embedded_without_its_comments(project: str, slug: str) -> None:
+    text = (_build_projects.BUILDSPECS / f"{slug}.yml").read_text()
+    lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
+    assert buildspec(project).splitlines() == lines
 
 
 @pytest.mark.parametrize(("project", "slug"), PROJECTS.items())
@@ -597,6 +599,26 @@ def test_failed_executions_and_deployments_are_told() -> None:
     (trigger,) = GROUP["TriggerConfigurations"]
     assert imported(trigger["TriggerTargetArn"]) == topic
     assert trigger["TriggerEvents"] == ["DeploymentFailure", "DeploymentStop", "DeploymentRollback"]
+
+
+def test_approval_that_waits_is_told() -> None:
+    (approve,) = stages()["Approve"]["Actions"]
+    assert imported(approve["Configuration"]["NotificationArn"]) == "NotificationTopicArn"
+    # An approval has no role of its own.
+    assert "RoleArn" not in approve
+    (publish,) = (
+        statement
+        for statement in RESOURCES["PipelineManagedPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == ["sns:Publish"]
+    )
+    assert [imported(resource) for resource in publish["Resource"]] == ["NotificationTopicArn"]
+
+
+def test_alarms_are_told_between_releases_too() -> None:
+    alarms = of_type("AWS::CloudWatch::Alarm").values()
+    assert len(alarms) == 5
+    for alarm in alarms:
+        assert [imported(action) for action in alarm["AlarmActions"]] == ["NotificationTopicArn"]
 
 
 # The layer

@@ -328,10 +328,26 @@ def test_rule_on_another_layers_group_is_no_drift_there() -> None:
 
 def test_topic_takes_what_eventbridge_publishes() -> None:
     """AWS documents no condition that such a policy could have."""
-    (statement,) = RESOURCES["NotificationTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statement, _ = RESOURCES["NotificationTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": ["events.amazonaws.com"]}
     assert statement["Resource"] == [{"Ref": "NotificationTopic"}]
     assert "Condition" not in statement
+
+
+def test_topic_takes_the_alarms_of_this_environment_and_no_others() -> None:
+    _, statement = RESOURCES["NotificationTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": ["cloudwatch.amazonaws.com"]}
+    assert statement["Action"] == ["sns:Publish"]
+    assert statement["Resource"] == [{"Ref": "NotificationTopic"}]
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    alarms = statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"]
+    assert alarms.endswith(":alarm:${Project}-${Environment}-*")
+
+
+def test_role_is_for_functions_of_this_account() -> None:
+    (statement,) = RESOURCES["SmokeTestRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": ["lambda.amazonaws.com"]}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_topic_is_encrypted_with_a_key_of_the_user_or_not_at_all() -> None:
