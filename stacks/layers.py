@@ -105,7 +105,7 @@ def read(build: Path) -> dict[str, Layer]:
 def refuse_unknown(found: Mapping[str, Layer]) -> None:
     """Raise BadInput for templates that are another project's: what the deployer itself needs is missing."""
     owner, output = EXECUTION_ROLE
-    missing = [f"{slug}.yaml" for slug in (owner, RELEASED_LAYER) if slug not in found]
+    missing = [f"{slug}.yaml" for slug in (owner, RELEASED_LAYER, PIPELINE_LAYER) if slug not in found]
     if missing or output not in found[owner].outputs:
         raise BadInput(
             "build/ is not what this project generates",
