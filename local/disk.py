@@ -3,6 +3,8 @@
 import errno
 import os
 import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 IN_THE_WAY = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
@@ -21,6 +23,16 @@ def explained(error: OSError, wanted: Path) -> tuple[str, str]:
     if error.errno in NOT_ALLOWED:
         return why, f"become a user who may write to {place}, or get the right to"
     return why, "make room on the disk" if error.errno in FULL else ""
+
+
+@contextmanager
+def usable(state: Path, refusal: Callable[[str, str], Exception]) -> Iterator[None]:
+    """Raise what `refusal` makes of message and remedy where the block cannot work in the folder `state`."""
+    try:
+        yield
+    except OSError as error:
+        why, remedy = explained(error, state)
+        raise refusal(f"the state cannot be kept in {state} ({why})", remedy) from error
 
 
 def _not_a_folder(folder: Path) -> Path | None:

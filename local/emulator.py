@@ -57,7 +57,7 @@ def running(
     At the end of the block the child saves its state and is gone; it does the same when this process dies.
     Raises EmulatorError when it does not start, or when another command is using the folder.
     """
-    with _usable(state):
+    with disk.usable(state, EmulatorError):
         shared = _server_or_free(state)
     if shared and attended:
         raise EmulatorError(
@@ -70,21 +70,12 @@ def running(
         *(["--attended"] if attended else []),
         *(["--hooks-are-called"] if hooks_are_called else []),
     ]
-    with _usable(state):
+    with disk.usable(state, EmulatorError):
         child = _start(state, parameter_file, minute, options)
     try:
         yield _endpoint(child, state)
     finally:
         _stop(child)
-
-
-@contextmanager
-def _usable(state: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        why, remedy = disk.explained(error, state)
-        raise EmulatorError(f"the state cannot be kept in {state} ({why})", remedy) from error
 
 
 def _server_or_free(state: Path) -> str | None:

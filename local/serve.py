@@ -7,8 +7,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from local import account, disk, lock
@@ -47,7 +47,7 @@ def serve(
     """
     try:
         with ExitStack() as stack:
-            with _usable(state):
+            with disk.usable(state, CannotServe):
                 held = stack.enter_context(lock.hold(state, shared=attended or not until_stdin_closes))
             _run(
                 held,
@@ -68,15 +68,6 @@ def serve(
     return 0
 
 
-@contextmanager
-def _usable(state: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        why, remedy = disk.explained(error, state)
-        raise CannotServe(f"the state cannot be kept in {state} ({why})", remedy) from error
-
-
 def _run(
     held: lock.Lock,
     port: int,
@@ -93,7 +84,7 @@ def _run(
         raise CannotServe(str(error)) from error
     listener = _listen(port)
     port = listener.getsockname()[1]
-    with _usable(state):
+    with disk.usable(state, CannotServe):
         _isolate(state, port, description)
 
     # Imported late: ministack reads the environment when it is imported.
