@@ -109,8 +109,8 @@ security: .venv/ready .venv-security/ready security/node_modules/ready ## what e
 test-rehearsal: .venv/ready ## rehearse every mistake and 24 variations of the parameters
 	@REHEARSALS=all $(BIN)/python -m pytest -q tests/rehearsal
 
-test-faults: .venv/ready ## 550 deployments that meet faults, and 20 deployers killed
-	@$(BIN)/python -m tests.faults --count 550 --kills 20
+test-faults: .venv/ready ## 550 deployments that meet faults, 20 deployers killed, and 45 interrupted
+	@$(BIN)/python -m tests.faults --count 550 --kills 20 --presses 45
 
 # Sceptre and the AWS CLI, which pin other versions of what .venv has.
 .venv-benchmarks/ready: requirements/benchmarks.txt requirements/install

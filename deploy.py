@@ -9,12 +9,13 @@ changes (where asked for) or real drift, 130 interrupted or answered no.
 import argparse
 import importlib
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from stacks import commands, interrupts, terminal
-from stacks.errors import Failed, Failure, Interrupted
+from stacks.errors import EXIT_INTERRUPTED, Failed, Failure, Interrupted
 from stacks.invocation import Invocation
 from stacks.rules import Guarded
 
@@ -152,4 +153,7 @@ def _add_only(verb: argparse.ArgumentParser) -> None:
 if __name__ == "__main__":
     exit_code = main()
     interrupts.ignore()
+    if exit_code == EXIT_INTERRUPTED:
+        # What was left to itself is not waited for.
+        os._exit(exit_code)
     sys.exit(exit_code)

@@ -26,7 +26,7 @@ from botocore.exceptions import (
 )
 
 from local import emulator
-from stacks import clock
+from stacks import clock, interrupts
 from stacks.environment import Environment
 from stacks.errors import BadInput, Failed, Failure
 
@@ -135,7 +135,7 @@ def _connected(environment: Environment, root: Path) -> Iterator[Aws]:
     silence = _Silence(environment.region)
     aws = Aws(boto3.session.Session(region_name=environment.region), config, None, silence)
     with _said_when_slow(silence):
-        check_account(aws, environment)
+        interrupts.attend(lambda: check_account(aws, environment))
     yield aws
 
 

@@ -1,25 +1,36 @@
 """What Ctrl-C does to a command.
 
-The first press raises KeyboardInterrupt where the main thread is. What was made until then is tidied up, and
-a second press does not disturb that; a third ends the command wherever it is. While stacks are operated on,
-the press is told to those who do that instead. SIGTERM and SIGHUP, with which a CI system or a closed
-terminal ends a command, are a press by nobody: there is no person to ask.
+Nothing is interrupted between two of its lines: an exception there would leave behind what was made in the
+account before somebody answers for it, or a lock of the interpreter's own. A press is noticed where the main
+thread `attend`s to something, which is left to itself then, and KeyboardInterrupt is raised; anywhere else it
+waits until that is so. What was made until then is tidied up, and a second press does not disturb that; a
+third ends the process at once. While stacks are operated on, the press is told to those who do that instead.
+SIGTERM and SIGHUP, with which a CI system or a closed terminal ends a command, are a press by nobody: there
+is no person to ask.
 """
 
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from stacks.errors import EXIT_INTERRUPTED
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Result = TypeVar("Result")
 
-# Called in the main thread, between two of its instructions; told whether a person pressed.
+# Called in the main thread, between two of its instructions; told whether a person pressed. What it does must
+# be possible there: https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put says so of its own.
 Listener = Callable[[bool], None]
 
 _listener: Listener | None = None
 _presses = 0
+# The signal that nobody has been told of yet.
+_waiting: int | None = None
 
 
 @contextmanager
@@ -28,11 +39,12 @@ def handled() -> Iterator[None]:
 
     A signal that is ignored, as in a job that outlives its terminal, stays ignored.
     """
-    global _presses
-    if threading.current_thread() is not threading.main_thread():
+    global _presses, _waiting
+    if not _is_main_thread():
         yield
         return
-    _presses = 0
+    state = _presses, _waiting
+    _presses, _waiting = 0, None
     before = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
@@ -42,6 +54,7 @@ def handled() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        _presses, _waiting = state
 
 
 def ignore() -> None:
@@ -50,13 +63,49 @@ def ignore() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def attend(work: Callable[[], Result]) -> Result:
+    """Do something that may take long, and give its result, unless a press comes, or has come already.
+
+    Raises KeyboardInterrupt then: what was begun is no longer waited for, so it must be nothing that anybody
+    would have to tidy up.
+    """
+    global _presses
+    if not _is_main_thread():
+        return work()
+    news: SimpleQueue[bool] = SimpleQueue()
+    done: Future[Result] = Future()
+
+    def attempt() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+        news.put(False)
+
+    with told_to(lambda person: news.put(True)):
+        if news.empty():
+            # A daemon: a call that hangs must not keep a person waiting who wants to leave.
+            threading.Thread(target=attempt, daemon=True).start()
+        is_pressed = news.get()
+    if is_pressed or not news.empty():
+        _presses = 1
+        raise KeyboardInterrupt
+    return done.result()
+
+
 @contextmanager
-def told_to(listener: Listener | None) -> Iterator[None]:
-    """Tell interrupts to a listener for the time of the block; with None they are raised, as at first."""
-    global _listener, _presses
+def told_to(listener: Listener) -> Iterator[None]:
+    """Tell interrupts to a listener for the time of the block, also one that has waited for it."""
+    global _listener, _presses, _waiting
+    if not _is_main_thread():
+        yield
+        return
     before, _listener = _listener, listener
     _presses = 0
     try:
+        waiting, _waiting = _waiting, None
+        if waiting:
+            listener(waiting == signal.SIGINT)
         yield
     finally:
         _listener = before
@@ -64,13 +113,19 @@ def told_to(listener: Listener | None) -> Iterator[None]:
 
 
 def _on_signal(number: int, frame: Any) -> None:
-    global _presses
+    global _presses, _waiting
     if _listener:
         _listener(number == signal.SIGINT)
         return
     _presses += 1
-    if _presses == 2:
+    if _presses == 1:
+        _waiting = number
+    elif _presses == 2:
         # Not through sys.stderr: the press may have come in the middle of writing to it.
         os.write(2, b"\ntidying up; once more to end at once\n")
-        return
-    raise KeyboardInterrupt
+    else:
+        os._exit(EXIT_INTERRUPTED)
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

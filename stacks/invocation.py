@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stacks import commands, environment, layers
+from stacks import commands, environment, interrupts, layers
 from stacks.environment import Environment
 from stacks.errors import BadInput, Interrupted
 from stacks.layers import Layer
@@ -82,7 +82,8 @@ def answer(question: str) -> str:
     """What a person types, in lower case. Questions are talk, so they go to standard error."""
     sys.stderr.write(f"{question} ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower()
+    given: str = interrupts.attend(sys.stdin.readline)
+    return given.strip().lower()
 
 
 def chosen(names: list[str], found: Mapping[str, Layer]) -> list[str]:

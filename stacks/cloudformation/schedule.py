@@ -121,6 +121,8 @@ class _Run:
         self._order.prepare()
         with interrupts.told_to(lambda person: self._news.put(_Pressed(person))):
             try:
+                if not self._news.empty():
+                    self._take_in()
                 while self._order.is_active():
                     for layer in self._order.get_ready():
                         self._start(layer)
@@ -175,13 +177,12 @@ class _Run:
 
     def _interrupted(self, person: bool) -> None:
         answer: Answer = "leave"
-        if person:
-            # While the question stands, another press is the answer.
-            with interrupts.told_to(None):
-                try:
-                    answer = self._on_interrupt(set(self._running))
-                except KeyboardInterrupt:
-                    answer = "leave"
+        if person and self._running:
+            try:
+                answer = self._on_interrupt(set(self._running))
+            except KeyboardInterrupt:
+                # While the question stands, another press is the answer.
+                answer = "leave"
         if answer == "go on":
             return
         self._starting = False

@@ -19,7 +19,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import clock as real
-from stacks import commands, identity
+from stacks import commands, identity, interrupts
 from stacks.environment import Environment
 from stacks.errors import Blocked
 from stacks.identity import Identity
@@ -229,7 +229,7 @@ def _take(
         if told != holder.nonce:
             say(f"waiting for {holder}")
             told = holder.nonce
-        sleep(WAIT_SECONDS)
+        interrupts.attend(lambda: sleep(WAIT_SECONDS))
 
 
 def _create(client: Any, name: str, holder: Holder) -> bool:

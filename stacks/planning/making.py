@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks import clock, policy, template
+from stacks import clock, interrupts, policy, template
 from stacks.aws import Aws
 from stacks.clock import Sleep
 from stacks.cloudformation import change_sets, describe, leftovers, obstacles
@@ -127,27 +127,31 @@ class _Planning:
 
     def plan(self, chosen: list[str]) -> Plan:
         with self._workers() as pool:
-            found = dict(zip(self._layers, pool.map(self._find, self._layers), strict=True))
-            stacks = {slug: one.stack for slug, one in found.items()}
-            for slug, stack in stacks.items():
-                if stack:
-                    deployed.refuse_foreign(self._environment, slug, stack)
-                    if slug in chosen:
-                        deployed.refuse_stuck(self._client, self._environment, slug, stack)
-            deployed.refuse_missing(self._environment, self._layers, stacks, chosen, self._waits_for)
+            found = interrupts.attend(
+                lambda: dict(zip(self._layers, pool.map(self._find, self._layers), strict=True))
+            )
+            stacks = _stacks(found)
+            self._refuse(stacks, chosen)
             changed = [slug for slug in chosen if not self._is_unchanged(slug, found)]
-            offline = self._surveyed(found, chosen) if changed else {}
+            offline = interrupts.attend(lambda: self._surveyed(found, chosen)) if changed else {}
             futures = {slug: pool.submit(self._step, slug, found, offline[slug]) for slug in changed}
             try:
-                steps = {
-                    slug: futures[slug].result() if slug in futures else self._unchanged(slug, found)
-                    for slug in chosen
-                }
+                made = interrupts.attend(lambda: {slug: futures[slug].result() for slug in futures})
             except BaseException:
                 self._give_up(pool, futures.values())
                 raise
+        steps = {slug: made.get(slug) or self._unchanged(slug, found) for slug in chosen}
         waits_for = {slug: self._waits_for[slug] & steps.keys() for slug in steps}
         return Plan(self._environment, steps, waits_for, stacks)
+
+    def _refuse(self, stacks: Mapping[str, Stack | None], chosen: list[str]) -> None:
+        """Raise where what is there cannot be planned on."""
+        for slug, stack in stacks.items():
+            if stack:
+                deployed.refuse_foreign(self._environment, slug, stack)
+                if slug in chosen:
+                    deployed.refuse_stuck(self._client, self._environment, slug, stack)
+        deployed.refuse_missing(self._environment, self._layers, stacks, chosen, self._waits_for)
 
     def _surveyed(self, found: Mapping[str, Found], chosen: list[str]) -> Mapping[str, LayerChange]:
         """What each layer's change would be, as far as that is known offline; raises where that is enough."""

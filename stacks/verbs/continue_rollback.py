@@ -4,11 +4,13 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from stacks import interrupts
 from stacks.clock import Sleep
 from stacks.cloudformation import describe, operation, schedule
 from stacks.cloudformation.describe import Stack
 from stacks.cloudformation.schedule import Outcome
 from stacks.cloudformation.watch import Watch
+from stacks.environment import Environment
 from stacks.errors import EXIT_DONE, BadInput
 from stacks.execution import session
 from stacks.invocation import YES, Invocation, allowed, chosen
@@ -23,18 +25,14 @@ def run(invocation: Invocation) -> int:
     skips = allowed(options.skip, layers, settings.name, "--skip")
     with session.opened(invocation, settings) as (door, held):
         client = door.client("cloudformation")
-        stuck: dict[str, Stack] = {}
-        for slug in only:
-            stack = describe.stack(client, settings.stack_name(slug))
-            if stack and stack.status == deployed.STUCK:
-                deployed.refuse_foreign(settings, slug, stack)
-                stuck[slug] = stack
-                report.say(f"{stack.name}: {stack.reason or 'CloudFormation gives no reason'}")
+        stuck = interrupts.attend(lambda: _stuck(client, settings, only))
+        for stack in stuck.values():
+            report.say(f"{stack.name}: {stack.reason or 'CloudFormation gives no reason'}")
         invocation.document["outcomes"] = []
         if not stuck:
             report.say(f"No stack is {deployed.STUCK}.")
             return EXIT_DONE
-        _refuse_unknown(client, stuck, skips)
+        interrupts.attend(lambda: _refuse_unknown(client, stuck, skips))
         for name in sorted(skips):
             report.say(f"{name} is skipped: CloudFormation will believe it to be as before the update.")
         invocation.ask(settings, f"Go on taking the update of {', '.join(stuck)} back? [y/N]", YES)
@@ -56,6 +54,17 @@ def run(invocation: Invocation) -> int:
         report.show_outcomes(outcomes, outputs=False)
     report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)
+
+
+def _stuck(client: Any, settings: Environment, layers: list[str]) -> dict[str, Stack]:
+    """The stacks of these layers whose update could not be taken back."""
+    found = {}
+    for slug in layers:
+        stack = describe.stack(client, settings.stack_name(slug))
+        if stack and stack.status == deployed.STUCK:
+            deployed.refuse_foreign(settings, slug, stack)
+            found[slug] = stack
+    return found
 
 
 def _refuse_unknown(client: Any, stuck: Mapping[str, Stack], skips: set[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks import aws, preflight
+from stacks import aws, interrupts, preflight
 from stacks.aws import Aws
 from stacks.clock import Sleep
 from stacks.cloudformation import describe, schedule
@@ -41,7 +41,7 @@ def run(invocation: Invocation) -> int:
     with session.opened(invocation, settings) as (door, held):
         # Asked with the lock in hand: whoever held it until now may have deployed.
         if not (settings.is_local or options.yes_older):
-            history.refuse_older(door.client("ssm"), settings, invocation.root)
+            interrupts.attend(lambda: history.refuse_older(door.client("ssm"), settings, invocation.root))
         return _deploy(invocation, door, settings, layers, only, named, kept, held)
 
 
@@ -122,8 +122,8 @@ def _approve(
     if kept:
         saved.refuse_moved(kept, planned)
     if invocation.options.wait and planned.changes_something:
-        checks.wait_for_release(door, planned.stacks, report.say)
-    findings = checks.findings(door, planned, named)
+        interrupts.attend(lambda: checks.wait_for_release(door, planned.stacks, report.say))
+    findings = interrupts.attend(lambda: checks.findings(door, planned, named))
     invocation.document |= report.plan_document(planned, findings)
     if invocation.talks:
         report.show_plan(planned, whole=False)

@@ -1,5 +1,6 @@
 """`destroy`: delete the stacks of an unprotected environment, importers first."""
 
+from stacks import interrupts
 from stacks.cloudformation import schedule
 from stacks.errors import EXIT_DONE
 from stacks.execution import destroy, history, session
@@ -12,7 +13,7 @@ def run(invocation: Invocation) -> int:
     settings, layers = invocation.load()
     destroy.refuse_protected(settings)
     with session.opened(invocation, settings) as (door, held):
-        existing = destroy.existing(door, settings, layers)
+        existing = interrupts.attend(lambda: destroy.existing(door, settings, layers))
         if existing:
             report.say("To be deleted, with everything in them:")
             for stack in existing.values():

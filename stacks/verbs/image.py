@@ -1,6 +1,6 @@
 """`image`: build and push the image that the service is made with, unless the repository has it."""
 
-from stacks import aws
+from stacks import aws, interrupts
 from stacks.errors import EXIT_DONE
 from stacks.invocation import Invocation
 from stacks.planning import report
@@ -18,7 +18,9 @@ def run(invocation: Invocation) -> int:
             invocation.document |= {"image": str(wanted), "digest": None, "pushed": False}
             return EXIT_DONE
         invocation.begun = True
-        digest, made = image.push(door, settings, wanted, None, report.say, shown=True)
+        digest, made = interrupts.attend(
+            lambda: image.push(door, settings, wanted, None, report.say, shown=True)
+        )
     invocation.document |= {"image": str(wanted), "digest": digest, "pushed": made}
     if invocation.talks:
         report.say(f"{wanted} is {digest}" + ("" if made else ", which was there already"))

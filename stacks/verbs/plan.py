@@ -5,7 +5,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks import aws, preflight
+from stacks import aws, interrupts, preflight
 from stacks.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
 from stacks.invocation import Invocation, allowed, chosen
 from stacks.planning import checks, making, report, saved
@@ -41,7 +41,7 @@ def run(invocation: Invocation) -> int:
         try:
             planned = making.make(door, settings, layers, only, report.say, keeps_as=name, inspect=inspect)
             try:
-                findings = checks.findings(door, planned, named)
+                findings = interrupts.attend(lambda: checks.findings(door, planned, named))
                 invocation.document |= report.plan_document(planned, findings)
                 if invocation.talks:
                     report.show_plan(planned, whole=True)

@@ -4,8 +4,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
+from stacks import interrupts
 from stacks.aws import Aws
 from stacks.cloudformation import describe
+from stacks.cloudformation.describe import Stack
 from stacks.cloudformation.schedule import WORKERS
 from stacks.environment import Environment
 from stacks.errors import EXIT_DONE, Interrupted
@@ -27,14 +29,8 @@ def run(invocation: Invocation) -> int:
 
 
 def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: list[str], held: Lock) -> int:
-    client = door.client("cloudformation")
-    with ThreadPoolExecutor(WORKERS) as pool:
-        found = pool.map(lambda slug: describe.stack(client, settings.stack_name(slug)), layers)
-        stacks = dict(zip(layers, found, strict=True))
-    for slug, stack in stacks.items():
-        if stack:
-            deployed.refuse_foreign(settings, slug, stack)
-    intention = rollback.intend(door, settings, stacks)
+    stacks = interrupts.attend(lambda: _stacks(door, settings, layers))
+    intention = interrupts.attend(lambda: rollback.intend(door, settings, stacks))
     invocation.document |= _document(intention)
     for line in _lines(intention, invocation.options.at_once):
         report.say(line)
@@ -43,14 +39,16 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: 
     held.check()
     invocation.begun = True
     try:
-        result = rollback.carry_out(
-            door,
-            settings,
-            stacks,
-            intention,
-            at_once=invocation.options.at_once,
-            say=report.say,
-            sleep=time.sleep,
+        result = interrupts.attend(
+            lambda: rollback.carry_out(
+                door,
+                settings,
+                stacks,
+                intention,
+                at_once=invocation.options.at_once,
+                say=report.say,
+                sleep=time.sleep,
+            )
         )
     except KeyboardInterrupt as error:
         raise Interrupted(
@@ -62,6 +60,17 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: 
     if invocation.talks:
         console().print(f"{short(intention.returns)} gets all traffic ({result.live.colour})")
     return EXIT_DONE
+
+
+def _stacks(door: Aws, settings: Environment, layers: list[str]) -> dict[str, Stack | None]:
+    client = door.client("cloudformation")
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = pool.map(lambda slug: describe.stack(client, settings.stack_name(slug)), layers)
+        stacks = dict(zip(layers, found, strict=True))
+    for slug, stack in stacks.items():
+        if stack:
+            deployed.refuse_foreign(settings, slug, stack)
+    return stacks
 
 
 def _document(intention: Intention) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """`status`: every stack with its status and outputs, what is live, and who is at work."""
 
-from stacks import aws
+from stacks import aws, interrupts
 from stacks.errors import EXIT_DONE, EXIT_FAILED
 from stacks.invocation import Invocation
 from stacks.planning import report
@@ -13,7 +13,7 @@ def run(invocation: Invocation) -> int:
     settings, layers = invocation.load()
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
-        found = status.read(door, settings, layers)
+        found = interrupts.attend(lambda: status.read(door, settings, layers))
     invocation.document |= status_report.document(settings, found)
     if invocation.talks:
         status_report.show(settings, found)

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from tests.faults.kills import SECONDS_A_RESOURCE, Site, killed, site
+from tests.faults.presses import pressed
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: list[str]) -> int:
-    """Run the scenarios, then the kills, and return 0 when all held, else 1."""
+    """Run the scenarios, then the kills and the presses, and return 0 when all held, else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--count", type=int, default=500, help="how many scenarios (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first one's seed (default: %(default)s)")
@@ -25,19 +28,21 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--seed", type=int, help="only this one, with all that it says")
     parser.add_argument("--kills", type=int, default=0, help="how many deployers are killed (default: none)")
+    parser.add_argument("--presses", type=int, default=0, help="how many get a Ctrl-C (default: none)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="workers side by side")
     options = parser.parse_args(arguments)
     if options.seed is not None:
         return _work([options.seed], loud=True)
     seeds = range(options.first, options.first + options.count * options.step, options.step)
     began = time.monotonic()
-    code = _work(list(seeds), loud=False) if options.processes == 1 else _share(seeds, options.processes)
+    code = _share(seeds, options.processes) if options.processes > 1 else _work(list(seeds), loud=False)
     if options.processes > 1:
         _say(f"{len(seeds)} scenarios in {time.monotonic() - began:.0f} s")
-    if options.kills:
-        began = time.monotonic()
-        code |= _kill(options.kills, options.first)
-        _say(f"{options.kills} kills in {time.monotonic() - began:.0f} s")
+    for disturb, count in ((killed, options.kills), (pressed, options.presses)):
+        if count:
+            began = time.monotonic()
+            code |= _disturb(disturb, count, options.first)
+            _say(f"{count} {disturb.__name__} in {time.monotonic() - began:.0f} s")
     return code
 
 
@@ -49,7 +54,7 @@ def _share(seeds: range, processes: int) -> int:
         command = [sys.executable, "-m", "tests.faults", "--processes", "1", "--step", str(mine.step)]
         command += ["--first", str(mine.start), "--count", str(len(mine))]
         workers.append(subprocess.Popen(command, cwd=REPOSITORY))
-    return max(worker.wait() for worker in workers)
+    return max((worker.wait() for worker in workers), default=0)
 
 
 def _work(seeds: list[int], *, loud: bool) -> int:
@@ -71,11 +76,11 @@ def _work(seeds: list[int], *, loud: bool) -> int:
     return 1 if failed else 0
 
 
-def _kill(kills: int, seed: int) -> int:
-    from tests.faults.kills import killed, site
-
-    with tempfile.TemporaryDirectory() as folder, site(Path(folder)) as where:
-        wrong = killed(where, kills, seed)
+def _disturb(disturb: Callable[[Site, int, int], list[str]], count: int, seed: int) -> int:
+    # Resources that are made at once: what is disturbed is the deployer, and not CloudFormation.
+    seconds = SECONDS_A_RESOURCE if disturb is killed else 0.0
+    with tempfile.TemporaryDirectory() as folder, site(Path(folder), seconds) as where:
+        wrong = disturb(where, count, seed)
         for line in [*where.log, *(f"WRONG: {one}" for one in wrong)] if wrong else []:
             _say(line)
     return 1 if wrong else 0

@@ -21,6 +21,12 @@ def test_sample_of_the_scenarios() -> None:
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
+def test_ctrl_c_leaves_nothing_at_whatever_line_it_comes() -> None:
+    command = [sys.executable, "-m", "tests.faults", "--count", "0", "--presses", "9"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
 def test_scenario_is_the_same_for_the_same_number() -> None:
     assert [str(scenario(seed)) for seed in range(300, 400)] == [
         str(scenario(seed)) for seed in range(300, 400)
@@ -58,7 +64,7 @@ def test_ctrl_c_while_planning_leaves_nothing_however_often_it_is_pressed(where:
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130, out
-    assert where.stacks() == {}
+    assert where.stacks() == {}, out
     assert where.leftovers() == []
 
 

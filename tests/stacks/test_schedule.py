@@ -30,6 +30,11 @@ def press(number: int = signal.SIGINT) -> None:
     os.kill(os.getpid(), number)
 
 
+def _press_and_hang(over: threading.Event) -> None:
+    press()
+    over.wait(WAIT)
+
+
 def results(outcomes: list[Outcome]) -> dict[str, str]:
     return {outcome.layer: outcome.result for outcome in outcomes}
 
@@ -164,11 +169,14 @@ def test_person_who_leaves_is_not_asked_again() -> None:
 
 
 def test_second_press_is_an_answer_to_the_question() -> None:
+    over = threading.Event()
+
     def ask(running: set[str]) -> Answer:
-        press()
+        interrupts.attend(lambda: _press_and_hang(over))
         raise AssertionError("nobody answers any more")
 
     outcomes = schedule.run(CHAIN, _watching(press), ask)
+    over.set()
     assert results(outcomes)["first"] == "left running"
     assert schedule.exit_code(outcomes) == 130
 
@@ -190,17 +198,37 @@ def test_call_that_hangs_keeps_nobody_who_leaves(monkeypatch: pytest.MonkeyPatch
 def test_while_planning_a_second_press_does_not_disturb_the_tidying_up(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    tidied = False
+    over = threading.Event()
     with pytest.raises(KeyboardInterrupt):
-        try:
-            press()
-        finally:
-            press()
-            tidied = True
-    assert tidied
+        interrupts.attend(lambda: _press_and_hang(over))
+    over.set()
+    press()
     assert "once more" in capfd.readouterr().err
+    assert interrupts.attend(lambda: "goes on") == "goes on"
+
+
+def test_press_waits_for_something_that_can_be_left_to_itself() -> None:
+    done = []
+    press()
+    done.append("what somebody answers for")
     with pytest.raises(KeyboardInterrupt):
+        interrupts.attend(lambda: done.append("what may take long"))
+    assert done == ["what somebody answers for"]
+
+
+def test_third_press_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    for _ in range(3):
         press()
+    assert ended == [130]
+
+
+def test_press_before_the_first_stack_has_none_started() -> None:
+    press()
+    outcomes = schedule.run(CHAIN, lambda layer, sleep: Outcome(layer, "done"))
+    assert set(results(outcomes).values()) == {"not started"}
+    assert schedule.exit_code(outcomes) == 130
 
 
 def _watching(begin: Callable[[], None]) -> schedule.Work:
