@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Recreation = Literal["Never", "Conditionally", "Always"]
+# From the best to the worst.
+RECREATIONS: tuple[Recreation, ...] = ("Never", "Conditionally", "Always")
 Action = Literal["add", "modify", "replace", "may replace", "remove", "import"]
 
 # What becomes of a resource that an operation modifies, as a reviewer wants to know it:

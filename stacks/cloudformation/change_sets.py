@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks import aws, clock
-from stacks.changes import Action, PropertyChange, ResourceChange
+from stacks.changes import RECREATIONS, Action, PropertyChange, ResourceChange
 from stacks.clock import Sleep
 from stacks.cloudformation import describe
 from stacks.cloudformation.describe import LONG_AGO
@@ -228,7 +228,7 @@ def _resource_change(change: Any) -> ResourceChange:
         path = target.get("Path") or f"/{attribute}/{target.get('Name', '')}".rstrip("/")
         recreation = target.get("RequiresRecreation", "Never")
         known = properties.get(path)
-        if known and _RECREATIONS.index(known.recreation) > _RECREATIONS.index(recreation):
+        if known and RECREATIONS.index(known.recreation) > RECREATIONS.index(recreation):
             recreation = known.recreation
         properties[path] = PropertyChange(
             path=path,
@@ -249,9 +249,6 @@ def _resource_change(change: Any) -> ResourceChange:
 def _is_reread(detail: Any) -> bool:
     """Whether it is known only at execution if the value of another resource's attribute changes."""
     return (detail.get("Evaluation"), detail.get("ChangeSource")) == ("Dynamic", "ResourceAttribute")
-
-
-_RECREATIONS = ("Never", "Conditionally", "Always")
 
 
 def _action(change: Any) -> Action:

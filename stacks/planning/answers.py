@@ -11,10 +11,9 @@ knows that an ARN stays where nothing is replaced. There, and only there, the be
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from stacks.changes import Action, PropertyChange, Recreation, ResourceChange
+from stacks.changes import RECREATIONS, Action, PropertyChange, ResourceChange
 
 _ACTIONS: tuple[Action, ...] = ("modify", "may replace", "replace")
-_RECREATIONS: tuple[Recreation, ...] = ("Never", "Conditionally", "Always")
 
 
 def worse(
@@ -86,7 +85,7 @@ def _properties(
                 exact,
                 before=values.before,
                 after=values.after,
-                recreation=max(exact.recreation, told.recreation, key=_RECREATIONS.index),
+                recreation=max(exact.recreation, told.recreation, key=RECREATIONS.index),
             )
     # What CloudFormation did not mention counts only where it would replace the resource.
     yield from (changed for changed in left.values() if changed.recreation != "Never")
