@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks import aws, interrupts, preflight
+from stacks import aws, interrupts
 from stacks.aws import Aws
 from stacks.clock import Sleep
 from stacks.cloudformation import describe, schedule
@@ -22,10 +22,10 @@ from stacks.layers import PIPELINE_LAYER, Layer
 from stacks.planning import checks, making, report, saved
 from stacks.planning.plan import Plan
 from stacks.planning.report import Progress
-from stacks.planning.survey import Survey
-from stacks.preflight import Answers, connection, image
-from stacks.preflight.image import Image
+from stacks.preflight import connection, image
 from stacks.rules import Guarded
+from stacks.verbs import _proposal
+from stacks.verbs._proposal import Proposal
 
 # How the work on the first image is called among the layers.
 IMAGE = "image"
@@ -55,27 +55,11 @@ def _deploy(
     kept: dict[str, Any] | None,
     held: Lock,
 ) -> int:
-    wanted = image.wanted(settings, layers, invocation.root)
-    answers = preflight.Answers()
-
-    def inspect(survey: Survey) -> None:
-        nonlocal answers
-        answers = preflight.examine(door, survey, wanted)
-        invocation.document["preflight"] = preflight.document(answers)
-        preflight.refuse(settings, answers, wanted, tolerant=invocation.options.no_preflight)
-
-    planned = making.make(
-        door,
-        settings,
-        layers,
-        only,
-        report.say,
-        verb="deploy",
-        approved=saved.approved(door, kept) if kept else making.nothing_approved,
-        inspect=inspect,
-    )
+    approved = saved.approved(door, kept) if kept else making.nothing_approved
+    proposal = _proposal.make(invocation, door, settings, layers, only, verb="deploy", approved=approved)
+    planned, answers = proposal.plan, proposal.answers
     try:
-        _approve(invocation, door, settings, layers, planned, named, kept, wanted, answers)
+        _approve(invocation, door, proposal, named, kept)
         if not settings.is_local:
             history.record(door.client("ssm"), settings, invocation.root)
     except BaseException:
@@ -96,7 +80,7 @@ def _deploy(
             progress.on_event,
             before_each=held.check,
             gates=_gates(door, settings, planned),
-            errand=_errand(door, settings, wanted, answers.engine, progress) if builds else None,
+            errand=_errand(door, settings, proposal, progress) if builds else None,
             on_interrupt=lambda running: _interrupted(door, settings, running, progress),
             follows=progress.follows,
         )
@@ -108,35 +92,19 @@ def _deploy(
 
 
 def _approve(
-    invocation: Invocation,
-    door: Aws,
-    settings: Environment,
-    layers: dict[str, Layer],
-    planned: Plan,
-    named: set[str],
-    kept: dict[str, Any] | None,
-    wanted: Image,
-    answers: Answers,
+    invocation: Invocation, door: Aws, proposal: Proposal, named: set[str], kept: dict[str, Any] | None
 ) -> None:
     """Show the plan. Raises Blocked or Interrupted unless it may be carried out."""
+    planned, settings = proposal.plan, proposal.plan.environment
     if kept:
         saved.refuse_moved(kept, planned)
     if invocation.options.wait and planned.changes_something:
         interrupts.attend(lambda: checks.wait_for_release(door, planned.stacks, report.say))
-    findings = interrupts.attend(lambda: checks.findings(door, planned, named))
-    invocation.document |= report.plan_document(planned, findings)
-    if invocation.talks:
-        report.show_plan(planned, whole=False)
-        report.show_findings(findings)
-    for note in [
-        *checks.unmatched(planned, invocation.options.allow, layers),
-        *preflight.notes(settings, answers, wanted),
-    ]:
-        report.say(note)
+    findings = _proposal.judge(invocation, door, proposal, named, whole=False)
     if findings:
         raise Guarded(findings)
-    if answers.connection_waits and planned.changed == {PIPELINE_LAYER}:
-        raise connection.pending(settings, str(answers.connection))
+    if proposal.answers.connection_waits and planned.changed == {PIPELINE_LAYER}:
+        raise connection.pending(settings, str(proposal.answers.connection))
     if planned.changes_something and not kept:
         invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", YES)
         if any(step.obstacles for step in planned.steps.values()):
@@ -151,10 +119,9 @@ def _gates(door: Aws, settings: Environment, planned: Plan) -> dict[str, Gate]:
     return {PIPELINE_LAYER: lambda: connection.require_available(door, settings)}
 
 
-def _errand(
-    door: Aws, settings: Environment, wanted: Image, engine: str | None, progress: Progress
-) -> Errand:
+def _errand(door: Aws, settings: Environment, proposal: Proposal, progress: Progress) -> Errand:
     """Build and push the service's first image beside the stacks."""
+    wanted, engine = proposal.wanted, proposal.answers.engine
 
     def work(sleep: Sleep) -> Outcome:
         digest, made = image.push(

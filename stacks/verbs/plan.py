@@ -5,12 +5,11 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks import aws, interrupts, preflight
+from stacks import aws
 from stacks.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
 from stacks.invocation import Invocation, allowed, chosen
-from stacks.planning import checks, making, report, saved
-from stacks.planning.survey import Survey
-from stacks.preflight import image
+from stacks.planning import making, report, saved
+from stacks.verbs import _proposal
 
 
 def run(invocation: Invocation) -> int:
@@ -28,29 +27,12 @@ def run(invocation: Invocation) -> int:
             invocation.begun = True
             saved.discard(door, settings, kept_before)
             return EXIT_DONE
-        wanted = image.wanted(settings, layers, invocation.root)
-        answers = preflight.Answers()
-
-        def inspect(survey: Survey) -> None:
-            nonlocal answers
-            answers = preflight.examine(door, survey, wanted)
-            invocation.document["preflight"] = preflight.document(answers)
-            preflight.refuse(settings, answers, wanted, plan_only=True, tolerant=options.no_preflight)
-
         name = saved.begin(Path(options.out), door, settings) if options.out else None
         try:
-            planned = making.make(door, settings, layers, only, report.say, keeps_as=name, inspect=inspect)
+            proposal = _proposal.make(invocation, door, settings, layers, only, verb="plan", keeps_as=name)
+            planned = proposal.plan
             try:
-                findings = interrupts.attend(lambda: checks.findings(door, planned, named))
-                invocation.document |= report.plan_document(planned, findings)
-                if invocation.talks:
-                    report.show_plan(planned, whole=True)
-                    report.show_findings(findings)
-                for note in [
-                    *checks.unmatched(planned, options.allow, layers),
-                    *preflight.notes(settings, answers, wanted),
-                ]:
-                    report.say(note)
+                findings = _proposal.judge(invocation, door, proposal, named, whole=True)
                 if name and not findings:
                     saved.write(Path(options.out), planned, name, named)
             except BaseException:
