@@ -19,11 +19,8 @@ WAIT = 10.0
 
 @pytest.fixture(autouse=True)
 def handled() -> Iterator[None]:
-    # Whoever runs the tests may have had interrupts ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with interrupts.handled():
         yield
-    signal.signal(signal.SIGINT, before)
 
 
 def press(number: int = signal.SIGINT) -> None:

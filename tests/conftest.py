@@ -1,0 +1,21 @@
+"""What every test may rely on."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def signals_reach_what_tests_start() -> Iterator[None]:
+    """A job in the background, or one that outlives its terminal, hands ignored signals on to what it starts.
+
+    The commands under test leave them ignored, as they should, and would wait for ever for what the tests send.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    ignored = [number for number, handler in before.items() if handler is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
