@@ -10,7 +10,7 @@ import pytest
 def signals_reach_what_tests_start() -> Iterator[None]:
     """A job in the background, or one that outlives its terminal, hands ignored signals on to what it starts.
 
-    The commands under test leave them ignored, as they should, and would wait for ever for what the tests send.
+    The commands under test leave them ignored, as they should; a test that sends one would wait for ever.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     ignored = [number for number, handler in before.items() if handler is signal.SIG_IGN]
