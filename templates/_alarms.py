@@ -13,21 +13,22 @@ from templates._exports import import_value
 from templates._notifications import notification_topic_arn
 
 PERIOD_SECONDS = 60
-# Two of three minutes: one late or odd minute is no reason to roll back, and a canary step is longer.
-EVALUATION_PERIODS = 3
-DATAPOINTS_TO_ALARM = 2
+# Data points to alarm, of how many. One late or odd minute is no reason to roll back, and a canary step is
+# longer.
+OF_ERRORS = (2, 3)
+# A new task that uses the service's whole grace period (60 s) is unhealthy from the 30th second to the 80th,
+# which touches two minutes.
+OF_UNHEALTHY_TASKS = (3, 4)
 
 # Below the floor, a share says little: one error among five requests is 20 %. A count of errors exists only
 # in minutes that have errors, hence FILL.
 TARGET_RATE = "IF(FILL(requests, 0) >= ${AlarmMinRequests}, 100 * FILL(errors, 0) / requests, 0)"
 # RequestCount leaves out what the load balancer refused for want of a target, which is just what its own
-# 503 reports. So the errors are added to the requests: a share of the load balancer's other errors is
-# then understated (50 % when all fail), never missed for want of requests.
+# 503 reports, and has what it answered with 502 or 504 in a target's place. So the larger of both counts:
+# when all fail, the share is 100 % either way; where some are refused, it is rather overstated.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
-LOAD_BALANCER_RATE = (
-    "IF(FILL(requests, 0) + FILL(errors, 0) >= ${AlarmMinRequests},"
-    " 100 * FILL(errors, 0) / (FILL(requests, 0) + FILL(errors, 0)), 0)"
-)
+_LARGER = "IF(FILL(errors, 0) > FILL(requests, 0), FILL(errors, 0), FILL(requests, 0))"
+LOAD_BALANCER_RATE = f"IF({_LARGER} >= ${{AlarmMinRequests}}, 100 * FILL(errors, 0) / {_LARGER}, 0)"
 
 
 def add_alarms(t: Template) -> list[Alarm]:
@@ -36,7 +37,10 @@ def add_alarms(t: Template) -> list[Alarm]:
         Parameter(
             "AlarmMinRequests",
             Type="Number",
-            Description="Requests in a minute below which the share of errors is not judged",
+            Description=(
+                "Requests to a target group in a minute below which the share of errors is not judged; a"
+                " step of 10 % has a tenth of all"
+            ),
             Default=10,
             MinValue=1,
         )
@@ -82,7 +86,7 @@ def add_alarms(t: Template) -> list[Alarm]:
                 Period=PERIOD_SECONDS,
                 ComparisonOperator="GreaterThanOrEqualToThreshold",
                 Threshold=1,
-                **_evaluation(t),
+                **_evaluation(t, *OF_UNHEALTHY_TASKS),
             ),
         ]
     alarms.append(
@@ -118,7 +122,7 @@ def _rate_alarm(
         ],
         ComparisonOperator="GreaterThanOrEqualToThreshold",
         Threshold=threshold,
-        **_evaluation(t),
+        **_evaluation(t, *OF_ERRORS),
     )
 
 
@@ -134,12 +138,12 @@ def _sum(query_id: str, metric: str, dimensions: list[MetricDimension]) -> Metri
     )
 
 
-def _evaluation(t: Template) -> dict[str, Any]:
+def _evaluation(t: Template, datapoints: int, periods: int) -> dict[str, Any]:
     return {
         # Between releases nothing rolls back, and somebody has to be told. Nobody is told that it is over: a
         # new alarm goes to OK too.
         "AlarmActions": [notification_topic_arn(t)],
-        "EvaluationPeriods": EVALUATION_PERIODS,
-        "DatapointsToAlarm": DATAPOINTS_TO_ALARM,
+        "EvaluationPeriods": periods,
+        "DatapointsToAlarm": datapoints,
         "TreatMissingData": "notBreaching",
     }

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from stacks import parameters
-from templates import _build_projects, pipeline
+from templates import _build_projects, infrastructure, pipeline, service
 
 TEMPLATE: dict[str, Any] = pipeline.build().to_dict()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -464,9 +464,10 @@ def test_alarms_watch_errors_and_unhealthy_tasks_of_both_colours_and_the_load_ba
 
 
 @pytest.mark.parametrize("title", ALARMS)
-def test_alarm_needs_two_of_three_minutes_and_is_quiet_without_data(title: str) -> None:
+def test_alarm_needs_more_than_one_odd_minute_and_is_quiet_without_data(title: str) -> None:
     alarm = ALARMS[title]
-    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (2, 3)
+    minutes = (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"])
+    assert minutes == ((3, 4) if "Unhealthy" in title else (2, 3))
     assert alarm["TreatMissingData"] == "notBreaching"
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     if "Metrics" in alarm:
@@ -523,12 +524,25 @@ def test_target_group_rate(colour: str, requests: float | None, errors: float | 
         pytest.param(4, 4, 0, id="below the floor"),
         # Requests for which there is no target are errors without being counted as requests.
         pytest.param(None, 50, 100, id="no target at all"),
-        pytest.param(200, 50, 20, id="errors"),
+        # Those that a target did not answer are counted.
+        pytest.param(50, 50, 100, id="no target answers"),
+        pytest.param(200, 50, 25, id="errors"),
         pytest.param(200, None, 0, id="no errors"),
     ],
 )
 def test_load_balancer_rate(requests: float | None, errors: float | None, percent: float) -> None:
     assert metric_math("LoadBalancerFiveXxRateAlarm", requests, errors) == percent
+
+
+def test_task_that_takes_its_whole_grace_period_to_begin_stops_no_release() -> None:
+    """Unhealthy until it has passed as often as it must, in as many minutes as that can touch."""
+    group = infrastructure.build().to_dict()["Resources"]["GreenTargetGroup"]["Properties"]
+    interval = group["HealthCheckIntervalSeconds"]
+    grace = service.build().to_dict()["Resources"]["Service"]["Properties"]["HealthCheckGracePeriodSeconds"]
+    unhealthy = interval * group["UnhealthyThresholdCount"]
+    healthy = grace + interval * group["HealthyThresholdCount"]
+    touched = math.ceil((healthy - unhealthy) / 60) + 1
+    assert ALARMS["GreenTargetGroupUnhealthyHostAlarm"]["DatapointsToAlarm"] > touched
 
 
 # CodeDeploy
