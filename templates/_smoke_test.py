@@ -12,7 +12,7 @@ import awacs.codedeploy
 import awacs.ec2
 import awacs.logs
 from awacs.aws import Allow, PolicyDocument, SourceAccount, Statement, StringEquals
-from troposphere import AccountId, Equals, GetAtt, Parameter, Ref, Sub, Template
+from troposphere import AccountId, GetAtt, Parameter, Ref, Sub, Template
 from troposphere.awslambda import Code, Environment, Function, Permission, VPCConfig
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
 from troposphere.events import Rule, Target
@@ -25,7 +25,7 @@ from templates._parameters import kms_key, permissions_boundary, shared
 
 # Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
 CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
-# The same name with and without the function: it is exported, and an export in use cannot change.
+# What releases name: it has to stay.
 NAME = "${Project}-${Environment}-smoke-test"
 
 TIMEOUT_SECONDS = 300
@@ -59,8 +59,10 @@ def smoke_test_parameter(t: Template) -> Parameter:
 
 
 def add_smoke_test(t: Template) -> Function:
-    """The function with its role, log group and way to the load balancer, where it is enabled."""
-    has_smoke_test = t.add_condition("HasSmokeTest", Equals(Ref(smoke_test_parameter(t)), "enabled"))
+    """The function with its role, log group and way to the load balancer.
+
+    It is there where it is disabled, too: the AppSpec of a release that is rolled back to may name it.
+    """
     shared(t, "Project")
     shared(t, "Environment")
     port = Ref(shared(t, "TestListenerPort"))
@@ -69,7 +71,6 @@ def add_smoke_test(t: Template) -> Function:
     log_group = t.add_resource(
         LogGroup(
             "SmokeTestLogGroup",
-            Condition=has_smoke_test,
             LogGroupName=Sub(f"/aws/lambda/{NAME}"),
             RetentionInDays=Ref(shared(t, "LogRetentionDays")),
             KmsKeyId=kms_key(t),
@@ -78,7 +79,6 @@ def add_smoke_test(t: Template) -> Function:
     role = t.add_resource(
         Role(
             "SmokeTestRole",
-            Condition=has_smoke_test,
             # The account alone: AWS shows this key in the trust of a function's role, and no other.
             # https://github.com/aws/agent-toolkit-for-aws (lambda-trust-policy.json)
             AssumeRolePolicyDocument=trust("lambda.amazonaws.com", StringEquals({SourceAccount: AccountId})),
@@ -89,7 +89,6 @@ def add_smoke_test(t: Template) -> Function:
     security_group = t.add_resource(
         SecurityGroup(
             "SmokeTestSecurityGroup",
-            Condition=has_smoke_test,
             # Deleted before the role: Lambda uses the role to remove its network interfaces, and until they
             # are gone the group cannot be deleted. https://github.com/aws/aws-cdk/issues/6701
             DependsOn=[role],
@@ -116,7 +115,6 @@ def add_smoke_test(t: Template) -> Function:
     t.add_resource(
         SecurityGroupIngress(
             "SmokeTestSecurityGroupIngress",
-            Condition=has_smoke_test,
             Description="Smoke test of new versions",
             GroupId=load_balancer_group,
             IpProtocol="tcp",
@@ -128,7 +126,6 @@ def add_smoke_test(t: Template) -> Function:
     function = t.add_resource(
         Function(
             "SmokeTestFunction",
-            Condition=has_smoke_test,
             FunctionName=Sub(NAME),
             Runtime="python3.13",
             Handler="index.handler",
@@ -143,6 +140,7 @@ def add_smoke_test(t: Template) -> Function:
             ),
             Environment=Environment(
                 Variables={
+                    "SMOKE_TEST": Ref(smoke_test_parameter(t)),
                     "LOAD_BALANCER": import_value(t, "infrastructure", "LoadBalancerFullName"),
                     "SECURITY_GROUP": load_balancer_group,
                     "HOST": import_value(t, "infrastructure", "LoadBalancerDnsName"),
@@ -162,7 +160,6 @@ def _keep_awake(t: Template, function: Function) -> None:
     rule = t.add_resource(
         Rule(
             "SmokeTestRule",
-            Condition=function.Condition,
             ScheduleExpression=AWAKE,
             Targets=[Target(Id="SmokeTestFunction", Arn=GetAtt(function, "Arn"), Input="{}")],
         )
@@ -170,7 +167,6 @@ def _keep_awake(t: Template, function: Function) -> None:
     t.add_resource(
         Permission(
             "SmokeTestPermission",
-            Condition=function.Condition,
             Action="lambda:InvokeFunction",
             FunctionName=Ref(function),
             Principal="events.amazonaws.com",

@@ -2,7 +2,7 @@
 
 Owns: the scalable target and its two policies, and with them the service's desired count; the smoke test
 and the notifications of the pipeline. Imports: from infrastructure and service. Exports: the smoke test's
-name and the topic, which are the same with and without a smoke test or a subscriber.
+name and the topic, which are the same with and without a subscriber.
 """
 
 from troposphere import Parameter, Ref, Sub, Template
@@ -93,7 +93,7 @@ def build() -> Template:
         )
 
     add_smoke_test(t)
-    export(t, "SmokeTestFunctionName", Sub(SMOKE_TEST_NAME), "Name of the smoke test, where there is one")
+    export(t, "SmokeTestFunctionName", Sub(SMOKE_TEST_NAME), "Name of the smoke test")
     topic = add_notification_topic(t)
     export(
         t,

@@ -24,11 +24,14 @@ def handler(event: dict[str, str], context: Any) -> None:
         return
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     found: dict[str, Any] = {}
+    problems: list[str] = []
     try:
-        # The load balancer takes a while to spread its new rule.
-        time.sleep(float(os.environ["WAIT_SECONDS"]))
-        found = measure(addresses(), deadline)
-        problems = judge(found)
+        # Where it is disabled, only a release from before that calls it: when it is rolled back to.
+        if os.environ["SMOKE_TEST"] == "enabled":
+            # The load balancer takes a while to spread its new rule.
+            time.sleep(float(os.environ["WAIT_SECONDS"]))
+            found = measure(addresses(), deadline)
+            problems = judge(found)
     except Exception as error:
         problems = [repr(error)]
     status: Literal["Failed", "Succeeded"] = "Failed" if problems else "Succeeded"
