@@ -89,7 +89,8 @@ def test_every_name_in_the_documents_exists() -> None:
         # The pipeline's actions, the rights of a role, metrics.
         names |= set(re.findall(r"\b(?:Name: |MetricName: |[a-z0-9]+:)(\w+)", layer.body))
     for file in ("deployer-policy.yaml", "github-role.yaml"):
-        names |= layers.parse((ROOT / "docs" / file).read_text(encoding="utf-8"))["Outputs"].keys()
+        template = layers.parse((ROOT / "docs" / file).read_text(encoding="utf-8"))
+        names |= template["Parameters"].keys() | template["Outputs"].keys()
     mentioned = set(re.findall(r"^[A-Z][a-z]+(?:[A-Z][a-z]+)+$", ALL_CODE, re.MULTILINE))
     assert mentioned - names == set()
 

@@ -1,5 +1,6 @@
 """Deploying from GitHub: the roles may do what the stacks need and no more, and a job gets to act as one."""
 
+import fnmatch
 import importlib.util
 import io
 import json
@@ -16,15 +17,39 @@ import yaml
 
 from docs import deployer_policy as policy
 from stacks import layers
+from stacks.effects.resolve import Scope, holds, pseudo_parameters, resolve
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "docs" / "github-role.yaml"
+PROVIDER = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"
+BY_NAME = {"GitHubOwner": "octo-org", "GitHubRepository": "octo-repo"}
+BY_ID = {**BY_NAME, "GitHubOwnerId": "123456", "GitHubRepositoryId": "456789"}
 
 
 @pytest.fixture(scope="module")
-def resources() -> dict[str, Any]:
-    found: dict[str, Any] = layers.parse(TEMPLATE.read_text())["Resources"]
+def template() -> dict[str, Any]:
+    found: dict[str, Any] = layers.parse(TEMPLATE.read_text())
     return found
+
+
+@pytest.fixture(scope="module")
+def resources(template: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"]
+    return found
+
+
+def scope(template: dict[str, Any], **parameters: str) -> Scope:
+    """What the template's functions see in the environment prod."""
+    declared = template["Parameters"].items()
+    defaults = {name: one["Default"] for name, one in declared if "Default" in one}
+    return Scope(
+        layer="github-role",
+        template=template,
+        parameters={**defaults, "Environment": "prod", **parameters},
+        pseudo=pseudo_parameters("111111111111", "eu-west-1", "github-shop-prod"),
+        imported=lambda _: None,
+        reference=lambda _: None,
+    )
 
 
 def _listed(value: Any) -> list[Any]:
@@ -63,18 +88,136 @@ def test_role_that_deploys_has_the_deployers_rights_but_those_that_a_person_is_a
     assert {action for one in direct for action in one["Action"]} == policy.DIRECT.keys()
 
 
-def test_roles_trust_one_repository_and_that_which_deploys_an_environment(
-    resources: dict[str, Any],
-) -> None:
-    (plan,) = resources["PlanRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    (deploy,) = resources["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    subject = "token.actions.githubusercontent.com:sub"
-    repository = "repo:${GitHubOwner}/${GitHubRepository}:"
-    assert (
-        deploy["Condition"]["StringEquals"][subject]["Fn::Sub"] == f"{repository}environment:${{Environment}}"
+def trusts(role: dict[str, Any], subject: str, found: Scope) -> bool:
+    (statement,) = resolve(role["Properties"]["AssumeRolePolicyDocument"]["Statement"], found)
+    key = "token.actions.githubusercontent.com:sub"
+    conditions = statement["Condition"]
+    exact, patterns = (
+        _listed(conditions.get(test, {}).get(key, [])) for test in ("StringEquals", "StringLike")
     )
-    for pattern in plan["Condition"]["StringLike"][subject]:
-        assert pattern["Fn::Sub"].startswith(f"{repository}ref:refs/")
+    # IAM wants both tests to hold, if there are both.
+    assert bool(exact) != bool(patterns)
+    return subject in exact or any(fnmatch.fnmatchcase(subject, pattern) for pattern in patterns)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "repository", "is_trusted"),
+    [
+        # As GitHub's tokens name a repository since 15 July 2026, and before.
+        # https://docs.github.com/en/actions/reference/security/oidc#immutable-subject-claims
+        (BY_ID, "octo-org@123456/octo-repo@456789", True),
+        (BY_NAME, "octo-org/octo-repo", True),
+        (BY_ID, "octo-org/octo-repo", False),
+        (BY_NAME, "octo-org@123456/octo-repo@456789", False),
+        # Somebody else, who has taken the names; a second repository; ids that only begin alike.
+        (BY_ID, "octo-org@654321/octo-repo@987654", False),
+        (BY_ID, "octo-org@123456/octo-repo@987654", False),
+        (BY_ID, "octo-org@654321/octo-repo@456789", False),
+        (BY_ID, "octo-org@1234567/octo-repo@4567890", False),
+        (BY_NAME, "octo-org/octo-repo-2", False),
+    ],
+)
+def test_roles_trust_one_repository_and_that_which_deploys_an_environment(
+    parameters: dict[str, str], repository: str, is_trusted: bool, template: dict[str, Any]
+) -> None:
+    found, resources = scope(template, **parameters), template["Resources"]
+    plan = {
+        "ref:refs/heads/main": is_trusted,
+        "ref:refs/tags/deploy-prod-7": is_trusted,
+        "ref:refs/heads/other": False,
+        "ref:refs/heads/main-2": False,
+        "ref:refs/tags/deploy-dev-7": False,
+        "environment:prod": False,
+        "pull_request": False,
+    }
+    assert {job: trusts(resources["PlanRole"], f"repo:{repository}:{job}", found) for job in plan} == plan
+    deploy = {
+        "environment:prod": is_trusted,
+        "environment:prod-eu": False,
+        "ref:refs/heads/main": False,
+        "ref:refs/tags/deploy-prod-7": False,
+        "pull_request": False,
+    }
+    assert {
+        job: trusts(resources["DeployRole"], f"repo:{repository}:{job}", found) for job in deploy
+    } == deploy
+
+
+@pytest.mark.parametrize(
+    ("parameters", "is_accepted"),
+    [
+        (BY_NAME, True),
+        (BY_ID, True),
+        # Two ids that happen to be the same number.
+        ({**BY_ID, "GitHubRepositoryId": "123456"}, True),
+        ({**BY_NAME, "GitHubOwnerId": "123456"}, False),
+        ({**BY_NAME, "GitHubRepositoryId": "456789"}, False),
+    ],
+)
+def test_ids_are_given_together(
+    parameters: dict[str, str], is_accepted: bool, template: dict[str, Any]
+) -> None:
+    (rule,) = template["Rules"].values()
+    (assertion,) = rule["Assertions"]
+    conditions = {"IsAsserted": rule["RuleCondition"], "Holds": assertion["Assert"]}
+    found = scope({**template, "Conditions": conditions}, **parameters)
+    assert (not holds("IsAsserted", found) or holds("Holds", found)) is is_accepted
+
+
+@pytest.mark.parametrize("name", BY_ID)
+def test_what_names_the_repository_has_no_wildcard(name: str, template: dict[str, Any]) -> None:
+    pattern = template["Parameters"][name]["AllowedPattern"]
+    assert re.fullmatch(pattern, BY_ID[name])
+    for wildcard in ("*", "?", "1*", "1?"):
+        assert not re.fullmatch(pattern, wildcard)
+
+
+def test_identity_provider_outlives_its_stack_and_is_given_to_the_others(template: dict[str, Any]) -> None:
+    provider = template["Resources"]["IdentityProvider"]
+    assert (provider["DeletionPolicy"], provider["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    output = template["Outputs"]["IdentityProviderArn"]["Value"]
+    for given, wanted in (("", "${github-role:IdentityProvider}"), (PROVIDER, PROVIDER)):
+        found = scope(template, IdentityProviderArn=given)
+        assert holds(provider["Condition"], found) is (not given)
+        assert str(resolve(output, found)) == wanted
+        for role in ("PlanRole", "DeployRole"):
+            (statement,) = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+            assert str(resolve(statement["Principal"]["Federated"], found)) == wanted
+
+
+def test_commands_in_the_head_make_the_provider_once(tmp_path: Path, template: dict[str, Any]) -> None:
+    """The commands as they stand there, with an aws that notes what it is called with."""
+    head = TEMPLATE.read_text().split("AWSTemplateFormatVersion")[0]
+    typed = [line.removeprefix("#   ") for line in head.splitlines() if line.startswith("#   ")]
+    calls = tmp_path / "calls"
+    aws = tmp_path / "aws"
+    aws.write_text(
+        f"""#!/bin/bash
+case "$*" in
+  *OutputKey==?IdentityProviderArn*) echo {PROVIDER} ;;
+  *describe-stacks*) echo arn:aws:iam::111111111111:policy/x ;;
+  *) echo "$@" >> {calls} ;;
+esac
+"""
+    )
+    aws.chmod(0o755)
+    script = "\n".join(line for line in typed if not line.startswith("gh "))
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+    subprocess.run(command, env=environment, check=True)
+    made = [
+        dict(word.split("=", 1) for word in line.split() if "=" in word)
+        for line in calls.read_text().splitlines()
+    ]
+    assert [(one["Environment"], one["IdentityProviderArn"]) for one in made] == [
+        ("prod", ""),
+        ("staging", PROVIDER),
+    ]
+    for one in made:
+        assert template["Parameters"].keys() - one.keys() == {"GitHubBranch"}
+        assert one.keys() <= template["Parameters"].keys()
+        for name, value in one.items():
+            assert re.fullmatch(template["Parameters"][name].get("AllowedPattern", ".+"), value), name
 
 
 def test_job_acts_as_the_role_of_its_environment(
