@@ -1,7 +1,8 @@
 """Application Auto Scaling: scalable targets of ECS services and their policies.
 
-Nothing scales here: there is no load to measure. Registering a target leaves the desired count as it is, as
-on AWS, where only a later alarm moves it.
+Nothing scales with the load here: there is none to measure. Registering a target, or changing it, brings the
+service's desired count into its range at once, as on AWS.
+https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html
 """
 
 from local import engine
@@ -55,6 +56,8 @@ def register_scalable_target(request: Record) -> Record:
         "SuspendedState": target.get("SuspendedState", suspended) | request.get("SuspendedState", {}),
     }
     TARGETS[key] = target
+    if key[0] == "ecs":
+        _bring_into_range(target)
     return {"ScalableTargetARN": target["ScalableTargetARN"]}
 
 
@@ -143,8 +146,7 @@ def _matches(record: Record, request: Record) -> bool:
 
 
 def _require_ecs_service(request: Record) -> None:
-    kind, _, path = request["ResourceId"].partition("/")
-    cluster, _, name = path.partition("/")
+    kind, path, cluster, name = _parts(request["ResourceId"])
     if request["ScalableDimension"] != ECS_DIMENSION or kind != "service" or not name:
         raise Refused(
             "ValidationException",
@@ -152,6 +154,22 @@ def _require_ecs_service(request: Record) -> None:
         )
     if ecs.active_service(cluster, name) is None:
         raise Refused("ValidationException", f"ECS service doesn't exist: {request['ResourceId']}")
+
+
+def _parts(resource_id: str) -> tuple[str, str, str, str]:
+    """An ECS service's kind, path, cluster and name."""
+    kind, _, path = resource_id.partition("/")
+    cluster, _, name = path.partition("/")
+    return kind, path, cluster, name
+
+
+def _bring_into_range(target: Record) -> None:
+    _, _, cluster, name = _parts(target["ResourceId"])
+    service = ecs.active_service(cluster, name) or {}
+    now_desired = service.get("desiredCount", 0)
+    wanted = min(max(now_desired, target["MinCapacity"]), target["MaxCapacity"])
+    if wanted != now_desired:
+        ecs.update_service({"cluster": cluster, "service": name, "desiredCount": wanted})
 
 
 SERVICE = Service(

@@ -393,7 +393,7 @@ def test_application_autoscaling_types(aws: Aws) -> None:
     target = client.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"][0]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 4)
     service = aws.client("ecs").describe_services(cluster="scaled", services=["api"])["services"][0]
-    assert service["desiredCount"] == 1, "registering a target does not scale"
+    assert service["desiredCount"] == 2, "a changed range moves the count into it"
     renamed = aws.propose("scaling", changed(grown, "Policy", PolicyName="other"), Outputs=outputs)
     assert change(renamed, "Policy")["Replacement"] == "True"
 
