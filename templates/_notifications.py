@@ -48,8 +48,8 @@ def add_notification_topic(t: Template) -> Topic:
             # AWS's own key for SNS would shut out all publishers: its policy cannot be changed.
             Description=(
                 "KMS key that encrypts notifications; its policy must let events.amazonaws.com,"
-                " cloudwatch.amazonaws.com and the roles of CodeDeploy and the pipeline use it. Empty: not"
-                " encrypted at rest"
+                " cloudwatch.amazonaws.com and, by kms:ViaService, this account's use of SNS use it"
+                " (docs/security.md). Empty: not encrypted at rest"
             ),
             Default="",
             AllowedPattern=r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)",

@@ -17,7 +17,10 @@ from stacks.preflight.trouble import Trouble, parameter
 # Buckets that must be there, and whether the load balancer is to write into them.
 BUCKETS = {"AccessLogBucketName": True, "ArtifactLogBucketName": False}
 # Who must be let use a key, as the key's policy names it.
-KEY_USERS = {"KmsKeyArn": "logs.{region}.amazonaws.com", "NotificationKeyArn": "events.amazonaws.com"}
+KEY_USERS = {
+    "KmsKeyArn": ("logs.{region}.amazonaws.com",),
+    "NotificationKeyArn": ("events.amazonaws.com", "cloudwatch.amazonaws.com", "sns.{region}.amazonaws.com"),
+}
 # How each service says that there is no such thing.
 MISSING = {
     "404",
@@ -73,11 +76,14 @@ def _key(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
     state = client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
     if state != "Enabled":
         return f"is {state}", ""
-    if title in KEY_USERS:
-        user = KEY_USERS[title].format(region=arn.split(":")[3])
-        if user not in client.get_key_policy(KeyId=arn)["Policy"]:
-            return f"has a policy that does not let {user} use it", "add that to the key's policy"
-    return None
+    if title not in KEY_USERS:
+        return None
+    policy = client.get_key_policy(KeyId=arn)["Policy"]
+    users = [user.format(region=arn.split(":")[3]) for user in KEY_USERS[title]]
+    missing = " and ".join(user for user in users if user not in policy)
+    if not missing:
+        return None
+    return f"has a policy that does not let {missing} use it", "add that to the key's policy"
 
 
 def _web_acl(aws: Aws, title: str, arn: str) -> None:
