@@ -89,11 +89,20 @@ UNTOLD = (
     "codeconnections:PassConnection",
 )
 
-# What the handlers ask for when a template sets what ours do not set.
+# What CloudWatch Logs asks KMS for in the name of whoever gives a key to a log group. No handler tells: AWS's
+# page wants such rights for roles that call CloudWatch Logs, and their lack has been seen.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+# https://github.com/aws-samples/aws-secure-environment-accelerator/pull/1293
+UNTOLD_OF_KEYS = {"AWS::Logs::LogGroup": {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}}
+# KMS does not tell for this one which service asks (service authorization reference, kms:ViaService).
+NO_VIA_SERVICE = {"kms:RetireGrant"}
+
+# What the handlers change when a template sets what ours do not set. What they only read they may read
+# whatever it is for: which of it they skip is not documented.
 NOT_NEEDED = {
     "amplify:*": "the web ACL is the load balancer's",
     "apigateway:*": "the web ACL is the load balancer's",
-    "application-autoscaling:*Scheduled*": "no scheduled scaling",
+    "application-autoscaling:*ScheduledAction": "no scheduled scaling",
     "apprunner:*": "the web ACL is the load balancer's",
     "appsync:*": "the web ACL is the load balancer's",
     "bedrock-agentcore:*": "the web ACL is the load balancer's",
@@ -102,42 +111,44 @@ NOT_NEEDED = {
     "codedeploy:*OnPremises*": "no machines",
     "cognito-idp:*": "the web ACL is the load balancer's",
     "ec2:*VerifiedAccess*": "the web ACL is the load balancer's",
-    "ec2:DescribeInstances": "no instances",
-    "ec2:DescribeIpamPools": "no IPAM pool",
     "ecs:*AccountSetting*": "settings of the account are not a stack's",
-    "ecs:*ServiceDeployment*": "deployments are CodeDeploy's",
-    "elasticfilesystem:*": "no file system",
+    "ecs:StopServiceDeployment": "deployments are CodeDeploy's",
     "elasticloadbalancing:*Targets": "ECS registers the targets",
     "elasticloadbalancing:*WebACLAssociation": "the action is SetWebACL",
-    "elasticloadbalancing:GetLoadBalancerWebACL": "the action is SetWebACL",
     "elasticloadbalancing:ModifyCapacityReservation": "no reserved capacity",
     "elasticloadbalancing:ModifyIpPools": "no IPAM pool",
     "firehose:*": "no delivery stream",
     "iam:*GroupPolicy": "no groups",
     "iam:*UserPolicy": "no users",
-    "kms:*": "keys are the user's own, and not used by the deployer",
+    "kms:*": "on the user's key alone: `keyed`",
     "lambda:PassCapacityProvider": "no capacity provider",
-    "lambda:GetLayerVersion": "no layer",
     "logs:*LogDelivery": "no delivery of logs",
-    "logs:*DataProtectionPolicy": "no data protection policy, but one is looked for",
+    "logs:*DataProtectionPolicy": "no data protection policy",
     "logs:*ResourcePolicy": "no resource policy",
     "logs:PutBearerTokenAuthentication": "the property is not set",
     "logs:PutLogGroupDeletionProtection": "the property is not set",
     "s3:*BucketMetadata*": "no metadata table",
     "s3:*Object": "no object by CloudFormation",
     "s3:*ObjectAcl": "no object by CloudFormation",
-    "s3:*ObjectVersion": "no object by CloudFormation",
-    "s3files:*": "no file system",
     "s3tables:*": "no table bucket",
     "wafv2:*PermissionPolicy": "no shared rule group",
 }
-# Of these, what is asked for all the same.
-NEEDED_YET = {"logs:GetDataProtectionPolicy"}
+# Reading that is not about settings: what is in a bucket. A function's code is in the template.
+CONTENTS = {"s3:GetObject", "s3:GetObjectVersion"}
 
 NAME = "${Project}-${Environment}"
 # Where AWS can tell resources apart by a name that is known before: by prefix of the action.
 SCOPES: Mapping[str, tuple[str, ...]] = {
-    "cloudwatch": (f"cloudwatch:%:alarm:{NAME}-*",),
+    # Application Auto Scaling makes its alarms, but only for whom could make them: it asks CloudWatch in the
+    # caller's name for an alarm without a name (AWS shows it for Aurora), which CloudWatch takes for one whose
+    # name is empty.
+    # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html
+    # https://github.com/aws-samples/amazon-cloudwatch-auto-alarms/issues/18
+    "cloudwatch": (
+        f"cloudwatch:%:alarm:{NAME}-*",
+        f"cloudwatch:%:alarm:TargetTracking-service/${{ClusterName}}/{NAME}-*",
+        "cloudwatch:%:alarm:",
+    ),
     "codebuild": (f"codebuild:%:project/{NAME}-*",),
     "codedeploy": (f"codedeploy:%:application:{NAME}-*", f"codedeploy:%:deploymentgroup:{NAME}-*"),
     "codepipeline": (f"codepipeline:%:{NAME}", f"codepipeline:%:{NAME}/*"),
@@ -194,7 +205,8 @@ HEAD = """\
 # Attach the policies of its output PolicyArns to the role or permission set of the people who deploy. Neither
 # that role nor this stack may have a name that begins with <project>-<environment>-, like those that they may
 # change. With PermissionsBoundaryArn they can make roles only under that boundary: give the parameter file
-# the same value. The other outputs are for docs/github-role.yaml.
+# the same value. A KmsKeyArn of the parameter file has to be given here too. The other outputs are for
+# docs/github-role.yaml.
 """
 
 
@@ -246,7 +258,7 @@ def handlers() -> set[str]:
         action
         for action in asked() | set(UNTOLD)
         # Some permissions are written as the service logs them, which IAM does not know.
-        if resource_types(action) is not None and (action in NEEDED_YET or not _is_superfluous(action))
+        if resource_types(action) is not None and not is_superfluous(action)
     }
 
 
@@ -257,13 +269,37 @@ def asked() -> set[str]:
         # The released layer has a role for its changes; drift is detected with the rights of whoever asks.
         kinds = ("read",) if slug == RELEASED_LAYER else HANDLERS
         for resource_type in {resource["Type"] for resource in layer.resources.values()}:
-            schema = document(resource_type, REGION).get("handlers", {})
-            for handler in kinds:
-                found.update(schema.get(handler, {}).get("permissions", []))
+            found.update(_permissions(resource_type, kinds))
     return found
 
 
-def _is_superfluous(action: str) -> bool:
+def keyed() -> dict[str, set[str]]:
+    """What is done with the key that KmsKeyArn names, by the service that asks for it.
+
+    NotificationKeyArn is for those who publish: SNS asks nothing of whoever makes the topic.
+    """
+    found: dict[str, set[str]] = {}
+    for slug, layer in layers.read(ROOT / "build").items():
+        for resource in layer.resources.values() if slug != RELEASED_LAYER else ():
+            if '{"Ref": "KmsKeyArn"}' not in json.dumps(resource.get("Properties")):
+                continue
+            resource_type = resource["Type"]
+            changes = {one for one in _permissions(resource_type, HANDLERS) if not is_reading(one)}
+            found.setdefault(resource_type.split("::")[1].lower(), set()).update(
+                {one for one in changes if one.startswith("kms:")}, UNTOLD_OF_KEYS.get(resource_type, set())
+            )
+    return found
+
+
+def _permissions(resource_type: str, kinds: Iterable[str]) -> set[str]:
+    schema = document(resource_type, REGION).get("handlers", {})
+    return {permission for kind in kinds for permission in schema.get(kind, {}).get("permissions", [])}
+
+
+def is_superfluous(action: str) -> bool:
+    """Whether a handler asks for this and does not need it for our templates."""
+    if is_reading(action):
+        return action in CONTENTS
     return any(fnmatch.fnmatchcase(action, pattern) for pattern in NOT_NEEDED)
 
 
@@ -302,7 +338,7 @@ def template() -> dict[str, Any]:
         BY_HAND: list(_direct()),
         "ReadPolicy": list(_reading()),
         **_split("NamedResourcesPolicy", _named()),
-        "OtherResourcesPolicy": list(_unnamed()),
+        "OtherResourcesPolicy": [*_unnamed(), *_keys()],
         "RolesPolicy": list(_roles()),
     }
     name = {"Type": "String", "Description": "`project` of params/<environment>.yaml"}
@@ -318,9 +354,15 @@ def template() -> dict[str, Any]:
                 "Description": "Policy that limits every role that the stacks make; empty: none",
                 "Default": "",
             },
+            "KmsKeyArn": {
+                "Type": "String",
+                "Description": "KmsKeyArn of params/<environment>.yaml; empty: none",
+                "Default": "",
+            },
         },
         "Conditions": {
-            "HasPermissionsBoundary": {"Fn::Not": [{"Fn::Equals": [{"Ref": "PermissionsBoundaryArn"}, ""]}]}
+            f"Has{title}": {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{title}Arn"}, ""]}]}
+            for title in ("PermissionsBoundary", "KmsKey")
         },
         "Resources": {
             title: {
@@ -365,7 +407,8 @@ def _split(title: str, statements: Iterable[dict[str, Any]]) -> dict[str, list[d
 def _stacks() -> Iterator[dict[str, Any]]:
     actions = {action for action in calls() if action.startswith("cloudformation:")}
     everywhere = {action for action in actions if not resource_types(action)}
-    # A tag of a stack is asked for by itself.
+    # Change sets carry the stack's tags. To tag is an action of its own, and AWS does not say which calls ask
+    # for it. https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
     tagging = {"cloudformation:TagResource", "cloudformation:UntagResource"}
     yield _allow("Stacks", actions - everywhere | tagging, [f"cloudformation:%:stack/{NAME}-*"])
     yield _allow("AllStacks", everywhere, ["*"])
@@ -402,6 +445,16 @@ def _named() -> Iterator[dict[str, Any]]:
 def _unnamed() -> Iterator[dict[str, Any]]:
     actions = {a for a in _changes() if not is_scoped(a) and not a.startswith("iam:")}
     yield _allow("", actions, ["*"], THROUGH_CLOUDFORMATION)
+
+
+def _keys() -> Iterator[dict[str, Any]]:
+    for service, actions in keyed().items():
+        via = {"StringEquals": {"kms:ViaService": {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}}}
+        for some, condition in ((actions - NO_VIA_SERVICE, via), (actions & NO_VIA_SERVICE, {})):
+            if some:
+                statement = _allow("", some, [], {**THROUGH_CLOUDFORMATION, **condition})
+                statement["Resource"] = [{"Ref": "KmsKeyArn"}]
+                yield {"Fn::If": ["HasKmsKey", statement, {"Ref": "AWS::NoValue"}]}
 
 
 def _changes() -> set[str]:

@@ -161,8 +161,15 @@ def _cloudformation_statements(bucket: Bucket, stack_role_arn: ImportValue) -> l
         ),
         Statement(
             Effect=Allow,
-            # The events give a failed action the reason of the resource that failed.
-            Action=[awacs.cloudformation.DescribeStacks, awacs.cloudformation.DescribeStackEvents],
+            # The events give a failed action the reason of the resource that failed. The template's
+            # configuration has tags; whether CreateChangeSet asks for their own rights AWS does not say.
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+            Action=[
+                awacs.cloudformation.DescribeStacks,
+                awacs.cloudformation.DescribeStackEvents,
+                awacs.cloudformation.TagResource,
+                awacs.cloudformation.UntagResource,
+            ],
             Resource=[stack],
         ),
         _pass_role(["cloudformation.amazonaws.com"], stack_role_arn),

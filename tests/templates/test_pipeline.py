@@ -344,6 +344,16 @@ def test_change_set_is_created_with_the_execution_role_alone() -> None:
     assert imported(role) == "TaskDefinitionStackRoleArn"
 
 
+def test_change_set_may_carry_the_tags_of_its_stack() -> None:
+    (tagging,) = [
+        statement
+        for statement in statements("CloudFormationActionRole")
+        if "cloudformation:TagResource" in statement["Action"]
+    ]
+    assert "cloudformation:UntagResource" in tagging["Action"]
+    assert "Condition" not in tagging
+
+
 # Build projects
 
 
