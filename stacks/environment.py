@@ -152,7 +152,7 @@ def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environ
     given = document.get("parameters")
     _refuse_missing_layers(layers, given)
     values, problems = _parameter_values(given, declared, filled_in)
-    problems = [*_file_problems(name, document, declared), *problems]
+    problems = [*_file_problems(name, document, declared), *_name_problems(path, document), *problems]
     wrong = {problem.key for problem in problems}
     # A value that is wrong by itself is not judged a second time, nor is the default in its place.
     defaults = {
@@ -266,6 +266,37 @@ def _file_problems(name: str, document: Mapping[str, Any], declared: Declaration
     if "parameters" not in document:
         yield Problem("parameters", "", "is missing; it must be a map of CloudFormation parameters")
     yield from _tag_problems(document.get("tags") or {})
+
+
+def _name_problems(path: Path, document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Other environments of the account whose names begin with this one's, or the other way round.
+
+    IAM's policies know an environment by `<project>-<env>-*`. What is wrong with another file is not told.
+    """
+    own = _prefix(path.stem, document)
+    for name in names(path.parent) if path.stem != LOCAL else ():
+        if name in (path.stem, LOCAL):
+            continue
+        try:
+            other = _read(path.with_name(f"{name}.yaml"))
+        except BadInput:
+            continue
+        found = _prefix(name, other)
+        if document.get("account") != other.get("account") or not (
+            own.startswith(found) or found.startswith(own)
+        ):
+            continue
+        yield Problem(
+            "the file's name",
+            _shown(path.stem),
+            f"and {path.parent.name}/{name}.yaml are in one account, and {_shown(min(own, found, key=len))}"
+            " begins the names of both: the rights of one would cover the other; give one of them another"
+            " name, or an account of its own",
+        )
+
+
+def _prefix(name: str, document: Mapping[str, Any]) -> str:
+    return f"{document.get('project')}-{name}-"
 
 
 def _tag_problems(tags: Any) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from stacks import environment
 from stacks.environment import Environment
@@ -201,3 +202,51 @@ def test_names_stay_those_that_the_policies_know(
     assert "the file's name must have 22 characters together at most, they have 23" in problems(
         project, built
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "said"),
+    [
+        pytest.param("prod-eu", {}, '"sample-prod-" begins the names of both', id="longer"),
+        pytest.param("pro", {}, None, id="part of a word"),
+        pytest.param("eu", {"project": "sample-prod"}, '"sample-prod-" begins', id="by its project"),
+        pytest.param("prod-eu", {"account": "999999999999"}, None, id="another account"),
+        pytest.param("prod-eu", {"project": "other"}, None, id="another project"),
+    ],
+)
+def test_rights_of_one_environment_do_not_cover_another(
+    name: str, keys: Mapping[str, str], said: str | None, project: Path, built: Mapping[str, Layer]
+) -> None:
+    """Policies know an environment by `<project>-<env>-*`."""
+    text = (project / "params" / "prod.yaml").read_text()
+    document = yaml.load(text, Loader=yaml.BaseLoader) | keys  # noqa: S506
+    # Has to be of the file's account.
+    del document["parameters"]["CertificateArn"]
+    (project / "params" / f"{name}.yaml").write_text(yaml.safe_dump(document))
+    for one, other in ((name, "prod"), ("prod", name)):
+        if said is None:
+            assert load(project, built, one).name == one
+            continue
+        with pytest.raises(BadInput) as caught:
+            load(project, built, one)
+        assert said in str(caught.value)
+        assert f'"{one}" and params/{other}.yaml are in one account' in str(caught.value)
+        assert "the rights of one would cover the other" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["account: [", "- a", "account: {a: b}\nproject: [c]\n", "\x00"])
+def test_another_file_that_is_broken_breaks_only_its_own_environment(
+    text: str, project: Path, built: Mapping[str, Layer]
+) -> None:
+    (project / "params" / "prod-eu.yaml").write_text(text)
+    os.mkfifo(project / "params" / "pipe.yaml")
+    assert load(project, built, "prod").name == "prod"
+
+
+def test_emulated_environment_has_an_account_that_nobody_else_has_rights_in(
+    project: Path, built: Mapping[str, Layer], write_params: Write
+) -> None:
+    text = write_params({}).read_text()
+    (project / "params" / "local-eu.yaml").write_text(text)
+    assert load(project, built, "local").name == "local"
+    assert load(project, built, "local-eu").name == "local-eu"
