@@ -140,8 +140,8 @@ NAME = "${Project}-${Environment}"
 # Where AWS can tell resources apart by a name that is known before: by prefix of the action.
 SCOPES: Mapping[str, tuple[str, ...]] = {
     # Application Auto Scaling makes its alarms, but only for whom could make them: it asks CloudWatch in the
-    # caller's name for an alarm without a name (AWS shows it for Aurora), which CloudWatch takes for one whose
-    # name is empty.
+    # caller's name for an alarm without a name (the page shows it for Aurora), which CloudWatch takes for one
+    # whose name is empty.
     # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html
     # https://github.com/aws-samples/amazon-cloudwatch-auto-alarms/issues/18
     "cloudwatch": (
