@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on the `build/` and `params/` below `root` and return its exit code."""
     options = _parser().parse_args(arguments)
     invocation = Invocation(options, root)
-    with interrupts.handled(), terminal.enduring() as output:
+    with interrupts.handled(), terminal.restored(), terminal.enduring() as output:
         code = _run(invocation)
         if options.json:
             head = {"schema": f"{options.verb}/1", "environment": options.env, "exit_code": code}

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -64,6 +65,24 @@ class Stream:
     def __getattr__(self, name: str) -> Any:
         """What else is asked of a stream: its encoding, whether it is a terminal."""
         return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def restored() -> Iterator[None]:
+    """Leave the terminal as it was: a question that hides what is typed may be left unanswered."""
+    try:
+        before = termios.tcgetattr(sys.stdin.fileno())
+    except (OSError, ValueError, AttributeError, termios.error):
+        # Standard input is no terminal, or closed.
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):
+            # A job in the background that sets it is stopped.
+            if termios.tcgetattr(sys.stdin.fileno()) != before:
+                termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, before)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ from local.services.connections import CONNECTIONS, PLACEHOLDER_STATUS
 PRINCIPALS = (
     "logs.{region}.amazonaws.com",
     "events.amazonaws.com",
+    "cloudwatch.amazonaws.com",
+    "sns.{region}.amazonaws.com",
     "logdelivery.elasticloadbalancing.amazonaws.com",
 )
 

@@ -1,7 +1,15 @@
 """What a terminal gets that cannot draw, or whose owner wants no decoration."""
 
 import io
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +78,38 @@ def test_run_that_was_not_interrupted_has_nothing_to_say(capsys: pytest.CaptureF
         [Outcome("infrastructure", "done"), Outcome("service", "failed")], "make deploy ENV=dev"
     )
     assert capsys.readouterr().err == ""
+
+
+# What botocore does for a profile with a second factor.
+ASKED_FOR_A_CODE = """
+import getpass, os
+from stacks import interrupts, terminal
+with interrupts.handled(), terminal.restored():
+    try:
+        interrupts.attend(lambda: getpass.getpass("code: "))
+    except KeyboardInterrupt:
+        pass
+os._exit(130)
+"""
+
+
+def test_unanswered_question_for_a_code_leaves_the_terminal_as_it_was() -> None:
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    with subprocess.Popen(
+        [sys.executable, "-c", ASKED_FOR_A_CODE],
+        cwd=Path(__file__).parents[2],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        deadline = time.monotonic() + 20
+        while termios.tcgetattr(theirs) == before:
+            assert time.monotonic() < deadline, "nobody asks"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)
