@@ -9,19 +9,25 @@ SIGTERM and SIGHUP, with which a CI system or a closed terminal ends a command, 
 is no person to ask.
 """
 
+import math
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, TypeVar
 
 from stacks.errors import EXIT_INTERRUPTED
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# A signal that comes in the moment before the main thread begins to wait does not end the waiting.
+NOTICED_SECONDS = 0.2
+
 Result = TypeVar("Result")
+News = TypeVar("News")
 
 # Called in the main thread, between two of its instructions; told whether a person pressed. What it does must
 # be possible there: https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put says so of its own.
@@ -86,11 +92,26 @@ def attend(work: Callable[[], Result]) -> Result:
         if news.empty():
             # A daemon: a call that hangs must not keep a person waiting who wants to leave.
             threading.Thread(target=attempt, daemon=True).start()
-        is_pressed = news.get()
+        is_pressed = next_of(news)
     if is_pressed or not news.empty():
         _presses = 1
         raise KeyboardInterrupt
     return done.result()
+
+
+def next_of(news: SimpleQueue[News], seconds: float = math.inf) -> News:
+    """What comes next, for the main thread to wait for: in the meantime interrupts are noticed.
+
+    Raises queue.Empty when nothing comes within so many seconds.
+    """
+    end = monotonic() + seconds
+    while True:
+        left = end - monotonic()
+        try:
+            return news.get(timeout=max(min(left, NOTICED_SECONDS), 0))
+        except Empty:
+            if left <= NOTICED_SECONDS:
+                raise
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Work on several stacks: each when those that it waits for are done, independent ones at the same time."""
 
+import math
 import sys
 import threading
 import traceback
@@ -150,7 +151,7 @@ class _Run:
 
     def _take_in(self) -> None:
         try:
-            news = self._news.get(timeout=LEAVE_SECONDS if self._leave.is_set() else None)
+            news = interrupts.next_of(self._news, LEAVE_SECONDS if self._leave.is_set() else math.inf)
         except Empty:
             self._abandon()
             return

@@ -213,6 +213,25 @@ def test_press_waits_for_something_that_can_be_left_to_itself() -> None:
     assert done == ["what somebody answers for"]
 
 
+def _press_unheard() -> None:
+    """Where it interrupts no waiting of the main thread, as when it comes just before the waiting."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+
+def test_press_that_interrupts_no_waiting_is_noticed() -> None:
+    over = threading.Event()
+
+    def work() -> None:
+        _press_unheard()
+        over.wait(WAIT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.attend(work)
+    over.set()
+    outcomes = schedule.run(CHAIN, _watching(_press_unheard), schedule.leave)
+    assert results(outcomes)["first"] == "left running"
+
+
 def test_third_press_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)
