@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -215,6 +216,7 @@ def test_press_waits_for_something_that_can_be_left_to_itself() -> None:
 
 def _press_unheard() -> None:
     """Where it interrupts no waiting of the main thread, as when it comes just before the waiting."""
+    time.sleep(0.1)  # By now the main thread waits.
     signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
 
