@@ -187,7 +187,7 @@ def batch_get_deployment_targets(request: Record) -> Record:
 
 def advance_all() -> None:
     """Do the stages whose time has come, in every running deployment."""
-    for deployment in DEPLOYMENTS.values():
+    for deployment in list(DEPLOYMENTS.values()):
         while deployment["status"] in RUNNING and _advance(deployment):
             pass
 
@@ -209,6 +209,9 @@ STORES = {"deployments": DEPLOYMENTS}
 
 def _advance(deployment: Record) -> bool:
     """Do the current stage if it is due; whether it was done and the next one may be."""
+    if missing := _missing(deployment):
+        _end(deployment, "Failed", *missing, rollback=False)
+        return False
     if alarms := _active_alarms(deployment):
         _end(
             deployment,
@@ -342,7 +345,9 @@ def _end(deployment: Record, status: str, code: str, message: str, rollback: boo
         rollback = bool(configured.get("enabled") and event in configured.get("events", []))
     deployment["errorInformation"] = {"code": code, "message": message}
     if rollback:
-        _roll_back(deployment, message)
+        # A listener or a target group may be gone: then traffic stays as it is, and the deployment ends.
+        with contextlib.suppress(Refused):
+            _roll_back(deployment, message)
     _complete(deployment, status)
 
 
@@ -416,6 +421,18 @@ def _service_reference(deployment: Record) -> Record:
     return {"cluster": service["clusterName"], "service": service["serviceName"]}
 
 
+def _missing(deployment: Record) -> tuple[str, str] | None:
+    """Where somebody deleted what is deployed to: CodeDeploy's code for it, and what is gone."""
+    name = deployment["deploymentGroupName"]
+    group = codedeploy.GROUPS.get((deployment["applicationName"], name))
+    if group is None:
+        return "DEPLOYMENT_GROUP_MISSING", f"The deployment group {name} does not exist."
+    service = group["ecsServices"][0]
+    if ecs.active_service(service["clusterName"], service["serviceName"]) is None:
+        return "INVALID_ECS_SERVICE", f"The service {service['serviceName']} does not exist."
+    return None
+
+
 def _service(deployment: Record) -> Record:
     reference = _service_reference(deployment)
     found = ecs.active_service(reference["cluster"], reference["service"])
@@ -425,7 +442,10 @@ def _service(deployment: Record) -> Record:
 
 
 def _target_group(name: str) -> str:
-    return next(str(arn) for arn, group in engine.alb._tgs.items() if group["TargetGroupName"] == name)
+    for arn, group in engine.alb._tgs.items():
+        if group["TargetGroupName"] == name:
+            return str(arn)
+    raise Refused("InvalidLoadBalancerInfoException", f"The target group {name} does not exist.")
 
 
 def _of_group(group: Record) -> Iterator[Record]:

@@ -48,7 +48,7 @@ def associate() -> None:
 
 def set_weights(listener_arn: str, weights: dict[str, int]) -> None:
     """Forward a listener's default action to target groups by weight, as CodeDeploy does."""
-    listener = engine.alb._listeners[listener_arn]
+    listener = _listener(listener_arn)
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
     listener["DefaultActions"] = [{"Type": "forward", "Order": 1, **forward(groups)}]
     for rule in engine.alb._rules.values():
@@ -61,9 +61,16 @@ def weights(listener_arn: str) -> dict[str, int]:
     """The weights with which a listener's default action forwards to target groups."""
     return {
         group["TargetGroupArn"]: group["Weight"]
-        for action in engine.alb._listeners[listener_arn]["DefaultActions"]
+        for action in _listener(listener_arn)["DefaultActions"]
         for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
     }
+
+
+def _listener(arn: str) -> Record:
+    if arn not in engine.alb._listeners:
+        raise Refused("ListenerNotFound", f"One or more listeners not found: {arn}")
+    found: Record = engine.alb._listeners[arn]
+    return found
 
 
 def require_listener(balancer: str, port: int, actions: list[Action], *, existing: str = "") -> None:

@@ -313,3 +313,25 @@ def test_stopped_deployment_without_rollback_stays_where_it_is(aws: Aws) -> None
     with pytest.raises(ClientError) as refused:
         codedeploy.stop_deployment(deploymentId=deployment)
     assert error(refused)[0] == "DeploymentAlreadyCompletedException"
+
+
+@pytest.mark.parametrize("waits_for", ["hook", "termination"])
+def test_deployment_whose_service_is_deleted_fails(aws: Aws, waits_for: str) -> None:
+    stack = f"deleted-at-{waits_for}"
+    termination = {"Action": "TERMINATE", "TerminationWaitTimeInMinutes": 60}
+    waits = {
+        "DeploymentReadyOption": {"ActionOnTimeout": "CONTINUE_DEPLOYMENT", "WaitTimeInMinutes": 0},
+        "TerminateBlueInstancesOnDeploymentSuccess": termination,
+    }
+    codedeploy, deployment = waiting_release(aws, stack, BlueGreenDeploymentConfiguration=waits)
+    if waits_for == "termination":
+        info = info_of(codedeploy, deployment)
+        codedeploy.put_lifecycle_event_hook_execution_status(
+            deploymentId=deployment, lifecycleEventHookExecutionId=hook_id(deployment), status="Succeeded"
+        )
+        for _ in until(lambda: weights(aws, info) == [0, 100]):
+            pass
+    aws.delete(stack)
+    info = info_of(codedeploy, deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "DEPLOYMENT_GROUP_MISSING")
+    assert "rollbackInfo" not in info
