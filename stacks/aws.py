@@ -24,6 +24,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.parsers import ResponseParserError
 
 from local import emulator
 from stacks import clock, interrupts
@@ -41,6 +42,12 @@ CONNECTIONS = 32
 SILENT_SECONDS = 5
 
 LOG_IN = "log in again (for example: aws sso login), or choose a profile with AWS_PROFILE"
+
+
+class NotAws(BotoCoreError):
+    """Something else answered in the place of AWS: the login page of a network, a proxy, another server."""
+
+    fmt = "something else answered in the place of {url}: {answer}"
 
 
 class Aws:
@@ -85,6 +92,7 @@ class Aws:
                 str(error).rstrip("."),
                 "correct AWS_ENDPOINT_URL, or unset it",
             ) from error
+        _tell_aws_from_others(made)
         if self._silence:
             made.meta.events.register("needs-retry", self._silence.attempted)
         return made
@@ -94,6 +102,25 @@ class Aws:
         """Whether this machine itself answers: an emulator, whatever the environment is called."""
         host = urlsplit(self.client("cloudformation").meta.endpoint_url).hostname or ""
         return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _tell_aws_from_others(client: Any) -> None:
+    """Have a client raise NotAws for an answer that cannot be AWS's; botocore's parsers raise all sorts."""
+    url = client.meta.endpoint_url
+
+    def look_at(response_dict: dict[str, Any], **_: Any) -> None:
+        status, kind = response_dict["status_code"], response_dict["headers"].get("content-type", "")
+        # A load balancer of AWS has a page for its own 5xx, which is tried again.
+        if kind.startswith("text/html") and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise NotAws(url=url, answer=f"a web page (HTTP {status})")
+
+    def look_at_error(exception: Exception, **_: Any) -> None:
+        # What the parsers stumble over: no XML or JSON at all, or without what the service's model promises.
+        if isinstance(exception, ResponseParserError | LookupError | ValueError):
+            raise NotAws(url=url, answer="nothing in the form of AWS's answers") from exception
+
+    client.meta.events.register("before-parse", look_at)
+    client.meta.events.register("after-call-error", look_at_error)
 
 
 @contextmanager
@@ -220,6 +247,13 @@ def failure(error: ClientError | BotoCoreError) -> Failure:
         return BadInput("there are no AWS credentials to use", str(error).rstrip("."), LOG_IN)
     if isinstance(error, SSOError | TokenRetrievalError | UnauthorizedSSOTokenError):
         return BadInput("the AWS login has expired", str(error).rstrip("."), LOG_IN)
+    if isinstance(error, NotAws):
+        return Failed(
+            "AWS cannot be reached",
+            str(error),
+            "log in to the network if it asks for that, check the proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL, "
+            "then run again",
+        )
     if isinstance(error, ConnectionError | HTTPClientError):
         return Failed(
             "AWS cannot be reached", str(error).rstrip("."), "check the network and `region:`, then run again"
@@ -234,11 +268,11 @@ THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooMa
 
 
 def is_passing(error: ClientError | BotoCoreError) -> bool:
-    """Whether an error can go away by itself: throttling, trouble at AWS, a lost connection."""
+    """Whether an error can go away by itself: throttling, trouble at AWS or in the network."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return _code(error) in THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return isinstance(error, ConnectionError | HTTPClientError)
+    return isinstance(error, ConnectionError | HTTPClientError | NotAws)
 
 
 def is_denial(error: ClientError) -> bool:

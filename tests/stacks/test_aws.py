@@ -1,8 +1,11 @@
 """The door to AWS: what a person is told while it does not open."""
 
 import contextlib
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -57,3 +60,76 @@ def test_silence_in_the_middle_is_told_once(
     with pytest.raises(Failed, match="cannot be reached"), aws.connect(dev, REPOSITORY) as door:
         door.client("cloudformation").describe_stacks()
     assert capsys.readouterr().err.count("AWS does not answer in ap-northeast-1") == 1
+
+
+@pytest.fixture
+def answer_of_another() -> Iterator[Callable[[int, str, bytes], str]]:
+    """A server that is not AWS: give it its one answer (status, type, body) and get its address."""
+    with contextlib.ExitStack() as stack:
+
+        def start(status: int, kind: str, body: bytes) -> str:
+            class Other(BaseHTTPRequestHandler):
+                def do_POST(self) -> None:
+                    self.send_response(status)
+                    if kind:
+                        self.send_header("Content-Type", kind)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+
+                def log_message(self, *_: Any) -> None:
+                    pass
+
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Other))
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_address[1]}"
+
+        yield start
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [
+        (200, "text/html", b"<html><body>Welcome to our network<br></body></html>"),
+        (200, "text/html; charset=utf-8", b"<html/>"),
+        (200, "", b"<html/>"),
+        (302, "text/html", b"<html>moved</html>"),
+        (403, "text/plain", b"blocked by the proxy"),
+        (200, "application/json", b"{}"),
+        (200, "", b""),
+    ],
+)
+def test_answer_that_is_not_aws_s_is_told_as_such(
+    status: int,
+    kind: str,
+    body: bytes,
+    answer_of_another: Callable[[int, str, bytes], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = answer_of_another(status, kind, body)
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    assert deploy.main(["plan", "--env", "dev"], REPOSITORY) == 1
+    said = capsys.readouterr().err
+    assert f"AWS cannot be reached: something else answered in the place of {url}" in said
+    assert "AWS_ENDPOINT_URL" in said
+    assert "Traceback" not in said
+
+
+def test_web_page_in_the_place_of_an_answer_in_json_is_none_and_may_pass(
+    answer_of_another: Callable[[int, str, bytes], str],
+    built: Mapping[str, Layer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dev = environment.load(
+        REPOSITORY / "params", "dev", {slug: layer.parameters for slug, layer in built.items()}
+    )
+    url = answer_of_another(200, "text/html", b"<html>Welcome</html>")
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(aws, "check_account", lambda *_: None)
+    with aws.connect(dev, REPOSITORY) as door, pytest.raises(aws.NotAws) as caught:
+        door.client("ssm").get_parameters(Names=["/a"])
+    assert aws.is_passing(caught.value)
