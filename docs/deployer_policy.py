@@ -133,8 +133,9 @@ NOT_NEEDED = {
     "s3tables:*": "no table bucket",
     "wafv2:*PermissionPolicy": "no shared rule group",
 }
-# Reading that is not about settings: what is in a bucket. A function's code is in the template.
-CONTENTS = {"s3:GetObject", "s3:GetObjectVersion"}
+# Reading that is not about settings: what is in a bucket, and what comes with the secret of a Cognito client
+# (botocore, DescribeUserPoolClient). A function's code is in the template.
+CONTENTS = {"cognito-idp:DescribeUserPoolClient", "s3:GetObject", "s3:GetObjectVersion"}
 
 NAME = "${Project}-${Environment}"
 # Where AWS can tell resources apart by a name that is known before: by prefix of the action.

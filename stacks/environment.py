@@ -42,6 +42,13 @@ FARGATE_MEMORY = {
     16384: set(range(32768, 122881, 8192)),
 }
 
+# How no name in Systems Manager's Parameter Store may begin.
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+RESERVED = ("aws", "ssm")
+# What IAM takes in a tag: of what `\s` has only what separates words in a line.
+TAG_CHARACTER = r"(?:[\w.:/=+@-]|[^\S\x00-\x1f\x85])"
+TAG_CHARACTERS = "letters, digits, spaces or _ . : / = + - @"
+
 Declarations = Mapping[str, Mapping[str, Any]]
 
 
@@ -152,7 +159,7 @@ def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environ
     given = document.get("parameters")
     _refuse_missing_layers(layers, given)
     values, problems = _parameter_values(given, declared, filled_in)
-    problems = [*_file_problems(name, document, declared), *_name_problems(path, document), *problems]
+    problems = [*_file_problems(name, document, declared), *problems]
     wrong = {problem.key for problem in problems}
     # A value that is wrong by itself is not judged a second time, nor is the default in its place.
     defaults = {
@@ -263,59 +270,71 @@ def _file_problems(name: str, document: Mapping[str, Any], declared: Declaration
             f" {len(prefix) - 1}: CloudFormation shortens the names of roles, and the policies know them by"
             f" {_shown(f'{prefix}-')}",
         )
+    if str(project).startswith(RESERVED):
+        yield Problem(
+            "project",
+            _shown(project),
+            "must not begin with aws or ssm: Systems Manager keeps such names, and the deployer's own"
+            " parameters there begin with the project's",
+        )
     if "parameters" not in document:
         yield Problem("parameters", "", "is missing; it must be a map of CloudFormation parameters")
     yield from _tag_problems(document.get("tags") or {})
 
 
-def _name_problems(path: Path, document: Mapping[str, Any]) -> Iterator[Problem]:
-    """Other environments of the account whose names begin with this one's, or the other way round.
+def refuse_overlapping(folder: Path, environment: Environment) -> None:
+    """Raise BadInput where another environment of the account has names that begin with this one's.
 
-    IAM's policies know an environment by `<project>-<env>-*`. What is wrong with another file is not told.
+    Or the other way round: IAM's policies know an environment by `<project>-<env>-*`. Only what plans changes
+    asks: one that is deployed must still be rolled back or destroyed. What is wrong with another file is not
+    told.
     """
-    own = _prefix(path.stem, document)
-    for name in names(path.parent) if path.stem != LOCAL else ():
-        if name in (path.stem, LOCAL):
+    own = environment.stack_name("")
+    for name in names(folder) if not environment.is_local else ():
+        if name in (environment.name, LOCAL):
             continue
         try:
-            other = _read(path.with_name(f"{name}.yaml"))
+            other = _read(folder / f"{name}.yaml")
         except BadInput:
             continue
-        found = _prefix(name, other)
-        if document.get("account") != other.get("account") or not (
-            own.startswith(found) or found.startswith(own)
-        ):
-            continue
-        yield Problem(
-            "the file's name",
-            _shown(path.stem),
-            f"and {path.parent.name}/{name}.yaml are in one account, and {_shown(min(own, found, key=len))}"
-            " begins the names of both: the rights of one would cover the other; give one of them another"
-            " name, or an account of its own",
-        )
-
-
-def _prefix(name: str, document: Mapping[str, Any]) -> str:
-    return f"{document.get('project')}-{name}-"
+        found = f"{other.get('project')}-{name}-"
+        if other.get("account") == environment.account and (own.startswith(found) or found.startswith(own)):
+            raise BadInput(
+                f"{folder.name}/{environment.name}.yaml and {folder.name}/{name}.yaml are in one account",
+                f"{_shown(min(own, found, key=len))} begins the names of both: the rights of one would cover"
+                " the other",
+                "give the one that is not deployed yet another name, or an account of its own; a file that"
+                f" is no environment's belongs out of {folder.name}/; where both are deployed, add"
+                " ARGS=--no-preflight until one of them has moved",
+            )
 
 
 def _tag_problems(tags: Any) -> Iterator[Problem]:
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+    # The stack's tags become those of its resources, so the narrowest rule counts. CodeBuild's lengths are
+    # one less than CloudFormation's, which takes no empty value (both as in botocore); IAM's keys are the
+    # same in any case: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     if not isinstance(tags, dict):
         yield Problem("tags", _shown(tags), "must be a map such as {team: platform}")
         return
     if len(tags) > 47:
         yield Problem("tags", "", "must be 47 at most: CloudFormation takes 50, and three are filled in")
+    filled_in = {key.lower(): key for key in ("Project", "Environment", "Layer")}
+    seen: dict[str, str] = {}
     for key, value in tags.items():
         where = f"tags.{key}"
-        if key in ("Project", "Environment", "Layer") or key.lower().startswith("aws:"):
-            yield Problem(where, "", "must not be set here: it is filled in")
-        elif not isinstance(value, str) or not re.fullmatch(r"[\w\s.:/=+@-]{0,256}", value):
-            yield Problem(
-                where, _shown(value), "must be text of 256 letters, digits, spaces or _ . : / = + - @"
-            )
-        elif not re.fullmatch(r"[\w\s.:/=+@-]{1,128}", key):
-            yield Problem(where, "", "must have a key of 1 to 128 letters, digits, spaces or _ . : / = + - @")
+        folded = key.lower()
+        first = seen.setdefault(folded, key)
+        if folded in filled_in:
+            yield Problem(where, "", f"must not be set here: {filled_in[folded]} is filled in")
+        elif folded.startswith("aws:"):
+            yield Problem(where, "", "must not be set here: AWS keeps aws: for itself")
+        elif first != key:
+            yield Problem(where, "", f"must not be set beside {first}: to IAM they are one key")
+        elif not isinstance(value, str) or not re.fullmatch(f"{TAG_CHARACTER}{{1,255}}", value):
+            yield Problem(where, _shown(value), f"must be text of 1 to 255 {TAG_CHARACTERS}")
+        elif not re.fullmatch(f"{TAG_CHARACTER}{{1,127}}", key):
+            yield Problem(where, "", f"must have a key of 1 to 127 {TAG_CHARACTERS}")
 
 
 def _parameter_values(

@@ -4,23 +4,28 @@ An ARN says by itself of which service it is, so a new parameter that holds one 
 listed here.
 """
 
+import fnmatch
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from stacks.aws import Aws
+from stacks.environment import Environment
 from stacks.planning.survey import Survey
 from stacks.preflight.trouble import Trouble, parameter
 
 # Buckets that must be there, and whether the load balancer is to write into them.
 BUCKETS = {"AccessLogBucketName": True, "ArtifactLogBucketName": False}
-# Who must be let use a key, as the key's policy names it.
-KEY_USERS = {
+# Which services must be let use a key, as the key's policy names them.
+KEY_SERVICES = {
     "KmsKeyArn": ("logs.{region}.amazonaws.com",),
-    "NotificationKeyArn": ("events.amazonaws.com", "cloudwatch.amazonaws.com", "sns.{region}.amazonaws.com"),
+    "NotificationKeyArn": ("events.amazonaws.com", "cloudwatch.amazonaws.com"),
 }
+# Through which service this environment's roles must be let use it besides.
+KEY_THROUGH = {"NotificationKeyArn": "sns.{region}.amazonaws.com"}
 # How each service says that there is no such thing.
 MISSING = {
     "404",
@@ -32,7 +37,7 @@ MISSING = {
 }
 
 # From a parameter's title and value to what is wrong and what somebody has to do, or None.
-Look = Callable[[Aws, str, str], "tuple[str, str] | None"]
+Look = Callable[[Aws, Environment, str, str], "tuple[str, str] | None"]
 
 
 def arns(survey: Survey) -> Iterator[tuple[str, str]]:
@@ -48,7 +53,7 @@ def troubles(aws: Aws, survey: Survey, title: str, arn: str) -> Iterator[Trouble
     if look is None:
         return
     try:
-        wrong = look(aws, title, arn)
+        wrong = look(aws, survey.environment, title, arn)
     except ClientError as error:
         if error.response["Error"]["Code"] not in MISSING:
             raise
@@ -58,7 +63,7 @@ def troubles(aws: Aws, survey: Survey, title: str, arn: str) -> Iterator[Trouble
         yield Trouble(parameter(title), arn, reason, act)
 
 
-def _certificate(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
+def _certificate(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
     status = aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]["Status"]
     if status == "ISSUED":
         return None
@@ -66,36 +71,79 @@ def _certificate(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
     return f"is {status}, and a load balancer takes an issued certificate only", act
 
 
-def _connection(aws: Aws, title: str, arn: str) -> None:
+def _connection(aws: Aws, environment: Environment, title: str, arn: str) -> None:
     # Whether it is AVAILABLE matters when the pipeline is made: `stacks/preflight/connection.py`.
     aws.client("codeconnections").get_connection(ConnectionArn=arn)
 
 
-def _key(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
+def _key(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
     client = aws.client("kms")
     state = client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
     if state != "Enabled":
         return f"is {state}", ""
-    if title not in KEY_USERS:
+    if title not in KEY_SERVICES:
         return None
-    policy = client.get_key_policy(KeyId=arn)["Policy"]
-    users = [user.format(region=arn.split(":")[3]) for user in KEY_USERS[title]]
-    missing = " and ".join(user for user in users if user not in policy)
-    if not missing:
-        return None
-    return f"has a policy that does not let {missing} use it", "add that to the key's policy"
+    statements = list(_allowing(json.loads(client.get_key_policy(KeyId=arn)["Policy"])))
+    services = [service.format(region=environment.region) for service in KEY_SERVICES[title]]
+    missing = " and ".join(one for one in services if not any(_names(stated, one) for stated in statements))
+    lacks = [f"does not let {missing} use it"] if missing else []
+    through = KEY_THROUGH.get(title, "").format(region=environment.region)
+    if through and not any(_lets_roles(stated, environment, through) for stated in statements):
+        lacks.append(
+            "does not let this account use it through SNS (kms:ViaService):"
+            " docs/security.md has the statement"
+        )
+    return (f"has a policy that {' and '.join(lacks)}", "add that to the key's policy") if lacks else None
 
 
-def _web_acl(aws: Aws, title: str, arn: str) -> None:
+def _names(statement: Mapping[str, Any], service: str) -> bool:
+    """Whether a statement is about a service. What everybody may do only through another one is not."""
+    return service in _principals(statement, "Service") or (
+        "*" in _principals(statement, "AWS") and not _through(statement)
+    )
+
+
+def _lets_roles(statement: Mapping[str, Any], environment: Environment, service: str) -> bool:
+    """Whether a statement is about this environment's roles, by name or as everybody, through a service.
+
+    Not the account as a whole (`:root`): that leaves it to the roles' own policies, which have no key.
+    """
+    roles = re.compile(f"arn:[^:]+:iam::{environment.account}:role/(.+/)?{environment.stack_name('')}[^/]+")
+    whom = _principals(statement, "AWS")
+    limits = _through(statement)
+    if limits and not any(fnmatch.fnmatchcase(service, limit) for limit in limits):
+        return False
+    return "*" in whom or any(roles.fullmatch(one) for one in whom)
+
+
+def _principals(statement: Mapping[str, Any], kind: str) -> list[str]:
+    """Whom a statement is about, of the kind `Service` or `AWS`; `*` is everybody."""
+    principal = statement.get("Principal", {})
+    return _list({"AWS": principal}.get(kind, []) if isinstance(principal, str) else principal.get(kind, []))
+
+
+def _through(statement: Mapping[str, Any]) -> list[str]:
+    """Through which services alone a statement holds, as patterns; through any where there is none."""
+    return [
+        value
+        for operator, condition in statement.get("Condition", {}).items()
+        if re.search("string(equals|like)", operator.lower())
+        for key, values in condition.items()
+        if key.lower() == "kms:viaservice"
+        for value in _list(values)
+    ]
+
+
+def _web_acl(aws: Aws, environment: Environment, title: str, arn: str) -> None:
     aws.client("wafv2").get_web_acl(ARN=arn)
 
 
-def _secret(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
+def _secret(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
     found = aws.client("secretsmanager").describe_secret(SecretId=arn)
     return ("is scheduled for deletion", "") if "DeletedDate" in found else None
 
 
-def _stored_parameter(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
+def _stored_parameter(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
     # The ARN does not show whether the name begins with a slash. The value is not read.
     name = arn.partition(":parameter/")[2]
     wanted = [{"Key": "Name", "Option": "Equals", "Values": [name, f"/{name}"]}]
@@ -103,7 +151,7 @@ def _stored_parameter(aws: Aws, title: str, arn: str) -> tuple[str, str] | None:
     return None if found else ("does not exist in this account and region", "")
 
 
-def _policy(aws: Aws, title: str, arn: str) -> None:
+def _policy(aws: Aws, environment: Environment, title: str, arn: str) -> None:
     aws.client("iam").get_policy(PolicyArn=arn)
 
 
@@ -158,10 +206,14 @@ def bucket_troubles(aws: Aws, survey: Survey, title: str, name: str) -> Iterator
 
 def _lets_write(policy: Mapping[str, Any]) -> bool:
     """Whether anybody is let write: which principal that is differs from region to region."""
-    statements = policy.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        actions = statement.get("Action", [])
-        actions = [actions] if isinstance(actions, str) else actions
-        if statement["Effect"] == "Allow" and {"s3:PutObject", "s3:*", "s3:Put*", "*"} & set(actions):
-            return True
-    return False
+    writing = {"s3:PutObject", "s3:*", "s3:Put*", "*"}
+    return any(writing & set(_list(stated.get("Action", []))) for stated in _allowing(policy))
+
+
+def _allowing(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (stated for stated in _list(policy.get("Statement", [])) if stated["Effect"] == "Allow")
+
+
+def _list(value: Any) -> list[Any]:
+    """IAM's policies have a list or its only member."""
+    return value if isinstance(value, list) else [value]

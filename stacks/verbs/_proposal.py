@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from stacks import interrupts, preflight
+from stacks import environment, interrupts, preflight
 from stacks.aws import Aws
 from stacks.environment import Environment
+from stacks.errors import BadInput
 from stacks.invocation import Invocation
 from stacks.layers import Layer
 from stacks.planning import checks, making, report
@@ -39,7 +40,17 @@ def make(
     keeps_as: str | None = None,
     approved: Approved = making.nothing_approved,
 ) -> Proposal:
-    """Look at the account, then plan. Raises what `making.make` and `preflight.refuse` raise."""
+    """Look at the account, then plan.
+
+    Raises what `refuse_overlapping`, `making.make` and `preflight.refuse` raise.
+    """
+    tolerant = invocation.options.no_preflight
+    try:
+        environment.refuse_overlapping(invocation.root / "params", settings)
+    except BadInput as error:
+        if not tolerant:
+            raise
+        report.say(f"gone on in spite of: {error}")
     wanted = image.wanted(settings, layers, invocation.root)
     answers = Answers()
 
@@ -47,7 +58,6 @@ def make(
         nonlocal answers
         answers = preflight.examine(door, survey, wanted)
         invocation.document["preflight"] = preflight.document(answers)
-        tolerant = invocation.options.no_preflight
         preflight.refuse(settings, answers, wanted, plan_only=verb == "plan", tolerant=tolerant)
 
     plan = making.make(

@@ -168,8 +168,17 @@ def test_parameter_that_is_wrong(
         pytest.param({"parametres": {}}, "did you mean parameters?", id="misspelt key"),
         pytest.param({"parameters": ["a"]}, "must be a map", id="parameters is a list"),
         pytest.param({"tags": ["a"]}, "tags", id="tags is a list"),
-        pytest.param({"tags": {"Layer": "a"}}, "is filled in", id="reserved tag"),
-        pytest.param({"tags": {"aws:x": "a"}}, "is filled in", id="aws tag"),
+        pytest.param({"project": "awshop"}, 'project: "awshop" must not begin with aws', id="aws project"),
+        pytest.param({"project": "ssm-shop"}, "must not begin with aws or ssm", id="ssm project"),
+        pytest.param({"tags": {"Layer": "a"}}, "Layer is filled in", id="reserved tag"),
+        pytest.param({"tags": {"project": "a"}}, "tags.project: must not be", id="reserved in any case"),
+        pytest.param({"tags": {"AWS:x": "a"}}, "AWS keeps aws:", id="aws tag"),
+        pytest.param({"tags": {"team": "a", "Team": "b"}}, "to IAM they are one key", id="tags that differ in case"),
+        pytest.param({"tags": {"team": ""}}, 'tags.team: "" must be text', id="empty tag"),
+        pytest.param({"tags": {"team": "a\nb"}}, "tags.team", id="tag of two lines"),
+        pytest.param({"tags": {"te\tam": "a"}}, "must have a key", id="tag with a tab in its key"),
+        pytest.param({"tags": {"team": "a" * 256}}, "1 to 255", id="long tag"),
+        pytest.param({"tags": {"a" * 128: "a"}}, "1 to 127", id="long key of a tag"),
     ],
 )
 def test_key_that_is_wrong(
@@ -177,6 +186,12 @@ def test_key_that_is_wrong(
 ) -> None:
     write_params(**keys)
     assert said in problems(project, built)
+
+
+def test_tag_may_have_what_aws_takes(project: Path, built: Mapping[str, Layer], write_params: Write) -> None:
+    tags = {"cost centre": "会計\u3000一課 a_b.c:/d=+e@f-", "b" * 127: "a" * 255}
+    write_params({}, tags=tags)
+    assert load(project, built).tags == tags
 
 
 def test_all_problems_are_told_at_once(
@@ -224,14 +239,17 @@ def test_rights_of_one_environment_do_not_cover_another(
     del document["parameters"]["CertificateArn"]
     (project / "params" / f"{name}.yaml").write_text(yaml.safe_dump(document))
     for one, other in ((name, "prod"), ("prod", name)):
+        # What is deployed can still be rolled back and destroyed.
+        settings = load(project, built, one)
         if said is None:
-            assert load(project, built, one).name == one
+            environment.refuse_overlapping(project / "params", settings)
             continue
         with pytest.raises(BadInput) as caught:
-            load(project, built, one)
+            environment.refuse_overlapping(project / "params", settings)
         assert said in str(caught.value)
-        assert f'"{one}" and params/{other}.yaml are in one account' in str(caught.value)
+        assert f"params/{one}.yaml and params/{other}.yaml are in one account" in str(caught.value)
         assert "the rights of one would cover the other" in str(caught.value)
+        assert "ARGS=--no-preflight" in caught.value.remedy
 
 
 @pytest.mark.parametrize("text", ["account: [", "- a", "account: {a: b}\nproject: [c]\n", "\x00"])
@@ -240,7 +258,7 @@ def test_another_file_that_is_broken_breaks_only_its_own_environment(
 ) -> None:
     (project / "params" / "prod-eu.yaml").write_text(text)
     os.mkfifo(project / "params" / "pipe.yaml")
-    assert load(project, built, "prod").name == "prod"
+    environment.refuse_overlapping(project / "params", load(project, built, "prod"))
 
 
 def test_emulated_environment_has_an_account_that_nobody_else_has_rights_in(
@@ -248,5 +266,5 @@ def test_emulated_environment_has_an_account_that_nobody_else_has_rights_in(
 ) -> None:
     text = write_params({}).read_text()
     (project / "params" / "local-eu.yaml").write_text(text)
-    assert load(project, built, "local").name == "local"
-    assert load(project, built, "local-eu").name == "local-eu"
+    for name in ("local", "local-eu"):
+        environment.refuse_overlapping(project / "params", load(project, built, name))
