@@ -173,7 +173,9 @@ def test_parameter_that_is_wrong(
         pytest.param({"tags": {"Layer": "a"}}, "Layer is filled in", id="reserved tag"),
         pytest.param({"tags": {"project": "a"}}, "tags.project: must not be", id="reserved in any case"),
         pytest.param({"tags": {"AWS:x": "a"}}, "AWS keeps aws:", id="aws tag"),
-        pytest.param({"tags": {"team": "a", "Team": "b"}}, "to IAM they are one key", id="tags that differ in case"),
+        pytest.param(
+            {"tags": {"team": "a", "Team": "b"}}, "to IAM they are one key", id="tags that differ in case"
+        ),
         pytest.param({"tags": {"team": ""}}, 'tags.team: "" must be text', id="empty tag"),
         pytest.param({"tags": {"team": "a\nb"}}, "tags.team", id="tag of two lines"),
         pytest.param({"tags": {"te\tam": "a"}}, "must have a key", id="tag with a tab in its key"),
