@@ -1,6 +1,7 @@
 """What is found out about the account before the first stack is touched, and what that stops."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -364,31 +365,106 @@ def test_what_a_parameter_names_must_be_fit_for_use(
     assert [said in str(trouble) for trouble in found] == [True] if said else found == []
 
 
-KEY_USERS = {
+KEY_SERVICES = {
     "KmsKeyArn": [f"logs.{REGION}.amazonaws.com"],
-    "NotificationKeyArn": [
-        "events.amazonaws.com",
-        "cloudwatch.amazonaws.com",
-        f"sns.{REGION}.amazonaws.com",
-    ],
+    "NotificationKeyArn": ["events.amazonaws.com", "cloudwatch.amazonaws.com"],
 }
+ROLE = "arn:aws:iam::000000000000:role"
+OWNER = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}}
+# The second statement of docs/security.md.
+(THROUGH_SNS,) = [
+    statement
+    for text in re.findall(
+        r"```json\n(.*?)\n```", (REPOSITORY / "docs" / "security.md").read_text(), re.DOTALL
+    )
+    if "kms:ViaService" in text
+    for statement in json.loads(f"[{text}]")
+    if statement["Principal"] == {"AWS": "*"}
+]
+
+
+def key_troubles(
+    built: Mapping[str, Layer], clients: Clients, title: str, *statements: Mapping[str, Any]
+) -> list[str]:
+    clients.answer("kms", "describe_key", {"KeyMetadata": {"KeyId": "a", "KeyState": "Enabled"}})
+    clients.answer("kms", "get_key_policy", {"Policy": json.dumps({"Statement": [OWNER, *statements]})})
+    return [str(one) for one in looked_up(clients, survey_of(built), title, KEY)]
 
 
 @pytest.mark.parametrize(
     ("title", "missing"),
-    [(title, [one]) for title, users in KEY_USERS.items() for one in users]
-    + list(KEY_USERS.items())
-    + [(title, []) for title in KEY_USERS],
+    [(title, [one]) for title, users in KEY_SERVICES.items() for one in users]
+    + list(KEY_SERVICES.items())
+    + [(title, []) for title in KEY_SERVICES],
 )
-def test_key_must_let_its_users_in(
+def test_key_must_let_its_services_in(
     built: Mapping[str, Layer], clients: Clients, title: str, missing: list[str]
 ) -> None:
-    there = [user for user in KEY_USERS[title] if user not in missing]
-    clients.answer("kms", "describe_key", {"KeyMetadata": {"KeyId": "a", "KeyState": "Enabled"}})
-    clients.answer("kms", "get_key_policy", {"Policy": json.dumps({"Service": there})})
-    found = [str(one) for one in looked_up(clients, survey_of(built), title, KEY)]
-    expected = f"does not let {' and '.join(missing)} use it"
+    there = [user for user in KEY_SERVICES[title] if user not in missing]
+    services = {"Effect": "Allow", "Principal": {"Service": there}}
+    denied = {"Effect": "Deny", "Principal": {"Service": missing}}
+    found = key_troubles(built, clients, title, services, denied, THROUGH_SNS)
+    expected = f"has a policy that does not let {' and '.join(missing)} use it; add that"
     assert [expected in one for one in found] == ([True] if missing else [])
+
+
+def via(service: str, **condition: Any) -> dict[str, Any]:
+    return {**THROUGH_SNS, "Condition": {"StringEquals": {"kms:ViaService": service}, **condition}}
+
+
+@pytest.mark.parametrize(
+    ("statement", "good"),
+    [
+        pytest.param(THROUGH_SNS, True, id="as documented"),
+        pytest.param(via("sns.eu-west-1.amazonaws.com"), False, id="another region"),
+        pytest.param({**THROUGH_SNS, "Effect": "Deny"}, False, id="denied"),
+        pytest.param(
+            {"Effect": "Allow", "Principal": "*", "Condition": {"StringLike": {"KMS:viaservice": "sns.*"}}},
+            True,
+            id="any region",
+        ),
+        pytest.param(
+            {
+                **THROUGH_SNS,
+                "Condition": {"StringNotEquals": {"kms:ViaService": "sns.eu-west-1.amazonaws.com"}},
+            },
+            True,
+            id="through any but another",
+        ),
+        pytest.param(
+            {"Effect": "Allow", "Principal": {"Service": f"sns.{REGION}.amazonaws.com"}},
+            False,
+            id="as a service",
+        ),
+        pytest.param({**THROUGH_SNS, "Principal": OWNER["Principal"]}, False, id="left to IAM"),
+        pytest.param(
+            {"Effect": "Allow", "Principal": {"AWS": [f"{ROLE}/sample-local-pipeline-Role-1"]}},
+            True,
+            id="roles",
+        ),
+        pytest.param(
+            {"Effect": "Allow", "Principal": {"AWS": f"{ROLE}/sample-dev-pipeline-Role-1"}},
+            False,
+            id="roles of another environment",
+        ),
+    ],
+)
+def test_key_of_notifications_must_let_the_roles_in_through_sns(
+    built: Mapping[str, Layer], clients: Clients, statement: Mapping[str, Any], good: bool
+) -> None:
+    services = {"Effect": "Allow", "Principal": {"Service": KEY_SERVICES["NotificationKeyArn"]}}
+    found = key_troubles(built, clients, "NotificationKeyArn", services, statement)
+    expected = (
+        "does not let this account use it through SNS (kms:ViaService): docs/security.md has the statement"
+    )
+    assert [expected in one for one in found] == ([] if good else [True])
+
+
+def test_all_that_a_key_lacks_is_told_at_once(built: Mapping[str, Layer], clients: Clients) -> None:
+    (found,) = key_troubles(built, clients, "NotificationKeyArn")
+    assert (
+        "does not let events.amazonaws.com and cloudwatch.amazonaws.com use it and does not let this" in found
+    )
 
 
 @pytest.mark.parametrize(
@@ -603,12 +679,26 @@ def test_taken_names_are_all_told_and_nothing_is_made(dev: Shop) -> None:
     assert dev.run("plan")["exit_code"] == 3
 
 
+
 def test_person_who_knows_better_goes_on(dev: Shop) -> None:
     cut_off(*PRIVATE)
     assert dev.run("deploy", "--yes")["exit_code"] == 2
     code, _, said = dev.talk("deploy", "--yes", "--no-preflight")
     assert code == 0
     assert f'gone on in spite of: parameters.PrivateSubnetIds: "{PRIVATE[0]}" has no way out' in said
+
+
+def test_environment_whose_names_begin_like_anothers_is_not_changed_unasked(dev: Shop) -> None:
+    other = dev.root / "params" / "dev-eu.yaml"
+    other.write_bytes((dev.root / "params" / "dev.yaml").read_bytes())
+    for verb in ("plan", "deploy"):
+        refused = dev.run(verb)
+        assert refused["exit_code"] == 2
+        assert "params/dev.yaml and params/dev-eu.yaml are in one account" in refused["error"]["what"]
+    assert dev.run("status")["exit_code"] == 0
+    code, _, said = dev.talk("plan", "--no-preflight")
+    assert code == 0
+    assert "gone on in spite of: params/dev.yaml and params/dev-eu.yaml are in one account" in said
 
 
 def test_only_what_is_to_be_deployed_is_asked_about(dev: Shop) -> None:
