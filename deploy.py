@@ -13,6 +13,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from stacks import commands, interrupts, terminal
 from stacks.errors import EXIT_INTERRUPTED, Failed, Failure, Interrupted
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="deploy.py", description="Deploy the stacks of an environment in the order of their imports."
     )
+    file: Any = {"metavar": "FILE", "type": _file_name}
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, text in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
@@ -112,13 +114,20 @@ def _parser() -> argparse.ArgumentParser:
             verb.add_argument("--at-once", action="store_true", help="shift all traffic at once")
         if name == "plan":
             kept = verb.add_mutually_exclusive_group()
-            kept.add_argument("--out", metavar="FILE", help="keep the plan and its change sets")
-            kept.add_argument("--discard", metavar="FILE", help="remove the change sets of a kept plan")
+            kept.add_argument("--out", **file, help="keep the plan and its change sets")
+            kept.add_argument("--discard", **file, help="remove the change sets of a kept plan")
             verb.add_argument("--exit-code", action="store_true", help="0 no change, 4 changes, 3 blocked")
         if name == "deploy":
-            verb.add_argument("--plan", metavar="FILE", help="execute this kept plan, and nothing else")
+            verb.add_argument("--plan", **file, help="execute this kept plan, and nothing else")
             verb.add_argument("--yes-older", action="store_true", help="deploy an older commit on purpose")
     return parser
+
+
+def _file_name(text: str) -> str:
+    # A variable that is not set, in a job that is to execute an approved plan, must not mean another one.
+    if not text:
+        raise argparse.ArgumentTypeError("names no file")
+    return text
 
 
 def _add_review_arguments(verb: argparse.ArgumentParser) -> None:

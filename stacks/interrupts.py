@@ -20,6 +20,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, TypeVar
 
+from stacks import clock
 from stacks.errors import EXIT_INTERRUPTED
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -97,6 +98,16 @@ def attend(work: Callable[[], Result]) -> Result:
         _presses = 1
         raise KeyboardInterrupt
     return done.result()
+
+
+def check() -> None:
+    """Raise a press that waits."""
+    attend(lambda: None)
+
+
+def sleep(seconds: float) -> None:
+    """Let time pass, unless a press comes: for work in the main thread that tidies up what it has begun."""
+    attend(lambda: clock.sleep(seconds))
 
 
 def next_of(news: SimpleQueue[News], seconds: float = math.inf) -> News:

@@ -71,11 +71,16 @@ class Invocation:
         """
         if self.options.yes or settings.is_local:
             return
-        if not sys.stdin.isatty():
+        if not has_person():
             raise BadInput("nobody is here to be asked", "standard input is no terminal", "add YES=1 (--yes)")
         given = answer(question)
         if given != wanted and not (wanted == YES and given == "yes"):
             raise Interrupted("nothing was changed", "the answer was no")
+
+
+def has_person() -> bool:
+    """Whether anybody can be asked. A standard input that was closed before the start is None."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def answer(question: str) -> str:

@@ -1,6 +1,6 @@
 """Carry out a plan: exactly its change sets, then what CloudFormation's change sets cannot carry."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -60,16 +60,18 @@ def execute(
     sleep: Sleep | None = None,
     *,
     follows: bool = False,
+    kept: Set[str] = frozenset(),
 ) -> list[Outcome]:
     """Carry the plan out and say of each layer what became of it, in the order of deployment.
 
     The stack policy is lifted for the `allowed` resources (LAYER:LOGICALID) that need it, and put back on
     every way out; only an update that is left running keeps it lifted, since it would fail otherwise.
     `before_each` is called before each execution and raises to stop it; `gates` has what is asked before
-    single layers. Change sets that were not executed are removed. With `follows`, `on_event` gets the events
-    of resources too, and not of stacks alone.
+    single layers. Change sets that were not executed are removed; those of the layers in `kept` only where
+    another one was executed, since until then the plan that they were kept for can be. With `follows`,
+    `on_event` gets the events of resources too, and not of stacks alone.
     """
-    run = _Execution(aws, planned, allowed, on_event, before_each, gates, follows)
+    run = _Execution(aws, planned, allowed, on_event, before_each, gates, follows, kept)
 
     def work(name: str, nap: Sleep) -> Outcome:
         if errand and name == errand.name:
@@ -102,6 +104,7 @@ class _Execution:
         before_each: Callable[[], None],
         gates: Mapping[str, Gate],
         follows: bool,
+        kept: Set[str],
     ) -> None:
         self._aws = aws
         self._client = aws.client("cloudformation")
@@ -113,6 +116,7 @@ class _Execution:
         self._gates = gates
         self._watch = Watch(self._client, follows=follows)
         self._pace = Pace()
+        self._kept = kept
         self._executed: set[str] = set()
         # The stacks that this run has brought to where they are now.
         self._after: dict[str, Stack] = {}
@@ -137,7 +141,7 @@ class _Execution:
     def discard_rest(self) -> None:
         """Remove the change sets that were planned and not executed, as far as AWS can be asked."""
         try:
-            making.discard(self._aws, self._planned, but=self._executed)
+            making.discard(self._aws, self._planned, but=self._executed or self._kept)
         except (ClientError, BotoCoreError):
             return  # The next run finds them.
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from stacks import commands
+from stacks import commands, interrupts
 from stacks.aws import Aws
 from stacks.clock import Sleep
 from stacks.cloudformation.describe import Stack
@@ -114,14 +114,17 @@ def carry_out(
     say: Say,
     sleep: Sleep = time.sleep,
 ) -> Result:
-    """Do it, and wait until all traffic is on the revision that returns. Raises Failed when it is not."""
+    """Do it, and wait until all traffic is on the revision that returns. Raises Failed when it is not.
+
+    Interrupts end the waiting alone: what CodeDeploy was asked for, it does.
+    """
     client = aws.client("codedeploy")
     look = commands.make("status", environment.name)
     deployment_id: str | None = intention.deployment.id
     if intention.act == "stop":
         codedeploy.stop(client, intention.deployment.id)
         say(f"stopped {intention.deployment.id}")
-        deployment_id = _its_rollback(client, intention.deployment.id, sleep)
+        deployment_id = interrupts.attend(lambda: _its_rollback(client, intention.deployment.id, sleep))
     elif intention.act == "deploy":
         watched = tuple(name for name in intention.group.alarms if name not in intention.ignored)
         deployment_id = codedeploy.create(
@@ -133,9 +136,11 @@ def carry_out(
             alarms=watched,
         )
         say(f"started {deployment_id}")
-    if deployment_id:
-        _follow(aws, stacks, deployment_id, intention.returns, look, say, sleep)
-    return Result(deployment_id, _arrived(aws, stacks, intention.returns, look, sleep))
+    followed = deployment_id
+    if followed:
+        interrupts.attend(lambda: _follow(aws, stacks, followed, intention.returns, look, say, sleep))
+    arrived = interrupts.attend(lambda: _arrived(aws, stacks, intention.returns, look, sleep))
+    return Result(deployment_id, arrived)
 
 
 def _with_running(client: Any, group: Group, running: Deployment, now: Live) -> Intention:

@@ -1,7 +1,6 @@
 """`deploy`: plan, guard, ask, then execute exactly what was shown."""
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +12,11 @@ from stacks.clock import Sleep
 from stacks.cloudformation import describe, schedule
 from stacks.cloudformation.schedule import Outcome
 from stacks.environment import Environment
-from stacks.errors import EXIT_DONE
+from stacks.errors import EXIT_DONE, BadInput
 from stacks.execution import execution, history, session
 from stacks.execution.execution import Errand, Gate
 from stacks.execution.lock import Lock
-from stacks.invocation import YES, Invocation, allowed, answer, chosen
+from stacks.invocation import YES, Invocation, allowed, answer, chosen, has_person
 from stacks.layers import PIPELINE_LAYER, Layer
 from stacks.planning import checks, making, report, saved
 from stacks.planning.plan import Plan
@@ -37,6 +36,13 @@ def run(invocation: Invocation) -> int:
     settings, layers = invocation.load()
     kept = saved.read_complete(Path(options.plan), settings) if options.plan else None
     only = chosen(options.only or list(kept["layers"] if kept else []), layers)
+    others = [slug for slug in only if kept and slug not in kept["layers"]]
+    if others:
+        raise BadInput(
+            f"the plan in {options.plan} has no {', '.join(others)}",
+            "only what it shows was approved",
+            "name layers of the plan with ONLY, or none",
+        )
     named = allowed(options.allow, layers, settings.name) | set(kept["allowed"] if kept else [])
     with session.opened(invocation, settings) as (door, held):
         # Asked with the lock in hand: whoever held it until now may have deployed.
@@ -60,6 +66,7 @@ def _deploy(
     planned, answers = proposal.plan, proposal.answers
     try:
         _approve(invocation, door, proposal, named, kept)
+        interrupts.check()
         if not settings.is_local:
             history.record(door.client("ssm"), settings, invocation.root)
     except BaseException:
@@ -83,6 +90,7 @@ def _deploy(
             errand=_errand(door, settings, proposal, progress) if builds else None,
             on_interrupt=lambda running: _interrupted(door, settings, running, progress),
             follows=progress.follows,
+            kept=saved.adopted(planned, kept),
         )
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
@@ -136,7 +144,7 @@ def _interrupted(
     door: Aws, settings: Environment, running: set[str], progress: Progress
 ) -> Literal["go on", "finish", "leave"]:
     """What Ctrl-C means: a person is asked, and without one CloudFormation is left to go on."""
-    if not sys.stdin.isatty():
+    if not has_person():
         return "leave"
     with progress.paused():
         report.say(f"{', '.join(sorted(running))}: CloudFormation is at work.")
@@ -145,6 +153,11 @@ def _interrupted(
         return "leave"
     if not choice.startswith("c"):
         return "go on"
+    interrupts.attend(lambda: _cancel(door, settings, running))
+    return "finish"
+
+
+def _cancel(door: Aws, settings: Environment, running: set[str]) -> None:
     client = door.client("cloudformation")
     for layer in sorted(running):
         stack = describe.stack(client, settings.stack_name(layer))
@@ -155,4 +168,3 @@ def _interrupted(
             client.cancel_update_stack(StackName=stack.arn)
         except ClientError as error:
             report.say(f"{layer} cannot be cancelled: {aws.failure(error)}")
-    return "finish"

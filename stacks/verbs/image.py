@@ -18,8 +18,9 @@ def run(invocation: Invocation) -> int:
             invocation.document |= {"image": str(wanted), "digest": None, "pushed": False}
             return EXIT_DONE
         invocation.begun = True
-        digest, made = interrupts.attend(
-            lambda: image.push(door, settings, wanted, None, report.say, shown=True)
+        # The engine's program is ended with this one.
+        digest, made = image.push(
+            door, settings, wanted, None, report.say, shown=True, sleep=interrupts.sleep
         )
     invocation.document |= {"image": str(wanted), "digest": digest, "pushed": made}
     if invocation.talks:

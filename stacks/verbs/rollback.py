@@ -37,18 +37,17 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: 
     if intention.act != "follow":
         invocation.ask(settings, f"Go back to {short(intention.returns)}? [y/N]", YES)
     held.check()
+    interrupts.check()
     invocation.begun = True
     try:
-        result = interrupts.attend(
-            lambda: rollback.carry_out(
-                door,
-                settings,
-                stacks,
-                intention,
-                at_once=invocation.options.at_once,
-                say=report.say,
-                sleep=time.sleep,
-            )
+        result = rollback.carry_out(
+            door,
+            settings,
+            stacks,
+            intention,
+            at_once=invocation.options.at_once,
+            say=report.say,
+            sleep=time.sleep,
         )
     except KeyboardInterrupt as error:
         raise Interrupted(

@@ -1,6 +1,8 @@
 """Plans that are approved, guarded and kept, on an environment like those on AWS."""
 
 import io
+import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,8 @@ from typing import Any
 import boto3
 import pytest
 
-from stacks.execution import lock
+import deploy
+from stacks.execution import history, lock
 from tests.stacks.shop import LAYERS, Shop
 
 
@@ -89,6 +92,43 @@ def test_wrong_account_is_refused_before_any_other_call(dev: Shop) -> None:
     assert refused["exit_code"] == 2
     assert refused["error"]["what"] == "these credentials belong to account 000000000000"
     assert "123456789012" in refused["error"]["why"]
+
+
+def test_interrupt_before_the_first_stack_leaves_a_kept_plan_as_it_was(
+    deployed: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameter(deployed, "MaxCapacity: 5")
+    file = str(tmp_path / "plan.json")
+    assert deployed.run("plan", "--out", file)["exit_code"] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "record", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        assert deployed.run("deploy", "--plan", file)["exit_code"] == 130
+    assert deployed.run("deploy", "--plan", file)["exit_code"] == 0
+
+
+def test_kept_plan_is_executed_for_none_but_its_layers(deployed: Shop, tmp_path: Path) -> None:
+    set_parameter(deployed, "MaxCapacity: 5")
+    file = str(tmp_path / "plan.json")
+    assert deployed.run("plan", "--only", "container-repository", "--out", file)["exit_code"] == 0
+    refused = deployed.run("deploy", "--plan", file, "--only", "service-preference")
+    assert refused["exit_code"] == 2
+    assert refused["error"]["what"] == f"the plan in {file} has no service-preference"
+
+
+@pytest.mark.parametrize("arguments", [("deploy", "--plan"), ("plan", "--out"), ("plan", "--discard")])
+def test_file_without_a_name_is_refused(
+    arguments: tuple[str, str], dev: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        deploy.main([arguments[0], "--env", "dev", arguments[1], ""], dev.root)
+    assert ended.value.code == 2
+    assert f"argument {arguments[1]}: names no file" in capsys.readouterr().err
+
+
+def test_closed_standard_input_is_nobody(dev: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    ended = dev.run("deploy")
+    assert (ended["exit_code"], ended["error"]["what"]) == (2, "nobody is here to be asked")
 
 
 def test_kept_plan_is_executed_as_it_was_approved(deployed: Shop, tmp_path: Path) -> None:

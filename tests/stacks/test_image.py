@@ -1,6 +1,8 @@
 """The service's first image: built and pushed between its repository and the service, or asked for before."""
 
 import json
+import os
+import signal
 import stat
 import sys
 import time
@@ -12,6 +14,7 @@ import pytest
 
 from stacks import environment, layers
 from stacks.aws import Aws
+from stacks.clock import Sleep
 from stacks.errors import Failed
 from stacks.layers import Layer
 from stacks.preflight import engine, image, quotas
@@ -237,6 +240,27 @@ def test_platform_is_that_of_the_task_definition(built: Mapping[str, Layer], pro
     body = (project / "build" / "task-definition.yaml").read_text()
     (project / "build" / "task-definition.yaml").write_text(body.replace("X86_64", "ARM64"))
     assert image.wanted(settings, layers.read(project / "build"), project).platform == "linux/arm64"
+
+
+def test_interrupt_ends_what_the_engine_is_at(
+    shop: Shop, programs: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = []
+
+    def run(command: list[str], *, sleep: Sleep, **_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            while True:
+                sleep(0.05)
+        except KeyboardInterrupt:
+            ended.append(command[1])
+            raise
+
+    programs.install("docker")
+    assert shop.run("deploy", "--yes", "--only", "container-repository")["exit_code"] == 0
+    monkeypatch.setattr(engine, "run", run)
+    assert shop.run("image")["exit_code"] == 130
+    assert ended == ["build"]
 
 
 def test_program_ends_with_the_one_who_waits_for_it(tmp_path: Path) -> None:

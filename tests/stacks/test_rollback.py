@@ -1,6 +1,8 @@
 """Going back: which revision, what must not be gone back to, and that users are served at the end."""
 
 import io
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from stacks.environment import Environment
 from stacks.execution import lock
+from stacks.execution.lock import Lock
 from stacks.release import rollback
 from stacks.release.codedeploy import ROLLBACK_MARK, Deployment
 from tests.stacks.releases import AT_ONCE, Releases, client
@@ -250,6 +253,17 @@ def test_interrupted_rollback_goes_on_and_can_be_followed(
     assert (followed["exit_code"], followed["action"]) == (0, "follow")
     assert live(deployed)[1] == first
     assert deployed.run("status")["lock"] is None
+
+
+def test_interrupt_before_the_rollback_has_changed_nothing(
+    deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases.release("example.com/app:1")
+    second = releases.release("example.com/app:2")
+    monkeypatch.setattr(Lock, "check", lambda _: os.kill(os.getpid(), signal.SIGINT))
+    left = deployed.run("rollback", "--yes", "--at-once")
+    assert (left["exit_code"], left["error"]["why"]) == (130, "nothing was changed")
+    assert live(deployed)[1] == second
 
 
 def test_change_of_the_service_by_other_means_is_not_guessed_at(deployed: Shop, releases: Releases) -> None:
