@@ -176,10 +176,13 @@ def stack_policy(
 ) -> Iterator[Finding]:
     """An update that the deployed stack policy denies, for the resource or for one that references it."""
     for change in changes:
-        if name(layer, change) in allowed:
-            continue
         denied = denied_resources(deployed_policy, resources, change)
-        if denied:
+        if not deployed_policy or not denied:
+            continue
+        # What a pattern denies, or nothing allows, is denied by a policy that somebody else wrote.
+        lifted = policy.lifted(deployed_policy, denied)
+        liftable = not denied_resources(lifted, resources, change)
+        if not liftable or name(layer, change) not in allowed:
             others = sorted(denied - {change.logical_id})
             use = "uses" if len(others) == 1 else "use"
             because = f", because {', '.join(others)} {use} it" if change.logical_id not in denied else ""
@@ -188,7 +191,10 @@ def stack_policy(
                 change.logical_id,
                 "stack-policy",
                 f"the stack policy protects it{because}",
-                f"if that is meant: ALLOW={name(layer, change)}",
+                f"if that is meant: ALLOW={name(layer, change)}"
+                if liftable
+                else "ALLOW cannot lift it, since it does not name what it denies: somebody has to change it "
+                "with `aws cloudformation set-stack-policy` (docs/operations.md, stack-policy)",
             )
 
 

@@ -20,6 +20,7 @@ STACK = "AWS::CloudFormation::Stack"
 
 DELETE_OBJECTS_AT_ONCE = 1000  # what one DeleteObjects call takes
 DELETION_PROTECTION = "deletion_protection.enabled"
+_PROTECTED = "is protected from deletion"
 
 
 @dataclass(frozen=True)
@@ -59,22 +60,35 @@ def of(aws: Aws, stack: Stack, *, protected_too: bool = False) -> list[Obstacle]
     return list(_of(aws, stack, protected_too))
 
 
+def protected(aws: Aws, stack: Stack) -> list[Obstacle]:
+    """The stack's load balancers that are protected from deletion."""
+    return [
+        Obstacle(LOAD_BALANCER, physical_id, _PROTECTED)
+        for kind, physical_id in _resources(aws, stack)
+        if kind == LOAD_BALANCER and _is_protected(aws, physical_id)
+    ]
+
+
 def _of(aws: Aws, stack: Stack, protected_too: bool) -> Iterator[Obstacle]:
     if stack.protected:
         yield Obstacle(STACK, stack.arn, "is protected from termination")
+    for kind, physical_id in _resources(aws, stack):
+        if kind == BUCKET and _has_objects(aws, physical_id):
+            yield Obstacle(BUCKET, physical_id, "has objects")
+        elif kind == SERVICE and _runs(aws, physical_id):
+            yield Obstacle(SERVICE, physical_id, "runs")
+        elif kind == LOAD_BALANCER and protected_too and _is_protected(aws, physical_id):
+            yield Obstacle(LOAD_BALANCER, physical_id, _PROTECTED)
+
+
+def _resources(aws: Aws, stack: Stack) -> Iterator[tuple[str, str]]:
+    """Type and physical id of what the stack has."""
     pages = aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.arn)
     for page in pages:
         for resource in page["StackResourceSummaries"]:
             physical_id = resource.get("PhysicalResourceId", "")
-            if not physical_id or resource["ResourceStatus"] == "DELETE_COMPLETE":
-                continue
-            kind = resource["ResourceType"]
-            if kind == BUCKET and _has_objects(aws, physical_id):
-                yield Obstacle(BUCKET, physical_id, "has objects")
-            elif kind == SERVICE and _runs(aws, physical_id):
-                yield Obstacle(SERVICE, physical_id, "runs")
-            elif kind == LOAD_BALANCER and protected_too and _is_protected(aws, physical_id):
-                yield Obstacle(LOAD_BALANCER, physical_id, "is protected from deletion")
+            if physical_id and resource["ResourceStatus"] != "DELETE_COMPLETE":
+                yield resource["ResourceType"], physical_id
 
 
 def _has_objects(aws: Aws, bucket: str) -> bool:

@@ -4,20 +4,25 @@ The table of ownership in docs/ says of each resource what survives; in an unpro
 does, so that a deploy after a destroy starts from an empty account.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
-from stacks import template
+from stacks import commands
 from stacks.aws import Aws
 from stacks.clock import Sleep
 from stacks.cloudformation import describe, obstacles, operation, schedule
-from stacks.cloudformation.describe import SHELL, Stack
+from stacks.cloudformation.describe import FAILED_CREATIONS, SHELL, Stack
+from stacks.cloudformation.obstacles import Obstacle
 from stacks.cloudformation.operation import OnEvent
 from stacks.cloudformation.schedule import Outcome
 from stacks.cloudformation.watch import Watch
 from stacks.environment import Environment
 from stacks.errors import Blocked
+from stacks.execution import retained
 from stacks.layers import Layer, dependencies
 from stacks.planning import deployed
+
+# No deploy can lower the protection of what such a stack has.
+_ONLY_DELETED = {*FAILED_CREATIONS, "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
 
 
 def refuse_protected(environment: Environment) -> None:
@@ -26,9 +31,34 @@ def refuse_protected(environment: Environment) -> None:
         raise Blocked(
             f"{environment.name} is protected",
             f"params/{environment.name}.yaml says protected: true",
-            f"to really destroy it: set protected: false, make deploy ENV={environment.name} "
-            "ALLOW=infrastructure:LoadBalancer, then destroy (docs/operations.md)",
+            f"to really destroy it: set protected: false, {_lowering(environment)}, "
+            "then destroy (docs/operations.md)",
         )
+
+
+def _lowering(environment: Environment) -> str:
+    return commands.make("deploy", environment.name, ALLOW="infrastructure:LoadBalancer")
+
+
+def protected(aws: Aws, environment: Environment, found: Mapping[str, Stack]) -> dict[str, list[Obstacle]]:
+    """The load balancers that are protected from deletion, by layer, of stacks that can only be deleted.
+
+    Raises Blocked for one of a stack that can be updated: a deploy lowers its protection, and the plan shows
+    that. Without it the other stacks would be deleted, and this one would end DELETE_FAILED.
+    """
+    shielded = {}
+    for slug, stack in found.items():
+        obstacle = obstacles.protected(aws, stack) if stack.exists else []
+        if not obstacle:
+            continue
+        if stack.status not in _ONLY_DELETED:
+            raise Blocked(
+                f"the load balancer of {stack.name} is still protected",
+                f"params/{environment.name}.yaml says protected: false, and that was not deployed",
+                f"nothing was deleted; {_lowering(environment)}, then destroy (docs/operations.md)",
+            )
+        shielded[slug] = obstacle
+    return shielded
 
 
 def existing(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> dict[str, Stack]:
@@ -51,12 +81,14 @@ def destroy(
     before_each: Callable[[], None] = lambda: None,
     sleep: Sleep | None = None,
     *,
+    protected_too: Container[str] = (),
     follows: bool = False,
 ) -> list[Outcome]:
     """Delete every stack of the environment and what the stacks retain, importers first.
 
-    `before_each` is called before each deletion and raises to stop it. With `follows`, `on_event` gets the
-    events of resources too, and not of stacks alone.
+    `before_each` is called before each deletion and raises to stop it. In the layers of `protected_too` the
+    protection of load balancers is lowered. With `follows`, `on_event` gets the events of resources too, and
+    not of stacks alone.
     """
     refuse_protected(environment)
     waits_for = dependencies(layers, environment)
@@ -68,7 +100,9 @@ def destroy(
     watch = Watch(aws.client("cloudformation"), follows=follows)
 
     def work(slug: str, nap: Sleep) -> Outcome:
-        return _destroy_layer(aws, watch, environment, layers[slug], on_event, before_each, nap)
+        return _destroy_layer(
+            aws, watch, environment, layers[slug], on_event, before_each, nap, slug in protected_too
+        )
 
     return schedule.run(importers, work, sleep=sleep)
 
@@ -81,6 +115,7 @@ def _destroy_layer(
     on_event: OnEvent,
     before_each: Callable[[], None],
     sleep: Sleep,
+    protected_too: bool,
 ) -> Outcome:
     client = aws.client("cloudformation")
     stack = deployed.settled(client, environment.stack_name(layer.slug), sleep, watch=watch)
@@ -90,58 +125,9 @@ def _destroy_layer(
     if stack and stack.status == SHELL:
         client.delete_stack(StackName=stack.arn)
     elif stack:
-        outcome.notes += [obstacle.remove(aws) for obstacle in obstacles.of(aws, stack)]
+        found = obstacles.of(aws, stack, protected_too=protected_too)
+        outcome.notes += [obstacle.remove(aws) for obstacle in found]
         operation.delete(client, watch, layer.slug, stack, on_event, sleep, stack.role_arn)
-    outcome.notes += _remove_retained(aws, environment, layer)
+    # Also where an earlier, killed destroy left it.
+    outcome.notes += [left.remove(aws) for left in retained.of(aws, environment, layer)]
     return outcome
-
-
-def _remove_retained(aws: Aws, environment: Environment, layer: Layer) -> list[str]:
-    """Remove what the template retains, also where an earlier, killed destroy left it."""
-    notes = []
-    values = template.parameter_values(layer, environment)
-    for resource in layer.resources.values():
-        properties = resource.get("Properties", {})
-        if not str(resource.get("DeletionPolicy", "Delete")).startswith("Retain"):
-            continue
-        if resource["Type"] == "AWS::ECS::TaskDefinition":
-            family = template.text(properties["Family"], values)
-            count = _deregister(aws, environment, family)
-            if count:
-                notes.append(f"deregistered {count} revision(s) of {family}")
-        elif resource["Type"] == "AWS::Logs::LogGroup":
-            group = template.text(properties["LogGroupName"], values)
-            if _delete_log_group(aws, environment, group):
-                notes.append(f"deleted the log group {group}")
-    return notes
-
-
-def _deregister(aws: Aws, environment: Environment, family: str) -> int:
-    client = aws.client("ecs")
-    count = 0
-    for page in client.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE"):
-        for arn in page["taskDefinitionArns"]:
-            # familyPrefix also finds longer families.
-            if arn.rpartition("/")[2].rpartition(":")[0] != family:
-                continue
-            tags = client.describe_task_definition(taskDefinition=arn, include=["TAGS"]).get("tags", [])
-            if _is_ours(environment, {tag["key"]: tag["value"] for tag in tags}):
-                client.deregister_task_definition(taskDefinition=arn)
-                count += 1
-    return count
-
-
-def _delete_log_group(aws: Aws, environment: Environment, name: str) -> bool:
-    client = aws.client("logs")
-    groups = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    for group in groups:
-        if group["logGroupName"] == name:
-            arn = group.get("logGroupArn") or group["arn"].removesuffix(":*")
-            if _is_ours(environment, client.list_tags_for_resource(resourceArn=arn)["tags"]):
-                client.delete_log_group(logGroupName=name)
-                return True
-    return False
-
-
-def _is_ours(environment: Environment, tags: Mapping[str, str]) -> bool:
-    return tags.get("Project") == environment.project and tags.get("Environment") == environment.name

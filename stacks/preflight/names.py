@@ -3,6 +3,7 @@
 CloudFormation would find out half-way, and only for stacks whose change set can be made at the beginning.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from stacks.aws import Aws
 from stacks.effects.sides import Resource
 from stacks.planning.survey import Survey
 from stacks.preflight.trouble import Trouble
+
+CONNECTION = "AWS::CodeConnections::Connection"
 
 # How each service says that there is no such thing.
 MISSING = {
@@ -55,28 +58,60 @@ def troubles(aws: Aws, named: Named) -> Iterator[Trouble]:
         if error.response["Error"]["Code"] not in MISSING:
             raise
         found = False
-    if found and not _of_failed_stack(aws, named):
+    if found:
+        owner = _owner(aws, named)
+        if owner and _is_free_in_time(named, *owner):
+            return
         key = "parameters.ClusterName" if named.resource.type == "AWS::ECS::Cluster" else "project"
         value = named.name if key != "project" else named.survey.environment.project
-        yield Trouble(
-            key,
-            value,
-            f"leads to the {what} {named.name}, which exists outside the stacks of this environment",
-            "choose another name, or delete it if nobody needs it",
-        )
+        if owner:
+            layer, logical_id = owner
+            yield Trouble(
+                key,
+                value,
+                f"leads to the {what} {named.name}, which is {layer}:{logical_id} under another logical id",
+                f"give it the logical id {logical_id} in {layer} back; do not delete it",
+            )
+        else:
+            yield Trouble(
+                key,
+                value,
+                f"leads to the {what} {named.name}, which exists outside the stacks of this environment",
+                "choose another name, or delete it if nobody needs it",
+            )
 
 
-def _of_failed_stack(aws: Aws, named: Named) -> bool:
-    """Whether it is left over in the failed stack itself, which is deleted before it is made again."""
-    stack = named.survey.stacks[named.layer]
-    if stack is None or not stack.exists:
-        return False
-    pages = aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.arn)
-    return any(
-        resource["LogicalResourceId"] == named.logical_id and resource["ResourceStatus"] != "DELETE_COMPLETE"
-        for page in pages
-        for resource in page["StackResourceSummaries"]
+def _owner(aws: Aws, named: Named) -> tuple[str, str] | None:
+    """Layer and logical id under which a stack of this environment has the resource."""
+    client = aws.client("cloudformation")
+    for layer, stack in named.survey.stacks.items():
+        if stack is None or not stack.exists:
+            continue
+        for page in client.get_paginator("list_stack_resources").paginate(StackName=stack.arn):
+            for resource in page["StackResourceSummaries"]:
+                if (
+                    resource["ResourceType"] == named.resource.type
+                    and resource["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+                    and _is_called(aws, named, resource.get("PhysicalResourceId", ""))
+                ):
+                    return layer, resource["LogicalResourceId"]
+    return None
+
+
+def _is_called(aws: Aws, named: Named, physical_id: str) -> bool:
+    """Whether a physical id is that of the resource with the name: the name, or an ARN that has it."""
+    if named.resource.type == CONNECTION and physical_id:
+        # Its ARN has an id that AWS chose.
+        found = aws.client("codeconnections").get_connection(ConnectionArn=physical_id)["Connection"]
+        return bool(found["ConnectionName"] == named.name)
+    return named.name == physical_id or (
+        physical_id.startswith("arn:") and named.name in re.split("[:/]", physical_id)
     )
+
+
+def _is_free_in_time(named: Named, layer: str, logical_id: str) -> bool:
+    """Whether it is the resource itself, or is left over in the failed stack, which is deleted before."""
+    return layer == named.layer and (logical_id == named.logical_id or layer in named.survey.created)
 
 
 def _cluster(aws: Aws, named: Named) -> bool:
@@ -149,7 +184,7 @@ def _target_group(aws: Aws, named: Named) -> bool:
 # By type: the property that names it, how to see whether it is there, what to call it.
 EXISTS: Mapping[str, tuple[str, Callable[[Aws, Named], bool], str]] = {
     "AWS::CodeBuild::Project": ("Name", _build_project, "CodeBuild project"),
-    "AWS::CodeConnections::Connection": ("ConnectionName", _connection, "connection"),
+    CONNECTION: ("ConnectionName", _connection, "connection"),
     "AWS::CodeDeploy::Application": ("ApplicationName", _application, "CodeDeploy application"),
     "AWS::CodePipeline::Pipeline": ("Name", _pipeline, "pipeline"),
     "AWS::ECR::Repository": ("RepositoryName", _repository, "repository"),

@@ -1,10 +1,16 @@
 """`destroy`: delete the stacks of an unprotected environment, importers first."""
 
+from collections.abc import Mapping
+from itertools import chain
+
 from stacks import interrupts
+from stacks.aws import Aws
 from stacks.cloudformation import schedule
+from stacks.environment import Environment
 from stacks.errors import EXIT_DONE
-from stacks.execution import destroy, history, session
-from stacks.invocation import Invocation
+from stacks.execution import destroy, history, retained, session
+from stacks.invocation import YES, Invocation
+from stacks.layers import Layer
 from stacks.planning import report
 
 
@@ -14,15 +20,28 @@ def run(invocation: Invocation) -> int:
     destroy.refuse_protected(settings)
     with session.opened(invocation, settings) as (door, held):
         existing = interrupts.attend(lambda: destroy.existing(door, settings, layers))
-        if existing:
-            report.say("To be deleted, with everything in them:")
-            for stack in existing.values():
-                report.say(f"  {stack.name}")
+        shielded = interrupts.attend(lambda: destroy.protected(door, settings, existing))
+        left = [] if existing else interrupts.attend(lambda: _left(door, settings, layers))
+        if existing or left:
+            report.say("To be deleted, with everything in them:" if existing else "To be deleted:")
+            for name in [stack.name for stack in existing.values()] or left:
+                report.say(f"  {name}")
             invocation.ask(settings, f"Type {settings.name} to delete them:", settings.name)
+        if shielded:
+            report.say("To be taken away before what is left can be deleted:")
+            for obstacle in chain.from_iterable(shielded.values()):
+                report.say(f"  {obstacle}")
+            invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", YES)
         invocation.begun = True
         with report.progress(layers) as progress:
             outcomes = destroy.destroy(
-                door, settings, layers, progress.on_event, held.check, follows=progress.follows
+                door,
+                settings,
+                layers,
+                progress.on_event,
+                held.check,
+                protected_too=shielded,
+                follows=progress.follows,
             )
         invocation.document["outcomes"] = report.outcome_documents(outcomes)
         if schedule.exit_code(outcomes) == EXIT_DONE:
@@ -32,3 +51,8 @@ def run(invocation: Invocation) -> int:
         report.show_outcomes(outcomes, outputs=False)
     report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)
+
+
+def _left(door: Aws, settings: Environment, layers: Mapping[str, Layer]) -> list[str]:
+    """What stacks that are gone have left behind."""
+    return [str(found) for layer in layers.values() for found in retained.of(door, settings, layer)]

@@ -1,5 +1,6 @@
 """Each rule over plans and snapshots of the live state: what it blocks, the way out, a harmless neighbour."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -211,6 +212,37 @@ def test_protected_resource_and_what_it_refers_to_need_to_be_named(built: Mappin
     named = ("infrastructure:TestListener", "infrastructure:LoadBalancer")
     assert blocked(built, "infrastructure", port, balancer, policy=True, allowed=named) == []
     assert blocked(built, "infrastructure", cluster, policy=True) == []
+
+
+ALLOW_ALL = {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}
+DENY = {"Effect": "Deny", "Action": "Update:*", "Principal": "*"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "liftable"),
+    [
+        pytest.param([ALLOW_ALL, DENY | {"Resource": "LogicalResourceId/TestListener"}], True, id="by name"),
+        pytest.param([DENY | {"Resource": "*"}], False, id="everything"),
+        pytest.param([ALLOW_ALL, DENY | {"Resource": "LogicalResourceId/Test*"}], False, id="a pattern"),
+        pytest.param([ALLOW_ALL, DENY | {"NotResource": "LogicalResourceId/Other"}], False, id="the others"),
+        pytest.param([ALLOW_ALL | {"Resource": "LogicalResourceId/Other"}], False, id="nothing allows it"),
+    ],
+)
+def test_allow_is_offered_only_where_it_can_lift_the_policy(
+    statements: list[dict[str, str]], liftable: bool, built: Mapping[str, Layer]
+) -> None:
+    port = change(rules.LISTENER, "TestListener", "modify", "Port")
+    text, named = json.dumps({"Statement": statements}), "infrastructure:TestListener"
+
+    def found(*allowed: str) -> list[rules.Finding]:
+        resources = built["infrastructure"].resources
+        return list(rules.stack_policy("infrastructure", (port,), text, resources, set(allowed)))
+
+    (finding,) = found()
+    assert (f"ALLOW={named}" in finding.remedy) is liftable
+    assert ("aws cloudformation set-stack-policy" in finding.remedy) is not liftable
+    # Where it would be refused half-way, naming it does not help.
+    assert found(named) == ([] if liftable else [finding])
 
 
 def test_stack_that_is_not_ours_is_foreign() -> None:

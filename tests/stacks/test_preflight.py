@@ -679,6 +679,30 @@ def test_taken_names_are_all_told_and_nothing_is_made(dev: Shop) -> None:
     assert dev.run("plan")["exit_code"] == 3
 
 
+@pytest.mark.parametrize(
+    ("layer", "old", "what"),
+    [
+        ("container-repository", "Repository", "repository sample-dev-api"),
+        ("task-definition", "LogGroup", "log group /ecs/sample-dev-api"),
+        ("service-preference", "NotificationTopic", "topic sample-dev-"),
+        ("infrastructure", "Connection", "connection sample-dev"),
+    ],
+)
+def test_resource_that_was_given_another_logical_id_is_not_called_a_strangers(
+    deployed: Shop, layer: str, old: str, what: str
+) -> None:
+    path = deployed.root / "build" / f"{layer}.yaml"
+    # Where it is defined, referred to or read; not in types, names of outputs, or exports.
+    renamed = re.sub(rf"(?m)^  {old}:\n    Type", "  Images:\n    Type", path.read_text())
+    renamed = re.sub(rf"(!Ref |!GetAtt |\$\{{|DependsOn: \[){old}\b(?!Arn)", r"\1Images", renamed)
+    path.write_text(renamed)
+    refused = deployed.run("plan")
+    assert refused["exit_code"] == 3
+    (told,) = [line for line in refused["error"]["why"].splitlines() if what in line]
+    assert f"which is {layer}:{old} under another logical id" in told
+    assert f"give it the logical id {old} in {layer} back" in told
+    assert "delete it if nobody needs it" not in refused["error"]["why"]
+
 
 def test_person_who_knows_better_goes_on(dev: Shop) -> None:
     cut_off(*PRIVATE)
