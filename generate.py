@@ -17,7 +17,7 @@ import yaml
 from cfn_flip.yaml_dumper import CONVERTED_SUFFIXES, FN_PREFIX, fn_representer
 
 from stacks import environment
-from stacks.errors import Failed, Failure
+from stacks.errors import EXIT_INTERRUPTED, Failed, Failure
 
 ROOT = Path(__file__).resolve().parent
 
@@ -306,4 +306,8 @@ Dumper.add_representer(list, Dumper.represent_list_or_row)
 Dumper.add_representer(str, Dumper.represent_text)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted\nnext:  make generate, which writes every file anew\n")
+        sys.exit(EXIT_INTERRUPTED)
