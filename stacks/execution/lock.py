@@ -8,6 +8,7 @@ What was read can be older than what is there. Only "must not exist" is certain,
 """
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,13 +33,18 @@ WAIT_SECONDS = 5
 AGAIN_SECONDS = 0.2
 # Executions that begin together read the lock once.
 CHECKED_SECONDS = 1.0
+# As a deployer writes them: no leading zeros.
+_GENERATION = re.compile("[1-9][0-9]*", re.ASCII)
 # So often, each time after a longer pause, the lock is looked for where an old answer lacks it.
 CHECKS = 12
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock: written by the holder, read by everyone."""
+    """Who holds the lock: written by the holder, read by everyone.
+
+    Without a nonce it is nobody that is known: the record was edited, or is none of a deployer's.
+    """
 
     who: str
     host: str
@@ -57,6 +63,8 @@ class Holder:
 
     def __str__(self) -> str:
         """For a person: who, since when, from where."""
+        if not self.nonce:
+            return f"an unknown holder, whose record cannot be read ({self.host})"
         since = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(self.since))
         return f"{self.who} on {self.host} (process {self.process}) since {since}, for {self.verb}"
 
@@ -221,14 +229,20 @@ def _take(
             sleep(AGAIN_SECONDS)  # Somebody was faster, or we were: look again.
             continue
         if not wait:
+            if not holder.nonce:
+                raise Blocked(
+                    "the lock of this environment cannot be read",
+                    f"{place}/{generation} was edited, or is no record of a deployer",
+                    "if nobody is at work there, take the lock: ARGS=--break-lock",
+                )
             raise Blocked(
                 "another deployer is at work in this environment",
                 f"{holder} holds the lock",
                 "wait for it with ARGS=--wait, or take the lock from it if it is dead: ARGS=--break-lock",
             )
-        if told != holder.nonce:
-            say(f"waiting for {holder}")
-            told = holder.nonce
+        if told != str(holder):
+            told = str(holder)
+            say(f"waiting for {told}" + ("" if holder.nonce else "; ARGS=--break-lock takes the lock"))
         interrupts.attend(lambda: sleep(WAIT_SECONDS))
 
 
@@ -273,7 +287,9 @@ def _all(client: Any, place: str) -> list[tuple[int, Holder]]:
     records = []
     for page in client.get_paginator("get_parameters_by_path").paginate(Path=place):
         for parameter in page["Parameters"]:
-            records.append((int(parameter["Name"].rpartition("/")[2]), _holder(parameter["Value"])))
+            number = parameter["Name"].rpartition("/")[2]
+            if _GENERATION.fullmatch(number):  # Anything else is not ours.
+                records.append((int(number), _holder(parameter["Value"]) or _unknown(parameter)))
     return records
 
 
@@ -281,6 +297,26 @@ def _text(holder: Holder) -> str:
     return json.dumps(asdict(holder))
 
 
-def _holder(text: str) -> Holder:
-    known = {field.name for field in fields(Holder)}
-    return Holder(**{key: value for key, value in json.loads(text).items() if key in known})
+def _holder(text: str) -> Holder | None:
+    """The record's holder, None where the record is not as a deployer writes it."""
+    try:
+        record = json.loads(text)
+        holder = Holder(
+            **{field.name: record[field.name] for field in fields(Holder) if field.name in record}
+        )
+        time.gmtime(holder.since)
+    except (ValueError, TypeError, OverflowError, OSError, RecursionError):
+        return None
+    fits = all(
+        isinstance(value, int | float if field.type is float else field.type)  # type: ignore[arg-type]
+        for field in fields(Holder)
+        for value in [getattr(holder, field.name)]
+    )
+    return holder if fits and holder.nonce and 0 < holder.process < 2**31 else None
+
+
+def _unknown(parameter: dict[str, Any]) -> Holder:
+    """Who holds a lock by a record that cannot be read: until somebody takes it from them."""
+    changed = parameter.get("LastModifiedDate")
+    since = changed.timestamp() if changed else 0.0
+    return Holder("unknown", parameter["Name"], 0, "unknown", since, float("inf"), nonce="")

@@ -135,6 +135,64 @@ def test_break_lock_takes_it(ssm: FakeSsm, clock: Clock) -> None:
         assert f"{lock.prefix(SHOP)}/8" in ssm.parameters
 
 
+UNREADABLE = [
+    "x",
+    "{}",
+    "[]",
+    "1",
+    lock._text(Holder("ann", "there", 1, "deploy", 0.0, 0.0, "")),
+    lock._text(Holder("ann", "there", 10**30, "deploy", 0.0, 0.0, "nonce")),
+    lock._text(Holder("ann", "there", 1, "deploy", 1e300, 0.0, "nonce")),
+    lock._text(Holder("ann", "there", 1, "deploy", 0.0, 0.0, "nonce")).replace('"ann"', "[]"),
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_record_that_cannot_be_read_is_an_unknown_holder_until_it_is_broken(
+    text: str, ssm: FakeSsm, clock: Clock
+) -> None:
+    name = f"{lock.prefix(SHOP)}/999"
+    ssm.parameters[name] = text
+    assert name in str(lock.look(ssm, SHOP, clock))
+    with pytest.raises(Blocked, match="cannot be read") as caught, held(ssm, clock):
+        pass
+    assert name in str(caught.value)
+    assert "--break-lock" in caught.value.remedy
+    with held(ssm, clock, break_lock=True) as mine:
+        mine.check()
+    assert list(ssm.parameters) == [f"{lock.prefix(SHOP)}/1000"]
+    with held(ssm, clock):
+        pass
+
+
+def test_who_waits_for_an_unknown_holder_is_told_the_way_out(ssm: FakeSsm, clock: Clock) -> None:
+    name = f"{lock.prefix(SHOP)}/1"
+    ssm.parameters[name] = "x"
+    told: list[str] = []
+
+    def say(text: str) -> None:
+        told.append(text)
+        if len(told) == 1:  # Its holder, which there is, renews the record.
+            put(ssm, 1, elsewhere(clock))
+
+    with held(ssm, clock, wait=True, say=say):
+        pass
+    assert told[0] == (
+        f"waiting for an unknown holder, whose record cannot be read ({name}); "
+        "ARGS=--break-lock takes the lock"
+    )
+    assert told[1].startswith("waiting for ann")
+
+
+@pytest.mark.parametrize("name", ["abc", "0", "007", "-1", "1.5", "٣"])
+def test_parameter_that_is_no_generation_is_left_alone(name: str, ssm: FakeSsm, clock: Clock) -> None:
+    foreign = f"{lock.prefix(SHOP)}/{name}"
+    ssm.parameters[foreign] = "x"
+    with held(ssm, clock) as mine:
+        mine.forgotten = True
+    assert list(ssm.parameters) == [foreign]
+
+
 def test_waiting_ends_when_the_holder_expires(ssm: FakeSsm, clock: Clock) -> None:
     put(ssm, 1, elsewhere(clock))
     told: list[str] = []
