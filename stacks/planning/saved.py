@@ -56,15 +56,17 @@ _ANOTHER = "name another --out"
 def begin(path: Path, aws: Aws, environment: Environment) -> str:
     """Begin the file of a plan, and give the name that all its change sets must have.
 
-    A plan that is in the file already is discarded: nobody could execute it any more.
+    A plan of this environment that is in the file already is discarded: nobody could execute it any more.
+    Raises BadInput where there is anything else in it.
     """
-    if path.exists():
+    if path.exists() and path.stat().st_size:
         try:
             before = read(path, environment)
-        except BadInput:
-            before = None  # something else, which is overwritten as asked
-        if before:
-            discard(aws, environment, before)
+        except BadInput as error:
+            raise BadInput(
+                f"{path} is not overwritten", f"{error}", f"{_ANOTHER}, or remove the file"
+            ) from error
+        discard(aws, environment, before)
     name = f"{KEPT}-{secrets.token_hex(8)}"
     _write(path, {"schema": SCHEMA, "environment": environment.name, "name": name, "layers": None})
     return name
@@ -107,12 +109,11 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
         raise BadInput(f"{path} cannot be written", error.strerror or str(error), _ANOTHER) from error
 
 
-def read(path: Path, environment: Environment) -> dict[str, Any]:
+def read(path: Path, environment: Environment, remedy: str = "name the file of plan --out") -> dict[str, Any]:
     """The kept plan; `layers` is None where its making was not finished.
 
-    Raises BadInput when the file is none, of another environment, or was edited.
+    Raises BadInput, with `remedy`, when the file is none, of another environment, or was edited.
     """
-    remedy = f"make one: {_making(environment, path)}"
     try:
         # A pipe or a device may have no end.
         if path.exists() and not path.is_file():
@@ -147,7 +148,7 @@ def require_writable(path: Path) -> None:
 
 def read_complete(path: Path, environment: Environment) -> dict[str, Any]:
     """The kept plan. Raises BadInput as `read` does, and for one whose making was not finished."""
-    document = read(path, environment)
+    document = read(path, environment, f"make one: {_making(environment, path)}")
     if document["layers"] is None:
         raise BadInput(
             f"{path} is not complete",
@@ -159,7 +160,9 @@ def read_complete(path: Path, environment: Environment) -> dict[str, Any]:
 
 
 def _making(environment: Environment, path: Path) -> str:
-    return commands.make("plan", environment.name, ARGS=f"--out {shlex.quote(str(path))}")
+    # What is there already is not overwritten.
+    file = "FILE" if path.exists() else shlex.quote(str(path))
+    return commands.make("plan", environment.name, ARGS=f"--out {file}")
 
 
 def _is_plan(document: Any) -> bool:

@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
+from stacks.aws import Aws
 from stacks.changes import PropertyChange, ResourceChange
 from stacks.cloudformation.change_sets import ChangeSet
 from stacks.cloudformation.describe import Stack
@@ -179,3 +182,30 @@ def test_plan_whose_making_was_killed_can_only_be_discarded(tmp_path: Path) -> N
     with pytest.raises(BadInput, match="not complete") as caught:
         saved.read_complete(path, SHOP)
     assert f"make plan ENV=dev ARGS='--discard {path}'" in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["# Read me\n", "Resources: {}\n", "{}", "another"])
+def test_file_that_is_no_plan_of_this_environment_is_not_overwritten(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(text)
+    if text == "another":
+        saved._write(path, {"schema": saved.SCHEMA, "environment": "prod", "name": "plan-0", "layers": None})
+    before = path.read_bytes()
+    with pytest.raises(BadInput, match="is not overwritten") as caught:
+        saved.begin(path, Aws(boto3.session.Session(), Config(), None), SHOP)
+    assert "name another --out" in caught.value.remedy
+    assert path.read_bytes() == before
+
+
+def test_empty_file_is_taken_for_a_plan_and_a_wrong_one_to_discard_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    saved.begin(path, Aws(boto3.session.Session(), Config(), None), SHOP)
+    assert saved.read(path, SHOP)["environment"] == "dev"
+    path.write_text("Resources: {}")
+    with pytest.raises(BadInput) as caught:
+        saved.read(path, SHOP)
+    assert caught.value.remedy == "name the file of plan --out"
+    with pytest.raises(BadInput) as caught:
+        saved.read_complete(path, SHOP)
+    assert "--out FILE" in caught.value.remedy
