@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 ENV ?= local
-PYTHON_FILES = templates stacks local app tests benchmarks security docs .github generate.py deploy.py
+PYTHON_FILES = templates app tests security tools generate.py deploy.py
 BIN = .venv/bin
 DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md docs/security.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
@@ -14,7 +14,7 @@ PLAN_OPTIONS = $(foreach layer,$(ONLY),--only $(layer)) $(foreach name,$(ALLOW),
 help: ## show this message
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/ready: requirements/main.txt requirements/install
+.venv/ready: requirements/main.txt requirements/install $(wildcard tools/pyproject.toml)
 	@requirements/install .venv requirements/main.txt
 	@touch $@
 
@@ -22,7 +22,7 @@ generate: .venv/ready ## write build/ from templates/ and params/
 	@$(BIN)/python generate.py
 
 # Make remembers what was proven for exactly these files: unchanged, they are not linted again.
-.venv/proven: .venv/ready generate.py .cfnlintrc $(shell find templates params build stacks -type f -not -name '*.pyc')
+.venv/proven: .venv/ready generate.py .cfnlintrc $(shell find templates params build tools/src -type f -not -name '*.pyc')
 	@echo 'Checking build/: is it what templates/ generates, does it lint clean?' >&2
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
@@ -58,12 +58,12 @@ review: .venv/ready ## what the files on disk change in every environment (BASE=
 
 # HEALTH_RATE=0.5 releases a bad version, HOOK=off without its smoke test; MINUTE and REQUESTS set the pace.
 rehearse: .venv/proven ## a release on this machine: canary, alarm, rollback (ENV=local)
-	@$(BIN)/python -m local rehearse --env $(ENV) $(if $(HEALTH_RATE),--health-rate $(HEALTH_RATE)) \
+	@$(BIN)/python -m ecs_blue_green rehearse --env $(ENV) $(if $(HEALTH_RATE),--health-rate $(HEALTH_RATE)) \
 	  $(if $(MINUTE),--minute $(MINUTE)) $(if $(REQUESTS),--requests $(REQUESTS)) \
 	  $(if $(filter-out on off,$(HOOK)),$(error HOOK is on or off, not $(HOOK)))$(if $(filter off,$(HOOK)),--no-hook) $(ARGS)
 
 report-check: .venv/ready ## look at the last rehearsal's report in headless Chromium, where installed
-	@$(BIN)/python -m local.rehearsal.report_check $(REPORT)
+	@$(BIN)/python -m ecs_blue_green.rehearsal.report_check $(REPORT)
 
 lint: .venv/ready ## generated files, templates, code, workflows and documents
 	@$(BIN)/python generate.py --check
@@ -71,6 +71,7 @@ lint: .venv/ready ## generated files, templates, code, workflows and documents
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
+	@cd tools && ../$(BIN)/mypy
 	@$(BIN)/hadolint app/Dockerfile
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/zizmor --quiet --offline .github/workflows > .venv/zizmor || { cat .venv/zizmor; false; }
@@ -78,19 +79,22 @@ lint: .venv/ready ## generated files, templates, code, workflows and documents
 
 docs: .venv/ready ## write the generated parts of README.md and docs/
 	@$(COG) -r $(DOCUMENTS)
-	@$(BIN)/python -m docs.deployer_policy
+	@$(BIN)/python -m ecs_blue_green.documents.deployer_policy
 
 fix: .venv/ready ## repair what lint can repair
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)
 	@$(BIN)/ruff format $(PYTHON_FILES)
 
-check: lint ## what CI checks; CI runs make check test
+check: lint ## what CI checks; CI runs make check test test-tools
 
-test: .venv/ready ## run the tests, on every core
+test: .venv/ready ## run the tests of this project, on every core
 	@$(BIN)/python -m pytest -q -n logical --dist worksteal
 
+test-tools: .venv/ready ## run the tests of tools/, on every core
+	@cd tools && ../$(BIN)/python -m pytest -q -n logical --dist worksteal
+
 test-review: .venv/ready ## compare the reviews of 500 seeded edits with change sets
-	@REVIEW_EDITS=500 $(BIN)/python -m pytest -q tests/stacks/test_review_edits.py
+	@cd tools && REVIEW_EDITS=500 ../$(BIN)/python -m pytest -q tests/deployer/test_review_edits.py
 
 # Tools that .venv cannot hold: they pin other versions, or are no Python. Needs Node.js as well.
 .venv-security/ready: requirements/security.txt requirements/install
@@ -104,13 +108,14 @@ security/node_modules/ready: security/package-lock.json
 security: .venv/ready .venv-security/ready security/node_modules/ready ## what every role may do, checkov, the AWS CLI
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
-	@$(BIN)/python -m pytest -q security tests/pipeline/test_aws_stand_in.py
+	@$(BIN)/python -m pytest -q security
+	@cd tools && ../$(BIN)/python -m pytest -q tests/pipeline/test_aws_stand_in.py
 
 test-rehearsal: .venv/ready ## rehearse every mistake and 24 variations of the parameters
-	@REHEARSALS=all $(BIN)/python -m pytest -q tests/rehearsal
+	@cd tools && REHEARSALS=all ../$(BIN)/python -m pytest -q tests/rehearsal
 
 test-faults: .venv/ready ## 550 deployments that meet faults, 20 deployers killed, and 45 interrupted
-	@$(BIN)/python -m tests.faults --count 550 --kills 20 --presses 45
+	@cd tools && ../$(BIN)/python -m tests.faults --count 550 --kills 20 --presses 45
 
 # Sceptre and the AWS CLI, which pin other versions of what .venv has.
 .venv-benchmarks/ready: requirements/benchmarks.txt requirements/install
@@ -118,7 +123,7 @@ test-faults: .venv/ready ## 550 deployments that meet faults, 20 deployers kille
 	@touch $@
 
 benchmark-deploy: .venv/ready .venv-benchmarks/ready ## compare the deployer with Sceptre and the AWS CLI, on the emulator
-	@$(BIN)/python -m benchmarks.deploy $(ARGS)
+	@cd tools && ../$(BIN)/python -m benchmarks.deploy $(ARGS)
 
 # Needs uv (python -m pip install uv). No index, path or option of this machine gets into the files.
 lock: ## pin requirements/*.in and app/requirements.in with hashes
@@ -136,4 +141,4 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes
 	  requirements/benchmarks.in -o requirements/benchmarks.txt
 
 .PHONY: rehearse report-check test-rehearsal test-faults benchmark-deploy
-.PHONY: help generate plan deploy status image drift continue-rollback rollback destroy review lint docs fix check test test-review security lock
+.PHONY: help generate plan deploy status image drift continue-rollback rollback destroy review lint docs fix check test test-tools test-review security lock

@@ -11,9 +11,9 @@ from typing import Any
 
 import boto3
 import yaml
+from ecs_blue_green import emulator
+from ecs_blue_green.deployer import command_line
 
-import deploy
-from local import emulator
 from security.resolved import LAYERS, LOCAL, ROOT
 
 # Conditional rights are there: CodeDeploy's own policy instead of AWS's, and a shell in the tasks.
@@ -54,7 +54,7 @@ def read(folder: Path) -> Deployed:
     path.write_text(yaml.safe_dump(document))
     talk = io.StringIO()
     with redirect_stdout(talk), redirect_stderr(talk):
-        code = deploy.main(["deploy", "--env", "local", "--yes"], folder)
+        code = command_line.main(["deploy", "--env", "local", "--yes"], folder)
     if code:
         raise RuntimeError(f"deploy ended with {code}: {talk.getvalue()}")
     with emulator.running(folder / ".local", path) as endpoint:

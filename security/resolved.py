@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stacks import environment, layers
-from stacks.effects import resolve
-from stacks.effects.resolve import Expression, Reference, Scope
-from stacks.environment import Environment
-from stacks.layers import Layer
+from ecs_blue_green.deployer import environment, layers
+from ecs_blue_green.deployer.effects import resolve
+from ecs_blue_green.deployer.effects.resolve import Expression, Reference, Scope
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.layers import Layer
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS: Mapping[str, Layer] = layers.read(ROOT / "build")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cfn_flip
 import pytest
+from ecs_blue_green import template_yaml
 
 import generate
 from templates import LAYERS
@@ -42,7 +43,7 @@ def test_template_begins_with_where_it_comes_from_and_has_the_order_of_the_docum
     assert generate.module(slug) in lines[0]
     assert [line.startswith("#") for line in lines[:3]] == [True, True, False]
     sections = [line.partition(":")[0] for line in lines[2:] if line[:1].isalpha()]
-    assert sections == [section for section in generate.SECTIONS if section in sections]
+    assert sections == [section for section in template_yaml.SECTIONS if section in sections]
     text = WANTED[f"{slug}.yaml"].partition("\nResources:\n")[2].partition("\nOutputs:\n")[0]
     titles = re.findall(r"^  (\w+):$", text, re.MULTILINE)
     assert titles

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ecs_blue_green.deployer import environment, parameters
 from troposphere import AWSObject
 
 from generate import ROOT
-from stacks import environment, parameters
 from templates import LAYERS, _exports
 from templates._application import SECRETS
 from tests.templates.conftest import Document, walk

@@ -112,7 +112,7 @@ def test_a_module_that_fails_is_named_and_nothing_is_written(
     ],
 )
 def test_a_mistake_in_a_module_is_told_with_its_line(mistake: str, message: str, tmp_path: Path) -> None:
-    for folder in ("build", "params", "stacks", "templates"):
+    for folder in ("build", "params", "templates"):
         shutil.copytree(generate.ROOT / folder, tmp_path / folder)
     shutil.copy(generate.ROOT / "generate.py", tmp_path)
     module = tmp_path / "templates" / "service.py"

@@ -116,7 +116,7 @@ def test_test_listener_is_open_to_one_range_or_to_nobody(resources: dict[str, An
     ],
 )
 def test_test_listener_cidr_is_one_range(value: str, allowed: bool, documents: dict[str, Document]) -> None:
-    from stacks import parameters
+    from ecs_blue_green.deployer import parameters
 
     parameter = documents["infrastructure"]["Parameters"]["TestListenerCidr"]
     assert (parameters.problem(parameter, [value]) is None) is allowed

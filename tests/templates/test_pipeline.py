@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ecs_blue_green.deployer import parameters
 
-from stacks import parameters
 from templates import _build_projects, infrastructure, pipeline, service
 
 TEMPLATE: dict[str, Any] = pipeline.build().to_dict()

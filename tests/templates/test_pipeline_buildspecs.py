@@ -1,4 +1,4 @@
-"""What all build specifications have in common. What they do is in `tests/pipeline/`."""
+"""What all build specifications have in common. What they do is in `tools/tests/pipeline/`."""
 
 import shutil
 import subprocess

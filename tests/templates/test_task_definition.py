@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from ecs_blue_green.deployer.environment import FARGATE_MEMORY
 
-from stacks.environment import FARGATE_MEMORY
 from templates import _application, infrastructure, task_definition
 from templates._application import SECRETS, VARIABLES, Secret
 from templates.task_definition import STOP_TIMEOUT_SECONDS
@@ -133,7 +133,7 @@ def test_a_secret_is_one_entry_in_one_place(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_secret_is_named_and_never_written_down(
     arn: str, allowed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stacks import parameters
+    from ecs_blue_green.deployer import parameters
 
     monkeypatch.setattr(_application, "SECRETS", (Secret("DATABASE_URL", "DatabaseUrlArn", "Database"),))
     parameter = task_definition.build().to_dict()["Parameters"]["DatabaseUrlArn"]

@@ -1,0 +1,35 @@
+"""Deploy a folder's templates with the deployer's core: `python -m benchmarks.deploy.core FOLDER`.
+
+`deploy.py` refuses templates that are not this project's six. This is what it does with any: the lock, the
+plan, its execution. Not in it: the preflight, the first image, and what is said.
+"""
+
+import sys
+from pathlib import Path
+
+from benchmarks.deploy.project import read
+from ecs_blue_green.deployer import aws
+from ecs_blue_green.deployer.cloudformation import schedule
+from ecs_blue_green.deployer.execution import execution, lock
+from ecs_blue_green.deployer.planning import making
+
+
+def main(root: Path) -> int:
+    """Plan and execute under the lock, and return the exit code."""
+    project = read(root)
+    with (
+        aws.connect(project.settings, root) as door,
+        lock.held(door.client("ssm"), project.settings, "deploy") as held,
+    ):
+        planned = making.make(door, project.settings, project.layers, verb="deploy")
+        if not planned.changes_something:
+            return 0
+        outcomes = execution.execute(door, planned, set(), lambda layer, event: None, before_each=held.check)
+    for outcome in outcomes:
+        if outcome.why:
+            print(f"{outcome.layer}: {outcome.result}: {outcome.why}", file=sys.stderr)
+    return schedule.exit_code(outcomes)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,95 @@
+"""The command line of what runs on this machine: `python -m ecs_blue_green serve` and `... rehearse`."""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from ecs_blue_green import project
+from ecs_blue_green.emulator import SECONDS_A_MINUTE
+
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: list[str]) -> int:
+    """Run one command and return its exit code (serve: 0 stopped cleanly, 1 could not start)."""
+    root = project.root()
+    parser = argparse.ArgumentParser(prog="python -m ecs_blue_green", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser(
+        "serve",
+        help="serve AWS on a port of 127.0.0.1 until interrupted",
+        description="Prints AWS_ENDPOINT_URL=... once it answers. State is kept when it stops.",
+    )
+    serve.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    serve.add_argument(
+        "--state", type=Path, default=root / ".local", help="folder for the state (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--params",
+        type=Path,
+        default=root / "params" / "local.yaml",
+        help="names the network that exists (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--minute",
+        type=_seconds,
+        default=SECONDS_A_MINUTE,
+        metavar="SECONDS",
+        help="seconds that stand for a minute of a deployment's waits (default: %(default)s)",
+    )
+    serve.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input closes")
+    serve.add_argument(
+        "--attended",
+        action="store_true",
+        help="a rehearsal runs the tasks: a deployment waits until it reports them healthy",
+    )
+    serve.add_argument(
+        "--hooks-are-called",
+        action="store_true",
+        help="deployments wait for the answers of their hooks; otherwise a placeholder answers Succeeded",
+    )
+    rehearse = commands.add_parser(
+        "rehearse",
+        help="rehearse a release: the pipeline and a blue/green deployment with real processes",
+        description="Exit code 0: released; 5: rolled back; see docs/rehearsal.md.",
+    )
+    if argv[:1] == ["rehearse"]:
+        # Imported late: it brings libraries along that the server does not need.
+        from ecs_blue_green.rehearsal import command
+
+        command.add_arguments(rehearse)
+        return command.run(parser.parse_args(argv), root)
+    arguments = parser.parse_args(argv)
+
+    # Imported late: only the server needs the emulator itself.
+    from ecs_blue_green.emulator.serve import serve as run
+
+    return run(
+        port=arguments.port,
+        state=arguments.state,
+        parameter_file=arguments.params,
+        minute=arguments.minute,
+        until_stdin_closes=arguments.until_stdin_closes,
+        attended=arguments.attended,
+        hooks_are_called=arguments.hooks_are_called,
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, is {text}")
+    return seconds
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        # While libraries are imported: a command that has begun says more.
+        sys.stderr.write("interrupted\n")
+        sys.exit(EXIT_INTERRUPTED)

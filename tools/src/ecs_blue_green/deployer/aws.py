@@ -1,0 +1,299 @@
+"""The door to AWS: which endpoint, which credentials, how often a call is tried, and what its errors mean."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+from botocore.parsers import ResponseParserError
+
+from ecs_blue_green import emulator
+from ecs_blue_green.deployer import clock, interrupts
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput, Failed, Failure
+
+# "standard" retries throttling, 5xx and lost connections with jittered, capped backoff; its default of
+# three attempts is too few for a deployment in an account where others deploy as well.
+# https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+ATTEMPTS = 10
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+CONNECTIONS = 32
+# A region with a typing error, or no network, takes a minute to be known for certain.
+SILENT_SECONDS = 5
+
+LOG_IN = "log in again (for example: aws sso login), or choose a profile with AWS_PROFILE"
+
+
+class NotAws(BotoCoreError):
+    """Something else answered in the place of AWS: the login page of a network, a proxy, another server."""
+
+    fmt = "something else answered in the place of {url}: {answer}"
+
+
+class Aws:
+    """The clients of one account and region, made when first asked for and shared by all threads."""
+
+    def __init__(
+        self,
+        session: boto3.session.Session,
+        config: Config,
+        endpoint_url: str | None,
+        silence: "_Silence | None" = None,
+    ) -> None:
+        self._silence = silence
+        self._session = session
+        self._config = config
+        self._endpoint_url = endpoint_url
+        self._clients: dict[str, Any] = {}
+        # A session must not make two clients at once; the clients themselves are safe to share.
+        self._lock = threading.Lock()
+
+    def client(self, service: str) -> Any:
+        """The client of a service, by botocore's name for it."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._made(service)
+            return self._clients[service]
+
+    def _made(self, service: str) -> Any:
+        try:
+            made = self._session.client(
+                service,  # type: ignore[call-overload]
+                config=self._config,
+                endpoint_url=self._endpoint_url,
+            )
+            # botocore looks at the host alone; a port that is no number is found in the middle of a call.
+            _ = urlsplit(made.meta.endpoint_url).port
+        except BotoCoreError:
+            raise
+        except ValueError as error:
+            raise BadInput(
+                "the address of AWS cannot be used",
+                str(error).rstrip("."),
+                "correct AWS_ENDPOINT_URL, or unset it",
+            ) from error
+        _tell_aws_from_others(made)
+        if self._silence:
+            made.meta.events.register("needs-retry", self._silence.attempted)
+        return made
+
+    @property
+    def emulated(self) -> bool:
+        """Whether this machine itself answers: an emulator, whatever the environment is called."""
+        host = urlsplit(self.client("cloudformation").meta.endpoint_url).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _tell_aws_from_others(client: Any) -> None:
+    """Have a client raise NotAws for an answer that cannot be AWS's; botocore's parsers raise all sorts."""
+    url = client.meta.endpoint_url
+
+    def look_at(response_dict: dict[str, Any], **_: Any) -> None:
+        status, kind = response_dict["status_code"], response_dict["headers"].get("content-type", "")
+        # A load balancer of AWS has a page for its own 5xx, which is tried again.
+        if kind.startswith("text/html") and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise NotAws(url=url, answer=f"a web page (HTTP {status})")
+
+    def look_at_error(exception: Exception, **_: Any) -> None:
+        # What the parsers stumble over: no XML or JSON at all, or without what the service's model promises.
+        if isinstance(exception, ResponseParserError | LookupError | ValueError):
+            raise NotAws(url=url, answer="nothing in the form of AWS's answers") from exception
+
+    client.meta.events.register("before-parse", look_at)
+    client.meta.events.register("after-call-error", look_at_error)
+
+
+@contextmanager
+def connect(environment: Environment, root: Path) -> Iterator[Aws]:
+    """The clients for this environment: the embedded emulator's for `local`, else AWS's.
+
+    The emulator keeps its state in `<root>/.local` and has the network that `<root>/params/local.yaml` names.
+
+    The region is the parameter file's. AWS_ENDPOINT_URL, profiles and single sign-on work as in the AWS
+    command line; `local` ignores every AWS variable. Raises BadInput when the credentials belong to
+    another account, before any other call, and Failure for every error of AWS in the block.
+    """
+    try:
+        with _connected(environment, root) as aws:
+            yield aws
+    except (ClientError, BotoCoreError) as error:
+        raise failure(error) from error
+
+
+@contextmanager
+def _connected(environment: Environment, root: Path) -> Iterator[Aws]:
+    config = Config(
+        region_name=environment.region,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=CONNECTIONS,
+    )
+    if environment.is_local:
+        with _without_aws_variables(), _emulator(root) as endpoint_url:
+            session = boto3.session.Session(
+                aws_access_key_id="local",
+                aws_secret_access_key="local",  # noqa: S106 (the emulator takes any)
+                region_name=environment.region,
+            )
+            # A proxy that is set for the company's network has no way to this machine's loopback.
+            yield Aws(session, config.merge(Config(proxies={})), endpoint_url)
+        return
+    silence = _Silence(environment.region)
+    aws = Aws(boto3.session.Session(region_name=environment.region), config, None, silence)
+    with _said_when_slow(silence):
+        interrupts.attend(lambda: check_account(aws, environment))
+    yield aws
+
+
+class _Silence:
+    """Says that AWS does not answer, once until there is an answer again."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._began: float | None = None
+        self._said = False
+
+    def attempted(self, response: Any = None, **_: Any) -> None:
+        """Take in how an attempt of a call ended: botocore's event `needs-retry`, without an answer to it."""
+        if response is not None:
+            self._began, self._said = None, False
+            return
+        now = clock.monotonic()
+        self._began = now if self._began is None else self._began
+        if now - self._began > SILENT_SECONDS:
+            self.say("some minutes")
+
+    def say(self, patience: str) -> None:
+        """Say it, and for how long it is tried on."""
+        if not self._said:
+            self._said = True
+            sys.stderr.write(f"AWS does not answer in {self._region}: trying for {patience}\n")
+
+
+@contextmanager
+def _said_when_slow(silence: _Silence) -> Iterator[None]:
+    """Say what is waited for, when the first answer does not come."""
+    timer = threading.Timer(SILENT_SECONDS, lambda: silence.say("about a minute"))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def check_account(aws: Aws, environment: Environment) -> None:
+    """Raise BadInput when the credentials are those of another account than the environment's."""
+    identity = aws.client("sts").get_caller_identity()
+    if identity["Account"] != environment.account:
+        raise BadInput(
+            f"these credentials belong to account {identity['Account']}",
+            f"params/{environment.name}.yaml is for account {environment.account}; you are {identity['Arn']}",
+            "choose the right profile with AWS_PROFILE; nothing was changed",
+        )
+
+
+@contextmanager
+def _emulator(root: Path) -> Iterator[str]:
+    try:
+        with emulator.running(root / ".local", root / "params" / "local.yaml") as endpoint_url:
+            yield endpoint_url
+    except emulator.EmulatorError as error:
+        remedy = error.remedy or "run the command again"
+        raise Failed("the emulator does not answer", str(error), remedy) from error
+
+
+@contextmanager
+def _without_aws_variables() -> Iterator[None]:
+    kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    for name in kept:
+        del os.environ[name]
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    os.environ.update(nowhere)
+    try:
+        yield
+    finally:
+        for name in nowhere:
+            del os.environ[name]
+        os.environ.update(kept)
+
+
+def failure(error: ClientError | BotoCoreError) -> Failure:
+    """What an error of AWS, of its client or of the network means for the person at the keyboard."""
+    if isinstance(error, ClientError):
+        return _refusal(error)
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
+        return BadInput("there are no AWS credentials to use", str(error).rstrip("."), LOG_IN)
+    if isinstance(error, SSOError | TokenRetrievalError | UnauthorizedSSOTokenError):
+        return BadInput("the AWS login has expired", str(error).rstrip("."), LOG_IN)
+    if isinstance(error, NotAws):
+        return Failed(
+            "AWS cannot be reached",
+            str(error),
+            "log in to the network if it asks for that, check the proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL, "
+            "then run again",
+        )
+    if isinstance(error, ConnectionError | HTTPClientError):
+        return Failed(
+            "AWS cannot be reached", str(error).rstrip("."), "check the network and `region:`, then run again"
+        )
+    return Failed("the AWS client gave up", str(error).rstrip("."))
+
+
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+UNKNOWN_CREDENTIALS = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+
+
+def is_passing(error: ClientError | BotoCoreError) -> bool:
+    """Whether an error can go away by itself: throttling, trouble at AWS or in the network."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return _code(error) in THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, ConnectionError | HTTPClientError | NotAws)
+
+
+def is_denial(error: ClientError) -> bool:
+    """Whether a permission is missing."""
+    return _code(error) in DENIED
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _refusal(error: ClientError) -> Failure:
+    code = _code(error)
+    message = error.response.get("Error", {}).get("Message", "").rstrip(".") or code
+    what = f"AWS refused {error.operation_name}"
+    if code in EXPIRED:
+        return Failed("the AWS login has expired", message, f"{LOG_IN}; then run the same command again")
+    if code in UNKNOWN_CREDENTIALS:
+        return BadInput("AWS does not know these credentials", message, LOG_IN)
+    if code in DENIED:
+        return Failed(what, message, "ask for that permission, then run the same command again")
+    if code in THROTTLED:
+        return Failed(what, f"{message} (tried {ATTEMPTS} times)", "wait a minute, then run again")
+    return Failed(what, message)

@@ -1,0 +1,326 @@
+"""Change sets, with CloudFormation's traps in one place: made, read whole, and removed again.
+
+Every function takes the client as its first argument. A change set is named by its ARN.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ecs_blue_green.deployer import aws, clock
+from ecs_blue_green.deployer.changes import RECREATIONS, Action, PropertyChange, ResourceChange
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import describe
+from ecs_blue_green.deployer.cloudformation.describe import LONG_AGO
+from ecs_blue_green.deployer.pace import Pace
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.client import CloudFormationClient
+
+# CloudFormation's ways of saying that a change set holds no change.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-create.html
+EMPTY = ("didn't contain changes", "No updates are to be performed")
+# Asked for property values, DescribeChangeSet can leave resources out; it then says so in StatusReason.
+INCOMPLETE = "--include-property-values option can return incomplete"
+# What a property's new value is called while nobody can know it.
+KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
+CHANGE_SET_GONE = ("ChangeSetNotFound", "ChangeSetNotFoundException")
+# A change set that was just made can be unknown for a moment.
+UNKNOWN_SECONDS = 30.0
+# A change set is made for one run, or for a plan that is kept in a file. Its name tells; one of neither form
+# is somebody else's.
+PASSING, KEPT = "deploy", "plan"
+_OURS = re.compile(rf"({PASSING}|{KEPT})-[0-9a-f]{{16}}")
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set that is ready to execute."""
+
+    arn: str
+    stack_arn: str
+    changes: tuple[ResourceChange, ...]
+
+
+class ChangeSetFailedError(Exception):
+    """CloudFormation could not make a change set; the message is its reason."""
+
+
+def create(
+    client: "CloudFormationClient",
+    *,
+    stack_name: str,
+    kind: Literal["CREATE", "UPDATE"],
+    body: str,
+    parameters: Mapping[str, str],
+    tags: Mapping[str, str],
+    capabilities: list[str],
+    role_arn: str | None,
+    description: str = "",
+    name: str | None = None,
+    sleep: Sleep = clock.sleep,
+    pace: Pace | None = None,
+) -> ChangeSet | None:
+    """Make a change set and read all of it, or None when it would change nothing.
+
+    Without a `name` it gets one that says that only this run needs it. A change set that fails or is empty is
+    removed again, and so is one that is not finished because `sleep` or a call raises.
+    Raises ChangeSetFailedError with the reason.
+    """
+    name = name or f"{PASSING}-{secrets.token_hex(8)}"
+    extra: dict[str, Any] = {"RoleARN": role_arn} if role_arn else {}
+    if description:
+        extra["Description"] = description
+    arn, stack_arn = name, stack_name
+    try:
+        arn, stack_arn = _requested(
+            client,
+            StackName=stack_name,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateBody=body,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            Capabilities=capabilities,
+            # The same call sent again, because its answer was lost, makes no second one.
+            ClientToken=name,
+            **extra,
+        )
+        answer = _wait_for_change_set(client, arn, sleep, pace or Pace())
+        if answer["Status"] == "CREATE_COMPLETE":
+            return ChangeSet(arn, stack_arn, tuple(_changes(client, arn, answer)))
+    except BaseException as error:
+        # What AWS refused to make is not there.
+        if arn != name or not isinstance(error, ClientError) or aws.is_passing(error):
+            _try_to_remove(client, arn, stack_arn, kind)
+        raise
+    reason = answer.get("StatusReason", "CloudFormation gave no reason")
+    details = _validation_errors(client, arn) if "DescribeEvents" in reason else []
+    remove(client, arn, stack_arn if kind == "CREATE" else None)
+    if any(words in reason for words in EMPTY):
+        return None
+    raise ChangeSetFailedError("".join(f"\n  {detail}" for detail in details) or reason)
+
+
+def _requested(client: "CloudFormationClient", **request: Any) -> tuple[str, str]:
+    """Ask for a change set and give its ARN and its stack's."""
+    try:
+        made = client.create_change_set(**request)
+        return made["Id"], made["StackId"]
+    except ClientError as error:
+        # A call whose answer was lost is sent again: then the one that exists under our own name is ours.
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
+            raise
+    there = client.describe_change_set(ChangeSetName=request["ChangeSetName"], StackName=request["StackName"])
+    return there["ChangeSetId"], there["StackId"]
+
+
+def _try_to_remove(client: "CloudFormationClient", arn: str, stack_arn: str, kind: str) -> None:
+    """Remove what may have been made, as far as that is possible now: what is left, the next run finds."""
+    try:
+        if arn.startswith("arn:"):
+            remove(client, arn, stack_arn if kind == "CREATE" else None)
+            return
+        # Its answer never came, so its name is all that is known.
+        client.delete_change_set(ChangeSetName=arn, StackName=stack_arn)
+        if kind == "CREATE":
+            delete_shell(client, stack_arn)
+    except (ClientError, BotoCoreError):
+        return
+
+
+def _validation_errors(client: "CloudFormationClient", arn: str) -> list[str]:
+    """What failed when CloudFormation validated a change set: each with the path into the template.
+
+    The change set is named by its ARN: with a name the call fails. A person who may not ask is told the
+    change set's own, shorter reason instead.
+    """
+    extra: dict[str, Any] = {}
+    found: dict[str, None] = {}
+    try:
+        while True:
+            page = client.describe_events(ChangeSetName=arn, **extra)
+            for event in page["OperationEvents"]:
+                if event.get("EventType") == "VALIDATION_ERROR":
+                    path = event.get("ValidationPath") or event.get("LogicalResourceId", "")
+                    found[f"{path}: {event.get('ValidationStatusReason', '')}".rstrip(".")] = None
+            if not page.get("NextToken"):
+                return list(found)
+            extra = {"NextToken": page["NextToken"]}
+    except ClientError:
+        return list(found)
+
+
+def read(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
+    """A change set that can still be executed, or None."""
+    try:
+        answer = client.describe_change_set(ChangeSetName=arn, IncludePropertyValues=True)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in CHANGE_SET_GONE:
+            return None
+        raise
+    if answer.get("ExecutionStatus") != "AVAILABLE":
+        return None
+    return ChangeSet(arn, answer["StackId"], tuple(_changes(client, arn, answer)))
+
+
+def is_executed(client: "CloudFormationClient", arn: str) -> bool:
+    """Whether a change set is being executed, or was."""
+    try:
+        answer = client.describe_change_set(ChangeSetName=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in CHANGE_SET_GONE:
+            return False
+        raise
+    return answer.get("ExecutionStatus", "").startswith("EXECUTE_")
+
+
+def _wait_for_change_set(client: "CloudFormationClient", arn: str, sleep: Sleep, pace: Pace) -> Any:
+    waited = 0.0
+    while True:
+        began = clock.monotonic()
+        try:
+            answer = client.describe_change_set(ChangeSetName=arn, IncludePropertyValues=True)
+            if answer["Status"] in ("CREATE_COMPLETE", "FAILED"):
+                return answer
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in CHANGE_SET_GONE or waited > UNKNOWN_SECONDS:
+                raise
+        pace.answered(clock.monotonic() - began)
+        delay = pace.delay(waited)
+        sleep(delay)
+        waited += delay
+
+
+def _changes(client: "CloudFormationClient", arn: str, first_page: Any) -> Iterator[ResourceChange]:
+    changes = _all_pages(client, arn, first_page, values=True)
+    if INCOMPLETE in first_page.get("StatusReason", ""):
+        # Without values the list is complete; what was left out is added from it.
+        there = {change["ResourceChange"]["LogicalResourceId"] for change in changes}
+        page = client.describe_change_set(ChangeSetName=arn)
+        complete = _all_pages(client, arn, page, values=False)
+        changes += [c for c in complete if c["ResourceChange"]["LogicalResourceId"] not in there]
+    for change in changes:
+        if change.get("Type", "Resource") == "Resource":
+            yield _resource_change(change["ResourceChange"])
+
+
+def _all_pages(client: "CloudFormationClient", arn: str, page: Any, *, values: bool) -> list[Any]:
+    changes = list(page.get("Changes", []))
+    while page.get("NextToken"):
+        page = client.describe_change_set(
+            ChangeSetName=arn, NextToken=page["NextToken"], IncludePropertyValues=values
+        )
+        changes += page.get("Changes", [])
+    return changes
+
+
+def _resource_change(change: Any) -> ResourceChange:
+    properties: dict[str, PropertyChange] = {}
+    for detail in change.get("Details", []):
+        target = detail.get("Target", {})
+        attribute = target.get("Attribute", "")
+        path = target.get("Path") or f"/{attribute}/{target.get('Name', '')}".rstrip("/")
+        recreation = target.get("RequiresRecreation", "Never")
+        known = properties.get(path)
+        if known and RECREATIONS.index(known.recreation) > RECREATIONS.index(recreation):
+            recreation = known.recreation
+        properties[path] = PropertyChange(
+            path=path,
+            before=target.get("BeforeValue", known.before if known else None),
+            after=target.get("AfterValue", known.after if known else None),
+            recreation=recreation,
+            reread=_is_reread(detail) and (known is None or known.reread),
+        )
+    return ResourceChange(
+        logical_id=change["LogicalResourceId"],
+        type=change["ResourceType"],
+        action=_action(change),
+        physical_id=change.get("PhysicalResourceId", ""),
+        properties=tuple(properties.values()),
+    )
+
+
+def _is_reread(detail: Any) -> bool:
+    """Whether it is known only at execution if the value of another resource's attribute changes."""
+    return (detail.get("Evaluation"), detail.get("ChangeSource")) == ("Dynamic", "ResourceAttribute")
+
+
+def _action(change: Any) -> Action:
+    action = change["Action"]
+    if action in ("Add", "Remove", "Import"):
+        return action.lower()  # type: ignore[no-any-return]
+    # Both are asked: each has been seen without the other.
+    if change.get("PolicyAction", "").startswith("ReplaceAnd") or change.get("Replacement") == "True":
+        return "replace"
+    if action == "Dynamic" or change.get("Replacement") == "Conditional":
+        return "may replace"
+    return "modify"
+
+
+def delete(client: "CloudFormationClient", arn: str) -> None:
+    """Remove a change set; one that is gone already is no error."""
+    try:
+        client.delete_change_set(ChangeSetName=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in CHANGE_SET_GONE:
+            raise
+
+
+def remove(client: "CloudFormationClient", arn: str, shell_arn: str | None) -> None:
+    """Remove a change set, and the empty stack that was made for it where it is one of a new stack."""
+    delete(client, arn)
+    if shell_arn:
+        delete_shell(client, shell_arn, but=arn)
+
+
+def delete_shell(client: "CloudFormationClient", stack_name: str, but: str = "") -> None:
+    """Remove the empty stack that a first change set leaves, if nothing else is in it.
+
+    `but` is a change set that was just removed; the list can have it for a moment longer.
+    """
+    stack = describe.stack(client, stack_name)
+    if stack is None or stack.exists:
+        return
+    if not any(found.arn != but for found in waiting(client, stack.arn)):
+        client.delete_stack(StackName=stack.arn)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A change set as the list of a stack's change sets has it."""
+
+    arn: str
+    name: str
+    description: str
+    made: datetime
+    executable: bool
+
+    @property
+    def purpose(self) -> str | None:
+        """What we made it for, None where it is not ours."""
+        match = _OURS.fullmatch(self.name)
+        return match[1] if match else None
+
+
+def waiting(client: "CloudFormationClient", stack_name: str) -> list[Listed]:
+    """The change sets of a stack that wait for something; those that were executed or go away do not."""
+    pages = client.get_paginator("list_change_sets").paginate(StackName=stack_name)
+    return [
+        Listed(
+            found["ChangeSetId"],
+            found["ChangeSetName"],
+            found.get("Description", ""),
+            found.get("CreationTime", LONG_AGO),
+            found.get("ExecutionStatus") == "AVAILABLE",
+        )
+        for page in pages
+        for found in page["Summaries"]
+        if not found.get("Status", "").startswith("DELETE_")
+        and not found.get("ExecutionStatus", "").startswith("EXECUTE_")
+    ]

@@ -1,0 +1,143 @@
+"""What keeps CloudFormation from deleting a stack, each with how it is taken away.
+
+`destroy` does so for an environment that is not protected, `deploy` for what is left of a failed first
+creation: whatever is in the way there has never served anybody.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.rules import SERVICE
+
+BUCKET = "AWS::S3::Bucket"
+LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+STACK = "AWS::CloudFormation::Stack"
+
+DELETE_OBJECTS_AT_ONCE = 1000  # what one DeleteObjects call takes
+DELETION_PROTECTION = "deletion_protection.enabled"
+_PROTECTED = "is protected from deletion"
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """One resource of the stack, or the stack itself, and why it cannot be deleted."""
+
+    type: str
+    physical_id: str
+    why: str
+
+    def __str__(self) -> str:
+        """For the question to a person."""
+        return f"{self.physical_id} {self.why}"
+
+    def remove(self, aws: Aws) -> str:
+        """Take it away, and say what was done."""
+        if self.type == BUCKET:
+            _empty_bucket(aws, self.physical_id)
+            return f"emptied {self.physical_id}"
+        if self.type == SERVICE:
+            _stop_service(aws, self.physical_id)
+            return "stopped the service"
+        if self.type == LOAD_BALANCER:
+            off = [{"Key": DELETION_PROTECTION, "Value": "false"}]
+            aws.client("elbv2").modify_load_balancer_attributes(
+                LoadBalancerArn=self.physical_id, Attributes=off
+            )
+            return "lowered the load balancer's protection"
+        aws.client("cloudformation").update_termination_protection(
+            StackName=self.physical_id, EnableTerminationProtection=False
+        )
+        return "lowered the stack's protection"
+
+
+def of(aws: Aws, stack: Stack, *, protected_too: bool = False) -> list[Obstacle]:
+    """Everything in the way of deleting this stack. With `protected_too` also what was protected by name."""
+    return list(_of(aws, stack, protected_too))
+
+
+def protected(aws: Aws, stack: Stack) -> list[Obstacle]:
+    """The stack's load balancers that are protected from deletion."""
+    return [
+        Obstacle(LOAD_BALANCER, physical_id, _PROTECTED)
+        for kind, physical_id in _resources(aws, stack)
+        if kind == LOAD_BALANCER and _is_protected(aws, physical_id)
+    ]
+
+
+def _of(aws: Aws, stack: Stack, protected_too: bool) -> Iterator[Obstacle]:
+    if stack.protected:
+        yield Obstacle(STACK, stack.arn, "is protected from termination")
+    for kind, physical_id in _resources(aws, stack):
+        if kind == BUCKET and _has_objects(aws, physical_id):
+            yield Obstacle(BUCKET, physical_id, "has objects")
+        elif kind == SERVICE and _runs(aws, physical_id):
+            yield Obstacle(SERVICE, physical_id, "runs")
+        elif kind == LOAD_BALANCER and protected_too and _is_protected(aws, physical_id):
+            yield Obstacle(LOAD_BALANCER, physical_id, _PROTECTED)
+
+
+def _resources(aws: Aws, stack: Stack) -> Iterator[tuple[str, str]]:
+    """Type and physical id of what the stack has."""
+    pages = aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.arn)
+    for page in pages:
+        for resource in page["StackResourceSummaries"]:
+            physical_id = resource.get("PhysicalResourceId", "")
+            if physical_id and resource["ResourceStatus"] != "DELETE_COMPLETE":
+                yield resource["ResourceType"], physical_id
+
+
+def _has_objects(aws: Aws, bucket: str) -> bool:
+    try:
+        page = aws.client("s3").list_object_versions(Bucket=bucket, MaxKeys=1)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise
+        return False
+    return bool(page.get("Versions") or page.get("DeleteMarkers"))
+
+
+def _empty_bucket(aws: Aws, bucket: str) -> None:
+    """Delete every version of every object."""
+    client = aws.client("s3")
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        versions = [
+            {"Key": item["Key"], "VersionId": item["VersionId"]}
+            for item in page.get("Versions", []) + page.get("DeleteMarkers", [])
+        ]
+        for start in range(0, len(versions), DELETE_OBJECTS_AT_ONCE):
+            batch = versions[start : start + DELETE_OBJECTS_AT_ONCE]
+            client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+
+
+def _runs(aws: Aws, service_arn: str) -> bool:
+    cluster, service = service_arn.split("/")[-2:]
+    found: Any = aws.client("ecs").describe_services(cluster=cluster, services=[service])["services"]
+    return bool(found) and found[0]["status"] == "ACTIVE"
+
+
+def _stop_service(aws: Aws, service_arn: str) -> None:
+    """Scale the service to 0 and delete it with its task sets.
+
+    That CloudFormation deletes a CODE_DEPLOY service that has task sets is documented nowhere, so it is
+    not relied upon.
+    """
+    client = aws.client("ecs")
+    cluster, service = service_arn.split("/")[-2:]
+    client.update_service(cluster=cluster, service=service, desiredCount=0)
+    client.delete_service(cluster=cluster, service=service, force=True)
+
+
+def _is_protected(aws: Aws, load_balancer_arn: str) -> bool:
+    client = aws.client("elbv2")
+    try:
+        found = client.describe_load_balancer_attributes(LoadBalancerArn=load_balancer_arn)["Attributes"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "LoadBalancerNotFound":
+            raise
+        return False
+    return {"Key": DELETION_PROTECTION, "Value": "true"} in found

@@ -1,0 +1,283 @@
+"""One operation on one stack: start it, wait for its end, say what went wrong.
+
+What tells that an operation is over is the stack's status, together with the time of its last operation: an
+answer that is older than the operation shows the one before. Events tell why it failed. They are recognised
+by the token with which the operation was started; a cancelled update is rolled back without it.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ecs_blue_green.deployer import aws, clock
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import change_sets, describe
+from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
+from ecs_blue_green.deployer.cloudformation.describe import STARTS, SUCCESSES, Event, Stack
+from ecs_blue_green.deployer.cloudformation.watch import Watch
+from ecs_blue_green.deployer.errors import Failed, Failure
+
+OnEvent = Callable[[str, Event], None]
+
+# How often a stack may look untouched before its events are asked whether that is an old answer, and how
+# long until it is given up.
+UNTOUCHED_LOOKS = 3
+UNTOUCHED_SECONDS = 300.0
+EVENT_TRIES = 4
+EVENT_PAUSE_SECONDS = 2.0
+
+
+# How a call is refused of which the one before was carried out.
+_SENT_AGAIN = {*change_sets.CHANGE_SET_GONE, "InvalidChangeSetStatus", "ValidationError"}
+
+
+class StackFailed(Failed):
+    """An operation ended, and not as it was meant to; `status` is the stack's."""
+
+    def __init__(self, status: str, what: str, why: str, remedy: str) -> None:
+        super().__init__(what, why, remedy)
+        self.status = status
+
+
+class LostSight(Failed):
+    """AWS can no longer be asked about an operation that goes on, or that may have begun."""
+
+    def __init__(self, cause: Failure, what: str) -> None:
+        why = cause.why if isinstance(cause, LostSight) else str(cause)
+        super().__init__(what, why, cause.remedy or "run the same command again: it finds the operation")
+
+
+@dataclass
+class Operation:
+    """An operation that was started: on which stack, by which token, and what the stack was before."""
+
+    layer: str
+    stack_arn: str
+    token: str
+    before: Stack | None
+    deletes: bool = False
+    continues: bool = False
+    untouched: int = 0
+
+    @property
+    def goals(self) -> set[str]:
+        """The statuses in which a stack is that still exists, where the operation succeeded."""
+        if self.continues:
+            return {"UPDATE_ROLLBACK_COMPLETE"}
+        return set() if self.deletes else SUCCESSES
+
+    @property
+    def starts(self) -> set[str]:
+        """With which event about the stack it begins."""
+        return {"UPDATE_ROLLBACK_IN_PROGRESS"} if self.continues else STARTS
+
+    def is_over(self, stack: Stack | None) -> bool:
+        """Whether this answer is about the stack after the operation. An older answer is not."""
+        if stack is None:
+            self.untouched += 1
+            return self.deletes
+        if stack.moving or not stack.exists:
+            self.untouched = 0 if stack.moving else self.untouched + 1
+            return False
+        if self.before is None or not self.before.exists or stack.since(self.before):
+            return True
+        if self.continues and stack.status != self.before.status:
+            return True
+        self.untouched += 1
+        return False
+
+
+def execute(
+    client: Any,
+    watch: Watch,
+    layer: str,
+    change_set: ChangeSet,
+    before: Stack | None,
+    on_event: OnEvent,
+    sleep: Sleep,
+) -> Stack:
+    """Execute a change set of a stack that was `before`, and give the stack as it is at the end.
+
+    Raises StackFailed with the first real cause, LostSight when the operation goes on without us.
+    """
+    token = _token("deploy")
+    operation = Operation(layer, change_set.stack_arn, token, before)
+    try:
+        client.execute_change_set(ChangeSetName=change_set.arn, ClientRequestToken=token)
+    except (ClientError, BotoCoreError) as error:
+        # The call may have been carried out although its answer says, or is, nothing.
+        if not _has_begun(client, operation, error, sleep, change_set):
+            raise
+    begins = "UPDATE_IN_PROGRESS" if before and before.exists else "CREATE_IN_PROGRESS"
+    stack = _finished(client, watch, operation, begins, on_event, sleep)
+    if stack is None:
+        raise StackFailed("", f"{layer} is gone", "somebody deleted its stack meanwhile", "run again")
+    return stack
+
+
+def delete(
+    client: Any,
+    watch: Watch,
+    layer: str,
+    stack: Stack,
+    on_event: OnEvent,
+    sleep: Sleep,
+    role_arn: str | None = None,
+) -> None:
+    """Delete a stack and wait for its end. Raises StackFailed with the first real cause, or LostSight."""
+    operation = Operation(layer, stack.arn, _token("destroy"), stack, deletes=True)
+    extra = {"RoleARN": role_arn} if role_arn else {}
+    client.delete_stack(StackName=stack.arn, ClientRequestToken=operation.token, **extra)
+    _finished(client, watch, operation, "DELETE_IN_PROGRESS", on_event, sleep)
+
+
+def continue_rollback(
+    client: Any,
+    watch: Watch,
+    layer: str,
+    stack: Stack,
+    skipped: list[str],
+    on_event: OnEvent,
+    sleep: Sleep,
+) -> None:
+    """Go on with taking an update back, without the `skipped` resources, and wait for its end.
+
+    Raises StackFailed with the first real cause, or LostSight.
+    """
+    operation = Operation(layer, stack.arn, _token("continue"), stack, continues=True)
+    extra = {"ResourcesToSkip": skipped} if skipped else {}
+    try:
+        client.continue_update_rollback(StackName=stack.arn, ClientRequestToken=operation.token, **extra)
+    except (ClientError, BotoCoreError) as error:
+        if not _has_begun(client, operation, error, sleep):
+            raise
+    _finished(client, watch, operation, "UPDATE_ROLLBACK_IN_PROGRESS", on_event, sleep)
+
+
+def _has_begun(
+    client: Any,
+    operation: Operation,
+    error: ClientError | BotoCoreError,
+    sleep: Sleep,
+    change_set: ChangeSet | None = None,
+) -> bool:
+    """Whether an operation that was answered with an error has begun all the same.
+
+    A call that was sent again, because its answer was lost, is refused: what it asks for goes on already.
+    Raises LostSight where AWS does not say.
+    """
+    refused = isinstance(error, ClientError) and not aws.is_passing(error)
+    if refused and error.response["Error"]["Code"] not in _SENT_AGAIN:  # type: ignore[union-attr]
+        return False
+    try:
+        for _ in range(EVENT_TRIES):
+            if change_set and change_sets.is_executed(client, change_set.arn):
+                return True
+            events = describe.newest_events(client, operation.stack_arn)
+            if any(event.token == operation.token for event in events):
+                return True
+            sleep(EVENT_PAUSE_SECONDS)
+    except (ClientError, BotoCoreError) as second:
+        raise LostSight(aws.failure(error), "AWS cannot be asked whether the execution has begun") from second
+    return False
+
+
+def _finished(
+    client: Any, watch: Watch, operation: Operation, begins: str, on_event: OnEvent, sleep: Sleep
+) -> Stack | None:
+    """Wait until the operation is over. Raises StackFailed unless it succeeded."""
+    began = clock.monotonic()
+    on_event(operation.layer, describe.about_stack(operation.stack_arn, begins))
+
+    def is_over(stack: Stack | None) -> bool:
+        if operation.is_over(stack):
+            return True
+        if operation.untouched < UNTOUCHED_LOOKS:
+            return False
+        operation.untouched = 0
+        last = _last_word(client, operation)
+        waited = clock.monotonic() - began > UNTOUCHED_SECONDS
+        if last is None and waited:
+            silence = Failed("CloudFormation shows nothing of the operation", "it took it on minutes ago")
+            raise LostSight(silence, "the operation was accepted")
+        if last is None or last.status.endswith("_IN_PROGRESS"):
+            return False
+        if stack is None or last.status == "DELETE_COMPLETE":
+            return stack is None and last.status == "DELETE_COMPLETE"
+        # DeleteStack of a stack that others import from ends where it began, and so does going on with a
+        # rollback that fails again. Else the answer about the stack is older than the one about its events.
+        return (operation.deletes or operation.continues or waited) and last.status == stack.status
+
+    try:
+        stack = watch.until(
+            operation.stack_arn, is_over, sleep, lambda event: on_event(operation.layer, event), begins
+        )
+    except (ClientError, BotoCoreError) as error:
+        raise LostSight(aws.failure(error), "it goes on, but AWS can no longer be asked") from error
+    if stack is None and operation.deletes:
+        on_event(operation.layer, describe.about_stack(operation.stack_arn, "DELETE_COMPLETE"))
+    if stack is None or stack.status in operation.goals:
+        return stack
+    raise _failure(client, operation, stack, on_event, sleep)
+
+
+def _failure(client: Any, operation: Operation, stack: Stack, on_event: OnEvent, sleep: Sleep) -> StackFailed:
+    """Why the operation failed: what failed later mostly failed because of the first."""
+    try:
+        told = _events_until_end(client, operation, sleep)
+    except (ClientError, BotoCoreError):
+        told = []
+    for event in told:
+        if event.failed:
+            on_event(operation.layer, event)
+    failures = [event for event in told if event.failed and not event.about_stack]
+    last = told[-1] if told else None
+    if failures:
+        reason = failures[0].reason.rstrip(".") or "CloudFormation gave no reason"
+        why = f"{failures[0].logical_id} ({failures[0].type}): {reason}"
+    else:
+        why = ((last.reason if last else "") or stack.reason).rstrip(".") or "CloudFormation gave no reason"
+    return StackFailed(
+        stack.status,
+        f"{stack.name} is {stack.status}",
+        why,
+        "correct the cause, then run the same command again",
+    )
+
+
+def _events_until_end(client: Any, operation: Operation, sleep: Sleep) -> list[Event]:
+    """The operation's events, oldest first. They can appear later than the status that they lead to."""
+    told: list[Event] = []
+    for attempt in range(EVENT_TRIES):
+        told = _operation_events(client, operation)
+        if told and told[-1].about_stack and not told[-1].status.endswith("_IN_PROGRESS"):
+            break
+        if attempt < EVENT_TRIES - 1:
+            sleep(EVENT_PAUSE_SECONDS)
+    return told
+
+
+def _operation_events(client: Any, operation: Operation) -> list[Event]:
+    """The events of the operation, oldest first; those of its own token while its start is not to be seen."""
+    found: list[Event] = []
+    for event in describe.events(client, operation.stack_arn):
+        found.append(event)
+        if event.about_stack and event.status in operation.starts and event.token == operation.token:
+            return found[::-1]
+    # A deletion that is cancelled at once has no start.
+    return [event for event in reversed(found) if event.token == operation.token]
+
+
+def _last_word(client: Any, operation: Operation) -> Event | None:
+    """The newest event about the stack as a whole, where it belongs to the operation or ends the stack."""
+    for event in describe.newest_events(client, operation.stack_arn):
+        if event.about_stack and (event.token == operation.token or event.status == "DELETE_COMPLETE"):
+            return event
+    return None
+
+
+def _token(verb: str) -> str:
+    return f"{verb}-{secrets.token_hex(8)}"

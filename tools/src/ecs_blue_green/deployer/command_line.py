@@ -1,0 +1,166 @@
+"""The command line of `deploy.py`: its verbs, their arguments, and the exit code.
+
+Exit codes: 0 done or nothing to do, 1 a stack failed or AWS refused, 2 bad input, 3 blocked, 4 there are
+changes (where asked for) or real drift, 130 interrupted or answered no.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ecs_blue_green.deployer import commands, interrupts, terminal
+from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure, Interrupted
+from ecs_blue_green.deployer.invocation import Invocation
+from ecs_blue_green.deployer.rules import Guarded
+
+VERBS = {
+    "plan": "what would change in every stack, and what blocks it; changes nothing",
+    "deploy": "plan, ask, then create or update the stacks in dependency order",
+    "status": "every stack with its status and outputs, and what is live",
+    "image": "build and push the image that the service is made with, unless it is there",
+    "drift": "where reality differs from the templates, and whose doing that is; changes nothing",
+    "continue-rollback": "let CloudFormation go on with taking an update back, where that had failed",
+    "rollback": "stop the running release, or go back to the one before the last",
+    "destroy": "delete the stacks of an unprotected environment, importers first",
+    "review": "what two revisions do to every environment; offline",
+}
+
+
+def main(arguments: list[str] | None, root: Path) -> int:
+    """Run one verb on the `build/` and `params/` below `root` and return its exit code."""
+    options = _parser().parse_args(arguments)
+    invocation = Invocation(options, root)
+    with interrupts.handled(), terminal.restored(), terminal.enduring() as output:
+        code = _run(invocation)
+        if options.json:
+            head = {"schema": f"{options.verb}/1", "environment": options.env, "exit_code": code}
+            print(json.dumps(head | invocation.document, indent=2))
+        output.flush()
+        if output.lost:
+            lost = Failed("the output is not complete", output.lost, _look(invocation))
+            code = code or _failed(lost, invocation)
+    return code
+
+
+def _run(invocation: Invocation) -> int:
+    try:
+        # Imported when it is needed: some verbs want AWS's library, which takes half a second.
+        name = invocation.options.verb.replace("-", "_")
+        verb = importlib.import_module(f"ecs_blue_green.deployer.verbs.{name}")
+        code: int = verb.run(invocation)
+        return code
+    except Failure as failure:
+        return _failed(failure, invocation)
+    except KeyboardInterrupt:
+        if not invocation.begun:
+            return _failed(Interrupted("interrupted", "nothing was changed"), invocation)
+        goes_on = Interrupted("interrupted", "what CloudFormation has begun goes on", _look(invocation))
+        return _failed(goes_on, invocation)
+
+
+def _look(invocation: Invocation) -> str:
+    if not invocation.begun:
+        return "run it again"
+    return f"see what was done: {commands.make('status', invocation.options.env)}"
+
+
+def _failed(failure: Failure, invocation: Invocation) -> int:
+    print(f"error: {failure}", file=sys.stderr)
+    if failure.remedy:
+        print(f"next:  {failure.remedy}", file=sys.stderr)
+    if isinstance(failure, Guarded):
+        invocation.document["findings"] = [asdict(finding) for finding in failure.findings]
+    invocation.document["error"] = {"what": failure.what, "why": failure.why, "remedy": failure.remedy}
+    return failure.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="deploy.py", description="Deploy the stacks of an environment in the order of their imports."
+    )
+    file: Any = {"metavar": "FILE", "type": _file_name}
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, text in VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text)
+        if name == "review":
+            _add_review_arguments(verb)
+            continue
+        verb.add_argument("--env", required=True, help="name of params/<ENV>.yaml; local is the emulator")
+        verb.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+        if name in ("plan", "deploy"):
+            _add_plan_arguments(verb)
+        if name in ("deploy", "rollback", "destroy", "continue-rollback"):
+            verb.add_argument("--yes", action="store_true", help="do not ask")
+            verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release")
+            verb.add_argument("--break-lock", action="store_true", help="take the lock from its holder")
+        if name == "continue-rollback":
+            _add_only(verb)
+            verb.add_argument(
+                "--skip",
+                action="append",
+                default=[],
+                metavar="LAYER:LOGICALID",
+                help="leave this resource as it is (repeatable)",
+            )
+        if name == "rollback":
+            verb.add_argument("--at-once", action="store_true", help="shift all traffic at once")
+        if name == "plan":
+            kept = verb.add_mutually_exclusive_group()
+            kept.add_argument("--out", **file, help="keep the plan and its change sets")
+            kept.add_argument("--discard", **file, help="remove the change sets of a kept plan")
+            verb.add_argument("--exit-code", action="store_true", help="0 no change, 4 changes, 3 blocked")
+        if name == "deploy":
+            verb.add_argument("--plan", **file, help="execute this kept plan, and nothing else")
+            verb.add_argument("--yes-older", action="store_true", help="deploy an older commit on purpose")
+    return parser
+
+
+def _file_name(text: str) -> str:
+    # A variable that is not set, in a job that is to execute an approved plan, must not mean another one.
+    if not text:
+        raise argparse.ArgumentTypeError("names no file")
+    return text
+
+
+def _add_review_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--base", required=True, metavar="REVISION", help="what is deployed, such as origin/main"
+    )
+    verb.add_argument("--head", metavar="REVISION", help="what would be deployed; default: the files on disk")
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+    form.add_argument("--markdown", action="store_true", help="print a comment for a pull request")
+    verb.set_defaults(env=None)
+
+
+def _add_plan_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--no-preflight", action="store_true", help="go on whatever the account lacks")
+    _add_only(verb)
+    verb.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="LAYER:LOGICALID",
+        help="let a blocked change of this resource through (repeatable)",
+    )
+
+
+def _add_only(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--only", action="append", default=[], metavar="LAYER", help="exactly this layer (repeatable)"
+    )
+
+
+def run(root: Path) -> NoReturn:
+    """Run what the command line asks for on the project in `root`, and end the process with its exit code."""
+    code = main(None, root)
+    interrupts.ignore()
+    if code == EXIT_INTERRUPTED:
+        # What was left to itself is not waited for.
+        os._exit(code)
+    sys.exit(code)

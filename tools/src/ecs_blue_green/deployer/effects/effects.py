@@ -1,0 +1,280 @@
+"""What a change of templates, parameters or tags does to every resource, told from the two sides alone.
+
+Each side is a set of stacks as they are or would be deployed. Their values are compared after all functions
+are carried out (`resolve.py`); what a difference does is said by CloudFormation's resource schemas
+(`schemas.py`). References are followed, within a stack and through exports: where a resource is replaced,
+everything that refers to it changes, and is replaced itself where that property replaces.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ecs_blue_green.deployer.changes import Action, PropertyChange, Recreation, ResourceChange
+from ecs_blue_green.deployer.effects.differences import Difference, aligned, map_changes, same, shown
+from ecs_blue_green.deployer.effects.renames import with_renames
+from ecs_blue_green.deployer.effects.resolve import Expression, references
+from ecs_blue_green.deployer.effects.schemas import Location, Schema, schema
+from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource, Side, StackSide, World, side
+from ecs_blue_green.deployer.effects.verdict import modification, removal
+
+__all__ = ["ExportChange", "LayerChange", "Side", "StackSide", "compare", "side"]
+
+
+@dataclass(frozen=True)
+class ExportChange:
+    """What happens to one export; `importers` are the layers that import it before the change."""
+
+    name: str
+    output: str
+    action: Literal["add", "remove", "change", "may change"]
+    before: str | None = None
+    after: str | None = None
+    because: str = ""
+    importers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerChange:
+    """What happens to one layer. `move` is a stack of another name, account or region beside the old one.
+
+    `parameters` and `tags` have what differs, by name in `path`.
+    """
+
+    layer: str
+    stack: str
+    action: Literal["nothing", "create", "update", "remove", "move"]
+    resources: tuple[ResourceChange, ...] = ()
+    exports: tuple[ExportChange, ...] = ()
+    parameters: tuple[PropertyChange, ...] = ()
+    tags: tuple[PropertyChange, ...] = ()
+
+
+def compare(before: Side, after: Side) -> list[LayerChange]:
+    """What leads from one side to the other, one entry a layer, in the order of `after`."""
+    return compare_worlds(World(before), World(after))
+
+
+def compare_worlds(before: World, after: World) -> list[LayerChange]:
+    """The same for sides whose values are asked for elsewhere too."""
+    comparison = _Comparison(before, after)
+    stacks = after.side.stacks
+    slugs = [*stacks, *(slug for slug in before.side.stacks if slug not in stacks)]
+    return _with_moves([comparison.layer(slug) for slug in slugs])
+
+
+class _Comparison:
+    """Two worlds, and what was found out about each resource so far."""
+
+    def __init__(self, before: World, after: World) -> None:
+        self.before, self.after = before, after
+        self._known: dict[tuple[str, str], ResourceChange | None] = {}
+
+    def layer(self, slug: str) -> LayerChange:
+        """What happens to one layer."""
+        old, new = self.before.side.stacks.get(slug), self.after.side.stacks.get(slug)
+        old_resources, new_resources = self.before.resources(slug), self.after.resources(slug)
+        if new is None or old is None or self._moves(slug):
+            return self._whole(slug, old, new)
+        changes = [self.resource(slug, logical_id) for logical_id in {**new_resources, **old_resources}]
+        found = LayerChange(
+            layer=slug,
+            stack=new.stack,
+            action="update",
+            resources=with_renames(
+                [change for change in changes if change], old_resources, new_resources, self.after.side.region
+            ),
+            exports=tuple(self._exports(slug)),
+            parameters=tuple(map_changes(old.parameters, new.parameters)),
+            tags=tuple(map_changes(old.tags, new.tags)),
+        )
+        nothing = not (found.resources or found.exports or found.parameters or found.tags)
+        # A template that says the same in other words is still another template: that is no change here.
+        return replace(found, action="nothing") if nothing else found
+
+    def resource(self, layer: str, logical_id: str) -> ResourceChange | None:
+        """What happens to one resource, None when nothing does."""
+        key = layer, logical_id
+        if key not in self._known:
+            self._known[key] = None  # what refers to itself finds nothing there
+            self._known[key] = self._compare(layer, logical_id)
+        return self._known[key]
+
+    def _moves(self, slug: str) -> bool:
+        """Whether the layer's stack on the two sides is not the same one."""
+        one, other = self.before.side, self.after.side
+        return (one.account, one.region, one.stacks[slug].stack) != (
+            other.account,
+            other.region,
+            other.stacks[slug].stack,
+        )
+
+    def _whole(self, slug: str, old: StackSide | None, new: StackSide | None) -> LayerChange:
+        if new is None:
+            removed = self.before.resources(slug).items()
+            return LayerChange(
+                slug,
+                old.stack if old else "",
+                "remove",
+                tuple(
+                    ResourceChange(title, resource.type, "remove", notes=("the stack stays as it is",))
+                    for title, resource in removed
+                ),
+            )
+        added = self.after.resources(slug).items()
+        return LayerChange(
+            slug,
+            new.stack,
+            "move" if old else "create",
+            tuple(ResourceChange(title, resource.type, "add") for title, resource in added),
+            tuple(
+                ExportChange(name, title, "add", after=shown(self.after.exported(name), slug))
+                for name, (layer, title) in self.after.exports().items()
+                if layer == slug
+            ),
+        )
+
+    def _compare(self, layer: str, logical_id: str) -> ResourceChange | None:
+        old = self.before.resources(layer).get(logical_id)
+        new = self.after.resources(layer).get(logical_id)
+        if new is None:
+            return removal(logical_id, old) if old else None
+        if old is None:
+            return ResourceChange(logical_id, new.type, "add")
+        if old.type != new.type:
+            return ResourceChange(
+                logical_id,
+                new.type,
+                "replace",
+                properties=(PropertyChange("/Type", old.type, new.type, "Always"),),
+                effect="refused",
+                notes=("CloudFormation does not change a resource's type: give it another logical id",),
+            )
+        found = schema(new.type, self.after.side.region)
+        changes = tuple(self._changes(layer, old, new, found))
+        return modification(logical_id, old, new, changes, found) if changes else None
+
+    def _changes(
+        self, layer: str, old: Resource, new: Resource, found: Schema | None
+    ) -> Iterator[PropertyChange]:
+        for difference in self._differences(old.properties, new.properties, ()):
+            # A type without a schema, such as a custom resource: nothing is known.
+            recreation: Recreation = (
+                found.recreation(difference.location, difference.before, difference.after)
+                if found
+                else "Conditionally"
+            )
+            if recreation == "Always" and not difference.certain:
+                recreation = "Conditionally"
+            yield PropertyChange(
+                "/".join(["/Properties", *difference.location]),
+                shown(difference.before, layer),
+                shown(difference.after, layer),
+                recreation,
+                difference.because,
+                difference.certain,
+            )
+        for name in ATTRIBUTES:
+            before, after = old.attributes.get(name), new.attributes.get(name)
+            if not same(before, after):
+                yield PropertyChange(f"/{name}", shown(before, layer), shown(after, layer))
+        tags, wanted = self.before.side.stacks[layer].tags, self.after.side.stacks[layer].tags
+        if found and found.taggable:
+            for change in map_changes(tags, wanted):
+                recreation = "Never" if found.tags_updatable else "Always"
+                yield replace(change, path=f"/Tags/{change.path}", recreation=recreation)
+
+    def _differences(self, before: Any, after: Any, location: Location) -> Iterator["Difference"]:
+        """Where two resolved values differ, or will although they read the same."""
+        if same(before, after):
+            yield from self._moved(after, location)
+        elif isinstance(before, dict) and isinstance(after, dict):
+            for key in {**before, **after}:
+                yield from self._differences(before.get(key), after.get(key), (*location, key))
+        elif isinstance(before, list) and isinstance(after, list):
+            for index, one, other in aligned(before, after):
+                yield from self._differences(one, other, (*location, str(index)))
+        else:
+            yield Difference(location, before, after)
+
+    def _moved(self, value: Any, location: Location) -> Iterator["Difference"]:
+        if isinstance(value, Expression):
+            certain, because = self._why(value)
+            if because:
+                yield Difference(location, value, value, because, certain)
+        elif isinstance(value, dict):
+            for key, member in value.items():
+                yield from self._moved(member, (*location, key))
+        elif isinstance(value, list):
+            for index, member in enumerate(value):
+                yield from self._moved(member, (*location, str(index)))
+
+    def _why(self, value: Any) -> tuple[bool, str]:
+        """Whether a value that reads the same surely changes, and what changes it; "" when nothing does."""
+        certain, causes = False, []
+        for reference in references(value):
+            change = self.resource(reference.layer, reference.logical_id)
+            if change is None or change.action not in ("modify", "replace", "may replace"):
+                continue
+            if change.action == "modify":
+                resource = self.after.resources(reference.layer)[reference.logical_id]
+                found = schema(resource.type, self.after.side.region)
+                if change.effect in ("none", "refused") or (found and found.stays(reference.attribute)):
+                    continue
+            cause = f"{reference.logical_id} {_BECOMES[change.action]}"
+            certain = certain or change.action == "replace"
+            if cause not in causes:
+                causes.append(cause)
+        return certain, ", ".join(causes)
+
+    def _exports(self, slug: str) -> Iterator[ExportChange]:
+        old = {name: title for name, (layer, title) in self.before.exports().items() if layer == slug}
+        new = {name: title for name, (layer, title) in self.after.exports().items() if layer == slug}
+        for name in {**new, **old}:
+            before = self.before.exported(name) if name in old else None
+            after = self.after.exported(name) if name in new else None
+            title = new.get(name) or old[name]
+            importers = self.before.importers(name)
+            told = shown(before, slug), shown(after, slug)
+            if name not in old:
+                yield ExportChange(name, title, "add", after=told[1])
+            elif name not in new:
+                yield ExportChange(name, title, "remove", before=told[0], importers=importers)
+            elif not same(before, after):
+                yield ExportChange(name, title, "change", *told, importers=importers)
+            else:
+                certain, because = self._why(after)
+                if because:
+                    action: Literal["change", "may change"] = "change" if certain else "may change"
+                    yield ExportChange(name, title, action, *told, because, importers)
+
+
+_BECOMES: dict[Action, str] = {
+    "modify": "is updated",
+    "replace": "is replaced",
+    "may replace": "may be replaced",
+}
+
+
+def _with_moves(layers: list[LayerChange]) -> list[LayerChange]:
+    """The layers, with a note on resources that leave one for another."""
+    added = {
+        (change.type, change.logical_id): layer.layer
+        for layer in layers
+        if layer.action != "create"
+        for change in layer.resources
+        if change.action == "add"
+    }
+    found = []
+    for layer in layers:
+        resources = tuple(
+            replace(
+                change,
+                notes=(*change.notes, f"another one is created in {added[change.type, change.logical_id]}"),
+            )
+            if change.action == "remove" and (change.type, change.logical_id) in added
+            else change
+            for change in layer.resources
+        )
+        found.append(replace(layer, resources=resources))
+    return found

@@ -1,0 +1,169 @@
+"""The two sides of a comparison: stacks as they are or would be deployed, with their values filled in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecs_blue_green.deployer.effects.resolve import (
+    NO_VALUE,
+    Reference,
+    Scope,
+    holds,
+    pseudo_parameters,
+    resolve,
+)
+from ecs_blue_green.deployer.effects.schemas import schema
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.layers import Layer, import_values
+from ecs_blue_green.deployer.template import parameter_values
+
+# Attributes of a resource beside its properties. DependsOn only orders, the policies only speak of a later
+# deletion: a change of these alone leaves the resource as it is.
+ATTRIBUTES = (
+    "DependsOn",
+    "DeletionPolicy",
+    "UpdateReplacePolicy",
+    "Metadata",
+    "CreationPolicy",
+    "UpdatePolicy",
+)
+
+
+@dataclass(frozen=True)
+class StackSide:
+    """One stack on one side: `parameters` has every parameter's value, defaults included."""
+
+    stack: str
+    template: Mapping[str, Any]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Side:
+    """The stacks of one account and region by layer, in an order of deployment."""
+
+    account: str
+    region: str
+    stacks: Mapping[str, StackSide]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a template with its values filled in."""
+
+    type: str
+    properties: Mapping[str, Any]
+    attributes: Mapping[str, Any]
+
+
+def side(layers: Mapping[str, Layer], environment: Environment) -> Side:
+    """The side that a deployment of these layers to this environment leads to."""
+    return Side(
+        environment.account,
+        environment.region,
+        {
+            slug: StackSide(
+                environment.stack_name(slug),
+                layer.template,
+                parameter_values(layer, environment),
+                environment.stack_tags(slug),
+            )
+            for slug, layer in layers.items()
+        },
+    )
+
+
+class World:
+    """One side with its values filled in, each computed when it is first asked for."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self._scopes: dict[str, Scope] = {}
+        self._resources: dict[str, dict[str, Resource]] = {}
+        self._exports: dict[str, tuple[str, str]] | None = None
+        self._imports: dict[str, set[str]] | None = None
+
+    def scope(self, layer: str) -> Scope:
+        """What the functions of a layer's template can see."""
+        if layer not in self._scopes:
+            stack = self.side.stacks[layer]
+            self._scopes[layer] = Scope(
+                layer,
+                stack.template,
+                stack.parameters,
+                pseudo_parameters(self.side.account, self.side.region, stack.stack),
+                self._imported,
+                self._reference,
+            )
+        return self._scopes[layer]
+
+    def resources(self, layer: str) -> dict[str, Resource]:
+        """The layer's resources by logical id, without those whose condition is false."""
+        if layer not in self.side.stacks:
+            return {}
+        if layer not in self._resources:
+            scope = self.scope(layer)
+            self._resources[layer] = {
+                logical_id: Resource(
+                    declared["Type"],
+                    resolve(declared.get("Properties") or {}, scope),
+                    {name: resolve(declared[name], scope) for name in ATTRIBUTES if name in declared},
+                )
+                for logical_id, declared in scope.template["Resources"].items()
+                if _exists(declared, scope)
+            }
+        return self._resources[layer]
+
+    def exports(self) -> dict[str, tuple[str, str]]:
+        """The layer and the output of every export by its name."""
+        if self._exports is None:
+            self._exports = {}
+            for layer in self.side.stacks:
+                scope = self.scope(layer)
+                for title, output in scope.template.get("Outputs", {}).items():
+                    if "Export" in output and _exists(output, scope):
+                        name = resolve(output["Export"]["Name"], scope)
+                        self._exports[name if isinstance(name, str) else str(name)] = layer, title
+        return self._exports
+
+    def exported(self, name: str) -> Any:
+        """The value of an export."""
+        layer, title = self.exports()[name]
+        scope = self.scope(layer)
+        return resolve(scope.template["Outputs"][title]["Value"], scope)
+
+    def importers(self, name: str) -> tuple[str, ...]:
+        """The layers that import an export."""
+        if self._imports is None:
+            self._imports = {layer: set(self._names_imported(layer)) for layer in self.side.stacks}
+        return tuple(layer for layer, names in self._imports.items() if name in names)
+
+    def _names_imported(self, layer: str) -> Iterator[str]:
+        scope = self.scope(layer)
+        for value in import_values(scope.template):
+            name = resolve(value, scope)
+            if isinstance(name, str):
+                yield name
+
+    def _imported(self, name: str) -> Any:
+        return self.exported(name) if name in self.exports() else None
+
+    def _reference(self, reference: Reference) -> Any:
+        declared = self.side.stacks[reference.layer].template["Resources"].get(reference.logical_id)
+        found = schema(declared["Type"], self.side.region) if declared else None
+        if declared is None or found is None:
+            return None
+        properties = declared.get("Properties") or {}
+        value = (
+            found.reference(properties)
+            if reference.attribute is None
+            else properties.get(reference.attribute)
+        )
+        known = None if value is None else resolve(value, self.scope(reference.layer))
+        return None if known is NO_VALUE else known
+
+
+def _exists(declared: Mapping[str, Any], scope: Scope) -> bool:
+    """Whether a resource or output is there; one whose condition cannot be known is taken to be."""
+    return "Condition" not in declared or holds(declared["Condition"], scope) is not False

@@ -1,0 +1,119 @@
+"""What becomes of a resource whose properties change, or that leaves its template."""
+
+from collections.abc import Iterable, Iterator
+
+from ecs_blue_green.deployer.changes import Action, Effect, PropertyChange, ResourceChange
+from ecs_blue_green.deployer.effects.resolve import canonical
+from ecs_blue_green.deployer.effects.schemas import Location, Schema
+from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource
+from ecs_blue_green.deployer.rules import LISTENER, SERVICE, SERVICE_FIELDS, TASK_DEFINITION
+
+
+def removal(logical_id: str, old: Resource) -> ResourceChange:
+    """What becomes of a resource that its template no longer has."""
+    policy = old.attributes.get("DeletionPolicy")
+    kept = policy in ("Retain", "RetainExceptOnCreate")
+    note = (
+        "it stays behind, outside any stack"
+        if kept
+        else "a snapshot of it is taken"
+        if policy == "Snapshot"
+        else ""
+    )
+    return ResourceChange(logical_id, old.type, "remove", notes=(note,) if note else ())
+
+
+def modification(
+    logical_id: str,
+    old: Resource,
+    new: Resource,
+    changes: tuple[PropertyChange, ...],
+    found: Schema | None,
+) -> ResourceChange:
+    """What becomes of a resource that has these changes; `found` is its type's schema."""
+    recreations = {change.recreation for change in changes}
+    action: Action = (
+        "replace"
+        if "Always" in recreations
+        else "may replace"
+        if "Conditionally" in recreations
+        else "modify"
+    )
+    effects: dict[Action, Effect] = {"replace": "replaced", "may replace": "may be replaced"}
+    effect: Effect = effects.get(action, "in place")
+    notes = list(_notes(old, new, changes, found, action))
+    if action == "modify" and all(change.path.split("/")[1] in ATTRIBUTES for change in changes):
+        effect = "none"
+    if new.type == TASK_DEFINITION and action == "replace":
+        effect = "released"
+        notes.append("a new revision; running tasks keep the old one until a release")
+    if _by_codedeploy(old) and action == "modify":
+        effect, note = _service_effect(new, changes)
+        notes.append(note)
+    if found and any(found.is_read_only(location) for location in _locations(changes)):
+        effect = "refused"
+        notes.append("AWS sets a property itself that the template gives")
+    return ResourceChange(logical_id, new.type, action, properties=changes, effect=effect, notes=tuple(notes))
+
+
+def _notes(
+    old: Resource,
+    new: Resource,
+    changes: Iterable[PropertyChange],
+    found: Schema | None,
+    action: Action,
+) -> Iterator[str]:
+    if found is None:
+        yield f"CloudFormation has no schema of {new.type} here: what a change does is not known"
+    if action in ("replace", "may replace"):
+        policy = new.attributes.get("UpdateReplacePolicy")
+        if policy == "Retain":
+            yield "the old one stays behind, outside any stack"
+        elif policy == "Snapshot":
+            yield "a snapshot of the old one is taken before it is deleted"
+        names = found.named(new.properties) if found else {}
+        if names and canonical(names) == canonical(found.named(old.properties) if found else {}):
+            # The new one is created first, and the old one has the name.
+            # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
+            yield f"fails: a second one cannot have the same {' and '.join(names)}"
+    if new.type == LISTENER and _forwards(new):
+        yield "CloudFormation sends the template's actions again: traffic goes back to blue if green is live"
+    if found:
+        hidden = [location for location in _locations(changes) if found.is_write_only(location)]
+        if hidden:
+            paths = ", ".join("/".join(location) for location in hidden)
+            yield f"AWS never shows {paths}: drift of it cannot be seen"
+
+
+def _forwards(listener: Resource) -> bool:
+    actions = listener.properties.get("DefaultActions", [])
+    return any(isinstance(action, dict) and action.get("Type") == "forward" for action in actions)
+
+
+def _locations(changes: Iterable[PropertyChange]) -> list[Location]:
+    prefix = "/Properties/"
+    paths = (change.path.removeprefix(prefix) for change in changes if change.path.startswith(prefix))
+    return [tuple(path.split("/")) for path in paths]
+
+
+def _by_codedeploy(resource: Resource) -> bool:
+    controller = resource.properties.get("DeploymentController")
+    return (
+        resource.type == SERVICE and isinstance(controller, dict) and controller.get("Type") == "CODE_DEPLOY"
+    )
+
+
+def _service_effect(new: Resource, changes: Iterable[PropertyChange]) -> tuple[Effect, str]:
+    """What ECS does with an update of a service that CodeDeploy controls.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-service-parameters.html
+    """
+    changed = {
+        change.path.split("/")[2] if change.path.startswith("/Properties/") else change.path
+        for change in changes
+    }
+    # Leaving CodeDeploy is an update that ECS accepts; becoming CodeDeploy's is none.
+    accepted = SERVICE_FIELDS if _by_codedeploy(new) else {*SERVICE_FIELDS, "DeploymentController"}
+    if changed <= accepted:
+        return "in place", "ECS accepts this update; CloudFormation has been seen to fail with it"
+    return "refused", "ECS refuses this update while CodeDeploy controls the service"

@@ -1,0 +1,133 @@
+"""Delete an unprotected environment: its stacks in reverse order, and what they keep or cannot delete.
+
+The table of ownership in docs/ says of each resource what survives; in an unprotected environment nothing
+does, so that a deploy after a destroy starts from an empty account.
+"""
+
+from collections.abc import Callable, Container, Mapping
+
+from ecs_blue_green.deployer import commands
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import describe, obstacles, operation, schedule
+from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, SHELL, Stack
+from ecs_blue_green.deployer.cloudformation.obstacles import Obstacle
+from ecs_blue_green.deployer.cloudformation.operation import OnEvent
+from ecs_blue_green.deployer.cloudformation.schedule import Outcome
+from ecs_blue_green.deployer.cloudformation.watch import Watch
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import Blocked
+from ecs_blue_green.deployer.execution import retained
+from ecs_blue_green.deployer.layers import Layer, dependencies
+from ecs_blue_green.deployer.planning import deployed
+
+# No deploy can lower the protection of what such a stack has.
+_ONLY_DELETED = {*FAILED_CREATIONS, "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
+
+
+def refuse_protected(environment: Environment) -> None:
+    """Raise Blocked for a protected environment; nothing has been asked of AWS by then."""
+    if environment.protected:
+        raise Blocked(
+            f"{environment.name} is protected",
+            f"params/{environment.name}.yaml says protected: true",
+            f"to really destroy it: set protected: false, {_lowering(environment)}, "
+            "then destroy (docs/operations.md)",
+        )
+
+
+def _lowering(environment: Environment) -> str:
+    return commands.make("deploy", environment.name, ALLOW="infrastructure:LoadBalancer")
+
+
+def protected(aws: Aws, environment: Environment, found: Mapping[str, Stack]) -> dict[str, list[Obstacle]]:
+    """The load balancers that are protected from deletion, by layer, of stacks that can only be deleted.
+
+    Raises Blocked for one of a stack that can be updated: a deploy lowers its protection, and the plan shows
+    that. Without it the other stacks would be deleted, and this one would end DELETE_FAILED.
+    """
+    shielded = {}
+    for slug, stack in found.items():
+        obstacle = obstacles.protected(aws, stack) if stack.exists else []
+        if not obstacle:
+            continue
+        if stack.status not in _ONLY_DELETED:
+            raise Blocked(
+                f"the load balancer of {stack.name} is still protected",
+                f"params/{environment.name}.yaml says protected: false, and that was not deployed",
+                f"nothing was deleted; {_lowering(environment)}, then destroy (docs/operations.md)",
+            )
+        shielded[slug] = obstacle
+    return shielded
+
+
+def existing(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> dict[str, Stack]:
+    """The environment's stacks by layer. Raises Blocked when one of that name is not ours."""
+    client = aws.client("cloudformation")
+    found = {}
+    for slug in layers:
+        stack = describe.stack(client, environment.stack_name(slug))
+        if stack:
+            deployed.refuse_foreign(environment, slug, stack)
+            found[slug] = stack
+    return found
+
+
+def destroy(
+    aws: Aws,
+    environment: Environment,
+    layers: Mapping[str, Layer],
+    on_event: OnEvent,
+    before_each: Callable[[], None] = lambda: None,
+    sleep: Sleep | None = None,
+    *,
+    protected_too: Container[str] = (),
+    follows: bool = False,
+) -> list[Outcome]:
+    """Delete every stack of the environment and what the stacks retain, importers first.
+
+    `before_each` is called before each deletion and raises to stop it. In the layers of `protected_too` the
+    protection of load balancers is lowered. With `follows`, `on_event` gets the events of resources too, and
+    not of stacks alone.
+    """
+    refuse_protected(environment)
+    waits_for = dependencies(layers, environment)
+    importers: dict[str, set[str]] = {slug: set() for slug in layers}
+    for slug, upstreams in waits_for.items():
+        for upstream in upstreams:
+            importers[upstream].add(slug)
+
+    watch = Watch(aws.client("cloudformation"), follows=follows)
+
+    def work(slug: str, nap: Sleep) -> Outcome:
+        return _destroy_layer(
+            aws, watch, environment, layers[slug], on_event, before_each, nap, slug in protected_too
+        )
+
+    return schedule.run(importers, work, sleep=sleep)
+
+
+def _destroy_layer(
+    aws: Aws,
+    watch: Watch,
+    environment: Environment,
+    layer: Layer,
+    on_event: OnEvent,
+    before_each: Callable[[], None],
+    sleep: Sleep,
+    protected_too: bool,
+) -> Outcome:
+    client = aws.client("cloudformation")
+    stack = deployed.settled(client, environment.stack_name(layer.slug), sleep, watch=watch)
+    outcome = Outcome(layer.slug, "done" if stack else "nothing")
+    if stack:
+        before_each()
+    if stack and stack.status == SHELL:
+        client.delete_stack(StackName=stack.arn)
+    elif stack:
+        found = obstacles.of(aws, stack, protected_too=protected_too)
+        outcome.notes += [obstacle.remove(aws) for obstacle in found]
+        operation.delete(client, watch, layer.slug, stack, on_event, sleep, stack.role_arn)
+    # Also where an earlier, killed destroy left it.
+    outcome.notes += [left.remove(aws) for left in retained.of(aws, environment, layer)]
+    return outcome

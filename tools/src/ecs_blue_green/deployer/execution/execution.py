@@ -1,0 +1,284 @@
+"""Carry out a plan: exactly its change sets, then what CloudFormation's change sets cannot carry."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ecs_blue_green.deployer import aws as door
+from ecs_blue_green.deployer import clock, policy
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.changes import ResourceChange
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import change_sets, operation, schedule
+from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.operation import LostSight, OnEvent, StackFailed
+from ecs_blue_green.deployer.cloudformation.schedule import Left, OnInterrupt, Outcome
+from ecs_blue_green.deployer.cloudformation.watch import Watch
+from ecs_blue_green.deployer.errors import Blocked, Failed
+from ecs_blue_green.deployer.layers import RELEASED_LAYER
+from ecs_blue_green.deployer.pace import Pace
+from ecs_blue_green.deployer.planning import deployed, guard, making
+from ecs_blue_green.deployer.planning.plan import Plan, Step
+from ecs_blue_green.deployer.rules import name
+
+# Called before a layer's stack is made or changed; it raises Blocked when a person must act first.
+Gate = Callable[[], None]
+
+# An export or a role that was made a moment ago can be unknown for as long as this.
+SETTLE_SECONDS = 45.0
+SETTLE_PAUSE_SECONDS = 3.0
+_STAYS_LIFTED = "its stack policy stays lifted until the next deploy"
+_UNSETTLED = ("No export named", "is invalid or cannot be assumed")
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Work beside the stacks: it begins when the layer `after` is done, and the layer `before` waits for it.
+
+    `work` gets the sleep of the schedule and gives the outcome, under the errand's name.
+    """
+
+    name: str
+    after: str
+    before: str
+    work: Callable[[Sleep], Outcome]
+
+
+def execute(
+    aws: Aws,
+    planned: Plan,
+    allowed: set[str],
+    on_event: OnEvent,
+    before_each: Callable[[], None] = lambda: None,
+    gates: Mapping[str, Gate] = MappingProxyType({}),
+    errand: Errand | None = None,
+    on_interrupt: OnInterrupt = schedule.leave,
+    sleep: Sleep | None = None,
+    *,
+    follows: bool = False,
+    kept: Set[str] = frozenset(),
+) -> list[Outcome]:
+    """Carry the plan out and say of each layer what became of it, in the order of deployment.
+
+    The stack policy is lifted for the `allowed` resources (LAYER:LOGICALID) that need it, and put back on
+    every way out; only an update that is left running keeps it lifted, since it would fail otherwise.
+    `before_each` is called before each execution and raises to stop it; `gates` has what is asked before
+    single layers. Change sets that were not executed are removed; those of the layers in `kept` only where
+    another one was executed, since until then the plan that they were kept for can be. With `follows`,
+    `on_event` gets the events of resources too, and not of stacks alone.
+    """
+    run = _Execution(aws, planned, allowed, on_event, before_each, gates, follows, kept)
+
+    def work(name: str, nap: Sleep) -> Outcome:
+        if errand and name == errand.name:
+            return errand.work(nap)
+        return run.carry_out(name, nap)
+
+    try:
+        return schedule.run(_waits_for(planned, errand), work, on_interrupt, sleep)
+    finally:
+        run.discard_rest()
+
+
+def _waits_for(planned: Plan, errand: Errand | None) -> Mapping[str, set[str]]:
+    if errand is None:
+        return planned.waits_for
+    found = {slug: set(upstreams) for slug, upstreams in planned.waits_for.items()}
+    found[errand.name] = {errand.after} & found.keys()
+    if errand.before in found:
+        found[errand.before].add(errand.name)
+    return found
+
+
+class _Execution:
+    def __init__(
+        self,
+        aws: Aws,
+        planned: Plan,
+        allowed: set[str],
+        on_event: OnEvent,
+        before_each: Callable[[], None],
+        gates: Mapping[str, Gate],
+        follows: bool,
+        kept: Set[str],
+    ) -> None:
+        self._aws = aws
+        self._client = aws.client("cloudformation")
+        self._planned = planned
+        self._environment = planned.environment
+        self._allowed = allowed
+        self._on_event = on_event
+        self._before_each = before_each
+        self._gates = gates
+        self._watch = Watch(self._client, follows=follows)
+        self._pace = Pace()
+        self._kept = kept
+        self._executed: set[str] = set()
+        # The stacks that this run has brought to where they are now.
+        self._after: dict[str, Stack] = {}
+
+    def carry_out(self, layer: str, sleep: Sleep) -> Outcome:
+        """Do one layer's part, and say what became of it."""
+        step = self._planned.steps[layer]
+        outcome = Outcome(layer, "done" if step.changes_something else "nothing")
+        stack = step.stack
+        if step.act != "nothing":
+            stack = self._bring_up_to_date(step, outcome, sleep)
+        if stack is None:
+            return Outcome(layer, "nothing")
+        with _after_success("the stack is as planned, but not its policy or its protection"):
+            self._complete(step, stack, outcome)
+        outcome.outputs = stack.outputs
+        if layer == RELEASED_LAYER and step.act == "update":
+            revision = outcome.outputs.get("TaskDefinitionArn", "").rpartition(":")[2]
+            outcome.notes.append(f"revision {revision} registered; it runs after the next release")
+        return outcome
+
+    def discard_rest(self) -> None:
+        """Remove the change sets that were planned and not executed, as far as AWS can be asked."""
+        try:
+            making.discard(self._aws, self._planned, but=self._executed or self._kept)
+        except (ClientError, BotoCoreError):
+            return  # The next run finds them.
+
+    def _bring_up_to_date(self, step: Step, outcome: Outcome, sleep: Sleep) -> Stack | None:
+        """Execute the layer's change set, and give the stack as it is afterwards."""
+        slug = step.layer.slug
+        if slug in self._gates:
+            self._gates[slug]()
+        self._before_each()
+        before = step.stack
+        outcome.notes += [obstacle.remove(self._aws) for obstacle in step.obstacles]
+        if step.act == "recreate" and before:
+            operation.delete(self._client, self._watch, slug, before, self._on_event, sleep, before.role_arn)
+            before = None
+        change_set = step.change_set or self._late_change_set(step, before, sleep)
+        if change_set is None:
+            return before
+        with self._lifted(step, change_set):
+            try:
+                self._executed.add(slug)
+                self._after[slug] = operation.execute(
+                    self._client, self._watch, slug, change_set, before, self._on_event, sleep
+                )
+            except StackFailed as error:
+                if error.status == deployed.STUCK:
+                    error.remedy = deployed.continuing(self._environment, slug)
+                raise
+            except (ClientError, BotoCoreError):
+                # It was refused, so nothing was executed.
+                self._executed.discard(slug)
+                raise
+        return self._after[slug]
+
+    def _complete(self, step: Step, stack: Stack, outcome: Outcome) -> None:
+        """Set what a change set cannot: the stack's policy and its protection."""
+        if step.layer.stack_policy and step.sets_policy and not self._lifts(step):
+            self._client.set_stack_policy(StackName=stack.arn, StackPolicyBody=step.layer.stack_policy)
+            outcome.notes.append("stack policy set")
+        if step.sets_protection:
+            self._client.update_termination_protection(StackName=stack.arn, EnableTerminationProtection=True)
+            outcome.notes.append("termination protection switched on")
+
+    def _late_change_set(self, step: Step, stack: Stack | None, sleep: Sleep) -> ChangeSet | None:
+        """The change set that could not be made when the plan was: now what the layer imports from is there.
+
+        It must be what was approved. Raises Blocked when it is not.
+        """
+        made = self._made_late(step, stack if stack and stack.exists else None, sleep)
+        if made is None:
+            return None
+        unplanned = [change for change in made.changes if not _was_planned(change, step.changes)]
+        if not unplanned:
+            return made
+        is_new = stack is None or not stack.exists
+        change_sets.remove(self._client, made.arn, made.stack_arn if is_new else None)
+        # A stack that was deleted to be made again was operated on.
+        kind = Failed if step.act == "recreate" else Blocked
+        raise kind(
+            "CloudFormation's change set differs from the approved plan",
+            ", ".join(f"{change.action} {change.logical_id}" for change in unplanned),
+            "run again: the new plan will show it",
+        )
+
+    def _made_late(self, step: Step, stack: Stack | None, sleep: Sleep) -> ChangeSet | None:
+        """Ask for a change set, again while what was made a moment ago is not known everywhere."""
+        slug = step.layer.slug
+        waits = any(upstream in self._after for upstream in self._planned.waits_for[slug])
+        deadline = clock.monotonic() + (SETTLE_SECONDS if waits else 0)
+        while True:
+            try:
+                return making.request(
+                    self._client, self._environment, step.layer, stack, self._role(slug), sleep, self._pace
+                )
+            except Failed as error:
+                passing = any(words in error.why for words in _UNSETTLED)
+                if not passing or clock.monotonic() > deadline:
+                    raise
+                sleep(SETTLE_PAUSE_SECONDS)
+
+    @contextmanager
+    def _lifted(self, step: Step, change_set: ChangeSet) -> Iterator[None]:
+        """Lift the stack policy, where that is needed and allowed, for the time of the block."""
+        lifts = self._lifts(step)
+        if not lifts or not step.deployed_policy:
+            yield
+            return
+        wanted = step.layer.stack_policy or step.deployed_policy
+        try:
+            self._set_policy(change_set.stack_arn, policy.lifted(step.deployed_policy, lifts))
+            yield
+        except Left as error:
+            # The update goes on; with the policy back in place it would be refused half-way.
+            raise Left(_STAYS_LIFTED) from error
+        except LostSight as error:
+            raise LostSight(error, f"{error.what}; {_STAYS_LIFTED}") from error
+        except BaseException:
+            # What failed before is told; where this fails too, the next deploy finds the policy lifted.
+            with suppress(ClientError, BotoCoreError):
+                self._set_policy(change_set.stack_arn, wanted)
+            raise
+        with _after_success("the stack is as planned, but its policy is still lifted"):
+            self._set_policy(change_set.stack_arn, wanted)
+
+    def _set_policy(self, stack_arn: str, body: str) -> None:
+        self._client.set_stack_policy(StackName=stack_arn, StackPolicyBody=body)
+
+    def _lifts(self, step: Step) -> set[str]:
+        """The protected resources that the allowed changes of this step touch."""
+        return {
+            denied
+            for change in step.changes
+            if name(step.layer.slug, change) in self._allowed
+            for denied in guard.denied_resources(step, change)
+        }
+
+    def _role(self, slug: str) -> str | None:
+        stacks: dict[str, Stack | None] = {**self._planned.stacks, **self._after}
+        return deployed.execution_role(self._environment, slug, stacks)
+
+
+@contextmanager
+def _after_success(what: str) -> Iterator[None]:
+    """Say of an error in the block that the stack itself is as wanted."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        failure = door.failure(error)
+        raise Failed(what, str(failure), failure.remedy or "run the same command again") from error
+
+
+def _was_planned(change: ResourceChange, planned: Iterable[ResourceChange]) -> bool:
+    """Whether the plan announced this change, or a worse one, for the same resource."""
+    badness = ("modify", "may replace", "replace")
+    for expected in planned:
+        if expected.logical_id != change.logical_id:
+            continue
+        if expected.action in badness and change.action in badness:
+            return badness.index(change.action) <= badness.index(expected.action)
+        return expected.action == change.action
+    return False

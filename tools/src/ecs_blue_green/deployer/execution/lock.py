@@ -1,0 +1,322 @@
+"""One deployer at a time per environment: a lock that a person can see, in SSM parameters.
+
+SSM has no conditional update, only "must not exist". So the lock is a row of generations: who wants it writes
+generation n+1 where n is the highest that is there, and the highest generation holds. A holder that was
+believed dead finds out by reading again, which it does before each execution. The newest record stays when
+the lock is released, marked so, because a number must never come back; the older ones are removed.
+What was read can be older than what is there. Only "must not exist" is certain, so everything rests on that.
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from secrets import token_hex
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ecs_blue_green.deployer import clock as real
+from ecs_blue_green.deployer import commands, identity, interrupts
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import Blocked
+from ecs_blue_green.deployer.identity import Identity
+
+# A holder renews its record; one that has not been renewed for LIFETIME_SECONDS is nobody's.
+LIFETIME_SECONDS = 120
+RENEWAL_SECONDS = 40
+WAIT_SECONDS = 5
+# After somebody was faster, an old answer can go on showing the record before.
+AGAIN_SECONDS = 0.2
+# Executions that begin together read the lock once.
+CHECKED_SECONDS = 1.0
+# As a deployer writes them: no leading zeros.
+_GENERATION = re.compile("[1-9][0-9]*", re.ASCII)
+# So often, each time after a longer pause, the lock is looked for where an old answer lacks it.
+CHECKS = 12
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the lock: written by the holder, read by everyone.
+
+    Without a nonce it is nobody that is known: the record was edited, or is none of a deployer's.
+    """
+
+    who: str
+    host: str
+    process: int
+    verb: str
+    since: float
+    until: float
+    nonce: str
+    released: bool = False
+    machine: str = ""
+
+    def free(self, now: float) -> bool:
+        """Whether the lock can be taken: released, expired, or held by a process that is provably gone."""
+        holder = Identity(self.who, self.host, self.process, self.machine)
+        return self.released or now > self.until or holder.is_gone()
+
+    def __str__(self) -> str:
+        """For a person: who, since when, from where."""
+        if not self.nonce:
+            return f"an unknown holder, whose record cannot be read ({self.host})"
+        since = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(self.since))
+        return f"{self.who} on {self.host} (process {self.process}) since {since}, for {self.verb}"
+
+
+class Lock:
+    """A lock that this process holds.
+
+    `abandoned` is the record of a holder before who did not release it. `forgotten` is set when the lock's
+    records are to go with its environment.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        environment: Environment,
+        generation: int,
+        holder: Holder,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None] = real.sleep,
+        abandoned: Holder | None = None,
+    ):
+        self.abandoned = abandoned
+        self.forgotten = False
+        self._sleep = sleep
+        self._client = client
+        self._environment = environment.name
+        self._prefix = prefix(environment)
+        self._generation = generation
+        self._holder = holder
+        self._clock = clock
+        self._checking = threading.Lock()
+        self._checked = float("-inf")
+
+    def check(self) -> None:
+        """Raise Blocked when another deployer has taken the lock over in the meantime."""
+        with self._checking:
+            if self._clock() - self._checked < CHECKED_SECONDS:
+                return
+            for attempt in range(CHECKS):
+                generation, holder = _highest(self._client, self._prefix)
+                if holder and holder.nonce == self._holder.nonce:
+                    self._checked = self._clock()
+                    return
+                if generation >= self._generation:
+                    break
+                self._sleep(attempt * AGAIN_SECONDS)  # An old answer, or somebody removed the record.
+        raise Blocked(
+            "the lock of this environment was taken over",
+            (f"{holder} {'had' if holder.released else 'holds'} it" if holder else "its record was removed")
+            + "; nothing more was started",
+            "wait for its end and go on: "
+            + commands.make(self._holder.verb, self._environment, ARGS="--wait"),
+        )
+
+    def renew(self) -> None:
+        """Put the end of the holding off."""
+        self._holder = replace(self._holder, until=self._clock() + LIFETIME_SECONDS)
+        self._write()
+
+    def release(self) -> None:
+        """Let the next one in, and remove the records of earlier generations; this one too if `forgotten`.
+
+        A lock that was taken over is left alone.
+        """
+        generations = self._generations()
+        if max(generations, default=0) > self._generation:
+            return  # Somebody has taken it over: the records are theirs.
+        self._holder = replace(self._holder, released=True)
+        if not self.forgotten:
+            try:
+                self._write()
+            except ClientError:
+                # Who takes it over removes this record, and one that is not there cannot be written again.
+                if self._generation in self._generations():
+                    raise
+                return
+        last = self._generation if self.forgotten else self._generation - 1
+        _delete(self._client, self._prefix, [one for one in generations if one <= last])
+
+    def _generations(self) -> list[int]:
+        return [generation for generation, _ in _all(self._client, self._prefix)]
+
+    def _write(self) -> None:
+        self._client.put_parameter(
+            Name=f"{self._prefix}/{self._generation}", Value=_text(self._holder), Overwrite=True
+        )
+
+
+@contextmanager
+def held(
+    client: Any,
+    environment: Environment,
+    verb: str,
+    *,
+    wait: bool = False,
+    break_lock: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+    clock: Callable[[], float] = real.time,
+    sleep: Callable[[float], None] = real.sleep,
+) -> Iterator[Lock]:
+    """Hold the environment's lock for the time of the block, and renew it from a thread.
+
+    `wait` waits for another holder, `break_lock` takes the lock from it. Raises Blocked otherwise, with who
+    holds it.
+    """
+    lock = _take(client, environment, verb, wait, break_lock, say, clock, sleep)
+    over = threading.Event()
+    renewal = threading.Thread(target=_renewals, args=(lock, over), daemon=True)
+    renewal.start()
+    try:
+        yield lock
+    finally:
+        over.set()
+        # A renewal that is under way must not come after the release.
+        renewal.join()
+        _let_go(lock, say)
+
+
+def _let_go(lock: Lock, say: Callable[[str], None]) -> None:
+    try:
+        lock.release()
+    except (ClientError, BotoCoreError) as error:
+        # What the command has done, or why it failed, is what its end is about.
+        say(f"the lock could not be released ({error}); it ends by itself in {LIFETIME_SECONDS} seconds")
+
+
+def prefix(environment: Environment) -> str:
+    """Below what the lock's records are in the Parameter Store."""
+    return f"/{environment.project}/{environment.name}/deploy/lock"
+
+
+def look(client: Any, environment: Environment, clock: Callable[[], float] = real.time) -> Holder | None:
+    """Who holds the environment's lock now, or None."""
+    _, holder = _highest(client, prefix(environment))
+    return None if holder is None or holder.free(clock()) else holder
+
+
+def _take(
+    client: Any,
+    environment: Environment,
+    verb: str,
+    wait: bool,
+    break_lock: bool,
+    say: Callable[[str], None],
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> Lock:
+    place = prefix(environment)
+    told = ""
+    nonce = token_hex(8)
+    abandoned: Holder | None = None
+    while True:
+        generation, holder = _highest(client, place)
+        if holder and holder.nonce == nonce:
+            # Ours already: the answer that said so was lost.
+            return Lock(client, environment, generation, holder, clock, sleep, abandoned)
+        if holder is None or break_lock or holder.free(clock()):
+            mine = _mine(verb, clock(), nonce)
+            abandoned = holder if holder and not holder.released else None
+            if _create(client, f"{place}/{generation + 1}", mine):
+                return Lock(client, environment, generation + 1, mine, clock, sleep, abandoned)
+            sleep(AGAIN_SECONDS)  # Somebody was faster, or we were: look again.
+            continue
+        if not wait:
+            if not holder.nonce:
+                raise Blocked(
+                    "the lock of this environment cannot be read",
+                    f"{place}/{generation} was edited, or is no record of a deployer",
+                    "if nobody is at work there, take the lock: ARGS=--break-lock",
+                )
+            raise Blocked(
+                "another deployer is at work in this environment",
+                f"{holder} holds the lock",
+                "wait for it with ARGS=--wait, or take the lock from it if it is dead: ARGS=--break-lock",
+            )
+        if told != str(holder):
+            told = str(holder)
+            say(f"waiting for {told}" + ("" if holder.nonce else "; ARGS=--break-lock takes the lock"))
+        interrupts.attend(lambda: sleep(WAIT_SECONDS))
+
+
+def _create(client: Any, name: str, holder: Holder) -> bool:
+    """Write a record that must not exist yet. False where it does, be it our own by a call sent twice."""
+    try:
+        client.put_parameter(Name=name, Value=_text(holder), Type="String", Overwrite=False)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ParameterAlreadyExists":
+            raise
+        return False
+    return True
+
+
+def _renewals(lock: Lock, over: threading.Event) -> None:
+    while not real.wait(over, RENEWAL_SECONDS):
+        try:
+            lock.renew()
+        except (ClientError, BotoCoreError):
+            # The next renewal is in time as long as two in a row succeed; the check before each execution
+            # finds out if somebody else has come in between.
+            continue
+
+
+def _mine(verb: str, now: float, nonce: str) -> Holder:
+    me = identity.me()
+    return Holder(me.who, me.host, me.process, verb, now, now + LIFETIME_SECONDS, nonce, machine=me.machine)
+
+
+def _delete(client: Any, place: str, generations: list[int]) -> None:
+    for start in range(0, len(generations), 10):  # what one DeleteParameters call takes
+        names = [f"{place}/{generation}" for generation in generations[start : start + 10]]
+        client.delete_parameters(Names=names)
+
+
+def _highest(client: Any, place: str) -> tuple[int, Holder | None]:
+    records = _all(client, place)
+    return max(records, key=lambda record: record[0]) if records else (0, None)
+
+
+def _all(client: Any, place: str) -> list[tuple[int, Holder]]:
+    records = []
+    for page in client.get_paginator("get_parameters_by_path").paginate(Path=place):
+        for parameter in page["Parameters"]:
+            number = parameter["Name"].rpartition("/")[2]
+            if _GENERATION.fullmatch(number):  # Anything else is not ours.
+                records.append((int(number), _holder(parameter["Value"]) or _unknown(parameter)))
+    return records
+
+
+def _text(holder: Holder) -> str:
+    return json.dumps(asdict(holder))
+
+
+def _holder(text: str) -> Holder | None:
+    """The record's holder, None where the record is not as a deployer writes it."""
+    try:
+        record = json.loads(text)
+        holder = Holder(
+            **{field.name: record[field.name] for field in fields(Holder) if field.name in record}
+        )
+        time.gmtime(holder.since)
+    except (ValueError, TypeError, OverflowError, OSError, RecursionError):
+        return None
+    fits = all(
+        isinstance(value, int | float if field.type is float else field.type)  # type: ignore[arg-type]
+        for field in fields(Holder)
+        for value in [getattr(holder, field.name)]
+    )
+    return holder if fits and holder.nonce and 0 < holder.process < 2**31 else None
+
+
+def _unknown(parameter: dict[str, Any]) -> Holder:
+    """Who holds a lock by a record that cannot be read: until somebody takes it from them."""
+    changed = parameter.get("LastModifiedDate")
+    since = changed.timestamp() if changed else 0.0
+    return Holder("unknown", parameter["Name"], 0, "unknown", since, float("inf"), nonce="")

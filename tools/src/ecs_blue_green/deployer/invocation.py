@@ -1,0 +1,118 @@
+"""One run of `deploy.py`: what was asked for, and the document that `--json` prints at its end.
+
+Neither boto3 nor troposphere is imported here: a review needs neither.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ecs_blue_green.deployer import commands, environment, interrupts, layers
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput, Interrupted
+from ecs_blue_green.deployer.layers import Layer
+
+# What answers a question that ends with [y/N]; the whole word does so too.
+YES = "y"
+
+
+@dataclass
+class Invocation:
+    """The arguments, the folder with `build/` and `params/`, and what is to be printed as JSON.
+
+    `begun` is set before anything is changed in the account: until then an interrupt has changed nothing.
+    """
+
+    options: argparse.Namespace
+    root: Path
+    document: dict[str, Any] = field(default_factory=dict)
+    begun: bool = False
+
+    @property
+    def talks(self) -> bool:
+        """Whether a person reads standard output, and not a script."""
+        return not self.options.json
+
+    def load(self) -> tuple[Environment, dict[str, Layer]]:
+        """The environment and its layers in the order of deployment.
+
+        Raises BadInput for everything that is wrong with the files, before anything is asked of AWS.
+        """
+        found = layers.read(self.root / "build")
+        layers.refuse_unknown(found)
+        declared = {slug: layer.parameters for slug, layer in found.items()}
+        settings = environment.load(self.root / "params", self.options.env, declared)
+        waits_for = layers.dependencies(found, settings)
+        return settings, {slug: found[slug] for slug in layers.in_order(waits_for)}
+
+    @property
+    def command(self) -> str:
+        """What to type to go on with what this run was asked for; it asks again."""
+        given = vars(self.options)
+        arguments = [f"--skip {name}" for name in given.get("skip") or ()]
+        if given.get("plan"):
+            arguments.append(f"--plan {shlex.quote(given['plan'])}")
+        variables = {
+            "ONLY": " ".join(given.get("only") or ()),
+            "ALLOW": " ".join(given.get("allow") or ()),
+            "ARGS": " ".join(arguments),
+        }
+        wanted = {name: value for name, value in variables.items() if value}
+        return commands.make(self.options.verb, self.options.env, **wanted)
+
+    def ask(self, settings: Environment, question: str, wanted: str) -> None:
+        """Go on only when the answer is `wanted`. Nobody is asked with --yes, nor about the emulator.
+
+        Raises Interrupted for any other answer, BadInput where nobody can be asked.
+        """
+        if self.options.yes or settings.is_local:
+            return
+        if not has_person():
+            raise BadInput("nobody is here to be asked", "standard input is no terminal", "add YES=1 (--yes)")
+        given = answer(question)
+        if given != wanted and not (wanted == YES and given == "yes"):
+            raise Interrupted("nothing was changed", "the answer was no")
+
+
+def has_person() -> bool:
+    """Whether anybody can be asked. A standard input that was closed before the start is None."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def answer(question: str) -> str:
+    """What a person types, in lower case. Questions are talk, so they go to standard error."""
+    sys.stderr.write(f"{question} ")
+    sys.stderr.flush()
+    given: str = interrupts.attend(sys.stdin.readline)
+    return given.strip().lower()
+
+
+def chosen(names: list[str], found: Mapping[str, Layer]) -> list[str]:
+    """The layers of --only in the order of deployment, all without it. Raises BadInput for others."""
+    unknown = set(names) - found.keys()
+    if unknown:
+        raise BadInput(
+            f"there is no layer {', '.join(sorted(unknown))}",
+            f"the layers are {', '.join(found)}",
+            "name one of these with ONLY (--only)",
+        )
+    return [slug for slug in found if not names or slug in names]
+
+
+def allowed(
+    names: list[str], found: Mapping[str, Layer], environment_name: str, option: str = "--allow"
+) -> set[str]:
+    """The resources of an option. Raises BadInput for a name that is no LAYER:LOGICALID of this project."""
+    for name in names:
+        layer, _, logical_id = name.partition(":")
+        if layer not in found or not logical_id:
+            raise BadInput(
+                f"{option} {name} names no resource",
+                f"it is written LAYER:LOGICALID, with a layer of {', '.join(found)}",
+                f"{commands.make('plan', environment_name)} shows the names",
+            )
+    return set(names)

@@ -1,0 +1,276 @@
+"""The layers as they are in `build/`, and the order in which their stacks must be deployed.
+
+The order is proven from the files: a layer comes after the layers whose exports it imports. Names are
+resolved with the environment's parameters, so what is compared is what CloudFormation will compare.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cfn_tools.yaml_loader import multi_constructor
+
+from ecs_blue_green.deployer import policy
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput
+
+# CloudFormation takes a template of this many bytes in the call itself; a longer one needs a bucket.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+TEMPLATE_BYTES = 51_200
+
+# The stack that the pipeline updates on every push. It is always operated through a role that can touch
+# only this stack's resources, from its first creation: CloudFormation goes on using the role that a stack
+# was last operated with, so a person and the pipeline must not differ.
+RELEASED_LAYER = "task-definition"
+EXECUTION_ROLE = ("infrastructure", "TaskDefinitionStackRoleArn")
+
+# The key of a template's metadata that names the file with the layer's stack policy.
+STACK_POLICY = "StackPolicy"
+
+# The layer that must not be made before a person has completed the connection to GitHub, and which output
+# names that.
+PIPELINE_LAYER = "pipeline"
+CONNECTION = ("infrastructure", "ConnectionArn")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One generated template: its text as reviewed, and what is in it."""
+
+    slug: str
+    body: str
+    template: Mapping[str, Any]
+    stack_policy: str | None
+
+    @property
+    def parameters(self) -> Mapping[str, Mapping[str, Any]]:
+        """The template's `Parameters` block."""
+        declared: Mapping[str, Mapping[str, Any]] = self.template.get("Parameters", {})
+        return declared
+
+    @property
+    def resources(self) -> Mapping[str, Mapping[str, Any]]:
+        """The template's `Resources` block."""
+        declared: Mapping[str, Mapping[str, Any]] = self.template["Resources"]
+        return declared
+
+    @property
+    def outputs(self) -> Mapping[str, Mapping[str, Any]]:
+        """The template's `Outputs` block."""
+        declared: Mapping[str, Mapping[str, Any]] = self.template.get("Outputs", {})
+        return declared
+
+    @property
+    def capabilities(self) -> list[str]:
+        """What CloudFormation wants acknowledged: nothing where the template holds no IAM resource."""
+        iam = [
+            resource.get("Properties", {})
+            for resource in self.resources.values()
+            if resource["Type"].startswith("AWS::IAM::")
+        ]
+        if any(key in properties for properties in iam for key in _IAM_NAMES):
+            return ["CAPABILITY_NAMED_IAM"]
+        return ["CAPABILITY_IAM"] if iam else []
+
+
+_IAM_NAMES = ("RoleName", "ManagedPolicyName", "UserName", "GroupName", "InstanceProfileName")
+
+
+# libyaml's parser where it was built in: six templates are read at every start.
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML with CloudFormation's short forms (`!Ref`)."""
+
+
+_Loader.add_multi_constructor("!", multi_constructor)
+
+
+def parse(text: str) -> Any:
+    """A template's text as a dictionary with long-form functions. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+
+
+def read(build: Path) -> dict[str, Layer]:
+    """The layers in `build/` by slug. Raises BadInput when it is missing or not this project's."""
+    files = sorted(build.glob("*.yaml")) if build.is_dir() else []
+    if not files:
+        raise BadInput(f"{build.name}/ has no template", "nothing to deploy", "run: make generate")
+    return {path.stem: _read(path) for path in files}
+
+
+def refuse_unknown(found: Mapping[str, Layer]) -> None:
+    """Raise BadInput for templates that are another project's: what the deployer itself needs is missing."""
+    owner, output = EXECUTION_ROLE
+    missing = [f"{slug}.yaml" for slug in (owner, RELEASED_LAYER, PIPELINE_LAYER) if slug not in found]
+    if missing or output not in found[owner].outputs:
+        raise BadInput(
+            "build/ is not what this project generates",
+            f"it has {', '.join(f'{slug}.yaml' for slug in found)}; "
+            + (f"{' and '.join(missing)} missing" if missing else f"{owner}.yaml has no output {output}"),
+            "run: make generate",
+        )
+
+
+def _read(path: Path) -> Layer:
+    name = f"{path.parent.name}/{path.name}"
+    try:
+        body = path.read_text(encoding="utf-8")
+        template = parse(body)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise BadInput(f"{name} is not YAML", str(error).splitlines()[0], "run: make generate") from error
+    problem = _shape_problem(template)
+    if problem:
+        raise BadInput(f"{name} is no CloudFormation template", problem, "run: make generate")
+    if len(body.encode()) > TEMPLATE_BYTES:
+        raise BadInput(
+            f"{name} is too long",
+            f"CloudFormation takes {TEMPLATE_BYTES} bytes, it has {len(body.encode())}",
+            "move a part of it to a layer of its own",
+        )
+    return Layer(slug=path.stem, body=body, template=template, stack_policy=_stack_policy(path, template))
+
+
+def _stack_policy(path: Path, template: Mapping[str, Any]) -> str | None:
+    """The text of the layer's stack policy; a layer that has one says so in its template's metadata."""
+    metadata = template.get("Metadata")
+    declared = metadata.get(STACK_POLICY) if isinstance(metadata, dict) else None
+    file = path.with_name(f"{path.stem}.stack-policy.json")
+    name = f"{path.parent.name}/{file.name}"
+    if not declared and not file.exists():
+        return None
+    try:
+        text = file.read_text(encoding="utf-8")
+        problem = policy.shape_problem(json.loads(text))
+    except FileNotFoundError as error:
+        raise BadInput(
+            f"{name} is missing", f"{path.parent.name}/{path.name} needs it", "run: make generate"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{name} is not JSON", str(error).splitlines()[0], "run: make generate") from error
+    if problem:
+        raise BadInput(f"{name} is no stack policy", problem, "run: make generate")
+    return text
+
+
+def _shape_problem(template: Any) -> str | None:
+    """Why a document is not a template that can be worked with, or None."""
+    if not isinstance(template, dict):
+        return "it is no map"
+    if not template.get("Resources"):
+        return "it has no Resources"
+    for section, needed in (("Resources", "Type"), ("Parameters", "Type"), ("Outputs", "Value")):
+        entries = template.get(section, {})
+        if not isinstance(entries, dict):
+            return f"its {section} are no map"
+        for title, entry in entries.items():
+            if not isinstance(title, str) or not isinstance(entry, dict) or needed not in entry:
+                return f"{title} of its {section} has no {needed}"
+            if needed == "Type" and not isinstance(entry["Type"], str):
+                return f"{title} of its {section} has a Type that is no text"
+            if not isinstance(entry.get("Properties", {}), dict):
+                return f"{title} has Properties that are no map"
+            export = entry.get("Export", {"Name": ""})
+            if not isinstance(export, dict) or "Name" not in export:
+                return f"the export of {title} has no Name"
+    return None
+
+
+def exports(layer: Layer, environment: Environment) -> dict[str, str]:
+    """Each export's name in this environment, with the output's logical id."""
+    found = {}
+    for title, output in layer.outputs.items():
+        if "Export" in output:
+            found[_resolved(output["Export"]["Name"], layer, environment)] = title
+    return found
+
+
+def imports(layer: Layer, environment: Environment) -> set[str]:
+    """The names that the layer imports in this environment."""
+    return {_resolved(value, layer, environment) for value in import_values(layer.template)}
+
+
+def dependencies(layers: Mapping[str, Layer], environment: Environment) -> dict[str, set[str]]:
+    """For each layer the layers that must be deployed before it.
+
+    Raises BadInput for an import that no layer exports, an export of two layers, and a cycle.
+    """
+    exporter: dict[str, str] = {}
+    for slug, layer in layers.items():
+        for name in exports(layer, environment):
+            if name in exporter:
+                raise BadInput(
+                    f"build/{exporter[name]}.yaml and build/{slug}.yaml both export {name}",
+                    "an export's name is unique in its account and region",
+                    "rename one of the two outputs",
+                )
+            exporter[name] = slug
+    found: dict[str, set[str]] = {}
+    for slug, layer in layers.items():
+        missing = sorted(imports(layer, environment) - exporter.keys())
+        if missing:
+            raise BadInput(
+                f"build/{slug}.yaml imports {', '.join(missing)}",
+                "no template in build/ exports it",
+                "run: make generate",
+            )
+        found[slug] = {exporter[name] for name in imports(layer, environment)}
+    try:
+        TopologicalSorter(found).prepare()
+    except CycleError as error:
+        cycle = " imports from ".join(error.args[1])
+        raise BadInput("the layers import from each other in a circle", cycle, "remove one import") from error
+    return found
+
+
+def in_order(waits_for: Mapping[str, set[str]]) -> list[str]:
+    """The layers in an order of deployment, always the same for the same dependencies."""
+    order = TopologicalSorter(waits_for)
+    order.prepare()
+    found: list[str] = []
+    while order.is_active():
+        ready = sorted(order.get_ready())
+        found += ready
+        order.done(*ready)
+    return found
+
+
+def import_values(value: Any) -> Iterator[Any]:
+    """The names of all exports that a part of a template imports, as they stand there."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if key == "Fn::ImportValue":
+                yield member
+            else:
+                yield from import_values(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from import_values(member)
+
+
+def _resolved(name: Any, layer: Layer, environment: Environment) -> str:
+    """The text that an export's or import's name has in this environment."""
+    text = name.get("Fn::Sub") if isinstance(name, dict) else name
+    if not isinstance(text, str):
+        raise BadInput(
+            f"build/{layer.slug}.yaml names an export by {name}",
+            "only text and !Sub with parameters can be followed",
+            "use templates/_exports.py",
+        )
+    values = {
+        "AWS::StackName": environment.stack_name(layer.slug),
+        "AWS::Region": environment.region,
+        "AWS::AccountId": environment.account,
+        **environment.parameters_for(layer.parameters),
+    }
+    missing = [variable for variable in re.findall(r"\$\{([^}!]+)\}", text) if variable not in values]
+    if missing:
+        raise BadInput(
+            f"build/{layer.slug}.yaml names an export by {text}",
+            f"{', '.join(missing)} has no value in params/{environment.name}.yaml",
+            "a stack is referred to by <Layer>StackName: is the layer's template missing from build/?",
+        )
+    return re.sub(r"\$\{([^}!]+)\}", lambda match: values[match[1]], text)

@@ -1,0 +1,91 @@
+"""Two answers to "what does this change": CloudFormation's and the resource schemas'. The worse one counts.
+
+CloudFormation knows the deployed values, but tells a nested property as one long text. The schemas' answer
+(`effects.py`) names exactly what differs and says in words what that does.
+
+Whatever reads an attribute of a resource that changes is listed by CloudFormation too, and what reads an
+attribute of that, and so on: it knows whether the value changes only when it executes. The schemas' answer
+knows that an ARN stays where nothing is replaced. There, and only there, the better answer counts.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ecs_blue_green.deployer.changes import RECREATIONS, Action, PropertyChange, ResourceChange
+
+_ACTIONS: tuple[Action, ...] = ("modify", "may replace", "replace")
+
+
+def worse(
+    answered: Iterable[ResourceChange], expected: Iterable[ResourceChange]
+) -> tuple[ResourceChange, ...]:
+    """CloudFormation's changes, each made worse where the schemas expect worse, and told as exactly."""
+    by_id = {change.logical_id: change for change in expected}
+    merged = []
+    for told in answered:
+        other = by_id.get(told.logical_id)
+        change = _without_rereads(told, other.properties if other else ())
+        if other is None:
+            merged.append(change)
+            continue
+        # Whether a resource is added or removed is CloudFormation's to say.
+        both = change.action in _ACTIONS and other.action in _ACTIONS
+        merged.append(
+            replace(
+                change,
+                action=max(change.action, other.action, key=_ACTIONS.index) if both else change.action,
+                properties=tuple(_properties(change.properties, other.properties)),
+                effect=other.effect,
+                notes=other.notes,
+                renamed=other.renamed,
+            )
+        )
+    return tuple(merged)
+
+
+def _without_rereads(told: ResourceChange, expected: Iterable[PropertyChange]) -> ResourceChange:
+    """CloudFormation's change, where what it only reads again and the schemas know to stay replaces nothing.
+
+    `expected` are the properties that change according to the schemas.
+    """
+    changing = [changed.path for changed in expected]
+    staying = [
+        one
+        for one in told.properties
+        if one.reread and not any(_holds(one.path, path) or _holds(path, one.path) for path in changing)
+    ]
+    if not staying or told.action not in ("modify", "may replace"):
+        return told
+    properties = tuple(replace(one, recreation="Never") if one in staying else one for one in told.properties)
+    if any(one.recreation != "Never" for one in properties):
+        return replace(told, properties=properties)
+    change = replace(told, action="modify", properties=properties)
+    if changing or len(staying) < len(properties):
+        return change
+    return replace(change, effect="none", notes=("CloudFormation reads what it refers to again; that stays",))
+
+
+def _holds(path: str, other: str) -> bool:
+    """Whether the second path is the first, or inside it."""
+    return other == path or other.startswith(f"{path}/")
+
+
+def _properties(
+    answered: Iterable[PropertyChange], expected: Iterable[PropertyChange]
+) -> Iterator[PropertyChange]:
+    left = {changed.path: changed for changed in expected}
+    for told in answered:
+        below = [path for path in left if _holds(told.path, path)]
+        if not below:
+            yield told
+        for path in below:
+            exact = left.pop(path)
+            values = told if path == told.path and told.after is not None else exact
+            yield replace(
+                exact,
+                before=values.before,
+                after=values.after,
+                recreation=max(exact.recreation, told.recreation, key=RECREATIONS.index),
+            )
+    # What CloudFormation did not mention counts only where it would replace the resource.
+    yield from (changed for changed in left.values() if changed.recreation != "Never")

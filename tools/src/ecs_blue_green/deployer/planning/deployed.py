@@ -1,0 +1,139 @@
+"""The environment's stacks as they are found, and when they cannot be worked with."""
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ecs_blue_green.deployer import commands
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import describe
+from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, Stack
+from ecs_blue_green.deployer.cloudformation.watch import Watch
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput, Blocked
+from ecs_blue_green.deployer.layers import EXECUTION_ROLE, RELEASED_LAYER, Layer, exports, imports
+from ecs_blue_green.deployer.rules import Finding, Guarded
+
+Say = Callable[[str], None]
+
+# An update failed, and so did taking it back.
+STUCK = "UPDATE_ROLLBACK_FAILED"
+
+
+def settled(
+    client: Any, name: str, sleep: Sleep, say: Say = lambda text: None, watch: Watch | None = None
+) -> Stack | None:
+    """The stack once no operation runs on it: somebody else's is waited for, never interrupted.
+
+    `watch` is the one of all stacks that are waited for, where there are several.
+    """
+    stack = describe.stack(client, name)
+    if stack is None or not stack.moving:
+        return stack
+    say(f"{name} is {stack.status}: waiting for that to end")
+    return (watch or Watch(client)).until(
+        stack.arn, lambda now: now is None or not now.moving, sleep, lambda event: None
+    )
+
+
+def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack) -> None:
+    """Raise Blocked for a stack that neither an update nor we can bring back: a person must look first."""
+    if stack.status == STUCK:
+        left = [
+            resource["LogicalResourceId"]
+            for page in client.get_paginator("list_stack_resources").paginate(StackName=stack.arn)
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceStatus"] == "UPDATE_FAILED"
+        ]
+        raise Blocked(
+            f"{stack.name} is {STUCK}",
+            (stack.reason or "CloudFormation could not bring its resources back").rstrip(".")
+            + (f" ({', '.join(left)})" if left else ""),
+            continuing(environment, layer),
+        )
+    if stack.status == "IMPORT_ROLLBACK_FAILED":
+        raise Blocked(
+            f"{stack.name} is IMPORT_ROLLBACK_FAILED",
+            stack.reason or "somebody's import of resources could not be taken back",
+            "bring it to an end in the CloudFormation console, then run again",
+        )
+    if stack.status == "DELETE_FAILED" and _was_made(client, stack):
+        finish = (
+            f"aws cloudformation delete-stack --stack-name {stack.name}"
+            if environment.protected
+            else commands.make("destroy", environment.name)
+        )
+        raise Blocked(
+            f"{stack.name} is DELETE_FAILED",
+            stack.reason or "it was in use, and somebody began to delete it",
+            f"finish that first: {finish}; then run again",
+        )
+
+
+def _was_made(client: Any, stack: Stack) -> bool:
+    """Whether its first creation has ever succeeded. When its events do not tell any more: yes."""
+    told = {event.status for event in describe.events(client, stack.arn) if event.about_stack}
+    return not told & {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
+
+
+def continuing(environment: Environment, layer: str) -> str:
+    """What to type when an update could not be taken back."""
+    command = commands.make("continue-rollback", environment.name, ONLY=layer)
+    return f"remove the cause, then: {command}"
+
+
+def is_failed(stack: Stack | None) -> bool:
+    """Whether its first creation failed: then it can only be deleted."""
+    return stack is not None and stack.status in FAILED_CREATIONS
+
+
+def refuse_foreign(environment: Environment, layer: str, stack: Stack) -> None:
+    """Raise Guarded when the stack's tags do not say that this project made it."""
+    wanted = environment.stack_tags(layer)
+    if stack.exists and any(
+        stack.tags.get(key) != wanted[key] for key in ("Project", "Environment", "Layer")
+    ):
+        raise Guarded(
+            [
+                Finding(
+                    layer,
+                    "",
+                    "foreign-stack",
+                    f"the stack {stack.name} lacks the tags Project={environment.project}, "
+                    f"Environment={environment.name}, Layer={layer}",
+                    f"choose another `project:` in params/{environment.name}.yaml",
+                )
+            ]
+        )
+
+
+def refuse_missing(
+    environment: Environment,
+    layers: Mapping[str, Layer],
+    found: Mapping[str, Stack | None],
+    chosen: Iterable[str],
+    waits_for: Mapping[str, set[str]],
+) -> None:
+    """Raise BadInput when a chosen layer imports from one that is neither deployed nor chosen."""
+    named = list(chosen)
+    for slug in named:
+        needed = imports(layers[slug], environment)
+        for upstream in sorted(waits_for[slug] - set(named)):
+            stack = found[upstream]
+            deployed = stack.exports.keys() if stack and not is_failed(stack) else set()
+            missing = needed & exports(layers[upstream], environment).keys() - deployed
+            if missing:
+                raise BadInput(
+                    f"{slug} imports {sorted(missing)[0]}",
+                    f"{upstream} is not deployed with that export",
+                    f"add it: ONLY={shlex.quote(' '.join([upstream, *named]))}",
+                )
+
+
+def execution_role(environment: Environment, slug: str, found: Mapping[str, Stack | None]) -> str | None:
+    """The role through which CloudFormation operates this layer's stack, where that is not the caller's."""
+    if slug != RELEASED_LAYER:
+        return None
+    owner, output = EXECUTION_ROLE
+    stack = found.get(owner)
+    return stack.exports.get(f"{environment.stack_name(owner)}-{output}") if stack else None

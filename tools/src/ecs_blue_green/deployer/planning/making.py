@@ -1,0 +1,325 @@
+"""Make a plan, before anything is done.
+
+A layer whose stack equals its template, parameters and tags is found without a change set. For the others
+CloudFormation makes one. Where that cannot be asked yet, because a layer that this one imports from has not
+been deployed, the template itself is the plan, and the plan says so (`change_set` is None).
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ecs_blue_green.deployer import clock, interrupts, policy, template
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import change_sets, describe, leftovers, obstacles
+from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
+from ecs_blue_green.deployer.cloudformation.watch import Watch
+from ecs_blue_green.deployer.effects.effects import LayerChange
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import Failed
+from ecs_blue_green.deployer.layers import Layer, dependencies, imports
+from ecs_blue_green.deployer.pace import Pace
+from ecs_blue_green.deployer.planning import deployed, survey
+from ecs_blue_green.deployer.planning.answers import worse
+from ecs_blue_green.deployer.planning.deployed import Say
+from ecs_blue_green.deployer.planning.plan import Act, Plan, Step
+from ecs_blue_green.deployer.planning.survey import Found, Survey
+
+# Called before the first change set is made; it raises to have none made.
+Inspect = Callable[[Survey], None]
+# Given a layer and its stack: the change set that was approved for it, if that can still be executed.
+Approved = Callable[[str, Stack | None], ChangeSet | None]
+
+
+def nothing_approved(layer: str, stack: Stack | None) -> ChangeSet | None:
+    """The answer where no plan was kept."""
+    return None
+
+
+def make(
+    aws: Aws,
+    environment: Environment,
+    layers: Mapping[str, Layer],
+    only: Iterable[str] = (),
+    say: Say = lambda text: None,
+    *,
+    verb: Literal["plan", "deploy"] = "plan",
+    keeps_as: str | None = None,
+    approved: Approved = nothing_approved,
+    inspect: Inspect = lambda survey: None,
+) -> Plan:
+    """Plan the deployment of `layers`, or of those in `only`.
+
+    Leaves change sets behind, which `discard` or the execution removes. With `keeps_as` they get this name,
+    which says that they are wanted when this process is gone. What killed runs left is removed as far as
+    that is certain: what a `deploy` left, by a `deploy`, since that holds the lock. Raises BadInput when a
+    layer of `only` imports from one that is neither deployed nor in `only`; Blocked when a stack is in a
+    state from which it cannot be deployed.
+    """
+    planning = _Planning(aws, environment, layers, say, verb, keeps_as, approved, inspect)
+    wanted = set(only)
+    return planning.plan([slug for slug in layers if not wanted or slug in wanted])
+
+
+def discard(aws: Aws, plan: Plan, but: Iterable[str] = ()) -> None:
+    """Remove what planning left, except for some layers: its change sets, and empty stacks.
+
+    Everything is tried; raises the first error when something could not be removed.
+    """
+    kept = set(but)
+    _discard(aws.client("cloudformation"), [step for slug, step in plan.steps.items() if slug not in kept])
+
+
+def _discard(client: Any, steps: Iterable[Step]) -> None:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for done in [pool.submit(_discard_step, client, step) for step in steps]:
+            done.result()
+
+
+def _discard_step(client: Any, step: Step) -> None:
+    is_new = step.stack is None or not step.stack.exists
+    if step.change_set:
+        arn = step.change_set.arn
+        change_sets.remove(client, arn, step.change_set.stack_arn if is_new else None)
+    elif step.stack and is_new:
+        change_sets.delete_shell(client, step.stack.arn)
+
+
+class _StoppedError(Exception):
+    """Planning was given up."""
+
+
+class _Planning:
+    """The making of one plan, in threads that end when it is given up."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        environment: Environment,
+        layers: Mapping[str, Layer],
+        say: Say,
+        verb: Literal["plan", "deploy"],
+        keeps_as: str | None,
+        approved: Approved,
+        inspect: Inspect,
+    ) -> None:
+        self._aws = aws
+        self._client = aws.client("cloudformation")
+        self._environment = environment
+        self._layers = layers
+        self._say = say
+        self._verb = verb
+        self._keeps_as = keeps_as
+        self._approved = approved
+        self._inspect = inspect
+        self._stopped = threading.Event()
+        self._pace = Pace()
+        self._watch = Watch(self._client)
+        self._waits_for = dependencies(layers, environment)
+
+    def plan(self, chosen: list[str]) -> Plan:
+        with self._workers() as pool:
+            found = interrupts.attend(
+                lambda: dict(zip(self._layers, pool.map(self._find, self._layers), strict=True))
+            )
+            stacks = _stacks(found)
+            self._refuse(stacks, chosen)
+            changed = [slug for slug in chosen if not self._is_unchanged(slug, found)]
+            offline = interrupts.attend(lambda: self._surveyed(found, chosen)) if changed else {}
+            futures = {slug: pool.submit(self._step, slug, found, offline[slug]) for slug in changed}
+            try:
+                made = interrupts.attend(lambda: {slug: futures[slug].result() for slug in futures})
+            except BaseException:
+                self._give_up(pool, futures.values())
+                raise
+        steps = {slug: made.get(slug) or self._unchanged(slug, found) for slug in chosen}
+        waits_for = {slug: self._waits_for[slug] & steps.keys() for slug in steps}
+        return Plan(self._environment, steps, waits_for, stacks)
+
+    def _refuse(self, stacks: Mapping[str, Stack | None], chosen: list[str]) -> None:
+        """Raise where what is there cannot be planned on."""
+        for slug, stack in stacks.items():
+            if stack:
+                deployed.refuse_foreign(self._environment, slug, stack)
+                if slug in chosen:
+                    deployed.refuse_stuck(self._client, self._environment, slug, stack)
+        deployed.refuse_missing(self._environment, self._layers, stacks, chosen, self._waits_for)
+
+    def _surveyed(self, found: Mapping[str, Found], chosen: list[str]) -> Mapping[str, LayerChange]:
+        """What each layer's change would be, as far as that is known offline; raises where that is enough."""
+        surveyed = survey.of(self._environment, self._layers, found, chosen)
+        self._inspect(surveyed)
+        return surveyed.changes
+
+    @contextlib.contextmanager
+    def _workers(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads that give up as soon as the block is left by an exception."""
+        with ThreadPoolExecutor(WORKERS) as pool:
+            try:
+                yield pool
+            except BaseException:
+                self._stopped.set()
+                raise
+
+    def _give_up(self, pool: ThreadPoolExecutor, futures: Iterable[Future[Step]]) -> None:
+        """Remove what was made so far. Each thread removes what it has not finished."""
+        self._stopped.set()
+        pool.shutdown(cancel_futures=True)
+        done = [future for future in futures if not future.cancelled() and not future.exception()]
+        # Why planning was given up is told, not what more went wrong; the next run finds what is left.
+        with contextlib.suppress(ClientError, BotoCoreError):
+            _discard(self._client, [future.result() for future in done])
+
+    def _nap(self, seconds: float) -> None:
+        if clock.wait(self._stopped, seconds):
+            raise _StoppedError
+
+    def _find(self, slug: str) -> Found:
+        name = self._environment.stack_name(slug)
+        stack = deployed.settled(self._client, name, self._nap, self._say, self._watch)
+        if stack is None:
+            return Found(None)
+        for listed in change_sets.waiting(self._client, stack.arn):
+            if leftovers.is_forgotten(listed, alone=self._verb == "deploy"):
+                change_sets.delete(self._client, listed.arn)
+        if not stack.exists or deployed.is_failed(stack):
+            return Found(stack)
+        return Found(stack, describe.template_body(self._client, stack), self._policy(slug, stack))
+
+    def _policy(self, slug: str, stack: Stack) -> str | None:
+        """The stack's policy where the layer has one; one that a killed deploy lifted is put back by this."""
+        own = self._layers[slug].stack_policy
+        if not own:
+            return None
+        now = _policy(self._client, stack)
+        if not now or self._verb != "deploy" or not policy.is_lifted(own, now):
+            return now
+        self._client.set_stack_policy(StackName=stack.arn, StackPolicyBody=own)
+        self._say(f"the stack policy of {slug} is back, which an earlier run had lifted")
+        return own
+
+    def _is_unchanged(self, slug: str, found: Mapping[str, Found]) -> bool:
+        one = found[slug]
+        role = deployed.execution_role(self._environment, slug, _stacks(found))
+        return one.deployed is not None and _is_deployed(
+            self._environment, self._layers[slug], one.deployed, one.body, role
+        )
+
+    def _unchanged(self, slug: str, found: Mapping[str, Found]) -> Step:
+        layer, one = self._layers[slug], found[slug]
+        return Step(
+            layer,
+            "nothing",
+            one.stack,
+            deployed_policy=one.policy,
+            sets_policy=not template.same_json(
+                one.policy or "null", layer.stack_policy or one.policy or "null"
+            ),
+            sets_protection=self._environment.protected and not (one.deployed and one.deployed.protected),
+        )
+
+    def _step(self, slug: str, found: Mapping[str, Found], offline: LayerChange) -> Step:
+        environment, layer, stack = self._environment, self._layers[slug], found[slug].deployed
+        act: Act = "update" if stack else "recreate" if deployed.is_failed(found[slug].stack) else "create"
+        endangered = tuple(export.name for export in offline.exports if export.action != "add")
+        step = replace(self._unchanged(slug, found), act=act, endangered_exports=endangered)
+        left = found[slug].stack
+        if act == "recreate" and left:
+            step = replace(step, obstacles=tuple(obstacles.of(self._aws, left, protected_too=True)))
+        if act == "recreate" or not self._is_ready(slug, found):
+            return replace(step, changes=offline.resources)
+        if stack and not layer.stack_policy:
+            # Whoever set this one, it is obeyed.
+            step = replace(step, deployed_policy=_policy(self._client, stack))
+        made = self._approved(slug, found[slug].stack) or request(
+            self._client,
+            environment,
+            layer,
+            stack,
+            deployed.execution_role(environment, slug, _stacks(found)),
+            self._nap,
+            self._pace,
+            verb=self._verb,
+            change_set_name=self._keeps_as,
+        )
+        if made is None:
+            return replace(step, act="nothing", endangered_exports=())
+        return replace(step, changes=worse(made.changes, offline.resources), change_set=made)
+
+    def _is_ready(self, slug: str, found: Mapping[str, Found]) -> bool:
+        """Whether all that the layer imports is there, so that CloudFormation can be asked."""
+        exported = {name for one in found.values() if one.stack for name in one.stack.exports}
+        return imports(self._layers[slug], self._environment) <= exported and not any(
+            deployed.is_failed(found[upstream].stack) for upstream in self._waits_for[slug]
+        )
+
+
+def _stacks(found: Mapping[str, Found]) -> dict[str, Stack | None]:
+    return {slug: one.stack for slug, one in found.items()}
+
+
+def _policy(client: Any, stack: Stack) -> str | None:
+    body: str | None = client.get_stack_policy(StackName=stack.arn).get("StackPolicyBody")
+    return body
+
+
+def request(
+    client: Any,
+    environment: Environment,
+    layer: Layer,
+    stack: Stack | None,
+    role: str | None,
+    sleep: Sleep,
+    pace: Pace,
+    *,
+    verb: str = "deploy",
+    change_set_name: str | None = None,
+) -> ChangeSet | None:
+    """Have CloudFormation make the layer's change set; None when it would change nothing."""
+    name = environment.stack_name(layer.slug)
+    try:
+        return change_sets.create(
+            client,
+            stack_name=stack.arn if stack else name,
+            kind="UPDATE" if stack else "CREATE",
+            body=layer.body,
+            parameters=environment.parameters_for(layer.parameters),
+            tags=environment.stack_tags(layer.slug),
+            capabilities=layer.capabilities,
+            role_arn=role,
+            description=leftovers.description(verb),
+            name=change_set_name,
+            sleep=sleep,
+            pace=pace,
+        )
+    except change_sets.ChangeSetFailedError as error:
+        raise Failed(
+            f"CloudFormation refuses the change of {name}",
+            str(error).rstrip("."),
+            f"correct templates/ or params/{environment.name}.yaml, then run again",
+        ) from error
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise Failed(
+            f"CloudFormation refuses build/{layer.slug}.yaml",
+            error.response["Error"]["Message"].rstrip("."),
+            f"correct templates/ or params/{environment.name}.yaml, then run again",
+        ) from error
+
+
+def _is_deployed(environment: Environment, layer: Layer, stack: Stack, body: Any, role: str | None) -> bool:
+    return (
+        body == layer.body
+        and dict(stack.parameters) == template.parameter_values(layer, environment)
+        and dict(stack.tags) == environment.stack_tags(layer.slug)
+        and (role is None or stack.role_arn == role)
+    )

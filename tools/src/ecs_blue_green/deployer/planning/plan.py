@@ -1,0 +1,87 @@
+"""A plan: what a deploy would do to every layer's stack, and the digest by which it is approved."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ecs_blue_green.deployer.changes import ResourceChange
+from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.obstacles import Obstacle
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.layers import Layer
+
+Act = Literal["nothing", "create", "update", "recreate"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens to one layer's stack."""
+
+    layer: Layer
+    act: Act
+    stack: Stack | None = None
+    changes: tuple[ResourceChange, ...] = ()
+    change_set: ChangeSet | None = None
+    endangered_exports: tuple[str, ...] = ()
+    deployed_policy: str | None = None
+    sets_policy: bool = False
+    sets_protection: bool = False
+    # What is in the way of deleting what a failed first creation has left.
+    obstacles: tuple[Obstacle, ...] = ()
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether anything is to be done, a stack policy or protection included."""
+        return self.act != "nothing" or self.sets_policy or self.sets_protection
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps by layer, in an order of deployment, and what each layer waits for.
+
+    `stacks` are all of the environment's stacks as found.
+    """
+
+    environment: Environment
+    steps: Mapping[str, Step]
+    waits_for: Mapping[str, set[str]]
+    stacks: Mapping[str, Stack | None]
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether a deploy would do anything."""
+        return bool(self.changed)
+
+    @property
+    def changed(self) -> set[str]:
+        """The layers of which something would be done."""
+        return {slug for slug, step in self.steps.items() if step.changes_something}
+
+    @property
+    def digest(self) -> str:
+        """What is approved, in 64 hexadecimal digits: templates, parameters, tags and the deployed state."""
+        facts = {
+            slug: [inputs_digest(self.environment, step.layer), state(step.stack)]
+            for slug, step in self.steps.items()
+        }
+        where = [self.environment.name, self.environment.account, self.environment.region]
+        return digest([where, facts])
+
+
+def inputs_digest(environment: Environment, layer: Layer) -> str:
+    """What a layer is deployed with: template, stack policy, parameters, tags."""
+    given = environment.parameters_for(layer.parameters)
+    return digest([layer.body, layer.stack_policy, given, environment.stack_tags(layer.slug)])
+
+
+def digest(facts: Any) -> str:
+    """64 hexadecimal digits for what JSON can hold."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def state(stack: Stack | None) -> list[str]:
+    """What tells whether a stack has moved: its ARN, its status, and when it was last operated on."""
+    return [stack.arn, stack.status, str(stack.changed)] if stack else []

@@ -1,0 +1,105 @@
+"""What is known of a deployment before CloudFormation is asked for any change set.
+
+The checks of `preflight` read this: which stacks are made, which parameters are new to AWS, and the
+resources with their values filled in.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects.effects import LayerChange
+from ecs_blue_green.deployer.effects.sides import Resource, World
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.layers import Layer, parse
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is there, and what would change.
+
+    `layers` are those to be deployed, in order; `stacks` and `changes` have every layer of the project.
+    `created` are the layers whose stack is made, for the first time or again.
+    """
+
+    environment: Environment
+    layers: Mapping[str, Layer]
+    stacks: Mapping[str, Stack | None]
+    changes: Mapping[str, LayerChange]
+    created: frozenset[str]
+    world: World
+
+    def concerns(self, *titles: str) -> bool:
+        """Whether one of these parameters has a value that AWS was not given before."""
+        return any(
+            title in layer.parameters
+            if slug in self.created
+            else any(change.path == title for change in self.changes[slug].parameters)
+            for slug, layer in self.layers.items()
+            for title in titles
+        )
+
+    def value(self, title: str) -> str:
+        """A parameter's value, or its default; empty where no layer of the project has it."""
+        stacks = self.world.side.stacks.values()
+        return next((stack.parameters[title] for stack in stacks if title in stack.parameters), "")
+
+    def values(self, title: str) -> list[str]:
+        """A list parameter's values."""
+        return [value for value in self.value(title).split(",") if value]
+
+    def new_resources(self) -> Iterator[tuple[str, str, Resource]]:
+        """Layer, logical id and values of every resource that would be made."""
+        for slug in self.layers:
+            resources = self.world.resources(slug)
+            added = {change.logical_id for change in self.changes[slug].resources if change.action == "add"}
+            for logical_id, resource in resources.items():
+                if slug in self.created or logical_id in added:
+                    yield slug, logical_id, resource
+
+
+@dataclass(frozen=True)
+class Found:
+    """A stack as it is deployed, with its template, and its policy where the layer has one."""
+
+    stack: Stack | None
+    body: Any = None
+    policy: str | None = None
+
+    @property
+    def deployed(self) -> Stack | None:
+        """The stack, if it has resources and can be updated."""
+        return self.stack if self.body is not None else None
+
+
+def of(
+    environment: Environment, layers: Mapping[str, Layer], found: Mapping[str, Found], chosen: list[str]
+) -> Survey:
+    """What the templates, values and resource schemas say of the change of each layer, without AWS."""
+    before = effects.Side(
+        environment.account,
+        environment.region,
+        {
+            slug: effects.StackSide(
+                one.deployed.name, _parsed(one.body), one.deployed.parameters, one.deployed.tags
+            )
+            for slug, one in found.items()
+            if one.deployed
+        },
+    )
+    world = World(effects.side(layers, environment))
+    return Survey(
+        environment=environment,
+        layers={slug: layers[slug] for slug in chosen},
+        stacks={slug: one.stack for slug, one in found.items()},
+        changes={change.layer: change for change in effects.compare_worlds(World(before), world)},
+        created=frozenset(slug for slug in chosen if not found[slug].deployed),
+        world=world,
+    )
+
+
+def _parsed(body: Any) -> Any:
+    # GetTemplate gives a JSON template as a dictionary.
+    return parse(body) if isinstance(body, str) else body

@@ -1,0 +1,55 @@
+"""The connection to GitHub, which only a person can complete.
+
+CloudFormation makes it PENDING. A pipeline that is made before its handshake fails at once, and pushes do not
+start it afterwards: https://github.com/pulumi/pulumi-aws/issues/2167
+"""
+
+from ecs_blue_green.deployer import commands
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.cloudformation import describe
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import Blocked
+from ecs_blue_green.deployer.layers import CONNECTION
+
+AVAILABLE = "AVAILABLE"
+CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
+
+
+def status(aws: Aws, stack: Stack | None) -> str | None:
+    """PENDING, AVAILABLE or ERROR; None while `stack`, which owns the connection, is not deployed."""
+    _, output = CONNECTION
+    arn = stack.outputs.get(output) if stack else None
+    if not arn:
+        return None
+    found: str = aws.client("codeconnections").get_connection(ConnectionArn=arn)["Connection"][
+        "ConnectionStatus"
+    ]
+    return found
+
+
+def require_available(aws: Aws, environment: Environment) -> None:
+    """Raise Blocked when the environment's connection waits for a person."""
+    owner, _ = CONNECTION
+    stack = describe.stack(aws.client("cloudformation"), environment.stack_name(owner))
+    now = status(aws, stack)
+    if now not in (None, AVAILABLE):
+        raise pending(environment, str(now))
+
+
+def pending(environment: Environment, status: str) -> Blocked:
+    """What to say of a connection with this status."""
+    return Blocked(
+        f"the connection to GitHub is {status}",
+        "a pipeline that is made before somebody completes it would not start on pushes",
+        f"complete the connection at {console(environment)}, then: "
+        + commands.make("deploy", environment.name),
+    )
+
+
+def console(environment: Environment) -> str:
+    """Where a person completes it: Developer Tools, Settings, Connections."""
+    region = environment.region
+    domain = next((there for prefix, there in CONSOLES.items() if region.startswith(prefix)), None)
+    host = f"{region}.{domain or 'console.aws.amazon.com'}"
+    return f"https://{host}/codesuite/settings/connections?region={region}"

@@ -1,0 +1,200 @@
+"""All questions at the same time, and what the answers mean for the deployment."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ecs_blue_green.deployer import aws as door
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.effects.schemas import schema
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput, Blocked
+from ecs_blue_green.deployer.layers import CONNECTION, PIPELINE_LAYER
+from ecs_blue_green.deployer.planning.survey import Survey
+from ecs_blue_green.deployer.preflight import connection, engine, image, names, network, quotas, references
+from ecs_blue_green.deployer.preflight.image import Image
+from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+
+# Each question is one call, or a few: this many run side by side, as many as there are connections.
+WORKERS = door.CONNECTIONS
+
+ImageState = Literal["not needed", "there", "to be built", "missing", "placeholder"]
+
+
+class Question(NamedTuple):
+    """What a person is told when it cannot be answered, and how to ask it."""
+
+    about: str
+    ask: Callable[[], Iterable[Trouble]]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was found. `unchecked` says what could not be asked, and why.
+
+    `connection` is the status of the connection to GitHub while there is no pipeline, None where there is
+    none yet or nothing waits for it. `engine` is the program that will build the image.
+    """
+
+    troubles: tuple[Trouble, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    image: ImageState = "not needed"
+    engine: str | None = None
+    connection: str | None = None
+
+    @property
+    def connection_waits(self) -> bool:
+        """Whether a person must complete the connection before there can be a pipeline."""
+        return self.connection not in (None, connection.AVAILABLE)
+
+
+def examine(aws: Aws, survey: Survey, wanted: Image) -> Answers:
+    """Ask everything that matters for what would change; nothing is asked when nothing is new.
+
+    Raises Failure when AWS cannot be asked at all: credentials, network.
+    """
+    troubles: list[Trouble] = [*_region(survey)]
+    unchecked: list[str] = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        picture = pool.submit(_image, aws, survey, wanted)
+        link = pool.submit(_connection, aws, survey)
+        asked = [(question, pool.submit(_answer, question)) for question in _questions(aws, survey)]
+        for question, future in asked:
+            found, why = future.result()
+            troubles += found
+            if why:
+                unchecked.append(f"{question.about}: {why}")
+        state, program = picture.result()
+        status = link.result()
+    return Answers(tuple(dict.fromkeys(troubles)), tuple(unchecked), state, program, status)
+
+
+def refuse(
+    environment: Environment,
+    answers: Answers,
+    wanted: Image,
+    *,
+    plan_only: bool = False,
+    tolerant: bool = False,
+) -> None:
+    """Raise what the troubles amount to: BadInput when the file is wrong, Blocked when a person must act.
+
+    A plan (`plan_only`) may be made where no image can be built: it may be carried out elsewhere. `tolerant`
+    is for accounts that are set up in a way that the checks take for wrong; the image is no such matter.
+    """
+    file = f"params/{environment.name}.yaml"
+    told = [] if tolerant else [*answers.troubles]
+    remedies = []
+    if told:
+        wrong = any(not trouble.act for trouble in told)
+        remedies.append(f"correct {file}" if wrong else "do what it says, then run again")
+    if answers.image == "missing" and not plan_only:
+        told.append(no_image(wanted))
+        remedies.append(f"where docker or podman runs:{image.steps(environment, wanted)}")
+    if not told:
+        return
+    kind = Blocked if all(trouble.act for trouble in told) else BadInput
+    raise kind(
+        f"account {environment.account} is not ready for what {file} says",
+        "".join(f"\n  {trouble}" for trouble in told),
+        f"nothing was changed; {'; '.join(remedies)}",
+    )
+
+
+def notes(environment: Environment, answers: Answers, wanted: Image) -> Iterator[str]:
+    """What else a person should know before the question is asked."""
+    if answers.image == "to be built":
+        yield f"the image {wanted} is not there yet: {answers.engine} will build and push it"
+    if answers.image == "missing":
+        yield f"not there yet, and no engine to build it: the image {wanted}"
+    if answers.image == "placeholder":
+        yield f"the emulator has placeholders for the image {wanted} and for the handshake with GitHub"
+    elif answers.connection_waits:
+        yield f"{PIPELINE_LAYER} waits until somebody completes the connection: it is {answers.connection}"
+    for trouble in answers.troubles:
+        yield f"gone on in spite of: {trouble}"
+    for text in answers.unchecked:
+        yield f"not checked: {text}"
+
+
+def document(answers: Answers) -> dict[str, Any]:
+    """The same for scripts."""
+    return {
+        "troubles": [
+            {"key": one.key, "value": one.value or None, "reason": one.reason, "act": one.act or None}
+            for one in answers.troubles
+        ],
+        "unchecked": list(answers.unchecked),
+        "image": answers.image,
+        "connection": answers.connection,
+    }
+
+
+def _questions(aws: Aws, survey: Survey) -> Iterator[Question]:
+    if network.relevant(survey):
+        yield Question("the network", partial(network.troubles, aws, survey))
+    for title, arn in references.arns(survey):
+        yield Question(title, partial(references.troubles, aws, survey, title, arn))
+    for title, name in references.buckets(survey):
+        yield Question(title, partial(references.bucket_troubles, aws, survey, title, name))
+    for named in names.taken(survey):
+        yield Question(f"whether {named.name} is free", partial(names.troubles, aws, named))
+    if not aws.emulated:
+        for about, ask in quotas.questions(survey):
+            yield Question(about, partial(ask, aws))
+
+
+def _answer(question: Question) -> tuple[list[Trouble], str]:
+    """The troubles, and why the question could not be answered."""
+    try:
+        return list(question.ask()), ""
+    except (ClientError, BotoCoreError) as error:
+        trouble = door.failure(error)
+        expired = isinstance(error, ClientError) and error.response["Error"]["Code"] in door.EXPIRED
+        # Whoever is not known to AWS, or no longer, need not look at the rest. A service that cannot be
+        # reached may be one that the region does not have.
+        if isinstance(trouble, BadInput) or expired:
+            raise
+        return [], str(trouble)
+
+
+def _region(survey: Survey) -> Iterator[Trouble]:
+    """Resource types that the region does not have, as CloudFormation's schemas say."""
+    region = survey.environment.region
+    types = dict.fromkeys(resource.type for _, _, resource in survey.new_resources())
+    for resource_type in types:
+        if schema(resource_type, region) is None:
+            reason = f"has no {resource_type}, as far as CloudFormation's schemas of this region say"
+            yield Trouble("region", region, reason)
+
+
+def _image(aws: Aws, survey: Survey, wanted: Image) -> tuple[ImageState, str | None]:
+    if not image.needed(survey):
+        return "not needed", None
+    if aws.emulated:
+        return "placeholder", None
+    if image.digest(aws, wanted):
+        return "there", None
+    program = engine.running()
+    return ("to be built" if program else "missing"), program
+
+
+def no_image(wanted: Image) -> Trouble:
+    """The image is not there, and nobody here can build it."""
+    return Trouble(
+        parameter("InitialImageTag"),
+        wanted.tag,
+        f"must be in the repository {wanted.repository} when the service is made, which would wait for it for"
+        " hours; it is not, and no container engine runs here that could build it",
+    )
+
+
+def _connection(aws: Aws, survey: Survey) -> str | None:
+    if PIPELINE_LAYER not in survey.created:
+        return None
+    owner, _ = CONNECTION
+    return connection.status(aws, survey.stacks[owner])

@@ -1,0 +1,186 @@
+"""The image that the service is made with: every release after it brings its own.
+
+A service whose image is missing waits for hours for tasks that cannot start, so the image comes first.
+"""
+
+import base64
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ecs_blue_green.deployer import commands, template
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput, Failed
+from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.planning.survey import Survey
+from ecs_blue_green.deployer.preflight import engine
+from ecs_blue_green.deployer.rules import SERVICE, TASK_DEFINITION
+
+REPOSITORY = "AWS::ECR::Repository"
+TAG_PARAMETER = "InitialImageTag"
+FOLDER = "app"
+# A task definition's names for what an image is built for, and those of the engines.
+ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
+# Attestations would be images of their own in the repository, and count as such.
+VARIABLES = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Image:
+    """Where the image goes, what it is built from and for, and the layers around it.
+
+    `layer` makes the repository, `service_layer` the service that runs it.
+    """
+
+    repository: str
+    tag: str
+    platform: str
+    folder: Path
+    layer: str
+    service_layer: str
+
+    def __str__(self) -> str:
+        """`repository:tag`."""
+        return f"{self.repository}:{self.tag}"
+
+
+def wanted(environment: Environment, layers: Mapping[str, Layer], root: Path) -> Image:
+    """The image of an environment, read from its templates."""
+    layer, repository = _resource(layers, REPOSITORY)
+    defining_layer, task_definition = _resource(layers, TASK_DEFINITION)
+    service_layer, _ = _resource(layers, SERVICE)
+    values = template.parameter_values(layers[layer], environment)
+    # What Fargate takes where the template says nothing.
+    platform = {"OperatingSystemFamily": "LINUX", "CpuArchitecture": "X86_64"} | {
+        key: template.text(value, template.parameter_values(layers[defining_layer], environment))
+        for key, value in task_definition.get("RuntimePlatform", {}).items()
+    }
+    return Image(
+        repository=template.text(repository["RepositoryName"], values),
+        tag=values[TAG_PARAMETER],
+        platform=f"{platform['OperatingSystemFamily'].lower()}/{ARCHITECTURES[platform['CpuArchitecture']]}",
+        folder=root / FOLDER,
+        layer=layer,
+        service_layer=service_layer,
+    )
+
+
+def needed(survey: Survey) -> bool:
+    """Whether a service is to be made, which starts its first tasks with this image."""
+    return any(resource.type == SERVICE for _, _, resource in survey.new_resources())
+
+
+def digest(aws: Aws, image: Image) -> str | None:
+    """The digest of the image in the repository; None when it is not there."""
+    try:
+        found = aws.client("ecr").describe_images(
+            repositoryName=image.repository, imageIds=[{"imageTag": image.tag}]
+        )["imageDetails"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ImageNotFoundException", "RepositoryNotFoundException"):
+            return None
+        raise
+    return str(found[0]["imageDigest"]) if found else None
+
+
+def push(
+    aws: Aws,
+    environment: Environment,
+    image: Image,
+    program: str | None,
+    say: Say,
+    *,
+    shown: bool = False,
+    sleep: Sleep = time.sleep,
+) -> tuple[str, bool]:
+    """Build and push the image, unless the repository has it. Its digest, and whether it was made now.
+
+    Raises BadInput without a repository, a Dockerfile or an engine; Failed when the engine fails.
+    """
+    client = aws.client("ecr")
+    try:
+        uri = client.describe_repositories(repositoryNames=[image.repository])["repositories"][0][
+            "repositoryUri"
+        ]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "RepositoryNotFoundException":
+            raise
+        raise BadInput(
+            f"there is no repository {image.repository}",
+            f"the layer {image.layer} makes it",
+            commands.make("deploy", environment.name, ONLY=image.layer),
+        ) from error
+    there = digest(aws, image)
+    if there:
+        return there, False
+    if not (image.folder / "Dockerfile").is_file():
+        raise BadInput(f"{image.folder.name}/ has no Dockerfile", "there is nothing to build")
+    program = program or engine.running()
+    if program is None:
+        raise BadInput(
+            "no container engine runs here",
+            f"neither of {' and '.join(engine.PROGRAMS)} answers",
+            "start one, or run this where one runs",
+        )
+    name = f"{uri}:{image.tag}"
+    say(f"{program} builds {name} for {image.platform}")
+    options = ["--provenance=false"] if engine.has_buildx(program) else []
+    engine.run(
+        [
+            *(program, "build", "--platform", image.platform, *options),
+            *("--build-arg", f"VERSION={image.tag}", "--tag", name, image.folder.name),
+        ],
+        cwd=image.folder.parent,
+        variables=VARIABLES,
+        shown=shown,
+        sleep=sleep,
+    )
+    _log_in(aws, program, uri.partition("/")[0], image.folder, sleep)
+    say(f"{program} pushes it")
+    try:
+        engine.run([program, "push", name], cwd=image.folder, shown=shown, sleep=sleep)
+    except Failed:
+        # Tags are immutable: somebody else may have been faster, and theirs is as good.
+        there = digest(aws, image)
+        if there is None:
+            raise
+        return there, False
+    made = digest(aws, image)
+    if made is None:
+        raise Failed(f"the repository has no image {image} after the push", f"{program} reported no failure")
+    return made, True
+
+
+def _log_in(aws: Aws, program: str, registry: str, folder: Path, sleep: Sleep) -> None:
+    """Log the engine in for twelve hours. The password goes through a pipe, where nobody sees it."""
+    token = aws.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    command = [program, "login", "--username", user, "--password-stdin", registry]
+    engine.run(command, cwd=folder, secret=password, sleep=sleep)
+
+
+def steps(environment: Environment, image: Image) -> str:
+    """What to type where an engine runs, one command a line. The first makes the repository."""
+    lines = [
+        commands.make("deploy", environment.name, ONLY=image.layer),
+        commands.make("image", environment.name),
+        commands.make("deploy", environment.name),
+    ]
+    return "".join(f"\n  {line}" for line in lines)
+
+
+def _resource(layers: Mapping[str, Layer], resource_type: str) -> tuple[str, Mapping[str, Any]]:
+    """The layer and the properties of the one resource of a type."""
+    for slug, layer in layers.items():
+        for resource in layer.resources.values():
+            if resource["Type"] == resource_type:
+                return slug, resource["Properties"]
+    raise BadInput(f"build/ has no {resource_type}", "the deployer needs one", "run: make generate")

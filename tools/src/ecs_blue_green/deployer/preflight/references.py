@@ -1,0 +1,219 @@
+"""What parameters name and this project does not make: it must exist, and be fit for use.
+
+An ARN says by itself of which service it is, so a new parameter that holds one is checked without being
+listed here.
+"""
+
+import fnmatch
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.planning.survey import Survey
+from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+
+# Buckets that must be there, and whether the load balancer is to write into them.
+BUCKETS = {"AccessLogBucketName": True, "ArtifactLogBucketName": False}
+# Which services must be let use a key, as the key's policy names them.
+KEY_SERVICES = {
+    "KmsKeyArn": ("logs.{region}.amazonaws.com",),
+    "NotificationKeyArn": ("events.amazonaws.com", "cloudwatch.amazonaws.com"),
+}
+# Through which service this environment's roles must be let use it besides.
+KEY_THROUGH = {"NotificationKeyArn": "sns.{region}.amazonaws.com"}
+# How each service says that there is no such thing.
+MISSING = {
+    "404",
+    "NoSuchBucket",
+    "NoSuchEntity",
+    "NotFoundException",
+    "ResourceNotFoundException",
+    "WAFNonexistentItemException",
+}
+
+# From a parameter's title and value to what is wrong and what somebody has to do, or None.
+Look = Callable[[Aws, Environment, str, str], "tuple[str, str] | None"]
+
+
+def arns(survey: Survey) -> Iterator[tuple[str, str]]:
+    """The parameters that name something by an ARN and are new to AWS: title and value."""
+    for title, value in survey.environment.parameters.items():
+        if value.startswith("arn:") and survey.concerns(title):
+            yield title, value
+
+
+def troubles(aws: Aws, survey: Survey, title: str, arn: str) -> Iterator[Trouble]:
+    """What is wrong with the thing that a parameter names. Nothing for a service that is not known here."""
+    look = LOOKS.get(arn.split(":")[2])
+    if look is None:
+        return
+    try:
+        wrong = look(aws, survey.environment, title, arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in MISSING:
+            raise
+        wrong = f"does not exist in account {survey.environment.account}", ""
+    if wrong:
+        reason, act = wrong
+        yield Trouble(parameter(title), arn, reason, act)
+
+
+def _certificate(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
+    status = aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]["Status"]
+    if status == "ISSUED":
+        return None
+    act = "finish its validation in the ACM console" if status == "PENDING_VALIDATION" else ""
+    return f"is {status}, and a load balancer takes an issued certificate only", act
+
+
+def _connection(aws: Aws, environment: Environment, title: str, arn: str) -> None:
+    # Whether it is AVAILABLE matters when the pipeline is made: `preflight/connection.py`.
+    aws.client("codeconnections").get_connection(ConnectionArn=arn)
+
+
+def _key(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
+    client = aws.client("kms")
+    state = client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
+    if state != "Enabled":
+        return f"is {state}", ""
+    if title not in KEY_SERVICES:
+        return None
+    statements = list(_allowing(json.loads(client.get_key_policy(KeyId=arn)["Policy"])))
+    services = [service.format(region=environment.region) for service in KEY_SERVICES[title]]
+    missing = " and ".join(one for one in services if not any(_names(stated, one) for stated in statements))
+    lacks = [f"does not let {missing} use it"] if missing else []
+    through = KEY_THROUGH.get(title, "").format(region=environment.region)
+    if through and not any(_lets_roles(stated, environment, through) for stated in statements):
+        lacks.append(
+            "does not let this account use it through SNS (kms:ViaService):"
+            " docs/security.md has the statement"
+        )
+    return (f"has a policy that {' and '.join(lacks)}", "add that to the key's policy") if lacks else None
+
+
+def _names(statement: Mapping[str, Any], service: str) -> bool:
+    """Whether a statement is about a service. What everybody may do only through another one is not."""
+    return service in _principals(statement, "Service") or (
+        "*" in _principals(statement, "AWS") and not _through(statement)
+    )
+
+
+def _lets_roles(statement: Mapping[str, Any], environment: Environment, service: str) -> bool:
+    """Whether a statement is about this environment's roles, by name or as everybody, through a service.
+
+    Not the account as a whole (`:root`): that leaves it to the roles' own policies, which have no key.
+    """
+    roles = re.compile(f"arn:[^:]+:iam::{environment.account}:role/(.+/)?{environment.stack_name('')}[^/]+")
+    whom = _principals(statement, "AWS")
+    limits = _through(statement)
+    if limits and not any(fnmatch.fnmatchcase(service, limit) for limit in limits):
+        return False
+    return "*" in whom or any(roles.fullmatch(one) for one in whom)
+
+
+def _principals(statement: Mapping[str, Any], kind: str) -> list[str]:
+    """Whom a statement is about, of the kind `Service` or `AWS`; `*` is everybody."""
+    principal = statement.get("Principal", {})
+    return _list({"AWS": principal}.get(kind, []) if isinstance(principal, str) else principal.get(kind, []))
+
+
+def _through(statement: Mapping[str, Any]) -> list[str]:
+    """Through which services alone a statement holds, as patterns; through any where there is none."""
+    return [
+        value
+        for operator, condition in statement.get("Condition", {}).items()
+        if re.search("string(equals|like)", operator.lower())
+        for key, values in condition.items()
+        if key.lower() == "kms:viaservice"
+        for value in _list(values)
+    ]
+
+
+def _web_acl(aws: Aws, environment: Environment, title: str, arn: str) -> None:
+    aws.client("wafv2").get_web_acl(ARN=arn)
+
+
+def _secret(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
+    found = aws.client("secretsmanager").describe_secret(SecretId=arn)
+    return ("is scheduled for deletion", "") if "DeletedDate" in found else None
+
+
+def _stored_parameter(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
+    # The ARN does not show whether the name begins with a slash. The value is not read.
+    name = arn.partition(":parameter/")[2]
+    wanted = [{"Key": "Name", "Option": "Equals", "Values": [name, f"/{name}"]}]
+    found = aws.client("ssm").describe_parameters(ParameterFilters=wanted)["Parameters"]
+    return None if found else ("does not exist in this account and region", "")
+
+
+def _policy(aws: Aws, environment: Environment, title: str, arn: str) -> None:
+    aws.client("iam").get_policy(PolicyArn=arn)
+
+
+LOOKS: Mapping[str, Look] = {
+    "acm": _certificate,
+    "codeconnections": _connection,
+    "codestar-connections": _connection,
+    "iam": _policy,
+    "kms": _key,
+    "secretsmanager": _secret,
+    "ssm": _stored_parameter,
+    "wafv2": _web_acl,
+}
+
+
+def buckets(survey: Survey) -> Iterator[tuple[str, str]]:
+    """The parameters that name a bucket and are new to AWS: title and name."""
+    for title in BUCKETS:
+        if survey.value(title) and survey.concerns(title):
+            yield title, survey.value(title)
+
+
+def bucket_troubles(aws: Aws, survey: Survey, title: str, name: str) -> Iterator[Trouble]:
+    """What is wrong with a bucket for logs: the load balancer is not created when it cannot write.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+    """
+    region = survey.environment.region
+    client = aws.client("s3")
+    try:
+        there = client.head_bucket(Bucket=name).get("BucketRegion", region)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in MISSING:
+            raise
+        yield Trouble(parameter(title), name, "does not exist")
+        return
+    if there != region:
+        yield Trouble(parameter(title), name, f"is in {there}, and must be in {region}")
+        return
+    if not BUCKETS[title]:
+        return
+    try:
+        policy = json.loads(client.get_bucket_policy(Bucket=name)["Policy"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+            raise
+        policy = {}
+    if not _lets_write(policy):
+        reason = "has no policy that lets Elastic Load Balancing write"
+        yield Trouble(parameter(title), name, reason, "add s3:PutObject for its principal to the policy")
+
+
+def _lets_write(policy: Mapping[str, Any]) -> bool:
+    """Whether anybody is let write: which principal that is differs from region to region."""
+    writing = {"s3:PutObject", "s3:*", "s3:Put*", "*"}
+    return any(writing & set(_list(stated.get("Action", []))) for stated in _allowing(policy))
+
+
+def _allowing(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (stated for stated in _list(policy.get("Statement", [])) if stated["Effect"] == "Allow")
+
+
+def _list(value: Any) -> list[Any]:
+    """IAM's policies have a list or its only member."""
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,28 @@
+"""One thing in the account that does not fit the parameter file."""
+
+from dataclasses import dataclass
+
+from ecs_blue_green.deployer.environment import Problem
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What would make the deployment fail, or hang: the key of the parameter file, its value, what is right.
+
+    `act` is what somebody has to do outside the file; without it the file itself is to be corrected.
+    """
+
+    key: str
+    value: str
+    reason: str
+    act: str = ""
+
+    def __str__(self) -> str:
+        """As one line of a message, like the problems of a file."""
+        line = str(Problem(self.key, f'"{self.value}"' if self.value else "", self.reason))
+        return f"{line}; {self.act}" if self.act else line
+
+
+def parameter(title: str) -> str:
+    """The key of a parameter in the file."""
+    return f"parameters.{title}"

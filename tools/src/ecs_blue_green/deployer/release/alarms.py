@@ -1,0 +1,26 @@
+"""CloudWatch alarms as far as releases are concerned: which of them ring."""
+
+from collections.abc import Iterable
+
+from ecs_blue_green.deployer.aws import Aws
+
+# What one DescribeAlarms call takes.
+NAMES_AT_ONCE = 100
+
+
+def in_alarm(aws: Aws, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the alarms that are in ALARM: what CodeDeploy goes by."""
+    wanted = list(names)
+    found: list[str] = []
+    for start in range(0, len(wanted), NAMES_AT_ONCE):
+        answer = aws.client("cloudwatch").describe_alarms(
+            AlarmNames=wanted[start : start + NAMES_AT_ONCE],
+            AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+            StateValue="ALARM",
+        )
+        found += [
+            alarm["AlarmName"]
+            for kind in ("MetricAlarms", "CompositeAlarms")
+            for alarm in answer.get(kind, [])
+        ]
+    return tuple(found)

@@ -1,0 +1,208 @@
+"""What this project asks CodeDeploy, one function a question, with its traps in one place.
+
+A revision is, for ECS, the text of an AppSpec: it names the task definition. CodeDeploy knows it by its hash,
+and a deployment tells only that: "The content property of the appSpecContent object in the returned revision
+is always null" (https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_GetDeployment.html).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ecs_blue_green.deployer.errors import Blocked, Failed
+
+if TYPE_CHECKING:
+    from mypy_boto3_codedeploy.client import CodeDeployClient
+
+# What one BatchGetDeployments call takes.
+BATCH = 25
+ENDED = {"Succeeded", "Failed", "Stopped"}
+# How a deployment that this project made to go back is recognised later, in its description.
+ROLLBACK_MARK = "Rollback by deploy.py"
+# Who creates a deployment that brings the old tasks back after a failure or a stop.
+CODEDEPLOY_ROLLBACK = "codeDeployRollback"
+AT_ONCE = "CodeDeployDefault.ECSAllAtOnce"
+# The two kinds of revision that hold an AppSpec's text, with the member that holds it.
+_TEXTS = {"AppSpecContent": "appSpecContent", "String": "string"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """The deployment group of the service. `alarms` stop a deployment where `watches_alarms`."""
+
+    application: str
+    name: str
+    configuration: str
+    alarms: tuple[str, ...]
+    watches_alarms: bool
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment. `error` is empty where nothing went wrong."""
+
+    id: str
+    status: str
+    created: datetime
+    creator: str
+    description: str
+    revision: Mapping[str, Any]
+    error: str
+    rolled_back_by: str | None
+    rollback_message: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether CodeDeploy is done with it; until the old tasks have ended it is not."""
+        return self.status in ENDED
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether it brings an earlier revision back: CodeDeploy's own, or this project's."""
+        return self.creator == CODEDEPLOY_ROLLBACK or self.description.startswith(ROLLBACK_MARK)
+
+    @property
+    def revision_key(self) -> str:
+        """The same for two deployments of the same revision."""
+        member = self.revision.get(_TEXTS.get(self.revision.get("revisionType", ""), ""), {})
+        return str(member.get("sha256") or json.dumps(self.revision, sort_keys=True, default=str))
+
+
+@dataclass(frozen=True)
+class AppSpec:
+    """A revision's text, and the task definition (ARN) that it deploys."""
+
+    content: str
+    task_definition: str
+
+
+def group(client: "CodeDeployClient", outputs: Mapping[str, str]) -> Group:
+    """The deployment group that the pipeline stack's outputs name."""
+    application = outputs["CodeDeployApplicationName"]
+    name = outputs["CodeDeployDeploymentGroupName"]
+    found: Any = client.get_deployment_group(applicationName=application, deploymentGroupName=name)
+    info = found["deploymentGroupInfo"]
+    alarms = info.get("alarmConfiguration", {})
+    return Group(
+        application=application,
+        name=name,
+        configuration=info.get("deploymentConfigName", ""),
+        alarms=tuple(alarm["name"] for alarm in alarms.get("alarms", [])),
+        watches_alarms=bool(alarms.get("enabled")),
+    )
+
+
+def deployment(client: "CodeDeployClient", deployment_id: str) -> Deployment:
+    """One deployment as it is now."""
+    return _deployment(client.get_deployment(deploymentId=deployment_id)["deploymentInfo"])
+
+
+def succeeded(client: "CodeDeployClient", group: Group, since: datetime | None = None) -> list[Deployment]:
+    """The deployments that succeeded, oldest first; only those created `since` then, where given.
+
+    In which order ListDeployments answers is documented nowhere, so all of its pages are read and sorted.
+    """
+    extra: Any = {"createTimeRange": {"start": since}} if since else {}
+    pages = client.get_paginator("list_deployments").paginate(
+        applicationName=group.application,
+        deploymentGroupName=group.name,
+        includeOnlyStatuses=["Succeeded"],
+        **extra,
+    )
+    ids = [deployment_id for page in pages for deployment_id in page["deployments"]]
+    found: list[Deployment] = []
+    for start in range(0, len(ids), BATCH):
+        answer = client.batch_get_deployments(deploymentIds=ids[start : start + BATCH])
+        found += [_deployment(info) for info in answer["deploymentsInfo"]]
+    return sorted(found, key=lambda deployment: deployment.created)
+
+
+def app_spec(client: "CodeDeployClient", group: Group, deployment: Deployment) -> AppSpec:
+    """The AppSpec that a deployment deployed. Raises Failed for a revision that is no text."""
+    kind = deployment.revision.get("revisionType", "")
+    member = _TEXTS.get(kind)
+    if member is None:
+        raise Failed(
+            f"the revision of deployment {deployment.id} cannot be read",
+            f"it is of the kind {kind or 'unknown'}, and not the text of an AppSpec",
+            "deploy it from the CodeDeploy console",
+        )
+    content = deployment.revision.get(member, {}).get("content")
+    if not content:
+        asked: Any = {"revisionType": kind, member: {"sha256": deployment.revision[member]["sha256"]}}
+        answer: Any = client.get_application_revision(applicationName=group.application, revision=asked)
+        content = answer["revision"][member]["content"]
+    # JSON is YAML, so this reads both that CodeDeploy accepts.
+    resources = yaml.safe_load(content)["Resources"]
+    (service,) = resources[0].values()
+    return AppSpec(content, str(service["Properties"]["TaskDefinition"]))
+
+
+def create(
+    client: "CodeDeployClient",
+    group: Group,
+    spec: AppSpec,
+    description: str,
+    *,
+    configuration: str | None,
+    alarms: tuple[str, ...],
+) -> str:
+    """Deploy an AppSpec and give the deployment's id. Raises Blocked when another deployment runs.
+
+    `alarms` are those that may stop it, where they are not all of the group's. `configuration` says how
+    traffic shifts, the group's when None.
+    """
+    extra: Any = {"deploymentConfigName": configuration} if configuration else {}
+    if group.watches_alarms and alarms != group.alarms:
+        extra["overrideAlarmConfiguration"] = {
+            "enabled": bool(alarms),
+            "ignorePollAlarmFailure": False,
+            "alarms": [{"name": name} for name in alarms],
+        }
+    try:
+        made = client.create_deployment(
+            applicationName=group.application,
+            deploymentGroupName=group.name,
+            revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": spec.content}},
+            description=description,
+            **extra,
+        )
+    except client.exceptions.DeploymentLimitExceededException as error:
+        raise Blocked(
+            "another deployment has begun meanwhile",
+            error.response["Error"].get("Message", "").rstrip("."),
+            "run again: it stops that one",
+        ) from error
+    return made["deploymentId"]
+
+
+def stop(client: "CodeDeployClient", deployment_id: str) -> None:
+    """Stop a deployment and have CodeDeploy bring the old tasks back. Raises Blocked when it has ended."""
+    try:
+        client.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=True)
+    except client.exceptions.DeploymentAlreadyCompletedException as error:
+        raise Blocked(
+            f"deployment {deployment_id} has ended meanwhile",
+            "there was nothing to stop",
+            "run again to deploy the revision before it",
+        ) from error
+
+
+def _deployment(info: Any) -> Deployment:
+    error = info.get("errorInformation") or {}
+    rollback = info.get("rollbackInfo") or {}
+    return Deployment(
+        id=info["deploymentId"],
+        status=info["status"],
+        created=info["createTime"],
+        creator=info.get("creator", ""),
+        description=info.get("description") or "",
+        revision=info.get("revision") or {},
+        error=": ".join(filter(None, [error.get("code"), error.get("message")])),
+        rolled_back_by=rollback.get("rollbackDeploymentId"),
+        rollback_message=rollback.get("rollbackMessage") or "",
+    )

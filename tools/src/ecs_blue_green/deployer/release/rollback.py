@@ -1,0 +1,275 @@
+"""Go back: stop the release that runs, or deploy the revision that ran before.
+
+While a deployment runs, which is until its old tasks have ended, CodeDeploy only has to send the traffic
+back. After that the previous revision is deployed again, like any release.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from ecs_blue_green.deployer import commands, interrupts
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import Blocked, Failed
+from ecs_blue_green.deployer.release import alarms, codedeploy, live
+from ecs_blue_green.deployer.release.codedeploy import AppSpec, Deployment, Group
+from ecs_blue_green.deployer.release.live import Live, short
+
+Say = Callable[[str], None]
+
+# The history is first read for this long; where that does not tell what came before, all of it is.
+RECENT = timedelta(days=30)
+POLL_SECONDS = 5
+# So long after a stop CodeDeploy may take to begin the rollback, and a read to show what is.
+PATIENCE_SECONDS = 120
+
+_ECR_IMAGE = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
+    r"(?P<repository>[^:@]+)(?:@(?P<digest>sha256:[0-9a-f]+)|:(?P<tag>[\w.-]+))"
+)
+
+
+@dataclass(frozen=True)
+class Intention:
+    """What a rollback will do, for a person to agree to.
+
+    `stop` stops `deployment`, which runs; `follow` only watches it, because it is a rollback already;
+    `deploy` deploys `spec`, the revision of `deployment`, again. `leaves` and `returns` are ARNs of task
+    definitions; `ignored` are alarms that ring now and must not stop what repairs them.
+    """
+
+    act: Literal["stop", "follow", "deploy"]
+    group: Group
+    deployment: Deployment
+    leaves: str
+    returns: str
+    spec: AppSpec
+    ignored: tuple[str, ...] = ()
+    execution: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """How it ended: the deployment that brought the revision back, where there was one, and what is live."""
+
+    deployment: str | None
+    live: Live
+
+
+def intend(aws: Aws, environment: Environment, stacks: Mapping[str, Stack | None]) -> Intention:
+    """Find out what going back means now. Raises Blocked where it is not possible."""
+    pipeline = stacks.get("pipeline")
+    outputs = pipeline.outputs if pipeline else {}
+    if "CodeDeployDeploymentGroupName" not in outputs:
+        raise Blocked(
+            f"nothing is released in {environment.name}",
+            "its pipeline stack is not deployed",
+            commands.make("deploy", environment.name),
+        )
+    client = aws.client("codedeploy")
+    group = codedeploy.group(client, outputs)
+    now = live.read(aws, stacks)
+    running = codedeploy.deployment(client, now.deployment) if now.deployment else None
+    if running and not running.ended:
+        return _with_running(client, group, running, now)
+    return _with_none_running(aws, environment, group, now)
+
+
+def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployment | None]:
+    """The deployment whose revision runs, and the one to go back to; `history` is oldest first.
+
+    Going back takes off what came after, so that a second rollback does not return to what the first one
+    left. CodeDeploy's own rollbacks do not count: they bring back what ran, and only what succeeded is here.
+    """
+    row: list[Deployment] = []
+    for deployment in history:
+        if deployment.creator == codedeploy.CODEDEPLOY_ROLLBACK:
+            continue
+        keys = [earlier.revision_key for earlier in row]
+        if deployment.revision_key in keys and deployment.is_rollback:
+            del row[len(keys) - keys[::-1].index(deployment.revision_key) :]
+        elif deployment.is_rollback:
+            # It went back to something before the history that we know.
+            row = [deployment]
+        elif not row or row[-1].revision_key != deployment.revision_key:
+            row.append(deployment)
+    return (row[-1] if row else None), (row[-2] if len(row) > 1 else None)
+
+
+def carry_out(
+    aws: Aws,
+    environment: Environment,
+    stacks: Mapping[str, Stack | None],
+    intention: Intention,
+    *,
+    at_once: bool,
+    say: Say,
+    sleep: Sleep = time.sleep,
+) -> Result:
+    """Do it, and wait until all traffic is on the revision that returns. Raises Failed when it is not.
+
+    Interrupts end the waiting alone: what CodeDeploy was asked for, it does.
+    """
+    client = aws.client("codedeploy")
+    look = commands.make("status", environment.name)
+    deployment_id: str | None = intention.deployment.id
+    if intention.act == "stop":
+        codedeploy.stop(client, intention.deployment.id)
+        say(f"stopped {intention.deployment.id}")
+        deployment_id = interrupts.attend(lambda: _its_rollback(client, intention.deployment.id, sleep))
+    elif intention.act == "deploy":
+        watched = tuple(name for name in intention.group.alarms if name not in intention.ignored)
+        deployment_id = codedeploy.create(
+            client,
+            intention.group,
+            intention.spec,
+            f"{codedeploy.ROLLBACK_MARK} from {short(intention.leaves)} to {short(intention.returns)}",
+            configuration=codedeploy.AT_ONCE if at_once else None,
+            alarms=watched,
+        )
+        say(f"started {deployment_id}")
+    followed = deployment_id
+    if followed:
+        interrupts.attend(lambda: _follow(aws, stacks, followed, intention.returns, look, say, sleep))
+    arrived = interrupts.attend(lambda: _arrived(aws, stacks, intention.returns, look, sleep))
+    return Result(deployment_id, arrived)
+
+
+def _with_running(client: Any, group: Group, running: Deployment, now: Live) -> Intention:
+    spec = codedeploy.app_spec(client, group, running)
+    if running.is_rollback:
+        others = {task_set.task_definition for task_set in now.task_sets} - {spec.task_definition}
+        leaves = next(iter(others), "")
+        return Intention("follow", group, running, leaves, spec.task_definition, spec)
+    old = [task_set for task_set in now.task_sets if task_set.task_definition != spec.task_definition]
+    if not old and len(now.task_sets) > 1:
+        old = [task_set for task_set in now.task_sets if task_set.status != "PRIMARY"]
+    if not old:
+        raise Blocked(
+            f"deployment {running.id} is about to end",
+            "the tasks before it have ended, so there is no traffic to send back",
+            "run again in a minute: then the revision before it is deployed",
+        )
+    return Intention(
+        "stop", group, running, spec.task_definition, old[0].task_definition, spec, execution=now.execution
+    )
+
+
+def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Live) -> Intention:
+    client = aws.client("codedeploy")
+    current, target = previous(codedeploy.succeeded(client, group, datetime.now(UTC) - RECENT))
+    if target is None:
+        current, target = previous(codedeploy.succeeded(client, group))
+    if current is None or target is None:
+        raise Blocked(
+            "there is no release to go back to",
+            f"{current.id} is the first one" if current else "none has succeeded so far",
+            "revert the commit and push: that is a release too" if current else "push a commit: that is one",
+        )
+    leaves = codedeploy.app_spec(client, group, current).task_definition
+    running = {task_set.task_definition for task_set in now.task_sets if task_set.status == "PRIMARY"}
+    if running and running != {leaves}:
+        raise Blocked(
+            "what runs is not what CodeDeploy deployed last",
+            f"{', '.join(map(short, running))} runs, {current.id} deployed {short(leaves)}",
+            f"look at it: {commands.make('status', environment.name)}; deploy the right revision from the "
+            "CodeDeploy console",
+        )
+    spec = codedeploy.app_spec(client, group, target)
+    _require_usable(aws, environment, spec.task_definition)
+    ignored = alarms.in_alarm(aws, group.alarms) if group.watches_alarms else ()
+    return Intention("deploy", group, target, leaves, spec.task_definition, spec, ignored, now.execution)
+
+
+def _require_usable(aws: Aws, environment: Environment, task_definition: str) -> None:
+    """Raise Blocked when ECS could not start tasks of this revision."""
+    remedy = "revert the commit and push: that makes a new revision and a new image"
+    what = f"{short(task_definition)} cannot be started again"
+    found = aws.client("ecs").describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+    if found["status"] != "ACTIVE":
+        raise Blocked(what, f"the revision is {found['status']}: somebody deregistered it", remedy)
+    for container in found["containerDefinitions"]:
+        image = _ECR_IMAGE.fullmatch(container["image"])
+        here = (environment.account, environment.region)
+        if image is None or (image["account"], image["region"]) != here:
+            continue
+        wanted = {"imageDigest": image["digest"]} if image["digest"] else {"imageTag": image["tag"]}
+        ecr = aws.client("ecr")
+        try:
+            ecr.describe_images(repositoryName=image["repository"], imageIds=[wanted])
+        except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException) as error:
+            raise Blocked(what, f"its image is gone: {container['image']}", remedy) from error
+        except ClientError as error:
+            # Who may deploy need not be able to read the repository; then ECS will find out.
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+
+
+def _its_rollback(client: Any, deployment_id: str, sleep: Sleep) -> str | None:
+    """The deployment with which CodeDeploy rolls a stopped one back, None when nothing had to be moved."""
+    waited = 0
+    while True:
+        stopped = codedeploy.deployment(client, deployment_id)
+        if stopped.ended and (stopped.rolled_back_by or waited >= PATIENCE_SECONDS):
+            return stopped.rolled_back_by
+        sleep(POLL_SECONDS)
+        waited += POLL_SECONDS if stopped.ended else 0
+
+
+def _follow(
+    aws: Aws,
+    stacks: Mapping[str, Stack | None],
+    deployment_id: str,
+    returns: str,
+    look: str,
+    say: Say,
+    sleep: Sleep,
+) -> None:
+    """Watch a deployment until it has ended, or all traffic is where it should go."""
+    told = ""
+    while True:
+        found = codedeploy.deployment(aws.client("codedeploy"), deployment_id)
+        now = live.read(aws, stacks)
+        text = f"{deployment_id} is {found.status}, traffic: {now.traffic}"
+        if text != told:
+            say(text)
+            told = text
+        if found.ended and found.status != "Succeeded":
+            raise Failed(
+                f"deployment {deployment_id} is {found.status}",
+                found.error or found.rollback_message or "CodeDeploy gave no reason",
+                f"look at what is live: {look}; then correct the cause and run again",
+            )
+        if found.ended or _is_back(now, returns):
+            return
+        sleep(POLL_SECONDS)
+
+
+def _is_back(now: Live, returns: str) -> bool:
+    primary = {task_set.task_definition for task_set in now.task_sets if task_set.status == "PRIMARY"}
+    return now.colour in ("blue", "green") and primary == {returns}
+
+
+def _arrived(aws: Aws, stacks: Mapping[str, Stack | None], returns: str, look: str, sleep: Sleep) -> Live:
+    """What is live, once it is what was wanted: a deployment's status alone does not prove that."""
+    waited = 0
+    while True:
+        now = live.read(aws, stacks)
+        if _is_back(now, returns):
+            return now
+        if waited >= PATIENCE_SECONDS:
+            raise Failed(
+                f"{short(returns)} does not get all traffic",
+                f"traffic: {now.traffic or 'nowhere'}",
+                f"look at it: {look}, and the deployment in the CodeDeploy console",
+            )
+        sleep(POLL_SECONDS)
+        waited += POLL_SECONDS

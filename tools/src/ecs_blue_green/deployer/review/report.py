@@ -1,0 +1,105 @@
+"""A review on the terminal, and as a document for scripts (docs/schemas/review.json)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.text import Text
+
+from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review, is_released
+from ecs_blue_green.deployer.review.text import grouped, outcome
+from ecs_blue_green.deployer.terminal import console
+
+STYLES: Mapping[str, str] = {
+    "title": "bold",
+    "detail": "dim",
+    "added": "green",
+    "in place": "yellow",
+    "released": "cyan",
+    "no effect": "",
+    "may be replaced": "bold red",
+    "replaced": "bold red",
+    "refused": "bold red",
+    "removed": "bold red",
+    "blocked": "red",
+}
+
+
+def show(review: Review) -> None:
+    """Print the review for a person."""
+    out = console()
+    out.print(Text(f"{review.head} against {review.base}", style="bold"))
+    for warning in review.warnings:
+        out.print(Text(f"warning: {warning}", style="yellow"))
+    for title, lines in grouped(review.environments):
+        out.print()
+        out.print(Text(title, style="bold underline"))
+        for line in lines or ():
+            out.print(Text(f"  {line.text}", style=STYLES[line.about]))
+        if not lines:
+            out.print(Text("  nothing changes", style="dim"))
+    out.print()
+    out.print(Text(f"Checked at deploy: {', '.join(CHECKED_AT_DEPLOY)}", style="dim"))
+
+
+def document(review: Review) -> dict[str, Any]:
+    """The review for scripts, without `schema` and `exit_code`."""
+    return {
+        "base": review.base,
+        "head": review.head,
+        "warnings": list(review.warnings),
+        "checked_at_deploy": list(CHECKED_AT_DEPLOY),
+        "environments": [_environment(environment) for environment in review.environments],
+    }
+
+
+def _environment(review: EnvironmentReview) -> dict[str, Any]:
+    return {
+        "name": review.name,
+        "notes": list(review.notes),
+        "settings": [_value(change) for change in review.settings],
+        "configuration": [_value(change) for change in review.configuration],
+        "release": {"branch": review.branch, "files": list(review.release)} if review.release else None,
+        "findings": [asdict(finding) for finding in review.findings],
+        "access": [asdict(access) for access in review.access],
+        "layers": [
+            {
+                "layer": layer.layer,
+                "stack": layer.stack,
+                "action": layer.action,
+                "by": "pipeline" if is_released(layer) else "deploy",
+                "parameters": [_value(change) for change in layer.parameters],
+                "tags": [_value(change) for change in layer.tags],
+                "exports": [
+                    {**asdict(export), "because": export.because or None, "importers": list(export.importers)}
+                    for export in layer.exports
+                ],
+                "resources": [
+                    {
+                        "logical_id": change.logical_id,
+                        "type": change.type,
+                        "outcome": outcome(change),
+                        "renamed": change.renamed or None,
+                        "notes": list(change.notes),
+                        "properties": [
+                            {
+                                "path": part.path,
+                                "before": part.before,
+                                "after": part.after,
+                                "requires_recreation": part.recreation,
+                                "because": part.because or None,
+                                "certain": part.certain,
+                            }
+                            for part in change.properties
+                        ],
+                    }
+                    for change in layer.resources
+                ],
+            }
+            for layer in review.changed
+        ],
+    }
+
+
+def _value(change: Any) -> dict[str, str | None]:
+    return {"name": change.path, "before": change.before, "after": change.after}

@@ -1,0 +1,237 @@
+"""What two revisions of `build/` and `params/` do to every environment, told offline.
+
+The guards are the deployer's (`rules.py`), as far as two revisions can decide them: the base revision stands
+for what is deployed.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ecs_blue_green.deployer import policy, rules
+from ecs_blue_green.deployer.changes import PropertyChange
+from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects.differences import map_changes
+from ecs_blue_green.deployer.effects.effects import LayerChange, Side
+from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
+from ecs_blue_green.deployer.layers import RELEASED_LAYER, Layer
+from ecs_blue_green.deployer.review import openings, permissions
+from ecs_blue_green.deployer.review.revisions import Revision
+from ecs_blue_green.deployer.rules import Finding
+
+# The rules that two revisions decide; the others need to look at what is running.
+DECIDED = ("replacement", "service-frozen", "export-in-use", "stack-policy")
+CHECKED_AT_DEPLOY = tuple(rule for rule in rules.RULES if rule not in DECIDED)
+
+# Ids that AWS gives, such as those of the network.
+_ID = re.compile(r"[a-z]+-[0-9a-f]{8,17}")
+PIPELINE = "AWS::CodePipeline::Pipeline"
+
+
+@dataclass(frozen=True)
+class Access:
+    """One thing that becomes possible: which resource of which layer, and what, in words."""
+
+    layer: str
+    resource: str
+    words: str
+
+
+@dataclass(frozen=True)
+class EnvironmentReview:
+    """What happens to one environment.
+
+    `settings` are the changes of the file's own keys (account, region, ...), `configuration` those of the
+    pipeline's file for it. `release` has the changed files for which a push starts the pipeline, `branch`
+    its branch, `own` are the texts by which it differs from another environment with the same changes.
+    """
+
+    name: str
+    layers: tuple[LayerChange, ...]
+    settings: tuple[PropertyChange, ...] = ()
+    configuration: tuple[PropertyChange, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    access: tuple[Access, ...] = ()
+    release: tuple[str, ...] = ()
+    branch: str = ""
+    notes: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> tuple[LayerChange, ...]:
+        """The layers to which something happens."""
+        return tuple(layer for layer in self.layers if layer.action != "nothing")
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether anything happens at all."""
+        return bool(self.changed or self.settings or self.configuration or self.access or self.notes)
+
+
+@dataclass(frozen=True)
+class Review:
+    """The review of one revision against another; `warnings` are about the revisions themselves."""
+
+    base: str
+    head: str
+    environments: tuple[EnvironmentReview, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """3 where the deployer would block, 4 where something changes, else 0."""
+        if any(environment.findings for environment in self.environments):
+            return EXIT_BLOCKED
+        changed = any(environment.changes_something for environment in self.environments)
+        return EXIT_CHANGES if changed else EXIT_DONE
+
+
+def review(base: Revision, head: Revision, changed_files: Iterable[str], lacking: int = 0) -> Review:
+    """Compare two revisions in every environment that one of them has.
+
+    `changed_files` are the paths that differ; `lacking` is how many commits of the base the head does not
+    have.
+    """
+    warnings = []
+    if lacking:
+        warnings.append(
+            f"{head.label} lacks {lacking} commit{'s' * (lacking > 1)} of {base.label}: "
+            "what they changed reads as taken back here"
+        )
+    for name, problem in base.broken.items():
+        warnings.append(f"{name} cannot be read from {base.label}, so all of it counts as new: {problem}")
+    files = tuple(changed_files)
+    names = sorted({*base.environments, *head.environments})
+    return Review(
+        base.label,
+        head.label,
+        tuple(_environment(name, base, head, files) for name in names),
+        tuple(warnings),
+    )
+
+
+def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ...]) -> EnvironmentReview:
+    old, new = base.environments.get(name), head.environments.get(name)
+    if new is None:
+        return EnvironmentReview(
+            name,
+            (),
+            notes=("its file goes away; its stacks stay: destroy them first (make destroy)",),
+        )
+    before = effects.side(base.layers, old) if old else Side(new.account, new.region, {})
+    after = effects.side(head.layers, new)
+    worlds = World(before), World(after)
+    layers = tuple(effects.compare_worlds(*worlds))
+    release, branch = _release(worlds[1], files)
+    return EnvironmentReview(
+        name,
+        layers,
+        settings=tuple(map_changes(_settings(old), _settings(new))) if old else (),
+        configuration=tuple(_configuration(name, base, head)),
+        findings=tuple(finding for layer in layers for finding in _findings(layer, base, head)),
+        access=tuple(access for layer in layers for access in _access(layer.layer, worlds, base, head)),
+        release=release,
+        branch=branch,
+        notes=() if old else ("a new environment",),
+        own=tuple(_own(new)),
+    )
+
+
+def _own(environment: Environment) -> Iterator[str]:
+    yield f"{environment.project}-{environment.name}"
+    yield environment.account
+    for value in environment.parameters.values():
+        yield from (part for part in value.split(",") if _ID.fullmatch(part) or part.startswith("arn:"))
+
+
+def _settings(environment: Environment) -> dict[str, str]:
+    return {
+        "account": environment.account,
+        "region": environment.region,
+        "project": environment.project,
+        "protected": str(environment.protected).lower(),
+    }
+
+
+def _configuration(name: str, base: Revision, head: Revision) -> Iterator[PropertyChange]:
+    """What changes in the files that the environment's pipeline gives CloudFormation."""
+    for path in {**base.configurations, **head.configurations}:
+        if path.startswith(f"{name}/"):
+            old, new = (_flat(side.configurations.get(path)) for side in (base, head))
+            yield from map_changes(old, new)
+
+
+def _flat(text: str | None) -> dict[str, str]:
+    document: dict[str, Any] = json.loads(text) if text else {}
+    return {
+        f"{section}.{key}": str(value)
+        for section, values in document.items()
+        if isinstance(values, dict)
+        for key, value in values.items()
+    }
+
+
+def _findings(layer: LayerChange, base: Revision, head: Revision) -> Iterator[Finding]:
+    """What the deployer would block; it never touches the stack of a layer that is gone."""
+    if layer.action != "update":
+        return
+    slug, none = layer.layer, set[str]()
+    resources = head.layers[slug].resources
+    yield from rules.replacement(slug, layer.resources, none)
+    yield from rules.service_frozen(slug, layer.resources, resources, none)
+    endangered = {e.name: e.importers for e in layer.exports if e.action != "add" and e.importers}
+    yield from rules.export_in_use(slug, endangered)
+    deployed = base.layers[slug].stack_policy
+    yield from rules.stack_policy(slug, layer.resources, deployed, resources, none)
+
+
+def _access(slug: str, worlds: tuple[World, World], base: Revision, head: Revision) -> Iterator[Access]:
+    before, after = (world.resources(slug) for world in worlds)
+    for logical_id in {**after, **before}:
+        for words in permissions.added(before.get(logical_id), after.get(logical_id), slug):
+            yield Access(slug, logical_id, words)
+    for logical_id, words in openings.added(before, after, slug):
+        yield Access(slug, logical_id, words)
+    for logical_id in _unprotected(base.layers.get(slug), head.layers.get(slug)):
+        yield Access(slug, logical_id, "is no longer protected by the stack policy")
+
+
+def _unprotected(old: Layer | None, new: Layer | None) -> Iterator[str]:
+    if old is None or new is None:
+        return
+    for logical_id, resource in new.resources.items():
+        was, stays = (
+            policy.denies(layer.stack_policy, logical_id, resource["Type"], "Update:Modify")
+            for layer in (old, new)
+        )
+        if was and not stays:
+            yield logical_id
+
+
+def _release(world: World, files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """The changed files for which a push starts this environment's pipeline, and the branch it follows."""
+    for slug in world.side.stacks:
+        for resource in world.resources(slug).values():
+            if resource.type == PIPELINE:
+                return _triggered(resource.properties, files)
+    return (), ""
+
+
+def _triggered(pipeline: Mapping[str, Any], files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    for trigger in pipeline.get("Triggers", []):
+        for push in trigger.get("GitConfiguration", {}).get("Push", []):
+            patterns = push.get("FilePaths", {}).get("Includes", ["**"])
+            branches = push.get("Branches", {}).get("Includes", [])
+            found = tuple(f for f in files if any(fnmatchcase(f, str(pattern)) for pattern in patterns))
+            return found, str(branches[0]) if branches else ""
+    return (), ""
+
+
+def is_released(layer: LayerChange) -> bool:
+    """Whether the pipeline brings the layer's changes into production; others need `make deploy`."""
+    return layer.layer == RELEASED_LAYER and layer.action == "update"

@@ -1,0 +1,252 @@
+"""What must not happen unasked: the rules that need nothing but a change and its template.
+
+They are pure functions from changes to findings, shared by the deployer's guard (`guard.py` adds the rules
+that need the live state) and by the review of a pull request.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ecs_blue_green.deployer import policy
+from ecs_blue_green.deployer.changes import ResourceChange
+from ecs_blue_green.deployer.errors import Blocked
+from ecs_blue_green.deployer.policy import Update
+
+TASK_DEFINITION = "AWS::ECS::TaskDefinition"
+SERVICE = "AWS::ECS::Service"
+LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
+
+# What UpdateService accepts while CodeDeploy controls the deployments, as the template's properties.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-service-parameters.html
+SERVICE_FIELDS = {
+    "DesiredCount",
+    "DeploymentConfiguration",
+    "EnableECSManagedTags",
+    "HealthCheckGracePeriodSeconds",
+    "PlacementConstraints",
+    "PlacementStrategies",
+    "PropagateTags",
+}
+
+# Every rule with what it prevents; docs/operations.md says what to do about each.
+RULES = {
+    "replacement": "a resource would be replaced or removed",
+    "service-frozen": "the service would be changed, which ECS refuses while CodeDeploy controls it",
+    "listener-live": "a listener would be changed while green is live or traffic is shifting",
+    "release-running": "a deployment of the service or an execution of the pipeline is running",
+    "export-in-use": "an export that another stack imports would change or go away",
+    "foreign-stack": "a stack of that name is not this project's",
+    "stack-policy": "the deployed stack policy denies the change",
+}
+
+
+_UPDATES: Mapping[str, Update] = {
+    "modify": "Update:Modify",
+    "replace": "Update:Replace",
+    "may replace": "Update:Replace",
+    "remove": "Update:Delete",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason why a plan must not be carried out: where, which rule, why, and the way out.
+
+    `resource` is a logical id, or empty where the rule is about the whole stack.
+    """
+
+    layer: str
+    resource: str
+    rule: str
+    reason: str
+    remedy: str
+
+
+class Guarded(Blocked):
+    """A plan that must not be carried out, with every reason."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        rules = ", ".join(dict.fromkeys(finding.rule for finding in findings))
+        super().__init__("nothing was changed", f"blocked by {rules}", "docs/operations.md has every rule")
+        self.findings = findings
+
+
+def name(layer: str, change: ResourceChange) -> str:
+    """How ALLOW (--allow) names a resource."""
+    return f"{layer}:{change.logical_id}"
+
+
+def replacement(layer: str, changes: tuple[ResourceChange, ...], allowed: set[str]) -> Iterator[Finding]:
+    """Any replacement or removal that was not named.
+
+    A task definition is always replaced: that is a release, and its revision before stays. The service has a
+    rule of its own.
+    """
+    for change in changes:
+        released = change.type == TASK_DEFINITION and change.action != "remove"
+        if released or change.type == SERVICE or name(layer, change) in allowed:
+            continue
+        words = {
+            "replace": "would be replaced",
+            "may replace": "may be replaced",
+            "remove": "would be deleted",
+        }
+        if change.action in words:
+            causes = [
+                p.path.removeprefix("/Properties/") for p in change.properties if p.recreation != "Never"
+            ]
+            because = f" because of {', '.join(causes)}" if causes else ""
+            yield Finding(
+                layer,
+                change.logical_id,
+                "replacement",
+                f"{change.type} {words[change.action]}{because}",
+                f"if that is meant: ALLOW={name(layer, change)}",
+            )
+
+
+def service_frozen(
+    layer: str,
+    changes: tuple[ResourceChange, ...],
+    resources: Mapping[str, Mapping[str, Any]],
+    allowed: set[str],
+) -> Iterator[Finding]:
+    """Any change of a service that CodeDeploy deploys; `resources` are the template's.
+
+    ALLOW lets through what UpdateService accepts with this controller, and nothing else: CloudFormation
+    would fail half-way. A new service is no change.
+    """
+    for change in changes:
+        if (
+            change.type != SERVICE
+            or change.stays
+            or change.action in ("add", "import")
+            or not _by_codedeploy(change, resources)
+        ):
+            continue
+        changed = {changed.path.removeprefix("/Properties/").split("/")[0] for changed in change.properties}
+        acceptable = change.action == "modify" and bool(changed) and changed <= SERVICE_FIELDS
+        if acceptable and name(layer, change) in allowed:
+            continue
+        what = ", ".join(sorted(path.lstrip("/") for path in changed)) or "it"
+        yield Finding(
+            layer,
+            change.logical_id,
+            "service-frozen",
+            f"{what} cannot be updated while CodeDeploy controls the service"
+            if not acceptable
+            else f"{what} would be updated; AWS has been seen to refuse even what its API accepts",
+            f"if that is meant: ALLOW={name(layer, change)}"
+            if acceptable
+            else "take the change back; task definition, network and load balancer change with a release, "
+            "the rest needs a new service",
+        )
+
+
+def _by_codedeploy(change: ResourceChange, resources: Mapping[str, Mapping[str, Any]]) -> bool:
+    resource = resources.get(change.logical_id)
+    # One that the template no longer has is judged as ours: the project has no other kind.
+    if resource is None:
+        return True
+    controller = resource.get("Properties", {}).get("DeploymentController", {})
+    return bool(controller.get("Type") == "CODE_DEPLOY")
+
+
+def export_in_use(layer: str, importers: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """Exports that would change or go away, each with its importers: CloudFormation would refuse it."""
+    for export, users in importers.items():
+        if users:
+            yield Finding(
+                layer,
+                "",
+                "export-in-use",
+                f"export {export} changes or goes away, and {', '.join(users)} "
+                f"{'imports' if len(users) == 1 else 'import'} it",
+                "in two steps: first deploy the importing stack without the import, then this change",
+            )
+
+
+def stack_policy(
+    layer: str,
+    changes: tuple[ResourceChange, ...],
+    deployed_policy: str | None,
+    resources: Mapping[str, Mapping[str, Any]],
+    allowed: set[str],
+) -> Iterator[Finding]:
+    """An update that the deployed stack policy denies, for the resource or for one that references it."""
+    for change in changes:
+        denied = denied_resources(deployed_policy, resources, change)
+        if not deployed_policy or not denied:
+            continue
+        # What a pattern denies, or nothing allows, is denied by a policy that somebody else wrote.
+        lifted = policy.lifted(deployed_policy, denied)
+        liftable = not denied_resources(lifted, resources, change)
+        if not liftable or name(layer, change) not in allowed:
+            others = sorted(denied - {change.logical_id})
+            use = "uses" if len(others) == 1 else "use"
+            because = f", because {', '.join(others)} {use} it" if change.logical_id not in denied else ""
+            yield Finding(
+                layer,
+                change.logical_id,
+                "stack-policy",
+                f"the stack policy protects it{because}",
+                f"if that is meant: ALLOW={name(layer, change)}"
+                if liftable
+                else "ALLOW cannot lift it, since it does not name what it denies: somebody has to change it "
+                "with `aws cloudformation set-stack-policy` (docs/operations.md, stack-policy)",
+            )
+
+
+def denied_resources(
+    deployed_policy: str | None, resources: Mapping[str, Mapping[str, Any]], change: ResourceChange
+) -> set[str]:
+    """The resources for which a policy denies this change: itself, and those that reference it.
+
+    "You must also have permission to update any resources that reference the resource":
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
+    """
+    if not deployed_policy or change.stays or change.action not in _UPDATES:
+        return set()
+    denied = set()
+    if policy.denies(deployed_policy, change.logical_id, change.type, _UPDATES[change.action]):
+        denied.add(change.logical_id)
+    for logical_id, resource in resources.items():
+        # What happens to a referrer is an update in place unless AWS says otherwise in a change of its own.
+        if (
+            logical_id != change.logical_id
+            and policy.denies(deployed_policy, logical_id, resource["Type"], "Update:Modify")
+            and change.logical_id in references(resource.get("Properties"))
+        ):
+            denied.add(logical_id)
+    return denied
+
+
+def forwards(resources: Mapping[str, Mapping[str, Any]], logical_id: str) -> bool:
+    """Whether a listener sends requests to a target group; one that the template no longer has may."""
+    resource = resources.get(logical_id)
+    if resource is None:
+        return True
+    actions = resource["Properties"].get("DefaultActions", [])
+    return any(action.get("Type") == "forward" for action in actions)
+
+
+def references(value: Any) -> set[str]:
+    """The logical ids that a part of a template refers to by Ref, GetAtt or Sub."""
+    found: set[str] = set()
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if key == "Ref":
+                found.add(member)
+            elif key == "Fn::GetAtt":
+                found.add(member[0] if isinstance(member, list) else member.split(".")[0])
+            elif key == "Fn::Sub":
+                text, *rest = member if isinstance(member, list) else [member]
+                found |= {part.split("}")[0].split(".")[0] for part in text.split("${")[1:]}
+                found |= references(rest)
+            else:
+                found |= references(member)
+    elif isinstance(value, list):
+        for member in value:
+            found |= references(member)
+    return found

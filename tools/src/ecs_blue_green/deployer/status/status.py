@@ -1,0 +1,158 @@
+"""An environment as it is now: its stacks, what serves the users, and what a person should know of."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from ecs_blue_green.deployer import policy
+from ecs_blue_green.deployer.aws import Aws, failure
+from ecs_blue_green.deployer.cloudformation import describe
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.execution import history, lock
+from ecs_blue_green.deployer.execution.lock import Holder
+from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.policy import Update
+from ecs_blue_green.deployer.release import alarms, codedeploy, live
+from ecs_blue_green.deployer.release.live import Live
+
+T = TypeVar("T")
+
+_UPDATES: tuple[Update, ...] = ("Update:Modify", "Update:Replace", "Update:Delete")
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `read` found.
+
+    `images` has the image of the container that gets the traffic, by the task definition's ARN. `lifted` has,
+    by layer, the resources that the deployed stack policy protects less than the one in `build/`.
+    `alarms_watched` is None where there is no deployment group yet. `unread` says what AWS did not tell, and
+    why: somebody who looks because something is broken should see the rest.
+    """
+
+    stacks: Mapping[str, Stack | None]
+    live: Live
+    images: Mapping[str, str]
+    alarms: tuple[str, ...]
+    alarms_watched: bool | None
+    lifted: Mapping[str, tuple[str, ...]]
+    holder: Holder | None
+    commit: str | None
+    unread: tuple[str, ...] = ()
+
+    @property
+    def revision(self) -> str | None:
+        """The task definition (ARN) of the primary task set."""
+        primary = (one for one in self.live.task_sets if one.status == "PRIMARY")
+        return next((task_set.task_definition for task_set in primary), None)
+
+
+def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> Status:
+    """Ask AWS for all of it. What is not deployed yet is left out.
+
+    Raises what the client raises only where not even the stacks can be read.
+    """
+    client, store = aws.client("cloudformation"), aws.client("ssm")
+    unread: list[str] = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        names = {slug: environment.stack_name(slug) for slug in layers}
+        found = pool.map(lambda name: describe.stack(client, name), names.values())
+        holder = pool.submit(_told, unread, None, lambda: lock.look(store, environment))
+        commit = pool.submit(_told, unread, None, lambda: history.last(store, environment))
+        stacks = dict(zip(layers, found, strict=True))
+        lifted = pool.submit(_told, unread, {}, lambda: _lifted(client, layers, stacks))
+        ringing = pool.submit(_told, unread, (None, ()), lambda: _alarms(aws, stacks))
+        now = _live(unread, aws, stacks)
+        images: dict[str, str] = _told(unread, {}, lambda: _images(aws, stacks, now))
+        watched, in_alarm = ringing.result()
+        return Status(
+            stacks=stacks,
+            live=now,
+            images=images,
+            alarms=in_alarm,
+            alarms_watched=watched,
+            lifted=lifted.result(),
+            holder=holder.result(),
+            commit=commit.result(),
+            unread=tuple(unread),
+        )
+
+
+def _live(unread: list[str], aws: Aws, stacks: Mapping[str, Stack | None]) -> Live:
+    """The snapshot; where CodeDeploy or CodePipeline does not answer, the load balancer and ECS still may."""
+    whole: Live | None = _told(unread, None, lambda: live.read(aws, stacks))
+    without = {slug: stack for slug, stack in stacks.items() if slug != "pipeline"}
+    return whole or _told(unread, Live(), lambda: live.read(aws, without))
+
+
+def _told(unread: list[str], otherwise: T, ask: Callable[[], T]) -> T:
+    """What AWS answers; where it refuses, `otherwise`, and `unread` gets the reason."""
+    try:
+        return ask()
+    except ClientError as error:
+        unread.append(str(failure(error)))
+        return otherwise
+
+
+def lifted(layer: Layer, deployed_policy: str | None) -> tuple[str, ...]:
+    """The resources that the layer's own stack policy protects from some update, and the deployed one not."""
+    return tuple(
+        logical_id
+        for logical_id, resource in layer.resources.items()
+        if any(
+            policy.denies(layer.stack_policy, logical_id, resource["Type"], update)
+            and not policy.denies(deployed_policy, logical_id, resource["Type"], update)
+            for update in _UPDATES
+        )
+    )
+
+
+def _lifted(
+    client: Any, layers: Mapping[str, Layer], stacks: Mapping[str, Stack | None]
+) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for slug, layer in layers.items():
+        stack = stacks[slug]
+        # A first creation that failed has nothing to protect; while one runs, its policy is yet to come.
+        if not layer.stack_policy or stack is None or not is_made(stack):
+            continue
+        names = lifted(layer, client.get_stack_policy(StackName=stack.arn).get("StackPolicyBody"))
+        if names:
+            found[slug] = names
+    return found
+
+
+def is_made(stack: Stack) -> bool:
+    """Whether its first creation has succeeded, so that its policy should be there."""
+    return (
+        stack.exists
+        and stack.status != "CREATE_IN_PROGRESS"
+        and stack.status not in describe.FAILED_CREATIONS
+        and not stack.status.startswith(("ROLLBACK_", "DELETE_"))
+    )
+
+
+def _alarms(aws: Aws, stacks: Mapping[str, Stack | None]) -> tuple[bool | None, tuple[str, ...]]:
+    pipeline = stacks.get("pipeline")
+    if pipeline is None or "CodeDeployDeploymentGroupName" not in pipeline.outputs:
+        return None, ()
+    group = codedeploy.group(aws.client("codedeploy"), pipeline.outputs)
+    return group.watches_alarms, alarms.in_alarm(aws, group.alarms)
+
+
+def _images(aws: Aws, stacks: Mapping[str, Stack | None], now: Live) -> dict[str, str]:
+    stack = stacks.get("task-definition")
+    name = stack.outputs.get("ContainerName") if stack else None
+    client = aws.client("ecs")
+    images = {}
+    for arn in {task_set.task_definition for task_set in now.task_sets}:
+        found = client.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        for container in found["containerDefinitions"]:
+            if container["name"] == name:
+                images[arn] = container["image"]
+    return images

@@ -1,0 +1,95 @@
+"""What `plan` and `deploy` have in common: the look at the account, the plan, how it is shown and judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ecs_blue_green.deployer import environment, interrupts, preflight
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.deployer.invocation import Invocation
+from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.planning import checks, making, report
+from ecs_blue_green.deployer.planning.making import Approved
+from ecs_blue_green.deployer.planning.plan import Plan
+from ecs_blue_green.deployer.planning.survey import Survey
+from ecs_blue_green.deployer.preflight import Answers, image
+from ecs_blue_green.deployer.preflight.image import Image
+from ecs_blue_green.deployer.rules import Finding
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A plan, and what was found out about the account before it: `wanted` is the service's first image."""
+
+    plan: Plan
+    layers: Mapping[str, Layer]
+    wanted: Image
+    answers: Answers
+
+
+def make(
+    invocation: Invocation,
+    door: Aws,
+    settings: Environment,
+    layers: Mapping[str, Layer],
+    only: list[str],
+    *,
+    verb: Literal["plan", "deploy"],
+    keeps_as: str | None = None,
+    approved: Approved = making.nothing_approved,
+) -> Proposal:
+    """Look at the account, then plan.
+
+    Raises what `refuse_overlapping`, `making.make` and `preflight.refuse` raise.
+    """
+    tolerant = invocation.options.no_preflight
+    try:
+        environment.refuse_overlapping(invocation.root / "params", settings)
+    except BadInput as error:
+        if not tolerant:
+            raise
+        report.say(f"gone on in spite of: {error}")
+    wanted = image.wanted(settings, layers, invocation.root)
+    answers = Answers()
+
+    def inspect(survey: Survey) -> None:
+        nonlocal answers
+        answers = preflight.examine(door, survey, wanted)
+        invocation.document["preflight"] = preflight.document(answers)
+        preflight.refuse(settings, answers, wanted, plan_only=verb == "plan", tolerant=tolerant)
+
+    plan = making.make(
+        door,
+        settings,
+        layers,
+        only,
+        report.say,
+        verb=verb,
+        keeps_as=keeps_as,
+        approved=approved,
+        inspect=inspect,
+    )
+    return Proposal(plan, layers, wanted, answers)
+
+
+def judge(
+    invocation: Invocation, door: Aws, proposal: Proposal, allowed: set[str], *, whole: bool
+) -> list[Finding]:
+    """Show the plan (`whole`: every resource of new stacks too) and give what blocks it, shown as well.
+
+    `allowed` are the resources that may change although a rule blocks that, as LAYER:LOGICALID.
+    """
+    plan = proposal.plan
+    findings = interrupts.attend(lambda: checks.findings(door, plan, allowed))
+    invocation.document |= report.plan_document(plan, findings)
+    if invocation.talks:
+        report.show_plan(plan, whole=whole)
+        report.show_findings(findings)
+    for note in [
+        *checks.unmatched(plan, invocation.options.allow, proposal.layers),
+        *preflight.notes(plan.environment, proposal.answers, proposal.wanted),
+    ]:
+        report.say(note)
+    return findings

@@ -1,0 +1,85 @@
+"""`continue-rollback`: let CloudFormation go on with taking an update back, where that had failed."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from ecs_blue_green.deployer import interrupts
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import describe, operation, schedule
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.schedule import Outcome
+from ecs_blue_green.deployer.cloudformation.watch import Watch
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput
+from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, chosen
+from ecs_blue_green.deployer.planning import deployed, report
+
+
+def run(invocation: Invocation) -> int:
+    """Go on with the stacks that are UPDATE_ROLLBACK_FAILED, without the resources of --skip."""
+    options = invocation.options
+    settings, layers = invocation.load()
+    only = chosen(options.only, layers)
+    skips = allowed(options.skip, layers, settings.name, "--skip")
+    with session.opened(invocation, settings) as (door, held):
+        client = door.client("cloudformation")
+        stuck = interrupts.attend(lambda: _stuck(client, settings, only))
+        for stack in stuck.values():
+            report.say(f"{stack.name}: {stack.reason or 'CloudFormation gives no reason'}")
+        invocation.document["outcomes"] = []
+        if not stuck:
+            report.say(f"No stack is {deployed.STUCK}.")
+            return EXIT_DONE
+        interrupts.attend(lambda: _refuse_unknown(client, stuck, skips))
+        for name in sorted(skips):
+            report.say(f"{name} is skipped: CloudFormation will believe it to be as before the update.")
+        invocation.ask(settings, f"Go on taking the update of {', '.join(stuck)} back? [y/N]", YES)
+        invocation.begun = True
+        with report.progress(stuck) as progress:
+            watch = Watch(client, follows=progress.follows)
+
+            def work(slug: str, sleep: Sleep) -> Outcome:
+                held.check()
+                skipped = [name.partition(":")[2] for name in sorted(skips) if name.startswith(f"{slug}:")]
+                operation.continue_rollback(
+                    client, watch, slug, stuck[slug], skipped, progress.on_event, sleep
+                )
+                return Outcome(slug, "done")
+
+            outcomes = schedule.run({slug: set() for slug in stuck}, work)
+    invocation.document["outcomes"] = report.outcome_documents(outcomes)
+    if invocation.talks:
+        report.show_outcomes(outcomes, outputs=False)
+    report.say_way_on(outcomes, invocation.command)
+    return schedule.exit_code(outcomes)
+
+
+def _stuck(client: Any, settings: Environment, layers: list[str]) -> dict[str, Stack]:
+    """The stacks of these layers whose update could not be taken back."""
+    found = {}
+    for slug in layers:
+        stack = describe.stack(client, settings.stack_name(slug))
+        if stack and stack.status == deployed.STUCK:
+            deployed.refuse_foreign(settings, slug, stack)
+            found[slug] = stack
+    return found
+
+
+def _refuse_unknown(client: Any, stuck: Mapping[str, Stack], skips: set[str]) -> None:
+    """Raise BadInput for a resource that none of the stuck stacks has."""
+    layers = {name.partition(":")[0] for name in skips} & stuck.keys()
+    known = {
+        f"{slug}:{resource['LogicalResourceId']}"
+        for slug in layers
+        for page in client.get_paginator("list_stack_resources").paginate(StackName=stuck[slug].arn)
+        for resource in page["StackResourceSummaries"]
+    }
+    for name in sorted(skips - known):
+        near = difflib.get_close_matches(name, sorted(known), 1)
+        raise BadInput(
+            f"--skip {name} names no resource",
+            "only what a stack that is not taken back has can be skipped",
+            f"did you mean {near[0]}?" if near else "name one of those that are said to have failed",
+        )

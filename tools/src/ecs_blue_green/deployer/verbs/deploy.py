@@ -1,0 +1,170 @@
+"""`deploy`: plan, guard, ask, then execute exactly what was shown."""
+
+import contextlib
+from pathlib import Path
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import describe, schedule
+from ecs_blue_green.deployer.cloudformation.schedule import Outcome
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput
+from ecs_blue_green.deployer.execution import execution, history, session
+from ecs_blue_green.deployer.execution.execution import Errand, Gate
+from ecs_blue_green.deployer.execution.lock import Lock
+from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, answer, chosen, has_person
+from ecs_blue_green.deployer.layers import PIPELINE_LAYER, Layer
+from ecs_blue_green.deployer.planning import checks, making, report, saved
+from ecs_blue_green.deployer.planning.plan import Plan
+from ecs_blue_green.deployer.planning.report import Progress
+from ecs_blue_green.deployer.preflight import connection, image
+from ecs_blue_green.deployer.rules import Guarded
+from ecs_blue_green.deployer.verbs import _proposal
+from ecs_blue_green.deployer.verbs._proposal import Proposal
+
+# How the work on the first image is called among the layers.
+IMAGE = "image"
+
+
+def run(invocation: Invocation) -> int:
+    """Deploy the layers, or those of --only, or the plan in the file of --plan."""
+    options = invocation.options
+    settings, layers = invocation.load()
+    kept = saved.read_complete(Path(options.plan), settings) if options.plan else None
+    only = chosen(options.only or list(kept["layers"] if kept else []), layers)
+    others = [slug for slug in only if kept and slug not in kept["layers"]]
+    if others:
+        raise BadInput(
+            f"the plan in {options.plan} has no {', '.join(others)}",
+            "only what it shows was approved",
+            "name layers of the plan with ONLY, or none",
+        )
+    named = allowed(options.allow, layers, settings.name) | set(kept["allowed"] if kept else [])
+    with session.opened(invocation, settings) as (door, held):
+        # Asked with the lock in hand: whoever held it until now may have deployed.
+        if not (settings.is_local or options.yes_older):
+            interrupts.attend(lambda: history.refuse_older(door.client("ssm"), settings, invocation.root))
+        return _deploy(invocation, door, settings, layers, only, named, kept, held)
+
+
+def _deploy(
+    invocation: Invocation,
+    door: Aws,
+    settings: Environment,
+    layers: dict[str, Layer],
+    only: list[str],
+    named: set[str],
+    kept: dict[str, Any] | None,
+    held: Lock,
+) -> int:
+    approved = saved.approved(door, kept) if kept else making.nothing_approved
+    proposal = _proposal.make(invocation, door, settings, layers, only, verb="deploy", approved=approved)
+    planned, answers = proposal.plan, proposal.answers
+    try:
+        _approve(invocation, door, proposal, named, kept)
+        interrupts.check()
+        if not settings.is_local:
+            history.record(door.client("ssm"), settings, invocation.root)
+    except BaseException:
+        # A kept plan stays as it was; what is not executed of the others is removed. Why it is not executed
+        # is told, not what more goes wrong.
+        with contextlib.suppress(ClientError, BotoCoreError):
+            making.discard(door, planned, but=saved.adopted(planned, kept))
+        raise
+    if not planned.changes_something:
+        return EXIT_DONE
+    invocation.begun = True
+    builds = answers.image == "to be built"
+    with report.progress([*planned.steps, *([IMAGE] if builds else [])]) as progress:
+        outcomes = execution.execute(
+            door,
+            planned,
+            named,
+            progress.on_event,
+            before_each=held.check,
+            gates=_gates(door, settings, planned),
+            errand=_errand(door, settings, proposal, progress) if builds else None,
+            on_interrupt=lambda running: _interrupted(door, settings, running, progress),
+            follows=progress.follows,
+            kept=saved.adopted(planned, kept),
+        )
+    invocation.document["outcomes"] = report.outcome_documents(outcomes)
+    if invocation.talks:
+        report.show_outcomes(outcomes, outputs=True)
+    report.say_way_on(outcomes, invocation.command)
+    return schedule.exit_code(outcomes)
+
+
+def _approve(
+    invocation: Invocation, door: Aws, proposal: Proposal, named: set[str], kept: dict[str, Any] | None
+) -> None:
+    """Show the plan. Raises Blocked or Interrupted unless it may be carried out."""
+    planned, settings = proposal.plan, proposal.plan.environment
+    if kept:
+        saved.refuse_moved(kept, planned)
+    if invocation.options.wait and planned.changes_something:
+        interrupts.attend(lambda: checks.wait_for_release(door, planned.stacks, report.say))
+    findings = _proposal.judge(invocation, door, proposal, named, whole=False)
+    if findings:
+        raise Guarded(findings)
+    if proposal.answers.connection_waits and planned.changed == {PIPELINE_LAYER}:
+        raise connection.pending(settings, str(proposal.answers.connection))
+    if planned.changes_something and not kept:
+        invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", YES)
+        if any(step.obstacles for step in planned.steps.values()):
+            invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", YES)
+
+
+def _gates(door: Aws, settings: Environment, planned: Plan) -> dict[str, Gate]:
+    """A pipeline that exists was made with a connection that worked; a new one must not be too early."""
+    step = planned.steps.get(PIPELINE_LAYER)
+    if step is None or step.act not in ("create", "recreate"):
+        return {}
+    return {PIPELINE_LAYER: lambda: connection.require_available(door, settings)}
+
+
+def _errand(door: Aws, settings: Environment, proposal: Proposal, progress: Progress) -> Errand:
+    """Build and push the service's first image beside the stacks."""
+    wanted, engine = proposal.wanted, proposal.answers.engine
+
+    def work(sleep: Sleep) -> Outcome:
+        digest, made = image.push(
+            door, settings, wanted, engine, lambda text: progress.tell(IMAGE, text), sleep=sleep
+        )
+        return Outcome(IMAGE, "done" if made else "nothing", notes=[f"{wanted} is {digest}"])
+
+    return Errand(IMAGE, wanted.layer, wanted.service_layer, work)
+
+
+def _interrupted(
+    door: Aws, settings: Environment, running: set[str], progress: Progress
+) -> Literal["go on", "finish", "leave"]:
+    """What Ctrl-C means: a person is asked, and without one CloudFormation is left to go on."""
+    if not has_person():
+        return "leave"
+    with progress.paused():
+        report.say(f"{', '.join(sorted(running))}: CloudFormation is at work.")
+        choice = answer("[c]ancel the updates, [l]eave them running, or Enter to go on watching:")
+    if choice.startswith("l"):
+        return "leave"
+    if not choice.startswith("c"):
+        return "go on"
+    interrupts.attend(lambda: _cancel(door, settings, running))
+    return "finish"
+
+
+def _cancel(door: Aws, settings: Environment, running: set[str]) -> None:
+    client = door.client("cloudformation")
+    for layer in sorted(running):
+        stack = describe.stack(client, settings.stack_name(layer))
+        if stack is None or stack.status != "UPDATE_IN_PROGRESS":
+            report.say(f"{layer} cannot be cancelled ({stack.status if stack else 'gone'}): it goes on")
+            continue
+        try:
+            client.cancel_update_stack(StackName=stack.arn)
+        except ClientError as error:
+            report.say(f"{layer} cannot be cancelled: {aws.failure(error)}")

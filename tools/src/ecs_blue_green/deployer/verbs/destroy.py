@@ -1,0 +1,58 @@
+"""`destroy`: delete the stacks of an unprotected environment, importers first."""
+
+from collections.abc import Mapping
+from itertools import chain
+
+from ecs_blue_green.deployer import interrupts
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.cloudformation import schedule
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import EXIT_DONE
+from ecs_blue_green.deployer.execution import destroy, history, retained, session
+from ecs_blue_green.deployer.invocation import YES, Invocation
+from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.planning import report
+
+
+def run(invocation: Invocation) -> int:
+    """Ask, then delete everything that the environment has."""
+    settings, layers = invocation.load()
+    destroy.refuse_protected(settings)
+    with session.opened(invocation, settings) as (door, held):
+        existing = interrupts.attend(lambda: destroy.existing(door, settings, layers))
+        shielded = interrupts.attend(lambda: destroy.protected(door, settings, existing))
+        left = [] if existing else interrupts.attend(lambda: _left(door, settings, layers))
+        if existing or left:
+            report.say("To be deleted, with everything in them:" if existing else "To be deleted:")
+            for name in [stack.name for stack in existing.values()] or left:
+                report.say(f"  {name}")
+            invocation.ask(settings, f"Type {settings.name} to delete them:", settings.name)
+        if shielded:
+            report.say("To be taken away before what is left can be deleted:")
+            for obstacle in chain.from_iterable(shielded.values()):
+                report.say(f"  {obstacle}")
+            invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", YES)
+        invocation.begun = True
+        with report.progress(layers) as progress:
+            outcomes = destroy.destroy(
+                door,
+                settings,
+                layers,
+                progress.on_event,
+                held.check,
+                protected_too=shielded,
+                follows=progress.follows,
+            )
+        invocation.document["outcomes"] = report.outcome_documents(outcomes)
+        if schedule.exit_code(outcomes) == EXIT_DONE:
+            history.remove(door.client("ssm"), settings)
+            held.forgotten = True
+    if invocation.talks:
+        report.show_outcomes(outcomes, outputs=False)
+    report.say_way_on(outcomes, invocation.command)
+    return schedule.exit_code(outcomes)
+
+
+def _left(door: Aws, settings: Environment, layers: Mapping[str, Layer]) -> list[str]:
+    """What stacks that are gone have left behind."""
+    return [str(found) for layer in layers.values() for found in retained.of(door, settings, layer)]

@@ -1,0 +1,45 @@
+"""`drift`: where reality differs from the templates, and whose doing that is. Changes nothing."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
+from ecs_blue_green.deployer.drift import drift
+from ecs_blue_green.deployer.drift import report as drift_report
+from ecs_blue_green.deployer.drift.drift import StackDrift
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import EXIT_CHANGES, EXIT_DONE, EXIT_FAILED
+from ecs_blue_green.deployer.invocation import Invocation
+from ecs_blue_green.deployer.planning import deployed, report
+
+
+def run(invocation: Invocation) -> int:
+    """Answer 4 for real drift, 1 when a stack could not be checked, else 0."""
+    settings, layers = invocation.load()
+    report.say_where(settings, invocation.talks)
+    with aws.connect(settings, invocation.root) as door:
+        found = interrupts.attend(lambda: _detect(door, settings, list(layers)))
+    invocation.document |= drift_report.document(settings, found)
+    if invocation.talks:
+        drift_report.show(settings, found)
+    verdicts = {resource.verdict for stack in found for resource in stack.resources}
+    if "real" in verdicts:
+        return EXIT_CHANGES
+    return EXIT_FAILED if any(stack.failure for stack in found) else EXIT_DONE
+
+
+def _detect(door: Aws, settings: Environment, layers: list[str]) -> list[StackDrift]:
+    client = door.client("cloudformation")
+
+    def settled(slug: str) -> Stack | None:
+        stack = deployed.settled(client, settings.stack_name(slug), time.sleep, report.say)
+        if stack:
+            deployed.refuse_foreign(settings, slug, stack)
+        return stack
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        stacks = dict(zip(layers, pool.map(settled, layers), strict=True))
+    return drift.detect(door, stacks, report.say)

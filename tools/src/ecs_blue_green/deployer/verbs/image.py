@@ -1,0 +1,28 @@
+"""`image`: build and push the image that the service is made with, unless the repository has it."""
+
+from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer.errors import EXIT_DONE
+from ecs_blue_green.deployer.invocation import Invocation
+from ecs_blue_green.deployer.planning import report
+from ecs_blue_green.deployer.preflight import image
+
+
+def run(invocation: Invocation) -> int:
+    """Say which image is in the repository afterwards."""
+    settings, layers = invocation.load()
+    wanted = image.wanted(settings, layers, invocation.root)
+    report.say_where(settings, invocation.talks)
+    with aws.connect(settings, invocation.root) as door:
+        if door.emulated:
+            report.say(f"the emulator has a placeholder for the image {wanted}: nothing to push")
+            invocation.document |= {"image": str(wanted), "digest": None, "pushed": False}
+            return EXIT_DONE
+        invocation.begun = True
+        # The engine's program is ended with this one.
+        digest, made = image.push(
+            door, settings, wanted, None, report.say, shown=True, sleep=interrupts.sleep
+        )
+    invocation.document |= {"image": str(wanted), "digest": digest, "pushed": made}
+    if invocation.talks:
+        report.say(f"{wanted} is {digest}" + ("" if made else ", which was there already"))
+    return EXIT_DONE

@@ -1,0 +1,54 @@
+"""`plan`: what would change in every stack, and what blocks it. Changes nothing."""
+
+import contextlib
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ecs_blue_green.deployer import aws
+from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
+from ecs_blue_green.deployer.invocation import Invocation, allowed, chosen
+from ecs_blue_green.deployer.planning import making, report, saved
+from ecs_blue_green.deployer.verbs import _proposal
+
+
+def run(invocation: Invocation) -> int:
+    """Print the plan; with --out keep it, with --discard remove a kept one."""
+    options = invocation.options
+    settings, layers = invocation.load()
+    only = chosen(options.only, layers)
+    named = allowed(options.allow, layers, settings.name)
+    kept_before = saved.read(Path(options.discard), settings) if options.discard else None
+    if options.out:
+        saved.require_writable(Path(options.out))
+    report.say_where(settings, invocation.talks)
+    with aws.connect(settings, invocation.root) as door:
+        if kept_before:
+            invocation.begun = True
+            saved.discard(door, settings, kept_before)
+            return EXIT_DONE
+        name = saved.begin(Path(options.out), door, settings) if options.out else None
+        try:
+            proposal = _proposal.make(invocation, door, settings, layers, only, verb="plan", keeps_as=name)
+            planned = proposal.plan
+            try:
+                findings = _proposal.judge(invocation, door, proposal, named, whole=True)
+                if name and not findings:
+                    saved.write(Path(options.out), planned, name, named)
+            except BaseException:
+                # Why there is no plan is told, not what more goes wrong; the next run finds what is left.
+                with contextlib.suppress(ClientError, BotoCoreError):
+                    making.discard(door, planned)
+                raise
+            if not name or findings:
+                making.discard(door, planned)
+        except BaseException:
+            if name:
+                with contextlib.suppress(ClientError, BotoCoreError):
+                    saved.abandon(Path(options.out), door, settings)
+            raise
+        if name and findings:
+            Path(options.out).unlink()
+    if findings and (options.exit_code or options.out):
+        return EXIT_BLOCKED
+    return EXIT_CHANGES if options.exit_code and planned.changes_something else EXIT_DONE

@@ -1,0 +1,117 @@
+"""`rollback`: stop the running release, or go back to the one before the last."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+
+from ecs_blue_green.deployer import interrupts
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.cloudformation import describe
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import EXIT_DONE, Interrupted
+from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.execution.lock import Lock
+from ecs_blue_green.deployer.invocation import YES, Invocation
+from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.release import rollback
+from ecs_blue_green.deployer.release.live import Live, short
+from ecs_blue_green.deployer.release.rollback import Intention
+from ecs_blue_green.deployer.terminal import console
+
+
+def run(invocation: Invocation) -> int:
+    """Say what going back means, ask, do it, and wait until the users are served by it."""
+    settings, layers = invocation.load()
+    with session.opened(invocation, settings) as (door, held):
+        return _rollback(invocation, door, settings, list(layers), held)
+
+
+def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: list[str], held: Lock) -> int:
+    stacks = interrupts.attend(lambda: _stacks(door, settings, layers))
+    intention = interrupts.attend(lambda: rollback.intend(door, settings, stacks))
+    invocation.document |= _document(intention)
+    for line in _lines(intention, invocation.options.at_once):
+        report.say(line)
+    if intention.act != "follow":
+        invocation.ask(settings, f"Go back to {short(intention.returns)}? [y/N]", YES)
+    held.check()
+    interrupts.check()
+    invocation.begun = True
+    try:
+        result = rollback.carry_out(
+            door,
+            settings,
+            stacks,
+            intention,
+            at_once=invocation.options.at_once,
+            say=report.say,
+            sleep=time.sleep,
+        )
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            "no longer watched",
+            "CodeDeploy goes on by itself",
+            f"to follow it: {invocation.command}",
+        ) from error
+    invocation.document |= {"rollback_deployment": result.deployment, "live": _live(result.live)}
+    if invocation.talks:
+        console().print(f"{short(intention.returns)} gets all traffic ({result.live.colour})")
+    return EXIT_DONE
+
+
+def _stacks(door: Aws, settings: Environment, layers: list[str]) -> dict[str, Stack | None]:
+    client = door.client("cloudformation")
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = pool.map(lambda slug: describe.stack(client, settings.stack_name(slug)), layers)
+        stacks = dict(zip(layers, found, strict=True))
+    for slug, stack in stacks.items():
+        if stack:
+            deployed.refuse_foreign(settings, slug, stack)
+    return stacks
+
+
+def _document(intention: Intention) -> dict[str, object]:
+    return {
+        "action": intention.act,
+        "deployment": intention.deployment.id,
+        "leaves": intention.leaves or None,
+        "returns": intention.returns,
+        "ignored_alarms": list(intention.ignored),
+        "pipeline_execution": intention.execution,
+    }
+
+
+def _live(now: Live) -> dict[str, object]:
+    return {"colour": now.colour, "task_sets": [asdict(task_set) for task_set in now.task_sets]}
+
+
+def _lines(intention: Intention, at_once: bool) -> list[str]:
+    """What will happen, for the person who is asked."""
+    leaves, returns = short(intention.leaves), short(intention.returns)
+    deployment = intention.deployment
+    lines = {
+        "stop": [
+            f"Deployment {deployment.id} is bringing {leaves} into production.",
+            f"It is stopped, and {returns}, whose tasks still run, gets all traffic.",
+        ],
+        "follow": [f"Deployment {deployment.id} is bringing {returns} back already."],
+        "deploy": [
+            f"{leaves} is in production, and no deployment runs.",
+            f"{returns} is deployed again, as {deployment.id} did on {deployment.created:%Y-%m-%d %H:%M}; "
+            f"traffic shifts {'at once' if at_once else f'as {intention.group.configuration} says'}.",
+        ],
+    }[intention.act]
+    if intention.ignored:
+        lines.append(f"In ALARM already, so not watched this time: {', '.join(intention.ignored)}.")
+    if intention.execution:
+        lines.append(
+            f"Pipeline execution {intention.execution} runs: "
+            + (
+                "its deployment fails with this."
+                if intention.act == "stop"
+                else "it may release again after this."
+            )
+        )
+    return lines

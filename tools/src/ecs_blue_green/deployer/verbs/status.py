@@ -1,0 +1,20 @@
+"""`status`: every stack with its status and outputs, what is live, and who is at work."""
+
+from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer.errors import EXIT_DONE, EXIT_FAILED
+from ecs_blue_green.deployer.invocation import Invocation
+from ecs_blue_green.deployer.planning import report
+from ecs_blue_green.deployer.status import report as status_report
+from ecs_blue_green.deployer.status import status
+
+
+def run(invocation: Invocation) -> int:
+    """Print the environment as it is now. Answer 1 when AWS did not tell all of it."""
+    settings, layers = invocation.load()
+    report.say_where(settings, invocation.talks)
+    with aws.connect(settings, invocation.root) as door:
+        found = interrupts.attend(lambda: status.read(door, settings, layers))
+    invocation.document |= status_report.document(settings, found)
+    if invocation.talks:
+        status_report.show(settings, found)
+    return EXIT_FAILED if found.unread else EXIT_DONE

@@ -1,0 +1,542 @@
+"""What whoever deploys an environment has to be allowed, as managed policies in a template of their own.
+
+Nothing in it is written down by hand that can be derived: which operations the deployer calls is read from
+its code, what CloudFormation asks for on the caller's behalf from the handlers of the resource types in
+`build/`, as the schemas that cfn-lint ships say. `python -m ecs_blue_green.documents.deployer_policy` writes
+docs/deployer-policy.yaml, and a test compares them.
+"""
+
+import ast
+import fnmatch
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore import xform_name
+
+from ecs_blue_green import deployer, project, template_yaml
+from ecs_blue_green.deployer import layers
+from ecs_blue_green.deployer.effects.schemas import document
+from ecs_blue_green.deployer.layers import RELEASED_LAYER
+
+ROOT = project.root()
+FILE = ROOT / "docs" / "deployer-policy.yaml"
+# Any region that has all types would do: handlers are the same everywhere.
+REGION = "us-east-1"
+# What one managed policy may hold, without white space.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+POLICY_CHARACTERS = 6144
+SPARE_CHARACTERS = 1000
+
+# The policy for what the deployer changes itself, which a person is asked about.
+BY_HAND = "DirectPolicy"
+
+HANDLERS = ("create", "read", "update", "delete")
+READING = ("Describe", "Get", "List", "BatchGet", "Head")
+
+# Modules that are given another client than CloudFormation's as an argument, with the service that it is of.
+CLOUDFORMATION = "cloudformation"
+GIVEN_A_CLIENT = {"codedeploy": "codedeploy", "history": "ssm", "lock": "ssm"}
+
+# IAM's prefix of a service, where it is not botocore's name, and its actions that are not called like the
+# operation.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
+ACTIONS = {
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
+    "cloudformation:DetectStackDrift": (
+        "cloudformation:BatchDescribeTypeConfigurations",
+        "cloudformation:DetectStackDrift",
+        "cloudformation:DetectStackResourceDrift",
+    ),
+    # The last for overrideAlarmConfiguration (botocore, CreateDeployment), the others as in the policy of
+    # https://github.com/aws-actions/amazon-ecs-deploy-task-definition#permissions
+    "codedeploy:CreateDeployment": (
+        "codedeploy:CreateDeployment",
+        "codedeploy:GetDeploymentConfig",
+        "codedeploy:RegisterApplicationRevision",
+        "codedeploy:UpdateDeploymentGroup",
+    ),
+    "s3:DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    "s3:HeadBucket": ("s3:ListBucket",),
+    "s3:ListObjectVersions": ("s3:ListBucketVersions",),
+    # Nobody can be denied this.
+    "sts:GetCallerIdentity": (),
+}
+# What docker calls when it pushes.
+PUSH = (
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:CompleteLayerUpload",
+    "ecr:InitiateLayerUpload",
+    "ecr:PutImage",
+    "ecr:UploadLayerPart",
+)
+
+# CodeBuild's and CodePipeline's schemas name no or not all permissions, and a new connection to GitHub is
+# handed on. https://docs.aws.amazon.com/dtconsole/latest/userguide/security-iam.html
+UNTOLD = (
+    "codebuild:BatchGetProjects",
+    "codebuild:CreateProject",
+    "codebuild:DeleteProject",
+    "codebuild:UpdateProject",
+    "codeconnections:PassConnection",
+)
+
+# What CloudWatch Logs asks KMS for in the name of whoever gives a key to a log group. No handler tells: AWS's
+# page wants such rights for roles that call CloudWatch Logs, and their lack has been seen.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+# https://github.com/aws-samples/aws-secure-environment-accelerator/pull/1293
+UNTOLD_OF_KEYS = {"AWS::Logs::LogGroup": {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}}
+# KMS does not tell for this one which service asks (service authorization reference, kms:ViaService).
+NO_VIA_SERVICE = {"kms:RetireGrant"}
+
+# What the handlers change when a template sets what ours do not set. What they only read they may read
+# whatever it is for: which of it they skip is not documented.
+NOT_NEEDED = {
+    "amplify:*": "the web ACL is the load balancer's",
+    "apigateway:*": "the web ACL is the load balancer's",
+    "application-autoscaling:*ScheduledAction": "no scheduled scaling",
+    "apprunner:*": "the web ACL is the load balancer's",
+    "appsync:*": "the web ACL is the load balancer's",
+    "bedrock-agentcore:*": "the web ACL is the load balancer's",
+    "codedeploy:*Deployment": "the template starts no deployment",
+    "codedeploy:*ApplicationRevision": "the template starts no deployment",
+    "codedeploy:*OnPremises*": "no machines",
+    "cognito-idp:*": "the web ACL is the load balancer's",
+    "ec2:*VerifiedAccess*": "the web ACL is the load balancer's",
+    "ecs:*AccountSetting*": "settings of the account are not a stack's",
+    "ecs:StopServiceDeployment": "deployments are CodeDeploy's",
+    "elasticloadbalancing:*Targets": "ECS registers the targets",
+    "elasticloadbalancing:*WebACLAssociation": "the action is SetWebACL",
+    "elasticloadbalancing:ModifyCapacityReservation": "no reserved capacity",
+    "elasticloadbalancing:ModifyIpPools": "no IPAM pool",
+    "firehose:*": "no delivery stream",
+    "iam:*GroupPolicy": "no groups",
+    "iam:*UserPolicy": "no users",
+    "kms:*": "on the user's key alone: `keyed`",
+    "lambda:PassCapacityProvider": "no capacity provider",
+    "logs:*LogDelivery": "no delivery of logs",
+    "logs:*DataProtectionPolicy": "no data protection policy",
+    "logs:*ResourcePolicy": "no resource policy",
+    "logs:PutBearerTokenAuthentication": "the property is not set",
+    "logs:PutLogGroupDeletionProtection": "the property is not set",
+    "s3:*BucketMetadata*": "no metadata table",
+    "s3:*Object": "no object by CloudFormation",
+    "s3:*ObjectAcl": "no object by CloudFormation",
+    "s3tables:*": "no table bucket",
+    "wafv2:*PermissionPolicy": "no shared rule group",
+}
+# Reading that is not about settings: what is in a bucket, and what comes with the secret of a Cognito client
+# (botocore, DescribeUserPoolClient). A function's code is in the template.
+CONTENTS = {"cognito-idp:DescribeUserPoolClient", "s3:GetObject", "s3:GetObjectVersion"}
+
+NAME = "${Project}-${Environment}"
+# Where AWS can tell resources apart by a name that is known before: by prefix of the action.
+SCOPES: Mapping[str, tuple[str, ...]] = {
+    # Application Auto Scaling makes its alarms, but only for whom could make them: it asks CloudWatch in the
+    # caller's name for an alarm without a name (the page shows it for Aurora), which CloudWatch takes for one
+    # whose name is empty.
+    # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html
+    # https://github.com/aws-samples/amazon-cloudwatch-auto-alarms/issues/18
+    "cloudwatch": (
+        f"cloudwatch:%:alarm:{NAME}-*",
+        f"cloudwatch:%:alarm:TargetTracking-service/${{ClusterName}}/{NAME}-*",
+        "cloudwatch:%:alarm:",
+    ),
+    "codebuild": (f"codebuild:%:project/{NAME}-*",),
+    "codedeploy": (f"codedeploy:%:application:{NAME}-*", f"codedeploy:%:deploymentgroup:{NAME}-*"),
+    "codepipeline": (f"codepipeline:%:{NAME}", f"codepipeline:%:{NAME}/*"),
+    "ecr": (f"ecr:%:repository/{NAME}-*",),
+    "ecs": ("ecs:%:cluster/${ClusterName}", f"ecs:%:service/${{ClusterName}}/{NAME}-*"),
+    "events": (f"events:%:rule/{NAME}-*",),
+    "lambda": (f"lambda:%:function:{NAME}-*",),
+    "logs": (f"logs:%:log-group:/aws/codebuild/{NAME}-*", f"logs:%:log-group:/aws/lambda/{NAME}-*"),
+    "s3": (f"s3:::{NAME}-*",),
+    "sns": (f"sns:%:{NAME}-*",),
+}
+# What the deployer itself changes without CloudFormation, and where IAM can tell resources apart, which.
+DIRECT: Mapping[str, tuple[str, ...]] = {
+    "codedeploy:CreateDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
+    "codedeploy:RegisterApplicationRevision": (f"codedeploy:%:application:{NAME}-*",),
+    "codedeploy:StopDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
+    "codedeploy:UpdateDeploymentGroup": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
+    "ecs:DeleteService": (f"ecs:%:service/${{ClusterName}}/{NAME}-*",),
+    "ecs:UpdateService": (f"ecs:%:service/${{ClusterName}}/{NAME}-*",),
+    "ecs:DeregisterTaskDefinition": (f"ecs:%:task-definition/{NAME}-*",),
+    "elasticloadbalancing:ModifyLoadBalancerAttributes": ("elasticloadbalancing:%:loadbalancer/app/*",),
+    "logs:DeleteLogGroup": (f"logs:%:log-group:/ecs/{NAME}-*",),
+    "s3:DeleteObject": (f"s3:::{NAME}-*/*",),
+    "s3:DeleteObjectVersion": (f"s3:::{NAME}-*/*",),
+    **dict.fromkeys(PUSH, (f"ecr:%:repository/{NAME}-*",)),
+}
+# The load balancer's name is CloudFormation's choice, so it is told by its tags.
+TAGGED = {"elasticloadbalancing:ModifyLoadBalancerAttributes"}
+
+# Roles are changed under these only with the boundary, where there is one.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+WITH_BOUNDARY = (
+    "iam:AttachRolePolicy",
+    "iam:CreateRole",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+)
+# Which service a role works for is what the role trusts. A narrower pattern would have to know how
+# CloudFormation shortens the name of the role for the task-definition stack.
+PASSED_TO = ("cloudformation", "codebuild", "codedeploy", "codepipeline", "lambda")
+SERVICE_LINKED = ("ecs", "ecs.application-autoscaling", "elasticloadbalancing")
+
+THROUGH_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
+
+HEAD = """\
+# Generated by `make docs`: the rights of whoever deploys one environment. Not a layer: it belongs
+# to the account, and somebody who may change IAM deploys it once for each environment.
+#
+#   aws cloudformation deploy --template-file docs/deployer-policy.yaml --stack-name deployer-sample-prod \\
+#     --capabilities CAPABILITY_IAM --parameter-overrides Project=sample Environment=prod ClusterName=sample
+#
+# Attach the policies of its output PolicyArns to the role or permission set of the people who deploy. Neither
+# that role nor this stack may have a name that begins with <project>-<environment>-, like those that they may
+# change. With PermissionsBoundaryArn they can make roles only under that boundary: give the parameter file
+# the same value. A KmsKeyArn of the parameter file has to be given here too. The other outputs are for
+# docs/github-role.yaml.
+"""
+
+
+def operations() -> dict[str, set[str]]:
+    """What the deployer calls, by botocore's name of the service: the operations, as IAM's actions."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(Path(deployer.__file__).parent.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        services = {GIVEN_A_CLIENT[path.stem]} if path.stem in GIVEN_A_CLIENT else set()
+        words = set()
+        for node in ast.walk(tree):
+            # A paginator is asked for by the operation's name.
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words.add(node.value)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                words.add(node.func.attr)
+                if node.func.attr == "client" and isinstance(node.args[0], ast.Constant):
+                    services.add(str(node.args[0].value))
+        for service in services:
+            known = _operation_names(service)
+            found.setdefault(service, set()).update(known[word] for word in words & known.keys())
+        # CloudFormation's client is handed around, so any module may have it; a name that it shares with a
+        # service that the module asks for is that one's.
+        words -= {word for service in services - {CLOUDFORMATION} for word in _operation_names(service)}
+        known = _operation_names(CLOUDFORMATION)
+        found.setdefault(CLOUDFORMATION, set()).update(known[word] for word in words & known.keys())
+    return found
+
+
+@cache
+def _operation_names(service: str) -> Mapping[str, str]:
+    model = botocore.session.get_session().get_service_model(service)
+    return {xform_name(name): name for name in model.operation_names}
+
+
+def calls() -> set[str]:
+    """The actions of IAM behind what the deployer calls."""
+    found: set[str] = set()
+    for service, names in operations().items():
+        for name in names:
+            action = f"{PREFIXES.get(service, service)}:{name}"
+            found.update(ACTIONS.get(action, (action,)))
+    return found
+
+
+def handlers() -> set[str]:
+    """What CloudFormation needs on the caller's behalf, for the layers that have no role of theirs."""
+    return {
+        action
+        for action in asked() | set(UNTOLD)
+        # Some permissions are written as the service logs them, which IAM does not know.
+        if resource_types(action) is not None and not is_superfluous(action)
+    }
+
+
+def asked() -> set[str]:
+    """All that the handlers of the resource types can ask for."""
+    found: set[str] = set()
+    for slug, layer in layers.read(ROOT / "build").items():
+        # The released layer has a role for its changes; drift is detected with the rights of whoever asks.
+        kinds = ("read",) if slug == RELEASED_LAYER else HANDLERS
+        for resource_type in {resource["Type"] for resource in layer.resources.values()}:
+            found.update(_permissions(resource_type, kinds))
+    return found
+
+
+def keyed() -> dict[str, set[str]]:
+    """What is done with the key that KmsKeyArn names, by the service that asks for it.
+
+    NotificationKeyArn is for those who publish: SNS asks nothing of whoever makes the topic.
+    """
+    found: dict[str, set[str]] = {}
+    for slug, layer in layers.read(ROOT / "build").items():
+        for resource in layer.resources.values() if slug != RELEASED_LAYER else ():
+            if '{"Ref": "KmsKeyArn"}' not in json.dumps(resource.get("Properties")):
+                continue
+            resource_type = resource["Type"]
+            changes = {one for one in _permissions(resource_type, HANDLERS) if not is_reading(one)}
+            found.setdefault(resource_type.split("::")[1].lower(), set()).update(
+                {one for one in changes if one.startswith("kms:")}, UNTOLD_OF_KEYS.get(resource_type, set())
+            )
+    return found
+
+
+def _permissions(resource_type: str, kinds: Iterable[str]) -> set[str]:
+    schema = document(resource_type, REGION).get("handlers", {})
+    return {permission for kind in kinds for permission in schema.get(kind, {}).get("permissions", [])}
+
+
+def is_superfluous(action: str) -> bool:
+    """Whether a handler asks for this and does not need it for our templates."""
+    if is_reading(action):
+        return action in CONTENTS
+    return any(fnmatch.fnmatchcase(action, pattern) for pattern in NOT_NEEDED)
+
+
+def resource_types(action: str) -> list[str] | None:
+    """The types of resources that IAM can tell apart for an action; None for one that it does not know."""
+    prefix, _, name = action.partition(":")
+    found = reference().get(prefix, {}).get("Actions", {}).get(name.lower())
+    return None if found is None else list(found.get("Resources", []))
+
+
+@cache
+def reference() -> Mapping[str, Any]:
+    """The service authorization reference by prefix, as cfn-lint ships it."""
+    spec = find_spec("cfnlint")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("cfn-lint is not installed: run make")
+    path = Path(spec.origin).parent / "data" / "AdditionalSpecs" / "Policies.json"
+    found: Mapping[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+def is_scoped(action: str) -> bool:
+    """Whether IAM can tell this action's resources apart by a name that begins with ours."""
+    return bool(resource_types(action)) and action.partition(":")[0] in SCOPES
+
+
+def is_reading(action: str) -> bool:
+    """Whether an action only looks."""
+    return action.partition(":")[2].startswith(READING)
+
+
+def template() -> dict[str, Any]:
+    """The template with the policies."""
+    policies = {
+        "StacksPolicy": list(_stacks()),
+        BY_HAND: list(_direct()),
+        "ReadPolicy": list(_reading()),
+        **_split("NamedResourcesPolicy", _named()),
+        "OtherResourcesPolicy": [*_unnamed(), *_keys()],
+        "RolesPolicy": list(_roles()),
+    }
+    name = {"Type": "String", "Description": "`project` of params/<environment>.yaml"}
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "Rights of whoever deploys one environment",
+        "Parameters": {
+            "Project": name,
+            "Environment": {"Type": "String", "Description": "Name of the environment"},
+            "ClusterName": {"Type": "String", "Description": "ClusterName of params/<environment>.yaml"},
+            "PermissionsBoundaryArn": {
+                "Type": "String",
+                "Description": "Policy that limits every role that the stacks make; empty: none",
+                "Default": "",
+            },
+            "KmsKeyArn": {
+                "Type": "String",
+                "Description": "KmsKeyArn of params/<environment>.yaml; empty: none",
+                "Default": "",
+            },
+        },
+        "Conditions": {
+            f"Has{title}": {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{title}Arn"}, ""]}]}
+            for title in ("PermissionsBoundary", "KmsKey")
+        },
+        "Resources": {
+            title: {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {"PolicyDocument": {"Version": "2012-10-17", "Statement": statements}},
+            }
+            for title, statements in policies.items()
+        },
+        "Outputs": {
+            "PolicyArns": {
+                "Description": "Policies to attach to the role or permission set of the people who deploy",
+                "Value": _joined(policies),
+            },
+            "UnattendedPolicyArns": {
+                "Description": "The same without what destroying, rolling back and pushing an image need",
+                "Value": _joined(title for title in policies if title != BY_HAND),
+            },
+            "ReadPolicyArn": {"Description": "Policy to look", "Value": {"Ref": "ReadPolicy"}},
+        },
+    }
+
+
+def _joined(titles: Iterable[str]) -> dict[str, Any]:
+    return {"Fn::Join": [",", [{"Ref": title} for title in titles]]}
+
+
+def characters(statements: list[dict[str, Any]]) -> int:
+    """About as many as IAM counts; names take the place of parameters that are as long."""
+    return len(json.dumps(statements, separators=(",", ":")))
+
+
+def _split(title: str, statements: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The statements as so many policies as IAM wants, in their order."""
+    found: list[list[dict[str, Any]]] = [[]]
+    for statement in statements:
+        if characters([*found[-1], statement]) > POLICY_CHARACTERS - SPARE_CHARACTERS:
+            found.append([])
+        found[-1].append(statement)
+    return {f"{title}{number}": part for number, part in enumerate(found, start=1)}
+
+
+def _stacks() -> Iterator[dict[str, Any]]:
+    actions = {action for action in calls() if action.startswith("cloudformation:")}
+    everywhere = {action for action in actions if not resource_types(action)}
+    # Change sets carry the stack's tags. To tag is an action of its own, and AWS does not say which calls ask
+    # for it. https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+    tagging = {"cloudformation:TagResource", "cloudformation:UntagResource"}
+    yield _allow("Stacks", actions - everywhere | tagging, [f"cloudformation:%:stack/{NAME}-*"])
+    yield _allow("AllStacks", everywhere, ["*"])
+    stored = {action for action in calls() if action.startswith("ssm:")} - {"ssm:DescribeParameters"}
+    yield _allow("Lock", stored, ["ssm:%:parameter/${Project}/${Environment}/deploy*"])
+
+
+def _direct() -> Iterator[dict[str, Any]]:
+    by_scope: dict[tuple[str, ...], set[str]] = {}
+    for action, scope in DIRECT.items():
+        if action not in TAGGED:
+            by_scope.setdefault(scope if resource_types(action) else ("*",), set()).add(action)
+    for scope, actions in by_scope.items():
+        yield _allow("", actions, list(scope))
+    tags = {f"aws:ResourceTag/{key}": {"Ref": key} for key in ("Project", "Environment")}
+    for action in sorted(TAGGED):
+        yield _allow("", {action}, list(DIRECT[action]), {"StringEquals": tags})
+
+
+def _reading() -> Iterator[dict[str, Any]]:
+    direct = {action for action in calls() if action.partition(":")[0] not in ("cloudformation", "ssm")}
+    looks = {action for action in direct if is_reading(action)} | {"ssm:DescribeParameters"}
+    yield _allow("Look", looks, ["*"])
+    more = {action for action in handlers() if is_reading(action)} - looks
+    yield _allow("LookThroughCloudFormation", more, ["*"], THROUGH_CLOUDFORMATION)
+
+
+def _named() -> Iterator[dict[str, Any]]:
+    for prefix, scope in SCOPES.items():
+        actions = {action for action in _changes() if action.startswith(f"{prefix}:") and is_scoped(action)}
+        yield _allow("", actions, list(scope), THROUGH_CLOUDFORMATION)
+
+
+def _unnamed() -> Iterator[dict[str, Any]]:
+    actions = {a for a in _changes() if not is_scoped(a) and not a.startswith("iam:")}
+    yield _allow("", actions, ["*"], THROUGH_CLOUDFORMATION)
+
+
+def _keys() -> Iterator[dict[str, Any]]:
+    for service, actions in keyed().items():
+        via = {"StringEquals": {"kms:ViaService": {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}}}
+        for some, condition in ((actions - NO_VIA_SERVICE, via), (actions & NO_VIA_SERVICE, {})):
+            if some:
+                statement = _allow("", some, [], {**THROUGH_CLOUDFORMATION, **condition})
+                statement["Resource"] = [{"Ref": "KmsKeyArn"}]
+                yield {"Fn::If": ["HasKmsKey", statement, {"Ref": "AWS::NoValue"}]}
+
+
+def _changes() -> set[str]:
+    return {action for action in handlers() if not is_reading(action)}
+
+
+def _roles() -> Iterator[dict[str, Any]]:
+    named = [f"iam::${{AWS::AccountId}}:{kind}/{NAME}-*" for kind in ("role", "policy")]
+    own = {action for action in _changes() if action.startswith("iam:")}
+    own -= {
+        "iam:PassRole",
+        "iam:CreateServiceLinkedRole",
+        "iam:DeleteRolePermissionsBoundary",
+        *WITH_BOUNDARY,
+    }
+    yield _allow("RolesAndPolicies", own, named, THROUGH_CLOUDFORMATION)
+    limited = {**THROUGH_CLOUDFORMATION, "StringEquals": {"iam:PermissionsBoundary": _boundary()}}
+    yield _allow(
+        "RolesUnderTheBoundary",
+        set(WITH_BOUNDARY),
+        named[:1],
+        {"Fn::If": ["HasPermissionsBoundary", limited, THROUGH_CLOUDFORMATION]},
+    )
+    yield _allow(
+        "PassRoles",
+        {"iam:PassRole"},
+        named[:1],
+        {"StringEquals": {"iam:PassedToService": [f"{name}.amazonaws.com" for name in PASSED_TO]}},
+    )
+    yield _allow(
+        "ServiceLinkedRoles",
+        {"iam:CreateServiceLinkedRole"},
+        ["iam::${AWS::AccountId}:role/aws-service-role/*"],
+        {"StringEquals": {"iam:AWSServiceName": [f"{name}.amazonaws.com" for name in SERVICE_LINKED]}},
+    )
+    # Who deploys must not widen what may deploy.
+    yield {
+        "Sid": "NotItself",
+        "Effect": "Deny",
+        "Action": ["iam:CreatePolicyVersion", "iam:DeletePolicy*", "iam:SetDefaultPolicyVersion"],
+        "Resource": [
+            _arn("iam::${AWS::AccountId}:policy/${AWS::StackName}-*"),
+            {"Fn::If": ["HasPermissionsBoundary", _boundary(), {"Ref": "AWS::NoValue"}]},
+        ],
+    }
+    # Where there is no boundary, taking one away does no harm.
+    yield _allow(
+        "TakeBoundaryAway",
+        {"iam:DeleteRolePermissionsBoundary"},
+        named[:1],
+        THROUGH_CLOUDFORMATION,
+    ) | {"Effect": {"Fn::If": ["HasPermissionsBoundary", "Deny", "Allow"]}}
+
+
+def _boundary() -> dict[str, str]:
+    return {"Ref": "PermissionsBoundaryArn"}
+
+
+def _allow(
+    sid: str, actions: set[str], resources: list[str], condition: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    statement: dict[str, Any] = {"Sid": sid} if sid else {}
+    statement |= {"Effect": "Allow", "Action": sorted(actions)}
+    statement["Resource"] = [_arn(resource) for resource in resources]
+    if condition:
+        statement["Condition"] = condition
+    return statement
+
+
+def _arn(resource: str) -> Any:
+    """The ARN behind a resource; % stands for region and account."""
+    if resource == "*":
+        return resource
+    return {"Fn::Sub": "arn:${AWS::Partition}:" + resource.replace("%", "${AWS::Region}:${AWS::AccountId}")}
+
+
+def render() -> str:
+    """The file as it has to be."""
+    # Without references to what stands in it twice.
+    return HEAD + template_yaml.dump(json.loads(json.dumps(template())))
+
+
+if __name__ == "__main__":
+    FILE.write_text(render(), encoding="utf-8")
+    sys.stdout.write(f"wrote {FILE.relative_to(ROOT)}\n")

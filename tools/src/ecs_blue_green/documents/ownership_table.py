@@ -1,0 +1,230 @@
+"""The table in docs/ownership.md: every resource of every template, and what becomes of it.
+
+Who changes a resource at run time is written down here; everything else is worked out from `build/`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ecs_blue_green.deployer import environment
+from ecs_blue_green.deployer.changes import ResourceChange
+from ecs_blue_green.deployer.drift import ownership
+from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.rules import LISTENER, denied_resources, forwards
+from ecs_blue_green.documents.generated import LAYERS, LOCAL, ORDER
+
+IN_ORDER = {slug: LAYERS[slug] for slug in ORDER}
+
+
+class AtRunTime(NamedTuple):
+    """Who changes a resource after its creation, besides the deployer, what of it, and in which role."""
+
+    who: str
+    role: str
+
+
+_BUILD_LOGS = "CodeBuild: its log streams"
+_ALARM = AtRunTime("CloudWatch: its state", "none")
+
+AT_RUN_TIME: Mapping[tuple[str, str], AtRunTime] = {
+    ("container-repository", "Repository"): AtRunTime(
+        "pipeline: pushes `<commit>`, tags `release-<commit>` after a release; ECR expires images",
+        "`ImageBuildRole`, `TagReleaseRole`",
+    ),
+    ("infrastructure", "ProductionListener"): AtRunTime("CodeDeploy: its actions", "`CodeDeployRole`"),
+    ("infrastructure", "TestListener"): AtRunTime("CodeDeploy: its actions", "`CodeDeployRole`"),
+    ("infrastructure", "BlueTargetGroup"): AtRunTime("ECS: its targets", "ECS's service-linked role"),
+    ("infrastructure", "GreenTargetGroup"): AtRunTime("ECS: its targets", "ECS's service-linked role"),
+    ("infrastructure", "Connection"): AtRunTime("a person: the handshake with GitHub, once", "the person's"),
+    ("task-definition", "TaskDefinition"): AtRunTime(
+        "pipeline: this stack, on a push; each release registers a revision of its own beside it",
+        "`TaskDefinitionStackRole`, `DeployActionRole`",
+    ),
+    ("task-definition", "LogGroup"): AtRunTime(
+        "pipeline: this stack, on a push; tasks: log streams",
+        "`TaskDefinitionStackRole`, `TaskExecutionRole`",
+    ),
+    ("service", "Service"): AtRunTime(
+        "CodeDeploy: task sets, revision, target group, and network where an AppSpec names one (none of ours "
+        "does); Application Auto Scaling: desired count; ECS: platform version",
+        "`CodeDeployRole`, Application Auto Scaling's service-linked role",
+    ),
+    ("service-preference", "CpuScalingPolicy"): AtRunTime(
+        "Application Auto Scaling: the alarms it keeps for it", "its service-linked role"
+    ),
+    ("service-preference", "MemoryScalingPolicy"): AtRunTime(
+        "Application Auto Scaling: the alarms it keeps for it", "its service-linked role"
+    ),
+    ("service-preference", "NotificationTopic"): AtRunTime(
+        "the recipient: confirms the subscription, once", "none"
+    ),
+    ("service-preference", "SmokeTestLogGroup"): AtRunTime("Lambda: its log streams", "`SmokeTestRole`"),
+    ("pipeline", "ArtifactBucket"): AtRunTime(
+        "pipeline: its objects; S3 expires them", "`PipelineRole`, the roles of the actions"
+    ),
+    ("pipeline", "VerifyLogGroup"): AtRunTime(_BUILD_LOGS, "`VerifyRole`"),
+    ("pipeline", "ImageBuildLogGroup"): AtRunTime(_BUILD_LOGS, "`ImageBuildRole`"),
+    ("pipeline", "RenderLogGroup"): AtRunTime(_BUILD_LOGS, "`RenderRole`"),
+    ("pipeline", "TagReleaseLogGroup"): AtRunTime(_BUILD_LOGS, "`TagReleaseRole`"),
+    ("pipeline", "BlueTargetGroupFiveXxRateAlarm"): _ALARM,
+    ("pipeline", "BlueTargetGroupUnhealthyHostAlarm"): _ALARM,
+    ("pipeline", "GreenTargetGroupFiveXxRateAlarm"): _ALARM,
+    ("pipeline", "GreenTargetGroupUnhealthyHostAlarm"): _ALARM,
+    ("pipeline", "LoadBalancerFiveXxRateAlarm"): _ALARM,
+    ("pipeline", "CodeDeployApplication"): AtRunTime("pipeline: its revisions", "`DeployActionRole`"),
+    ("pipeline", "CodeDeployDeploymentGroup"): AtRunTime(
+        "pipeline: its deployments; a person: `deploy.py rollback`", "`DeployActionRole`, the person's"
+    ),
+    ("pipeline", "Pipeline"): AtRunTime(
+        "CodePipeline: its executions; a person: approvals", "`PipelineRole`"
+    ),
+}
+
+# What `destroy` does with a resource of this type beyond deleting it with its stack.
+DESTROYED = {
+    "AWS::S3::Bucket": "emptied, then deleted",
+    "AWS::ECR::Repository": "deleted with its images",
+    "AWS::ECS::Service": "scaled to 0 and deleted before its stack",
+    "AWS::ECS::TaskDefinition": "retained by the stack, then all revisions of the family are deregistered; "
+    "ECS keeps them, INACTIVE",
+    "AWS::Logs::LogGroup": "deleted with its logs",
+}
+
+_EFFECTS = {
+    "in place": "in place",
+    "replaced": "replaces it",
+    "may be replaced": "may replace it",
+    "released": "new revision",
+    "refused": "ECS refuses",
+}
+
+
+def table(layer: str) -> str:
+    """The rows of one layer, as a Markdown table."""
+    head = (
+        "| Resource | Changed at run time by | In the role | A changed tag | Parameters that change it "
+        "| Stack policy | DeletionPolicy | `destroy`, unprotected |"
+    )
+    rows = [_row(layer, logical_id, resource) for logical_id, resource in LAYERS[layer].resources.items()]
+    return "\n".join([head, "| --- | --- | --- | --- | --- | --- | --- | --- |", *rows])
+
+
+def delegations() -> str:
+    """What counts as delegated drift, as a Markdown table."""
+    rows = [
+        f"| {one.layer} | `{one.resource}` | `{one.property}` | {one.owner} | {one.limit.__doc__} |"
+        for one in ownership.DELEGATIONS
+    ]
+    return "\n".join(
+        [
+            "| Layer | Resource | Property | Owner | As long as it is |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+        ]
+    )
+
+
+def _row(layer: str, logical_id: str, resource: Mapping[str, Any]) -> str:
+    kind = resource["Type"]
+    at_run_time = AT_RUN_TIME.get((layer, logical_id), AtRunTime("nobody", "none"))
+    deletion = resource.get("DeletionPolicy", "Delete")
+    when = f", if `{resource['Condition']}`" if "Condition" in resource else ""
+    destroyed = DESTROYED.get(kind, "deleted")
+    if kind == "AWS::Logs::LogGroup" and deletion != "Delete":
+        destroyed = "retained by the stack, then deleted with its logs"
+    cells = (
+        f"`{logical_id}`<br>{kind.removeprefix('AWS::')}{when}",
+        at_run_time.who,
+        at_run_time.role,
+        _tag_words(layer, logical_id, kind),
+        _parameter_words(layer, logical_id),
+        _policy_words(layer, logical_id, kind),
+        deletion,
+        destroyed,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _policy_words(layer: str, logical_id: str, kind: str) -> str:
+    """Whether an update of the resource is denied: for itself, or because a protected one refers to it."""
+    denied = denied_resources(
+        LAYERS[layer].stack_policy, LAYERS[layer].resources, ResourceChange(logical_id, kind, "modify")
+    )
+    if logical_id in denied:
+        return "protected"
+    if denied:
+        return f"protected through {', '.join(f'`{name}`' for name in sorted(denied))}"
+    return "open"
+
+
+def _tag_words(layer: str, logical_id: str, kind: str) -> str:
+    effect = _TAGGED.get((layer, logical_id))
+    if effect is None:
+        return "does not reach it"
+    if kind == LISTENER and forwards(LAYERS[layer].resources, logical_id):
+        return f"{_EFFECTS[effect]}, with blue's actions: blocked while green is live"
+    return _EFFECTS[effect] + (": blocked" if effect == "refused" else "")
+
+
+def _parameter_words(layer: str, logical_id: str) -> str:
+    found = _PARAMETERS[layer, logical_id]
+    if not found:
+        return "none"
+    return "; ".join(f"{word}: {', '.join(f'`{name}`' for name in names)}" for word, names in found.items())
+
+
+def _effects_of(changed: Environment) -> Iterator[tuple[tuple[str, str], str]]:
+    """What a change of the parameter file does, by layer and logical id."""
+    for change in effects.compare(effects.side(IN_ORDER, LOCAL), effects.side(IN_ORDER, changed)):
+        for resource in change.resources:
+            effect = resource.effect
+            if resource.action in ("add", "remove"):
+                yield (change.layer, resource.logical_id), "adds or removes it"
+            elif effect and effect != "none":
+                yield (change.layer, resource.logical_id), effect
+
+
+def _tagged() -> dict[tuple[str, str], str]:
+    """The effect on each resource of one more tag, with the resources that only HTTPS has."""
+    everything = replace(LOCAL, parameters={**LOCAL.parameters, "CertificateArn": "changed"})
+    changed = replace(everything, tags={"changed": "changed"})
+    before, after = effects.side(IN_ORDER, everything), effects.side(IN_ORDER, changed)
+    return {
+        (change.layer, resource.logical_id): resource.effect
+        for change in effects.compare(before, after)
+        for resource in change.resources
+    }
+
+
+def _parameters() -> Mapping[tuple[str, str], Mapping[str, list[str]]]:
+    """The parameters that change each resource, by what they do to it."""
+    filled_in = {"Project", "Environment", "Protected", *map(environment.stack_name_parameter, LAYERS)}
+    declared = {name: block for slug in ORDER for name, block in LAYERS[slug].parameters.items()}
+    changes = {
+        name: replace(LOCAL, parameters={**LOCAL.parameters, name: _another(name, block)})
+        for name, block in declared.items()
+        if name not in filled_in
+    }
+    changes["protected:"] = replace(LOCAL, protected=not LOCAL.protected)
+    found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name, changed in changes.items():
+        for where, effect in _effects_of(changed):
+            found[where][_EFFECTS.get(effect, effect)].append(name)
+    return found
+
+
+def _another(name: str, block: Mapping[str, Any]) -> str:
+    """A value that the parameter does not have; whether it is a sensible one does not matter here."""
+    now = LOCAL.parameters.get(name, str(block.get("Default", "")))
+    if "AllowedValues" in block:
+        return next(str(value) for value in block["AllowedValues"] if str(value) != now)
+    if block["Type"] == "Number":
+        return str(float(now) + 1 if "." in now else int(now) + 1)
+    return "changed"
+
+
+_TAGGED = _tagged()
+_PARAMETERS = _parameters()

@@ -1,0 +1,157 @@
+"""AWS on this machine: an emulator that refuses what AWS refuses, a child process for the time of a block.
+
+The deployer and the rehearsal come in through `running` alone; people use `python -m ecs_blue_green serve`.
+Importing this package is cheap: what the emulator is made of is imported by the child.
+"""
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ecs_blue_green.emulator import disk, lock
+
+LOG_FILE = "emulator.log"
+# Of a deployment's waits, which are for the sake of users: there are none here.
+SECONDS_A_MINUTE = 1.0
+ENDPOINT_PREFIX = "AWS_ENDPOINT_URL="
+# Begins the line, after those that say why the server cannot start, that says what to do.
+REMEDY_PREFIX = "next:  "
+
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+# A command that was killed leaves its emulator saving the state for a moment.
+HANDOVER_SECONDS = 3.0
+
+
+class EmulatorError(Exception):
+    """The emulator could not be started; the message says why, `remedy` what helps where that is known."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
+
+
+@contextmanager
+def running(
+    state: Path,
+    parameter_file: Path,
+    *,
+    minute: float = SECONDS_A_MINUTE,
+    attended: bool = False,
+    hooks_are_called: bool = False,
+) -> Iterator[str]:
+    """Run the emulator on `state` for the time of the block and yield its endpoint URL.
+
+    `minute`: the seconds that stand for a minute where a deployment waits.
+    Where a person runs `python -m ecs_blue_green serve` on the same folder, that one is used and left
+    running.
+    `attended`: for a rehearsal, which others may join but which joins nobody.
+    `hooks_are_called`: by the caller; otherwise a placeholder answers them, and at the end of the block
+    stderr says for which this was so.
+    At the end of the block the child saves its state and is gone; it does the same when this process dies.
+    Raises EmulatorError when it does not start, or when another command is using the folder.
+    """
+    with disk.usable(state, EmulatorError):
+        shared = _server_or_free(state)
+    if shared and attended:
+        raise EmulatorError(
+            "`python -m ecs_blue_green serve`, or another rehearsal, runs on the same state; end it first"
+        )
+    if shared:
+        yield shared
+        return
+    options = [
+        *(["--attended"] if attended else []),
+        *(["--hooks-are-called"] if hooks_are_called else []),
+    ]
+    with disk.usable(state, EmulatorError):
+        child = _start(state, parameter_file, minute, options)
+    try:
+        yield _endpoint(child, state)
+    finally:
+        _stop(child)
+
+
+def _server_or_free(state: Path) -> str | None:
+    """The endpoint of a person's server, or None when the folder is free to use."""
+    deadline = time.monotonic() + HANDOVER_SECONDS
+    while True:
+        holder = lock.holder(state)
+        if holder is None:
+            return None
+        if holder.shared and holder.endpoint:
+            return holder.endpoint
+        if time.monotonic() > deadline:
+            raise EmulatorError(
+                f"the local emulator is in use by another command (process {holder.pid}); wait for it to end"
+            )
+        time.sleep(0.1)
+
+
+def _start(state: Path, parameter_file: Path, minute: float, options: Sequence[str]) -> subprocess.Popen[str]:
+    state.mkdir(parents=True, exist_ok=True)
+    command = [
+        # -P: nothing in the working directory is taken for a module.
+        *(sys.executable, "-P", "-m", "ecs_blue_green", "serve", "--until-stdin-closes"),
+        *(
+            "--state",
+            str(state.resolve()),
+            "--params",
+            str(parameter_file.resolve()),
+            "--minute",
+            str(minute),
+        ),
+        *options,
+    ]
+    with (state / LOG_FILE).open("w") as log:
+        return subprocess.Popen(
+            command,
+            cwd=state,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            # A session of its own: Ctrl-C reaches the command, not the emulator that it still needs.
+            start_new_session=True,
+        )
+
+
+def _endpoint(child: subprocess.Popen[str], state: Path) -> str:
+    """Wait for the line that the child prints once it answers."""
+    assert child.stdout is not None  # noqa: S101 - opened in _start
+    # A child that never answers is ended, which ends the read below.
+    guard = threading.Timer(START_SECONDS, child.kill)
+    guard.start()
+    try:
+        line = child.stdout.readline()
+        if line.startswith(ENDPOINT_PREFIX):
+            return line.removeprefix(ENDPOINT_PREFIX).strip()
+        child.wait()
+    finally:
+        guard.cancel()
+    log = state / LOG_FILE
+    said = log.read_text(errors="replace").strip().splitlines()[-8:]
+    remedy = said.pop().removeprefix(REMEDY_PREFIX) if said and said[-1].startswith(REMEDY_PREFIX) else ""
+    why = "\n".join(said) or "it said nothing"
+    raise EmulatorError(f"the local emulator did not start: {why} (log: {log})", remedy)
+
+
+def _stop(child: subprocess.Popen[str]) -> None:
+    """Ask the child to end by closing its stdin, wait until its state is saved, and pass on what it says."""
+    assert child.stdin is not None and child.stdout is not None  # noqa: S101 - opened in _start
+    with contextlib.suppress(OSError):
+        child.stdin.close()
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    finally:
+        said = (line for line in child.stdout if not line.startswith(ENDPOINT_PREFIX))
+        sys.stderr.writelines(f"local emulator: {line}" for line in said)
+        child.stdout.close()

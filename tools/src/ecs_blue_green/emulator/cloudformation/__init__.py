@@ -1,0 +1,24 @@
+"""What CloudFormation itself refuses, beyond what the resources do."""
+
+from ecs_blue_green.emulator.cloudformation import (
+    change_sets,
+    drift,
+    early_validation,
+    exports,
+    parameters,
+    service_role,
+    stack_policy,
+    states,
+)
+
+
+def install() -> None:
+    """Put the rules around ministack's operations; those further down are asked first."""
+    parameters.install()
+    exports.install()
+    early_validation.install()
+    change_sets.install()
+    stack_policy.install()
+    states.install()
+    service_role.install()
+    drift.install()

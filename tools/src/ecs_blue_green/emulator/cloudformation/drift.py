@@ -1,0 +1,130 @@
+"""Drift detection of the types that a release or a person changes behind CloudFormation's back.
+
+As on AWS only properties that the template sets are compared (user guide, using-cfn-stack-drift); a type
+without a reader is left out of DescribeStackResourceDrifts.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator.engine import Record
+from ecs_blue_green.emulator.services import codedeploy, ecs, scaling
+
+# What a resource is now, by its physical id and its properties in the template; None when it is gone.
+Reader = Callable[[str, Record], Record | None]
+
+
+def install() -> None:
+    """Add readers to ministack's."""
+    for resource_type, (read, names) in _READERS.items():
+        engine.drift._DRIFT_READERS[resource_type] = (read, frozenset(names))
+
+
+def _as_declared(find: Reader) -> Reader:
+    """A reader of the record that `find` gives, with no more than what the template declares."""
+
+    def read(physical_id: str, properties: Record) -> Record | None:
+        live = find(physical_id, properties)
+        return None if live is None else _like(properties, live)
+
+    return read
+
+
+def _like(declared: Any, live: Any) -> Any:
+    if isinstance(declared, dict) and isinstance(live, dict):
+        spelt = {name.lower(): value for name, value in live.items()}
+        return {
+            name: _like(value, spelt[name.lower()])
+            for name, value in declared.items()
+            if name.lower() in spelt
+        }
+    if isinstance(declared, list) and isinstance(live, list):
+        pairs = zip(declared, live, strict=False)
+        return [*(_like(inner, found) for inner, found in pairs), *live[len(declared) :]]
+    # CloudWatch keeps 5 as 5.0.
+    return int(live) if isinstance(live, float) and live.is_integer() else live
+
+
+def _listener(arn: str, properties: Record) -> Record | None:
+    live: Record | None = engine.alb._listeners.get(arn)
+    if live is None:
+        return None
+    found: Record = _like(properties, live)
+    for told, action in zip(found["DefaultActions"], live["DefaultActions"], strict=True):
+        # Two groups with weights, where the template forwards to one.
+        if "ForwardConfig" in action and "TargetGroupArn" not in action:
+            told["ForwardConfig"] = action["ForwardConfig"]
+    return found
+
+
+def _service(arn: str, properties: Record) -> Record | None:
+    cluster, name = arn.split("/")[1:]
+    live = ecs.active_service(cluster, name)
+    if live is None:
+        return None
+    found: Record = _like(properties, live)
+    # A family stands for each of its revisions (resource schema, propertyTransform).
+    revision = live["taskDefinition"].rpartition("/")[2]
+    if properties["TaskDefinition"] == revision.rpartition(":")[0]:
+        found["TaskDefinition"] = properties["TaskDefinition"]
+    return found
+
+
+def _scalable_target(physical_id: str, properties: Record) -> Record | None:
+    key = (properties["ServiceNamespace"], properties["ResourceId"], properties["ScalableDimension"])
+    found: Record | None = scaling.TARGETS.get(key)
+    return found
+
+
+def _group(physical_id: str, properties: Record) -> Record | None:
+    found: Record | None = codedeploy.GROUPS.get((properties["ApplicationName"], physical_id))
+    return found
+
+
+def _target_group(arn: str, properties: Record) -> Record | None:
+    found: Record | None = engine.alb._tgs.get(arn)
+    return found
+
+
+def _alarm(name: str, properties: Record) -> Record | None:
+    found: Record | None = engine.cloudwatch._alarms.get(name)
+    return found
+
+
+_READERS: dict[str, tuple[Reader, set[str]]] = {
+    "AWS::ElasticLoadBalancingV2::Listener": (_listener, {"Port", "Protocol", "DefaultActions"}),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": (
+        _as_declared(_target_group),
+        {
+            "Port",
+            "Protocol",
+            "HealthCheckPath",
+            "HealthCheckIntervalSeconds",
+            "HealthCheckTimeoutSeconds",
+            "HealthyThresholdCount",
+            "UnhealthyThresholdCount",
+        },
+    ),
+    "AWS::ECS::Service": (
+        _service,
+        {"DesiredCount", "LoadBalancers", "TaskDefinition", "HealthCheckGracePeriodSeconds"},
+    ),
+    "AWS::ApplicationAutoScaling::ScalableTarget": (
+        _as_declared(_scalable_target),
+        {"MinCapacity", "MaxCapacity"},
+    ),
+    "AWS::CodeDeploy::DeploymentGroup": (
+        _as_declared(_group),
+        {
+            "DeploymentConfigName",
+            "AlarmConfiguration",
+            "AutoRollbackConfiguration",
+            "BlueGreenDeploymentConfiguration",
+        },
+    ),
+    "AWS::CloudWatch::Alarm": (
+        _as_declared(_alarm),
+        {"Threshold", "EvaluationPeriods", "DatapointsToAlarm", "TreatMissingData", "ActionsEnabled"},
+    ),
+}

@@ -1,0 +1,41 @@
+"""Parameters of the types that name something of the account: it must exist.
+
+CloudFormation user guide, cloudformation-supplied-parameter-types.
+"""
+
+from typing import Any
+
+from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator.engine import Record
+
+_STORES = {
+    "AWS::EC2::VPC::Id": lambda: engine.ec2._vpcs,
+    "AWS::EC2::Subnet::Id": lambda: engine.ec2._subnets,
+    "AWS::EC2::SecurityGroup::Id": lambda: engine.ec2._security_groups,
+}
+
+
+def install() -> None:
+    """Look the values of such parameters up when a request is read."""
+    for module in (engine.changesets, engine.handlers):
+        module._resolve_parameters = _looked_up(module._resolve_parameters)
+
+
+def _looked_up(resolve: Any) -> Any:
+    def checked(template: Record, *arguments: Any) -> Record:
+        values: Record = resolve(template, *arguments)
+        for name, declaration in template.get("Parameters", {}).items():
+            kind = declaration.get("Type", "")
+            single = kind.removeprefix("List<").removesuffix(">")
+            if single not in _STORES:
+                continue
+            given = values[name]["Value"]
+            for value in given.split(",") if kind != single else [given]:
+                if value.strip() not in _STORES[single]():
+                    raise ValueError(
+                        "Template validation error: Parameter validation failed: parameter value "
+                        f"{value.strip()} for parameter name {name} does not exist"
+                    )
+        return values
+
+    return checked

@@ -1,0 +1,169 @@
+"""The seam to ministack: the modules of it that we read and extend, and the few names that have a type.
+
+ministack 1.5.33 is untyped and keeps what it knows in module-level stores. `python -m ecs_blue_green serve`
+sets its environment before this module is imported (`serve`).
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from ministack import app as app
+from ministack.core import persistence as persistence
+from ministack.core import responses, router
+from ministack.services import acm as acm
+from ministack.services import alb as alb
+from ministack.services import cloudformation as cloudformation
+from ministack.services import cloudwatch as cloudwatch
+from ministack.services import cloudwatch_logs as cloudwatch_logs
+from ministack.services import codebuild as codebuild
+from ministack.services import ec2 as ec2
+from ministack.services import ecr as ecr
+from ministack.services import ecs as ecs
+from ministack.services import eventbridge as eventbridge
+from ministack.services import iam as iam
+from ministack.services import lambda_svc as lambda_svc
+from ministack.services import s3 as s3
+from ministack.services import sns as sns
+from ministack.services.cloudformation import changesets as changesets
+from ministack.services.cloudformation import drift as drift
+from ministack.services.cloudformation import handlers as handlers
+from ministack.services.cloudformation import helpers as helpers
+from ministack.services.cloudformation import provisioners as provisioners
+from ministack.services.cloudformation import stacks as stacks
+
+from ecs_blue_green.emulator.refusal import Refused
+
+Record = dict[str, Any]
+Store = MutableMapping[Any, Any]
+
+
+def new_store() -> Store:
+    """A store like ministack's own: each account and region sees its own entries, and it can be saved."""
+    store: Store = responses.AccountRegionScopedDict()
+    return store
+
+
+def account() -> str:
+    """The account of the current request."""
+    return str(responses.get_account_id())
+
+
+def region() -> str:
+    """The region of the current request."""
+    return str(responses.get_region())
+
+
+def arn(service: str, resource: str) -> str:
+    """The ARN of a resource in the account and region of the current request."""
+    return f"arn:aws:{service}:{region()}:{account()}:{resource}"
+
+
+@contextmanager
+def scope(account_id: str, region_name: str) -> Iterator[None]:
+    """Act for an account and a region outside a request."""
+    with responses.request_scope(account_id, region_name):
+        yield
+
+
+def add_service(name: str, module: Any, targets: list[str]) -> None:
+    """Serve a service that ministack lacks: `module` has its contract (handle_request, get_state, ...).
+
+    `targets` are the prefixes of X-Amz-Target that name the service.
+    """
+    app._loaded_modules[name] = module
+    app.SERVICE_REGISTRY[name] = {"module": name}
+    app.SERVICE_HANDLERS[name] = module.handle_request
+    app._state_map[name] = name
+    router.SERVICE_PATTERNS[name] = {
+        "target_prefixes": targets,
+        "host_patterns": [rf"{name}\."],
+        "credential_scope": name,
+    }
+
+
+def before_each_request(service: str, action: Callable[[], None]) -> None:
+    """Run `action` before each request to one of the services."""
+    handle = app.SERVICE_HANDLERS[service]
+
+    async def handle_after(*request: Any) -> Any:
+        action()
+        return await handle(*request)
+
+    app.SERVICE_HANDLERS[service] = handle_after
+
+
+def stacks_in_progress() -> bool:
+    """Whether CloudFormation is working on any stack, in any account and region."""
+    return any(
+        stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+        for stack in cloudformation._stacks.all_values()
+    )
+
+
+def add_json_operations(module: Any, operations: Mapping[str, Callable[[Record], Record]]) -> None:
+    """Answer operations of one of ministack's JSON services with our own functions.
+
+    A function takes the request and returns the answer, or raises Refused.
+    """
+    for name, operation in operations.items():
+        module._ACTION_MAP[name] = json_operation(operation)
+
+
+def json_operation(operation: Callable[[Record], Record]) -> Any:
+    """A function from request to answer, in the shape that ministack calls operations by."""
+
+    def answer(request: Record) -> Any:
+        try:
+            return responses.json_response(operation(request))
+        except Refused as refused:
+            return responses.error_response_json(refused.code, refused.message, 400)
+
+    return answer
+
+
+def answer_of(response: Any) -> Record:
+    """What one of ministack's JSON operations answered; raises Refused where it did."""
+    status, _, body = response
+    answer: Record = json.loads(body)
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise Refused(answer["__type"], answer.get("message", ""))
+    return answer
+
+
+def guard_query_operation(
+    module: Any, name: str, check: Callable[[Any], None], afterwards: Callable[[], None] = lambda: None
+) -> None:
+    """Run a check before an operation of one of ministack's query services, and a function after it.
+
+    The check raises Refused where AWS does.
+    """
+    operation = module._ACTION_MAP[name]
+
+    def guarded(parameters: Any) -> Any:
+        check(parameters)
+        answer = operation(parameters)
+        afterwards()
+        return answer
+
+    module._ACTION_MAP[name] = _with_refusals(guarded, module._error)
+
+
+def wrap_stack_operation(name: str, around: Callable[[Any, Any], Any]) -> None:
+    """Answer an operation of CloudFormation with `around(operation, parameters)`, which may raise Refused."""
+    operation = handlers._ACTION_HANDLERS[name]
+    handlers._ACTION_HANDLERS[name] = _with_refusals(
+        lambda parameters: around(operation, parameters), helpers._error
+    )
+
+
+def _with_refusals(operation: Callable[[Any], Any], error: Any) -> Callable[[Any], Any]:
+    def answer(parameters: Any) -> Any:
+        try:
+            return operation(parameters)
+        except Refused as refused:
+            return error(refused.code, refused.message)
+
+    return answer

@@ -1,0 +1,112 @@
+"""What a parameter file names and no template makes, so that its environment can be deployed here.
+
+A certificate, a key, a connection, a policy, a secret or a bucket is not in the emulated account. Each gets a
+placeholder under the name that the file gives it: it exists, and that is all.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator.services.connections import CONNECTIONS, PLACEHOLDER_STATUS
+
+
+def provide(parameters: Mapping[str, Any]) -> list[str]:
+    """Make a placeholder of everything that the parameters name and that is not there; gives their names."""
+    made = []
+    for name in _named(parameters):
+        service = name.split(":")[2] if name.startswith("arn:") else "s3"
+        make = _MAKERS.get(service)
+        if make and make(name):
+            made.append(name)
+    return made
+
+
+def _named(parameters: Mapping[str, Any]) -> Iterator[str]:
+    for title, value in parameters.items():
+        if isinstance(value, str) and (value.startswith("arn:") or (title.endswith("BucketName") and value)):
+            yield value
+
+
+def _certificate(arn: str) -> bool:
+    acm = engine.app._get_module("acm")
+    if arn in acm._certificates:
+        return False
+    made = engine.answer_of(acm._request_certificate({"DomainName": "placeholder.example"}))["CertificateArn"]
+    acm._certificates[arn] = {**acm._certificates.pop(made), "CertificateArn": arn}
+    return True
+
+
+def _connection(arn: str) -> bool:
+    if arn in CONNECTIONS:
+        return False
+    CONNECTIONS[arn] = {
+        "ConnectionName": "placeholder",
+        "ConnectionArn": arn,
+        "ProviderType": "GitHub",
+        "OwnerAccountId": engine.account(),
+        "ConnectionStatus": PLACEHOLDER_STATUS,
+        "Tags": [],
+    }
+    return True
+
+
+def _key(arn: str) -> bool:
+    kms, key = engine.app._get_module("kms"), arn.rpartition("/")[2]
+    if key in kms._keys:
+        return False
+    made = engine.answer_of(kms._create_key({"Policy": _policy("kms:*", "*")}))["KeyMetadata"]["KeyId"]
+    kms._keys[key] = {**kms._keys.pop(made), "KeyId": key, "Arn": arn}
+    return True
+
+
+def _secret(arn: str) -> bool:
+    secrets, name = engine.app._get_module("secretsmanager"), arn.split(":")[6]
+    if name in secrets._secrets:
+        return False
+    engine.answer_of(secrets._create_secret({"Name": name, "SecretString": "placeholder"}))
+    secrets._secrets[name]["ARN"] = arn
+    return True
+
+
+def _stored_parameter(arn: str) -> bool:
+    ssm, name = engine.app._get_module("ssm"), arn.partition(":parameter")[2]
+    if name in ssm._parameters:
+        return False
+    engine.answer_of(ssm._put_parameter({"Name": name, "Type": "SecureString", "Value": "placeholder"}))
+    return True
+
+
+def _managed_policy(arn: str) -> bool:
+    if arn in engine.iam._policies:
+        return False
+    path, _, name = arn.partition(":policy")[2].rpartition("/")
+    engine.iam.store_policy(arn, name, f"{path}/", _policy("*", "*"))
+    return True
+
+
+def _bucket(name: str) -> bool:
+    if name in engine.s3._buckets:
+        return False
+    engine.s3._create_bucket(name, b"", {})
+    engine.s3._bucket_policies[name] = _policy("s3:PutObject", f"arn:aws:s3:::{name}/*")
+    return True
+
+
+def _policy(action: str, resource: str) -> str:
+    # Whoever asks a placeholder's policy finds himself in it.
+    statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+_MAKERS: dict[str, Callable[[str], bool]] = {
+    "acm": _certificate,
+    "codeconnections": _connection,
+    "codestar-connections": _connection,
+    "iam": _managed_policy,
+    "kms": _key,
+    "s3": _bucket,
+    "secretsmanager": _secret,
+    "ssm": _stored_parameter,
+}

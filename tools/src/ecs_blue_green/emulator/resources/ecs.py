@@ -1,0 +1,136 @@
+"""AWS::ECS::Cluster, TaskDefinition and Service."""
+
+from ecs_blue_green.emulator import engine, references
+from ecs_blue_green.emulator.engine import Record
+from ecs_blue_green.emulator.refusal import Refused
+from ecs_blue_green.emulator.resources.handler import Created, Handler, generated_name
+from ecs_blue_green.emulator.services import ecs, shapes
+from ecs_blue_green.emulator.services.api import tagged
+
+TASK_PRINCIPAL = "ecs-tasks.amazonaws.com"
+
+# Memory in MiB that Fargate offers for a number of CPU units (ECS developer guide, fargate-tasks-services).
+FARGATE_MEMORY = {
+    "256": {512, 1024, 2048},
+    "512": set(range(1024, 4096 + 1, 1024)),
+    "1024": set(range(2048, 8192 + 1, 1024)),
+    "2048": set(range(4096, 16384 + 1, 1024)),
+    "4096": set(range(8192, 30720 + 1, 1024)),
+    "8192": set(range(16384, 61440 + 1, 4096)),
+    "16384": set(range(32768, 122880 + 1, 8192)),
+    "32768": set(range(61440, 249856 + 1, 8192)) | {249856},
+}
+
+
+def _cluster_removable(physical_id: str, properties: Record) -> None:
+    if any(
+        key.startswith(f"{physical_id}/") and service["status"] == "ACTIVE"
+        for key, service in engine.ecs._services.items()
+    ):
+        raise Refused(
+            "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
+        )
+
+
+def _create_definition(logical_id: str, properties: Record, stack_name: str) -> Created:
+    request = shapes.request("ecs", "RegisterTaskDefinition", properties)
+    request["family"] = properties.get("Family") or generated_name(stack_name, logical_id, 255)
+    request["tags"] = tagged(properties.get("Tags", []))
+    answer = engine.answer_of(engine.ecs._register_task_definition(request))
+    arn = answer["taskDefinition"]["taskDefinitionArn"]
+    return arn, {"TaskDefinitionArn": arn}
+
+
+def _update_definition(
+    physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str
+) -> Created:
+    engine.ecs._tags[physical_id] = tagged(new.get("Tags", []))  # every other property replaces
+    return physical_id, {"TaskDefinitionArn": physical_id}
+
+
+def _check_definition(properties: Record) -> None:
+    for name in ("ExecutionRoleArn", "TaskRoleArn"):
+        if role := properties.get(name):
+            references.require_role(role, TASK_PRINCIPAL, "ClientException", "Role is not valid")
+    if "FARGATE" in properties.get("RequiresCompatibilities", []):
+        _check_fargate(properties)
+
+
+def _check_fargate(properties: Record) -> None:
+    if properties.get("NetworkMode") != "awsvpc":
+        raise Refused("ClientException", "Fargate only supports network mode 'awsvpc'.")
+    cpu, memory = properties.get("Cpu", "0"), properties.get("Memory", "0")
+    if not memory.isdigit() or int(memory) not in FARGATE_MEMORY.get(cpu, set()):
+        raise Refused(
+            "ClientException",
+            f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory.",
+        )
+    if properties.get("ExecutionRoleArn"):
+        return
+    for container in properties.get("ContainerDefinitions", []):
+        if ".dkr.ecr." in container["Image"]:
+            raise Refused(
+                "ClientException",
+                "Fargate requires task definition to have execution role ARN to support ECR images.",
+            )
+        driver = container.get("LogConfiguration", {}).get("LogDriver")
+        if driver == "awslogs":
+            raise Refused(
+                "ClientException",
+                "Fargate requires task definition to have execution role ARN to support log driver awslogs.",
+            )
+
+
+def _create_service(logical_id: str, properties: Record, stack_name: str) -> Created:
+    request = _service_request(properties)
+    request["serviceName"] = properties.get("ServiceName") or generated_name(stack_name, logical_id, 255)
+    service = ecs.create_service({**request, "tags": tagged(properties.get("Tags", []))})["service"]
+    return service["serviceArn"], _service_attributes(service["serviceArn"])
+
+
+def _update_service(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
+    """Send every property, as CloudFormation's handler has been seen to do.
+
+    For CodeDeploy's services AWS then refuses any change: it takes the task definition for one.
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1529
+    """
+    name = physical_id.rpartition("/")[2]
+    service = ecs.active_service(new.get("Cluster", "default").rpartition("/")[2], name)
+    if service and ecs.by_code_deploy(service):
+        raise Refused("InvalidParameterException", ecs.refusal("taskDefinition"))
+    request = {name: value for name, value in _service_request(new).items() if name not in _AT_CREATION}
+    ecs.update_service({**request, "service": name})
+    return physical_id, _service_attributes(physical_id)
+
+
+_AT_CREATION = ("serviceName", "launchType", "role", "schedulingStrategy", "deploymentController")
+
+
+def _delete_service(physical_id: str, properties: Record, logical_id: str) -> None:
+    cluster, name = physical_id.split("/")[1:]
+    if ecs.active_service(cluster, name):
+        ecs.delete_service({"cluster": cluster, "service": name, "force": True})
+
+
+def _service_request(properties: Record) -> Record:
+    given = {name: value for name, value in properties.items() if name not in ("Tags", "ServiceName")}
+    return shapes.request("ecs", "CreateService", given)
+
+
+def _service_attributes(arn: str) -> Record:
+    return {"ServiceArn": arn, "Name": arn.rpartition("/")[2]}
+
+
+HANDLERS = {
+    "AWS::ECS::Cluster": Handler(
+        name="ClusterName",
+        taken=lambda name: name in engine.ecs._clusters,
+        removable=_cluster_removable,
+    ),
+    "AWS::ECS::TaskDefinition": Handler(
+        create=_create_definition, update=_update_definition, check=_check_definition
+    ),
+    "AWS::ECS::Service": Handler(
+        create=_create_service, update=_update_service, delete=_delete_service, name="ServiceName"
+    ),
+}

@@ -1,0 +1,144 @@
+"""AWS::ElasticLoadBalancingV2::LoadBalancer, TargetGroup, Listener, ListenerRule and ListenerCertificate."""
+
+from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator.engine import Record
+from ecs_blue_green.emulator.refusal import Refused
+from ecs_blue_green.emulator.resources.handler import Created, Handler
+from ecs_blue_green.emulator.services import elbv2
+from ecs_blue_green.emulator.services.api import new_id
+
+SECURE = ("HTTPS", "TLS")
+EXTRA_CERTIFICATES = "ExtraCertificates"
+
+
+def _create_balancer(logical_id: str, properties: Record, stack_name: str) -> Created:
+    subnets, scheme = properties.get("Subnets", []), properties.get("Scheme", "internet-facing")
+    groups = properties.get("SecurityGroups", [])
+    elbv2.require_load_balancer(properties.get("Name", ""), subnets, groups, scheme)
+    arn, attributes = engine.provisioners._elbv2_load_balancer_create(logical_id, properties, stack_name)
+    engine.alb._lbs[arn]["VpcId"] = elbv2.vpc_of(subnets)
+    return arn, attributes
+
+
+def _update_balancer(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
+    scheme = new.get("Scheme", "internet-facing")
+    elbv2.require_balancer_network(new.get("Subnets", []), new.get("SecurityGroups", []), scheme)
+    updated: Created = engine.provisioners._elbv2_load_balancer_update(
+        physical_id, old, new, stack_name, logical_id
+    )
+    return updated
+
+
+def _delete_balancer(physical_id: str, properties: Record, logical_id: str) -> None:
+    engine.provisioners._elbv2_load_balancer_delete(physical_id, properties)
+    elbv2.associate()
+
+
+def _check_group(properties: Record) -> None:
+    vpc = properties.get("VpcId")
+    if properties.get("TargetType") != "lambda" and vpc not in engine.ec2._vpcs:
+        raise Refused("ValidationError", f"The VPC ID '{vpc}' is not found")
+
+
+def _check_new_group(logical_id: str, properties: Record, stack_name: str) -> Created:
+    if name := properties.get("Name"):
+        elbv2.require_target_group_name(name)
+    created: Created = engine.provisioners._elbv2_target_group_create(logical_id, properties, stack_name)
+    return created
+
+
+def _create_listener(logical_id: str, properties: Record, stack_name: str) -> Created:
+    actions = engine.provisioners._elbv2_listener_actions(properties, None)
+    elbv2.require_listener(properties["LoadBalancerArn"], properties.get("Port", 0), actions)
+    created: Created = engine.provisioners._elbv2_listener_create(logical_id, properties, stack_name)
+    elbv2.associate()
+    return created
+
+
+def _update_listener(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
+    """Send all properties again: the actions go back to the template's, whatever CodeDeploy made of them."""
+    actions = engine.provisioners._elbv2_listener_actions(new, None)
+    elbv2.require_listener(new["LoadBalancerArn"], new.get("Port", 0), actions, existing=physical_id)
+    updated: Created = engine.provisioners._elbv2_listener_update(
+        physical_id, old, new, stack_name, logical_id
+    )
+    elbv2.associate()
+    return updated
+
+
+def _delete_listener(physical_id: str, properties: Record, logical_id: str) -> None:
+    engine.provisioners._elbv2_listener_delete(physical_id, properties)
+    elbv2.associate()
+
+
+def _check_listener(properties: Record) -> None:
+    """Check what the schema cannot: an HTTPS listener needs a certificate that exists here."""
+    certificates = [item["CertificateArn"] for item in properties.get("Certificates", [])]
+    if properties.get("Protocol") in SECURE and not certificates:
+        raise Refused("ValidationError", "A certificate must be specified for HTTPS listeners")
+    _require_certificates(certificates)
+
+
+def _require_certificates(arns: list[str]) -> None:
+    for arn in arns:
+        if arn not in engine.acm._certificates:
+            raise Refused("CertificateNotFound", f"Certificate ARN '{arn}' is not valid")
+
+
+def _create_certificates(logical_id: str, properties: Record, stack_name: str) -> Created:
+    arns = [item["CertificateArn"] for item in properties["Certificates"]]
+    listener = engine.alb._listeners[properties["ListenerArn"]]
+    listener[EXTRA_CERTIFICATES] = [*listener.get(EXTRA_CERTIFICATES, []), *arns]
+    identifier = new_id()
+    return identifier, {"Id": identifier}
+
+
+def _update_certificates(
+    physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str
+) -> Created:
+    _delete_certificates(physical_id, old, logical_id)
+    _create_certificates(logical_id, new, stack_name)
+    return physical_id, {"Id": physical_id}
+
+
+def _delete_certificates(physical_id: str, properties: Record, logical_id: str) -> None:
+    arns = [item["CertificateArn"] for item in properties["Certificates"]]
+    if listener := engine.alb._listeners.get(properties["ListenerArn"]):
+        listener[EXTRA_CERTIFICATES] = [
+            arn for arn in listener.get(EXTRA_CERTIFICATES, []) if arn not in arns
+        ]
+
+
+def _check_certificates(properties: Record) -> None:
+    listener = engine.alb._listeners.get(properties["ListenerArn"])
+    if listener is None:
+        raise Refused("ListenerNotFound", "One or more listeners not found")
+    if listener["Protocol"] not in SECURE:
+        raise Refused("UnsupportedOperation", "Certificates can only be added to secure listeners")
+    _require_certificates([item["CertificateArn"] for item in properties["Certificates"]])
+
+
+HANDLERS = {
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": Handler(
+        create=_create_balancer,
+        update=_update_balancer,
+        delete=_delete_balancer,
+        name="Name",
+        removable=lambda physical_id, properties: elbv2.require_unprotected(physical_id),
+    ),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": Handler(
+        create=_check_new_group,
+        name="Name",
+        check=_check_group,
+        removable=lambda physical_id, properties: elbv2.require_unused(physical_id),
+    ),
+    "AWS::ElasticLoadBalancingV2::Listener": Handler(
+        create=_create_listener, update=_update_listener, delete=_delete_listener, check=_check_listener
+    ),
+    "AWS::ElasticLoadBalancingV2::ListenerCertificate": Handler(
+        create=_create_certificates,
+        update=_update_certificates,
+        delete=_delete_certificates,
+        check=_check_certificates,
+    ),
+}

@@ -1,0 +1,431 @@
+"""ECS as far as a blue/green release sees it: services of the CODE_DEPLOY controller and their task sets.
+
+Every other controller stays with ministack, behind the checks that all services share. No task is started
+here; a task set counts as running what it should run.
+"""
+
+import math
+from typing import Any
+
+from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator.engine import Record
+from ecs_blue_green.emulator.refusal import Refused
+from ecs_blue_green.emulator.services.api import new_id, now
+
+CODE_DEPLOY = "CODE_DEPLOY"
+
+# What UpdateService accepts for this controller (botocore, ecs UpdateService).
+UPDATABLE = {
+    "desiredCount",
+    "deploymentConfiguration",
+    "healthCheckGracePeriodSeconds",
+    "placementConstraints",
+    "placementStrategy",
+    "enableECSManagedTags",
+    "propagateTags",
+}
+# What AWS calls others in its refusal (cloudformation-coverage-roadmap#1529; aws-cdk#23564, #25777).
+REFUSED_AS = {
+    "taskDefinition": "task definition",
+    "networkConfiguration": "network parameters",
+    "platformVersion": "platform version",
+    "loadBalancers": "load balancers",
+}
+
+
+def active_service(cluster: str, name: str) -> Record | None:
+    """The record of a service that has not been deleted, by the names of its cluster and its own."""
+    service: Record | None = engine.ecs._services.get(f"{cluster}/{name}")
+    return service if service and service["status"] == "ACTIVE" else None
+
+
+def by_code_deploy(service: Record) -> bool:
+    """Whether CodeDeploy controls the deployments of a service."""
+    return bool(service.get("deploymentController", {}).get("type") == CODE_DEPLOY)
+
+
+def task_definition_key(reference: str) -> str | None:
+    """The key of a task definition by family (its newest ACTIVE revision), family:revision or ARN.
+
+    None for an ARN of elsewhere.
+    """
+    if reference.startswith("arn:"):
+        if not reference.startswith(engine.arn("ecs", "task-definition/")):
+            return None
+        reference = reference.rpartition("/")[2]
+    if ":" in reference:
+        return reference
+    revisions = [
+        definition["revision"]
+        for definition in engine.ecs._task_defs.values()
+        if definition["family"] == reference and definition["status"] == "ACTIVE"
+    ]
+    return f"{reference}:{max(revisions)}" if revisions else reference
+
+
+def create_service(request: Record) -> Record:
+    """Create a service, with its first task set where CodeDeploy controls it."""
+    cluster = _cluster(request)
+    name = request["serviceName"]
+    if active_service(cluster["clusterName"], name):
+        raise Refused("InvalidParameterException", "Creation of service was not idempotent.")
+    definition = _require_definition(request.get("taskDefinition", ""))
+    _require_fitting(request, definition)
+    request = {
+        "launchType": "EC2",
+        "desiredCount": 1,
+        **request,
+        "taskDefinition": definition["taskDefinitionArn"],
+    }
+    if not by_code_deploy(request):
+        return _by_ministack(engine.ecs._create_service, request)
+
+    _require_code_deploy_shape(request)
+    service = {
+        "healthCheckGracePeriodSeconds": 0,
+        "schedulingStrategy": "REPLICA",
+        "deploymentConfiguration": {"maximumPercent": 200, "minimumHealthyPercent": 100},
+        "enableECSManagedTags": False,
+        "propagateTags": "NONE",
+        "enableExecuteCommand": False,
+        "platformVersion": "LATEST",
+        **{key: value for key, value in request.items() if key not in ("cluster", "clientToken", "role")},
+        "serviceArn": engine.arn("ecs", f"service/{cluster['clusterName']}/{name}"),
+        "clusterArn": cluster["clusterArn"],
+        "status": "ACTIVE",
+        "deployments": [],
+        "taskSets": [],
+        "events": [],
+        "createdAt": now(),
+        "createdBy": f"arn:aws:iam::{engine.account()}:root",
+    }
+    engine.ecs._services[f"{cluster['clusterName']}/{name}"] = service
+    engine.ecs._tags[service["serviceArn"]] = list(request.get("tags", []))
+    engine.ecs._recount_cluster(cluster["clusterName"])
+    _add_task_set(service, {**request, "scale": {"value": 100.0, "unit": "PERCENT"}}, "PRIMARY")
+    return {"service": _shown(service)}
+
+
+def update_service(request: Record) -> Record:
+    """Change a service; CodeDeploy's may change only in what is not a deployment."""
+    service = _service(request)
+    if not by_code_deploy(service):
+        return _by_ministack(engine.ecs._update_service, request)
+    for name, value in request.items():
+        if name in ("cluster", "service", *UPDATABLE) or service.get(name) == value:
+            continue
+        raise Refused("InvalidParameterException", refusal(name))
+    service |= {name: request[name] for name in UPDATABLE & request.keys()}
+    for task_set in service["taskSets"]:
+        _count(service, task_set)
+    return {"service": _shown(service)}
+
+
+def delete_service(request: Record) -> Record:
+    """Delete a service; one that should run tasks only when forced."""
+    service = _service(request)
+    if not by_code_deploy(service):
+        return _by_ministack(engine.ecs._delete_service, request)
+    if service["desiredCount"] > 0 and not request.get("force"):
+        raise Refused(
+            "InvalidParameterException", "The service cannot be stopped while it is scaled above 0."
+        )
+    service |= {"status": "INACTIVE", "desiredCount": 0, "taskSets": []}
+    engine.ecs._recount_cluster(service["clusterArn"].rpartition("/")[2])
+    return {"service": _shown(service)}
+
+
+def describe_services(request: Record) -> Record:
+    """Services with their task sets, running what they should run."""
+    for service in engine.ecs._services.values():
+        if by_code_deploy(service):
+            _count_all(service)
+    return _by_ministack(engine.ecs._describe_services, request)
+
+
+def delete_cluster(request: Record) -> Record:
+    """Delete a cluster that has no active service."""
+    name = _cluster(request)["clusterName"]
+    if any(
+        key.startswith(f"{name}/") and item["status"] == "ACTIVE"
+        for key, item in engine.ecs._services.items()
+    ):
+        raise Refused(
+            "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
+        )
+    return _by_ministack(engine.ecs._delete_cluster, request)
+
+
+def create_task_set(request: Record) -> Record:
+    """Add a task set to a service whose deployments an outside controller runs."""
+    service = _controlled(request)
+    definition = _require_definition(request["taskDefinition"])
+    if len(service["taskSets"]) == 2:
+        raise Refused("LimitExceededException", "The service already has two task sets.")
+    _require_fitting({**service, **request}, definition)
+    return {"taskSet": _add_task_set(service, request, "ACTIVE")}
+
+
+def update_service_primary_task_set(request: Record) -> Record:
+    """Make a task set the one that serves: the service takes its revision, network and target group."""
+    service = _controlled(request)
+    primary = _task_set(service, request["primaryTaskSet"])
+    for task_set in service["taskSets"]:
+        task_set["status"] = "ACTIVE"
+    primary |= {"status": "PRIMARY", "updatedAt": now()}
+    for name in ("taskDefinition", "loadBalancers", "networkConfiguration", "platformVersion"):
+        if name in primary:
+            service[name] = primary[name]
+    return {"taskSet": primary}
+
+
+def update_task_set(request: Record) -> Record:
+    """Scale a task set, in percent of the service's desired count."""
+    service = _controlled(request)
+    task_set = _task_set(service, request["taskSet"])
+    task_set |= {"scale": request["scale"], "updatedAt": now()}
+    _count(service, task_set)
+    return {"taskSet": task_set}
+
+
+def delete_task_set(request: Record) -> Record:
+    """Remove a task set; the primary one and a running one only when forced."""
+    service = _controlled(request)
+    task_set = _task_set(service, request["taskSet"])
+    if not request.get("force") and task_set["status"] == "PRIMARY":
+        raise Refused("InvalidParameterException", "The primary task set cannot be deleted without force.")
+    service["taskSets"].remove(task_set)
+    return {"taskSet": {**task_set, "status": "DRAINING"}}
+
+
+def describe_task_sets(request: Record) -> Record:
+    """The task sets of a service, or the named ones."""
+    service = _controlled(request)
+    _count_all(service)
+    wanted = request.get("taskSets")
+    return {
+        "taskSets": [
+            {
+                name: value
+                for name, value in item.items()
+                if name != "tags" or "TAGS" in request.get("include", [])
+            }
+            for item in service["taskSets"]
+            if not wanted or item["id"] in wanted or item["taskSetArn"] in wanted
+        ],
+        "failures": [],
+    }
+
+
+OPERATIONS = {
+    "CreateService": create_service,
+    "UpdateService": update_service,
+    "DeleteService": delete_service,
+    "DescribeServices": describe_services,
+    "DeleteCluster": delete_cluster,
+    "CreateTaskSet": create_task_set,
+    "UpdateServicePrimaryTaskSet": update_service_primary_task_set,
+    "UpdateTaskSet": update_task_set,
+    "DeleteTaskSet": delete_task_set,
+    "DescribeTaskSets": describe_task_sets,
+}
+
+
+def install() -> None:
+    """Put these operations in the place of ministack's."""
+    engine.ecs._resolve_td_key = task_definition_key
+    reconcile = engine.ecs._reconcile_service_tasks
+
+    def reconcile_others(cluster: str, key: str) -> None:
+        if not by_code_deploy(engine.ecs._services[key]):
+            reconcile(cluster, key)
+
+    engine.ecs._reconcile_service_tasks = reconcile_others
+    engine.add_json_operations(engine.ecs, OPERATIONS)
+
+
+def _cluster(request: Record) -> Record:
+    name = request.get("cluster", "default").rpartition("/")[2]
+    cluster: Record | None = engine.ecs._clusters.get(name)
+    if cluster is None:
+        raise Refused("ClusterNotFoundException", "Cluster not found.")
+    return cluster
+
+
+def _service(request: Record) -> Record:
+    service = active_service(_cluster(request)["clusterName"], request["service"].rpartition("/")[2])
+    if service is None:
+        raise Refused("ServiceNotFoundException", "Service not found.")
+    return service
+
+
+def _controlled(request: Record) -> Record:
+    service = _service(request)
+    if not by_code_deploy(service):
+        raise Refused(
+            "InvalidParameterException",
+            "The service's deployment controller must be of type EXTERNAL or CODE_DEPLOY to have task sets.",
+        )
+    return service
+
+
+def _task_set(service: Record, reference: str) -> Record:
+    for task_set in service["taskSets"]:
+        if reference in (task_set["id"], task_set["taskSetArn"]):
+            found: Record = task_set
+            return found
+    raise Refused("TaskSetNotFoundException", "The specified task set wasn't found.")
+
+
+def _add_task_set(service: Record, request: Record, status: str) -> Record:
+    task_set_id = f"ecs-svc/{int(now() * 1000) % 10**9:09d}{new_id().replace('-', '')[:10]}"
+    cluster = service["clusterArn"].rpartition("/")[2]
+    inherited = {name: service[name] for name in _INHERITED if name in service}
+    task_set: Record = {
+        **inherited,
+        **{key: value for key, value in request.items() if key in _TASK_SET_MEMBERS},
+        "id": task_set_id,
+        "taskSetArn": engine.arn("ecs", f"task-set/{cluster}/{service['serviceName']}/{task_set_id}"),
+        "serviceArn": service["serviceArn"],
+        "clusterArn": service["clusterArn"],
+        "taskDefinition": _require_definition(request["taskDefinition"])["taskDefinitionArn"],
+        "status": status,
+        "scale": request.get("scale", {"value": 0.0, "unit": "PERCENT"}),
+        "createdAt": now(),
+        "updatedAt": now(),
+        "stabilityStatus": "STEADY_STATE",
+        "stabilityStatusAt": now(),
+    }
+    _count(service, task_set)
+    service["taskSets"].append(task_set)
+    return task_set
+
+
+_INHERITED = ("launchType", "platformVersion", "networkConfiguration")
+_TASK_SET_MEMBERS = {
+    "externalId",
+    "networkConfiguration",
+    "loadBalancers",
+    "serviceRegistries",
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "tags",
+}
+
+
+def _count(service: Record, task_set: Record) -> None:
+    wanted = math.ceil(service["desiredCount"] * task_set["scale"]["value"] / 100)
+    task_set |= {"computedDesiredCount": wanted, "runningCount": wanted, "pendingCount": 0}
+
+
+def _count_all(service: Record) -> None:
+    for task_set in service["taskSets"]:
+        _count(service, task_set)
+    service |= {"runningCount": sum(item["runningCount"] for item in service["taskSets"]), "pendingCount": 0}
+
+
+def _shown(service: Record) -> Record:
+    _count_all(service)
+    shown: Record = engine.ecs._sanitize(service)
+    return shown
+
+
+def _require_definition(reference: str) -> Record:
+    definition: Record | None = engine.ecs._task_defs.get(task_definition_key(reference))
+    if definition is None:
+        raise Refused("ClientException", "TaskDefinition not found.")
+    if definition["status"] != "ACTIVE":
+        raise Refused("InvalidParameterException", "TaskDefinition is inactive")
+    return definition
+
+
+def _require_fitting(request: Record, definition: Record) -> None:
+    """Check what a service or task set names: launch type, network, target groups and containers."""
+    launch_type = request.get("launchType", "EC2")
+    if launch_type not in definition.get("compatibilities", [launch_type]):
+        raise Refused(
+            "InvalidParameterException", f"Task definition does not support launch_type {launch_type}."
+        )
+    network = request.get("networkConfiguration", {}).get("awsvpcConfiguration")
+    if definition["networkMode"] == "awsvpc" and not network:
+        raise Refused(
+            "InvalidParameterException",
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+        )
+    _require_network(network or {})
+    for load_balancer in request.get("loadBalancers", []):
+        _require_load_balancer(load_balancer, definition)
+
+
+def _require_network(network: Record) -> None:
+    for subnet in network.get("subnets", []):
+        if subnet not in engine.ec2._subnets:
+            raise Refused(
+                "InvalidParameterException",
+                f"Error retrieving subnet information for [{subnet}]: The subnet ID '{subnet}' does not "
+                "exist (ErrorCode: InvalidSubnetID.NotFound)",
+            )
+    for group in network.get("securityGroups", []):
+        if group not in engine.ec2._security_groups:
+            raise Refused(
+                "InvalidParameterException",
+                f"Error retrieving security group information for [{group}]: The security group '{group}' "
+                "does not exist (ErrorCode: InvalidGroup.NotFound)",
+            )
+
+
+def _require_load_balancer(load_balancer: Record, definition: Record) -> None:
+    container = load_balancer.get("containerName")
+    port = load_balancer.get("containerPort")
+    containers = {item["name"]: item for item in definition["containerDefinitions"]}
+    if container not in containers:
+        raise Refused(
+            "InvalidParameterException", f"The container {container} does not exist in the task definition."
+        )
+    if all(mapping.get("containerPort") != port for mapping in containers[container].get("portMappings", [])):
+        raise Refused(
+            "InvalidParameterException",
+            f"The container {container} did not have a container port {port} defined.",
+        )
+    arn = load_balancer.get("targetGroupArn", "")
+    group = engine.alb._tgs.get(arn)
+    if group is None:
+        raise Refused(
+            "InvalidParameterException",
+            "Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS "
+            "service role being passed has the proper permissions.",
+        )
+    if not group["LoadBalancerArns"]:
+        raise Refused(
+            "InvalidParameterException",
+            f"The target group with targetGroupArn {arn} does not have an associated load balancer.",
+        )
+
+
+def _require_code_deploy_shape(request: Record) -> None:
+    """What this controller does not take (AWS::ECS::Service, DeploymentConfiguration)."""
+    configuration = request.get("deploymentConfiguration", {})
+    for name in ("deploymentCircuitBreaker", "alarms", "strategy", "bakeTimeInMinutes"):
+        if configuration.get(name):
+            raise Refused(
+                "InvalidParameterException",
+                f"{name} is not supported by the {CODE_DEPLOY} deployment controller.",
+            )
+    if len(request.get("loadBalancers", [])) != 1:
+        raise Refused(
+            "InvalidParameterException",
+            f"The {CODE_DEPLOY} deployment controller requires exactly one load balancer.",
+        )
+
+
+def refusal(name: str) -> str:
+    """Why CodeDeploy's service cannot be changed in a member of UpdateService's request."""
+    return (
+        f"Unable to update {REFUSED_AS.get(name, name)} on services with a CODE_DEPLOY deployment "
+        "controller. Use AWS CodeDeploy to trigger a new deployment."
+    )
+
+
+def _by_ministack(operation: Any, request: Record) -> Record:
+    return engine.answer_of(operation(request))

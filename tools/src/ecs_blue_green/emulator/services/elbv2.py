@@ -1,0 +1,270 @@
+"""Load balancing as far as a blue/green release sees it: weighted forwards, and what may not be deleted.
+
+ministack drops ForwardConfig, in templates and in its API; here a listener keeps all groups and weights.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator.engine import Record
+from ecs_blue_green.emulator.refusal import Refused
+
+Action = Record
+Check = Callable[[Record], None]
+
+
+def forward(targets: list[Record]) -> Action:
+    """The members that a forward action to weighted target groups has in DescribeListeners.
+
+    TargetGroupArn is there for a single group only.
+    """
+    groups = [
+        {"TargetGroupArn": item["TargetGroupArn"], "Weight": int(item.get("Weight", 1))} for item in targets
+    ]
+    single = {"TargetGroupArn": groups[0]["TargetGroupArn"]} if len(groups) == 1 else {}
+    return {**single, "ForwardConfig": {"TargetGroups": groups}}
+
+
+def targets(actions: list[Action]) -> Iterator[str]:
+    """The target groups that actions forward to."""
+    for action in actions:
+        config = action.get("ForwardConfig", {}).get("TargetGroups", [])
+        yield from (group["TargetGroupArn"] for group in config)
+        if not config and "TargetGroupArn" in action:
+            yield action["TargetGroupArn"]
+
+
+def associate() -> None:
+    """Note at every target group which load balancers forward to it, as AWS reports it."""
+    users: dict[str, set[str]] = {arn: set() for arn in engine.alb._tgs}
+    for rule in engine.alb._rules.values():
+        listener = engine.alb._listeners.get(rule["ListenerArn"])
+        for arn in targets(rule["Actions"]) if listener else ():
+            users.setdefault(arn, set()).add(listener["LoadBalancerArn"])
+    for arn, group in engine.alb._tgs.items():
+        group["LoadBalancerArns"] = sorted(users[arn])
+
+
+def set_weights(listener_arn: str, weights: dict[str, int]) -> None:
+    """Forward a listener's default action to target groups by weight, as CodeDeploy does."""
+    listener = _listener(listener_arn)
+    groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
+    listener["DefaultActions"] = [{"Type": "forward", "Order": 1, **forward(groups)}]
+    for rule in engine.alb._rules.values():
+        if rule["ListenerArn"] == listener_arn and rule["IsDefault"]:
+            rule["Actions"] = listener["DefaultActions"]
+    associate()
+
+
+def weights(listener_arn: str) -> dict[str, int]:
+    """The weights with which a listener's default action forwards to target groups."""
+    return {
+        group["TargetGroupArn"]: group["Weight"]
+        for action in _listener(listener_arn)["DefaultActions"]
+        for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
+    }
+
+
+def _listener(arn: str) -> Record:
+    if arn not in engine.alb._listeners:
+        raise Refused("ListenerNotFound", f"One or more listeners not found: {arn}")
+    found: Record = engine.alb._listeners[arn]
+    return found
+
+
+def require_listener(balancer: str, port: int, actions: list[Action], *, existing: str = "") -> None:
+    """Raise Refused unless a listener with this port and these actions can be on the load balancer.
+
+    `existing`: the listener itself, when it is changed and not created.
+    """
+    if balancer not in engine.alb._lbs:
+        raise Refused("LoadBalancerNotFound", "One or more load balancers not found")
+    for arn, listener in engine.alb._listeners.items():
+        if arn != existing and listener["LoadBalancerArn"] == balancer and listener["Port"] == port:
+            raise Refused(
+                "DuplicateListener",
+                f"A listener already exists on this port for this load balancer '{balancer}'",
+            )
+    for arn in targets(actions):
+        group = engine.alb._tgs.get(arn)
+        if group is None:
+            raise Refused("TargetGroupNotFound", "One or more target groups not found")
+        if set(group["LoadBalancerArns"]) - {balancer}:
+            raise Refused(
+                "TargetGroupAssociationLimit",
+                f"The following target groups cannot be associated with more than one load balancer: {arn}",
+            )
+
+
+def require_load_balancer(name: str, subnets: list[str], groups: list[str], scheme: str) -> None:
+    """Raise Refused unless a load balancer of this name can be created there."""
+    if any(balancer["LoadBalancerName"] == name for balancer in engine.alb._lbs.values()):
+        raise Refused(
+            "DuplicateLoadBalancerName",
+            f"A load balancer with the same name '{name}' exists, but with different settings",
+        )
+    require_balancer_network(subnets, groups, scheme)
+
+
+def require_balancer_network(subnets: list[str], groups: list[str], scheme: str) -> None:
+    """Raise Refused unless a load balancer can be in these subnets and security groups."""
+    for subnet in subnets:
+        if subnet not in engine.ec2._subnets:
+            raise Refused("SubnetNotFound", f"The subnet ID '{subnet}' does not exist")
+    zones = {engine.ec2._subnets[subnet]["AvailabilityZone"] for subnet in subnets}
+    if len(zones) < 2:
+        raise Refused(
+            "ValidationError", "At least two subnets in two different Availability Zones must be specified"
+        )
+    vpc = vpc_of(subnets)
+    for group in groups:
+        if engine.ec2._security_groups.get(group, {}).get("VpcId") != vpc:
+            raise Refused("InvalidSecurityGroup", f"One or more security groups are invalid: {group}")
+    attached = {
+        attachment["VpcId"]
+        for gateway in engine.ec2._internet_gateways.values()
+        for attachment in gateway["Attachments"]
+    }
+    if scheme == "internet-facing" and vpc not in attached:
+        raise Refused("InvalidSubnet", f"VPC {vpc} has no internet gateway")
+
+
+def vpc_of(subnets: list[str]) -> str:
+    """The VPC that existing subnets are in."""
+    return str(engine.ec2._subnets[subnets[0]]["VpcId"])
+
+
+def require_target_group_name(name: str) -> None:
+    """Raise Refused when a target group has the name."""
+    if any(group["TargetGroupName"] == name for group in engine.alb._tgs.values()):
+        raise Refused(
+            "DuplicateTargetGroupName",
+            f"A target group with the same name '{name}' exists, but with different settings",
+        )
+
+
+def require_unprotected(balancer: str) -> None:
+    """Raise Refused when the load balancer is protected from deletion."""
+    attributes = {item["Key"]: item["Value"] for item in engine.alb._lb_attrs.get(balancer, [])}
+    if attributes.get("deletion_protection.enabled") == "true":
+        raise Refused(
+            "OperationNotPermitted",
+            f"Load balancer '{balancer}' cannot be deleted because deletion protection is enabled",
+        )
+
+
+def require_unused(group: str) -> None:
+    """Raise Refused when a listener or rule forwards to the target group."""
+    if any(group in targets(rule["Actions"]) for rule in engine.alb._rules.values()):
+        raise Refused("ResourceInUse", f"Target group '{group}' is currently in use by a listener or a rule")
+
+
+def install() -> None:
+    """Put weights and checks into ministack's API and its CloudFormation handlers."""
+    alb, provisioners = engine.alb, engine.provisioners
+    parse, show, from_template = alb._parse_actions, alb._action_xml, provisioners._elbv2_listener_actions
+
+    def parse_with_weights(parameters: Any, prefix: str = "DefaultActions") -> list[Action]:
+        actions: list[Action] = parse(parameters, prefix)
+        for index, action in enumerate(actions, start=1):
+            weighted = list(_weighted(parameters, f"{prefix}.member.{index}.ForwardConfig.TargetGroups"))
+            _complete(action, weighted)
+        return actions
+
+    def from_template_with_weights(
+        properties: Record, balancer: str, prop: str = "DefaultActions"
+    ) -> list[Action]:
+        actions: list[Action] = from_template(properties, balancer, prop)
+        for action, declared in zip(actions, properties.get(prop) or [], strict=True):
+            _complete(action, declared.get("ForwardConfig", {}).get("TargetGroups", []))
+        return actions
+
+    def show_with_weights(action: Action) -> str:
+        shown: str = show(action)
+        groups = "".join(
+            f"<member><TargetGroupArn>{group['TargetGroupArn']}</TargetGroupArn><Weight>{group['Weight']}</Weight></member>"
+            for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
+        )
+        if not groups:
+            return shown
+        config = (
+            f"<ForwardConfig><TargetGroups>{groups}</TargetGroups>"
+            "<TargetGroupStickinessConfig><Enabled>false</Enabled></TargetGroupStickinessConfig></ForwardConfig>"
+        )
+        return shown.removesuffix("</member>") + config + "</member>"
+
+    alb._parse_actions = parse_with_weights
+    alb._action_xml = show_with_weights
+    provisioners._elbv2_listener_actions = from_template_with_weights
+    # With its first word, "targetgroup/name/id": this is the dimension of the target group's metrics.
+    alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]
+    for name, check in _CHECKS.items():
+        engine.guard_query_operation(alb, name, check, associate)
+    for name in ("CreateRule", "ModifyRule", "DeleteRule"):
+        engine.guard_query_operation(alb, name, lambda parameters: None, associate)
+
+
+def _weighted(parameters: Any, prefix: str) -> Iterator[Record]:
+    index = 1
+    while arn := engine.alb._p(parameters, f"{prefix}.member.{index}.TargetGroupArn"):
+        yield {
+            "TargetGroupArn": arn,
+            "Weight": engine.alb._p(parameters, f"{prefix}.member.{index}.Weight", "1"),
+        }
+        index += 1
+
+
+def _complete(action: Action, weighted: list[Record]) -> None:
+    if weighted or "TargetGroupArn" in action:
+        single = action.pop("TargetGroupArn", None)
+        action |= forward(weighted or [{"TargetGroupArn": single}])
+
+
+def _check_new_listener(parameters: Any) -> None:
+    read = engine.alb._p
+    require_listener(
+        read(parameters, "LoadBalancerArn"),
+        int(read(parameters, "Port", "80")),
+        engine.alb._parse_actions(parameters),
+    )
+
+
+def _check_changed_listener(parameters: Any) -> None:
+    read = engine.alb._p
+    arn = read(parameters, "ListenerArn")
+    listener = engine.alb._listeners.get(arn)
+    if listener is None:
+        raise Refused("ListenerNotFound", "One or more listeners not found")
+    port = int(read(parameters, "Port", str(listener["Port"])))
+    require_listener(listener["LoadBalancerArn"], port, engine.alb._parse_actions(parameters), existing=arn)
+
+
+def _check_listed(prefix: str, known: Callable[[], Any], code: str, what: str) -> Check:
+    def check(parameters: Any) -> None:
+        for wanted in engine.alb._parse_member_list(parameters, prefix):
+            if wanted not in known():
+                raise Refused(code, f"One or more {what} not found")
+
+    return check
+
+
+def _target_group_names() -> list[str]:
+    return [group["TargetGroupName"] for group in engine.alb._tgs.values()]
+
+
+_CHECKS: dict[str, Check] = {
+    "CreateListener": _check_new_listener,
+    "ModifyListener": _check_changed_listener,
+    "DescribeListeners": _check_listed(
+        "ListenerArns", lambda: engine.alb._listeners, "ListenerNotFound", "listeners"
+    ),
+    "DescribeTargetGroups": _check_listed(
+        "Names", _target_group_names, "TargetGroupNotFound", "target groups"
+    ),
+    "DeleteLoadBalancer": lambda parameters: require_unprotected(
+        engine.alb._p(parameters, "LoadBalancerArn")
+    ),
+    "DeleteTargetGroup": lambda parameters: require_unused(engine.alb._p(parameters, "TargetGroupArn")),
+    "DeleteListener": lambda parameters: None,
+}

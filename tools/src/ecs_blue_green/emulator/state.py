@@ -1,0 +1,99 @@
+"""What the emulator knows, in one file that is complete or absent.
+
+ministack saves one file per service, S3 without its objects, Lambda code beside it. A process that is killed
+in between would leave half a state, so everything goes into one document that replaces the last atomically.
+"""
+
+import contextlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ecs_blue_green.emulator import disk, engine
+
+FILE = "state.json"
+
+
+class UnreadableState(Exception):
+    """The state file cannot be used: why, and what to do."""
+
+    def __init__(self, file: Path, problem: object) -> None:
+        super().__init__(f"cannot use the saved state {file} ({problem})")
+        self.remedy = f"begin with an empty account: rm -r {shlex.quote(str(file))}"
+
+
+def attach(folder: Path) -> None:
+    """Load the state in `folder`, and have the emulator save it there when it stops.
+
+    Every service must have been added before. A line on stdout says so when the state cannot be saved.
+    Raises UnreadableState for a state that cannot be read.
+    """
+    _keep_objects_and_code()
+    file = folder / FILE
+    saved = _read(file)
+    try:
+        for key, module in engine.app._state_map.items():
+            if key in saved:
+                engine.app._get_module(module).load_persisted_state(saved[key])
+    except Exception as error:  # whatever a damaged or foreign document makes ministack raise
+        raise UnreadableState(file, error) from error
+    engine.app.load_state = lambda service: None
+    engine.app.save_all = lambda services: _save(file, services)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        services = json.loads(file.read_text(), object_hook=engine.persistence._json_object_hook)["services"]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise UnreadableState(file, error) from error
+    if not isinstance(services, dict):
+        raise UnreadableState(file, "no services")
+    return services
+
+
+def _save(file: Path, services: dict[str, Callable[[], Any]]) -> None:
+    try:
+        _write(file, services)
+    except OSError as error:
+        why, _ = disk.explained(error, file)
+        # Who started this may have gone.
+        with contextlib.suppress(OSError):
+            sys.stdout.write(f"what was done is lost, the state cannot be saved: {why}\n")
+            sys.stdout.flush()
+
+
+def _write(file: Path, services: dict[str, Callable[[], Any]]) -> None:
+    fresh = file.with_suffix(".new")
+    with fresh.open("w") as out:
+        document = {"services": {key: get_state() for key, get_state in services.items()}}
+        json.dump(document, out, default=engine.persistence._json_default)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)
+
+
+def _keep_objects_and_code() -> None:
+    """Save what ministack leaves out: S3 objects with their versions, and Lambda code inside the document."""
+    engine.lambda_svc._externalize_code_zip = lambda function, referenced: None
+    engine.lambda_svc._prune_orphan_code_blobs = lambda referenced: None
+    s3 = engine.s3
+    get_state, load_state = s3.get_state, s3.load_persisted_state
+
+    def with_objects() -> dict[str, Any]:
+        objects = type(s3._buckets)()
+        objects._data.update({key: bucket["objects"] for key, bucket in s3._buckets._data.items()})
+        return {**get_state(), "objects": objects, "object_versions": s3._object_versions}
+
+    def load_with_objects(saved: dict[str, Any]) -> None:
+        load_state(saved)
+        for key, objects in saved["objects"]._data.items():
+            s3._buckets._data[key]["objects"] = objects
+        s3._object_versions.update(saved["object_versions"])
+
+    s3.get_state, s3.load_persisted_state = with_objects, load_with_objects

@@ -1,0 +1,123 @@
+"""The pipeline and its build projects as they are deployed: the template, with its values filled in."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ecs_blue_green.codebuild import Project, read_project
+
+# Gives the client of a service, by botocore's name for it.
+Client = Callable[[str], Any]
+
+CODEBUILD = "CodeBuild"
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action with its configuration; values of other actions are still `#{Namespace.Name}` in it."""
+
+    name: str
+    provider: str
+    run_order: int
+    configuration: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    namespace: str | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage, and what its `OnFailure` says about trying again: ALL_ACTIONS, FAILED_ACTIONS or None."""
+
+    name: str
+    actions: tuple[Action, ...]
+    retry_mode: str | None
+
+    @property
+    def run_orders(self) -> Iterator[list[Action]]:
+        """The actions in their order: those of a list run side by side."""
+        for order in sorted({action.run_order for action in self.actions}):
+            yield [action for action in self.actions if action.run_order == order]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The pipeline: its stages, and the projects that its actions name, by name."""
+
+    name: str
+    execution_mode: str
+    stages: tuple[Stage, ...]
+    projects: Mapping[str, Project]
+
+    def action(self, name: str) -> Action:
+        """The action of this name. Raises KeyError."""
+        for stage in self.stages:
+            for action in stage.actions:
+                if action.name == name:
+                    return action
+        raise KeyError(name)
+
+
+def read(client: Client, stack_name: str) -> Definition:
+    """The pipeline of a stack, which names it in its output `PipelineName`.
+
+    Raises botocore's ClientError when there is none, and codebuild.BadSpecification for a project that
+    cannot be run here.
+    """
+    (stack,) = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+    name = next(item["OutputValue"] for item in stack["Outputs"] if item["OutputKey"] == "PipelineName")
+    declared = client("codepipeline").get_pipeline(name=name)["pipeline"]
+    stages = tuple(_stage(stage) for stage in declared["stages"])
+    names = sorted(
+        {
+            action.configuration["ProjectName"]
+            for stage in stages
+            for action in stage.actions
+            if action.provider == CODEBUILD
+        }
+    )
+    found = client("codebuild").batch_get_projects(names=names)["projects"] if names else []
+    return Definition(
+        name=name,
+        execution_mode=declared.get("executionMode", "SUPERSEDED"),
+        stages=stages,
+        projects={project["name"]: read_project(project["name"], _properties(project)) for project in found},
+    )
+
+
+def _stage(declared: Mapping[str, Any]) -> Stage:
+    on_failure = declared.get("onFailure", {})
+    retry = on_failure.get("retryConfiguration", {}) if on_failure.get("result") == "RETRY" else {}
+    return Stage(
+        name=declared["name"],
+        actions=tuple(
+            Action(
+                name=action["name"],
+                provider=action["actionTypeId"]["provider"],
+                run_order=int(action.get("runOrder", 1)),
+                configuration=action.get("configuration", {}),
+                inputs=tuple(artifact["name"] for artifact in action.get("inputArtifacts", [])),
+                outputs=tuple(artifact["name"] for artifact in action.get("outputArtifacts", [])),
+                namespace=action.get("namespace"),
+            )
+            for action in declared["actions"]
+        ),
+        retry_mode=retry.get("retryMode"),
+    )
+
+
+def _properties(project: Mapping[str, Any]) -> dict[str, Any]:
+    """A project as the API shows it, in the template's spelling."""
+    environment = project["environment"]
+    return {
+        "Name": project["name"],
+        "TimeoutInMinutes": project.get("timeoutInMinutes", 60),
+        "Source": {"BuildSpec": project["source"]["buildspec"]},
+        "Environment": {
+            "PrivilegedMode": environment.get("privilegedMode", False),
+            "EnvironmentVariables": [
+                {"Name": item["name"], "Value": item["value"], "Type": item.get("type", "PLAINTEXT")}
+                for item in environment.get("environmentVariables", [])
+            ],
+        },
+    }

@@ -1,0 +1,134 @@
+"""Caddy's configuration for a load balancer: its listeners, their weights, the targets that get requests.
+
+One process plays the load balancer's nodes. Health is not Caddy's business here: it takes every target for
+healthy when a configuration is loaded, and answers 503 where Elastic Load Balancing fails open. So it is told
+which targets get requests, and nothing else (`ecs_blue_green.rehearsal.target_groups`).
+https://caddyserver.com/docs/json/apps/http/
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Says in an answer which target it came from; an answer without it is the load balancer's own.
+TARGET_HEADER = "X-Rehearsal-Target"
+# The same for a target that could not be reached.
+FAILED_HEADER = "X-Rehearsal-Failed-Target"
+# The longest that a request may still take which began before the configuration changed.
+GRACE = "30s"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listener: the file descriptor of its socket, and its redirection where it does not forward."""
+
+    arn: str
+    descriptor: int
+    redirect_to: str | None = None
+
+
+LOGGER = "http.log.access."
+
+Config = dict[str, Any]
+# Per listener ARN: target group ARN to weight.
+Weights = Mapping[str, Mapping[str, int]]
+# Per target group ARN: the addresses (host:port) of the targets that get requests.
+Targets = Mapping[str, Sequence[str]]
+
+
+def config(admin: str, listeners: Sequence[Listener], weights: Weights, targets: Targets) -> Config:
+    """The whole configuration; `admin` is the address of the admin interface (host:port).
+
+    A listener's requests are logged as LOGGER and its place in `listeners`.
+    """
+    return {
+        "admin": {"listen": admin, "config": {"persist": False}},
+        "logging": {
+            "logs": {
+                # Errors show in the answers; this log is for finding out why.
+                "default": {"writer": {"output": "stderr"}, "level": "WARN", "exclude": ["http.log.access"]},
+                "access": {
+                    "writer": {"output": "stdout"},
+                    "include": ["http.log.access"],
+                    "encoder": {
+                        "format": "filter",
+                        "wrap": {"format": "json"},
+                        "fields": {"request": {"filter": "delete"}},
+                    },
+                },
+            }
+        },
+        "apps": {
+            "http": {
+                "grace_period": GRACE,
+                "servers": {
+                    str(number): _server(number, listener, weights.get(listener.arn, {}), targets)
+                    for number, listener in enumerate(listeners)
+                },
+            }
+        },
+    }
+
+
+def _server(number: int, listener: Listener, weights: Mapping[str, int], targets: Targets) -> Config:
+    return {
+        "listen": [f"fd/{listener.descriptor}"],
+        "automatic_https": {"disable": True},
+        "protocols": ["h1"],
+        "routes": [{"handle": [_handler(listener, weights, targets)]}],
+        "errors": {"routes": [{"handle": _FAILED}]},
+        "logs": {"default_logger_name": str(number)},
+    }
+
+
+_FAILED = [
+    {
+        "handler": "headers",
+        "response": {"set": {FAILED_HEADER: ["{http.reverse_proxy.upstream.hostport}"]}},
+    },
+    {"handler": "static_response", "status_code": "{http.error.status_code}"},
+]
+_NO_TARGET = {"handler": "static_response", "status_code": 503}
+
+
+def _handler(listener: Listener, weights: Mapping[str, int], targets: Targets) -> Config:
+    if listener.redirect_to:
+        location = [f"{listener.redirect_to}{{http.request.uri}}"]
+        return {"handler": "static_response", "status_code": 301, "headers": {"Location": location}}
+    shares = shares_of_targets(weights, targets)
+    if not shares:
+        return _NO_TARGET
+    return {
+        "handler": "reverse_proxy",
+        "upstreams": [{"dial": address} for address, _ in shares],
+        "load_balancing": {
+            "selection_policy": {"policy": "weighted_round_robin", "weights": [share for _, share in shares]}
+        },
+        "headers": {"response": {"set": {TARGET_HEADER: ["{http.reverse_proxy.upstream.hostport}"]}}},
+    }
+
+
+def shares_of_targets(weights: Mapping[str, int], targets: Targets) -> list[tuple[str, int]]:
+    """Each target's share of a listener's requests, in the smallest whole numbers.
+
+    A group's weight is shared by its targets. A group without one keeps its share, which nobody answers:
+    Elastic Load Balancing does not send a group's requests to another group (address "", see NOWHERE).
+    """
+    groups = {arn: weight for arn, weight in weights.items() if weight}
+    filled = {arn: list(targets.get(arn, ())) for arn in groups}
+    if not any(filled.values()):
+        return []
+    common = math.lcm(*(len(addresses) or 1 for addresses in filled.values()))
+    shares = [
+        (address, weight * common // (len(filled[arn]) or 1))
+        for arn, weight in groups.items()
+        for address in filled[arn] or [NOWHERE]
+    ]
+    divisor = math.gcd(*(share for _, share in shares))
+    return [(address, share // divisor) for address, share in shares]
+
+
+# Port 0 of this machine: no connection can be made, and the load balancer answers 502 itself. AWS answers
+# 503; both are the load balancer's own 5xx.
+NOWHERE = "127.0.0.1:0"

@@ -1,0 +1,221 @@
+"""The pictures of a rehearsal, drawn from its document: traffic, an alarm and its threshold, what ran when.
+
+Colours are classes, so that one style sheet serves light and dark (`page.css`).
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecs_blue_green.rehearsal import svg
+from ecs_blue_green.rehearsal.svg import Plot
+
+Document = Mapping[str, Any]
+
+WIDTH, LEFT, RIGHT = 960, 64, 24
+HEIGHT, AXIS = 190, 26
+ROW, BAR = 22, 13
+# A character of a row's name is about this wide.
+CHARACTER = 6.4
+# Requests are shown in halves of a minute: what is shorter is chance.
+STEP_MINUTES = 0.5
+# What is shown before the deployment begins.
+BEFORE_MINUTES = 2.0
+COLOURS = ("blue", "green")
+
+
+def window(document: Document) -> tuple[float, float]:
+    """The minutes of the deployment, with a little before it; all of them where there was none."""
+    starts = [span["start"] for span in document["spans"] if span["kind"] == "event"]
+    return (max(0.0, min(starts) - BEFORE_MINUTES) if starts else 0.0), document["minutes"]
+
+
+def traffic(document: Document) -> str:
+    """Requests a minute by who answered them, stacked, 5xx on top; with the changes of the weights."""
+    start, end = window(document)
+    first, last = int(start / STEP_MINUTES), int(end / STEP_MINUTES)
+    edges = [number * STEP_MINUTES for number in range(first, last + 1)]
+    answered = {colour: _rates(document, colour, edges, failed=False) for colour in COLOURS}
+    failed = [_rates(document, who, edges, failed=True) for who in (*COLOURS, "load balancer")]
+    layers = {**answered, "failed": [sum(values) for values in zip(*failed, strict=True)]}
+    totals = [sum(values) for values in zip(*layers.values(), strict=True)]
+    plot = Plot(LEFT, 30, WIDTH - LEFT - RIGHT, HEIGHT, start, end, svg.nice(max([1.0, *totals]) * 1.08))
+    drawn = [_frame(plot, "requests a minute")]
+    lower = [0.0] * len(totals)
+    for who, values in layers.items():
+        upper = [low + value for low, value in zip(lower, values, strict=True)]
+        if any(values):
+            drawn.append(svg.element("path", d=svg.area(plot, lower, upper, edges), class_=f"area {who}"))
+        lower = upper
+    drawn += _weight_marks(document, plot)
+    return _picture(drawn, plot.bottom + AXIS, "Requests a minute by target group")
+
+
+def alarm(document: Document, found: Mapping[str, Any]) -> str:
+    """An alarm's value in each minute against its threshold; shaded while it was in ALARM."""
+    start, end = window(document)
+    readings = found["readings"]
+    values = [reading["value"] for reading in readings if reading["value"] is not None]
+    most = svg.nice(max([found["threshold"], *values]) * 1.15)
+    plot = Plot(LEFT, 30, WIDTH - LEFT - RIGHT, HEIGHT, start, end, most)
+    drawn = [_frame(plot, found["label"])]
+    for first, last in _alarm_times(readings, end):
+        if last > start:
+            x = plot.x(first)
+            width = plot.x(last) - x
+            drawn.append(
+                svg.element("rect", x=x, y=plot.top, width=width, height=plot.height, class_="in-alarm")
+            )
+            drawn.append(svg.text(x + 5, plot.top + 14, "ALARM", class_="alarm-word"))
+    y = plot.y(found["threshold"])
+    drawn.append(svg.element("line", x1=plot.left, x2=plot.right, y1=y, y2=y, class_="threshold"))
+    words = f"threshold {found['threshold']:g}"
+    drawn.append(svg.text(plot.right - 4, y - 5, words, text_anchor="end", class_="threshold-word"))
+    colour = (found["colours"] or ["balancer"])[0]
+    points = [(reading["minute"], reading["value"]) for reading in readings]
+    for run in _runs(points):
+        path = svg.steps(plot, [point for point in run if point[0] + 1 > start], run[-1][0] + 1)
+        drawn.append(svg.element("path", d=path, class_=f"line {colour}"))
+    for minute, value in points:
+        if value is not None and start <= minute + 0.5 <= end:
+            drawn.append(
+                svg.element(
+                    "circle",
+                    svg.tip(f"minute {minute}: {value:.3g}"),
+                    cx=plot.x(minute + 0.5),
+                    cy=plot.y(value),
+                    r=3,
+                    class_=f"dot {colour}",
+                )
+            )
+    return _picture(drawn, plot.bottom + AXIS, f"{found['label']} against its threshold")
+
+
+def events(document: Document, kinds: Sequence[str], *, whole: bool) -> str:
+    """What ran when, a bar each: spans of these kinds, over the whole rehearsal or the deployment only."""
+    spans = [span for span in document["spans"] if span["kind"] in kinds]
+    start, end = (0.0, document["minutes"]) if whole else window(document)
+    plot = Plot(LEFT, 8, WIDTH - LEFT - RIGHT, max(1, len(spans)) * ROW + 6, start, end, 1)
+    drawn = [_time_axis(plot)]
+    for number, span in enumerate(spans):
+        top = plot.top + 4 + number * ROW
+        stop = span["end"] if span["end"] is not None else document["minutes"]
+        result = span["result"] or "still running"
+        x = plot.x(span["start"])
+        width = max(3.0, plot.x(stop) - x)
+        kind = "alarm" if span["kind"] == "alarm" else result.lower().replace(" ", "-")
+        words = f"{span['name']}: minute {span['start']:.1f} to {stop:.1f}, {result}"
+        drawn.append(
+            svg.element(
+                "rect", svg.tip(words), x=x, y=top, width=width, height=BAR, rx=3, class_=f"bar {kind}"
+            )
+        )
+        # Behind its bar, where that is not too far to the right.
+        fits = x + width + 8 + CHARACTER * len(span["name"]) < WIDTH
+        anchor, place = ("start", x + width + 7) if fits else ("end", x - 7)
+        drawn.append(svg.text(place, top + BAR - 2, span["name"], text_anchor=anchor, class_="row"))
+    return _picture(drawn, plot.bottom + AXIS, "What ran when")
+
+
+def main_alarm(document: Document) -> Mapping[str, Any] | None:
+    """The alarm to show: the first that went off, else the one that had most to say about the new version."""
+    alarms: Sequence[Mapping[str, Any]] = document["alarms"]
+    for span in document["spans"]:
+        if span["kind"] == "alarm":
+            return next((found for found in alarms if found["label"] == span["name"]), None)
+    new = _last_moved_to(document)
+    rates = [found for found in alarms if new in found["colours"] and "Rate" in found["label"]]
+    return rates[0] if rates else (alarms[0] if alarms else None)
+
+
+def _last_moved_to(document: Document) -> str:
+    first = document["weights"][0] if document["weights"] else {}
+    return "green" if first.get("blue", 0) > first.get("green", 0) else "blue"
+
+
+def _rates(document: Document, who: str, edges: Sequence[float], *, failed: bool) -> list[float]:
+    """Requests a minute, 5xx or the others, in each of the intervals between `edges`."""
+    per_minute = document["bins_a_minute"]
+    known = {item["bin"]: item for item in document["counts"].get(who, [])}
+    rates = []
+    for start, end in itertools.pairwise(edges):
+        bins = [
+            known[number]
+            for number in range(int(start * per_minute), int(end * per_minute))
+            if number in known
+        ]
+        count = sum(item["five_xx"] if failed else item["requests"] - item["five_xx"] for item in bins)
+        rates.append(count / (end - start))
+    return rates
+
+
+def _frame(plot: Plot, title: str) -> str:
+    lines = [svg.text(plot.left, plot.top - 12, title, class_="title")]
+    for share in (0, 0.5, 1):
+        value = plot.most * share
+        y = plot.y(value)
+        lines.append(svg.element("line", x1=plot.left, x2=plot.right, y1=y, y2=y, class_="grid"))
+        lines.append(svg.text(plot.left - 8, y + 4, f"{value:g}", text_anchor="end", class_="tick"))
+    return svg.join([*lines, _time_axis(plot)])
+
+
+def _time_axis(plot: Plot) -> str:
+    lines = []
+    for minute in svg.minute_ticks(plot.start, plot.end):
+        x = plot.x(minute)
+        lines.append(svg.element("line", x1=x, x2=x, y1=plot.top, y2=plot.bottom, class_="grid"))
+        lines.append(svg.text(x, plot.bottom + 16, f"{minute} min", text_anchor="middle", class_="tick"))
+    return svg.join(lines)
+
+
+def _weight_marks(document: Document, plot: Plot) -> list[str]:
+    """A line where the weights changed, with the share of the target group that the change is about."""
+    marks = []
+    new = _last_moved_to(document)
+    for place, weights in enumerate(document["weights"]):
+        if place == 0 or weights["minute"] < plot.start:
+            continue
+        x = plot.x(weights["minute"])
+        near_end = x > plot.right - 90
+        anchor, shift = ("end", -5) if near_end else ("start", 5)
+        words = f"{weights.get(new, 0)} % {new}"
+        marks.append(svg.element("line", x1=x, x2=x, y1=plot.top, y2=plot.bottom, class_="mark"))
+        marks.append(svg.text(x + shift, plot.top + 12, words, text_anchor=anchor, class_="mark-word"))
+    return marks
+
+
+def _alarm_times(readings: Sequence[Mapping[str, Any]], end: float) -> list[tuple[float, float]]:
+    """The minutes in which an alarm was in ALARM: from the evaluation at a minute's end to the next one."""
+    times: list[tuple[float, float]] = []
+    for reading in readings:
+        if reading["state"] != "ALARM":
+            continue
+        first, last = reading["minute"] + 1.0, min(reading["minute"] + 2.0, end)
+        if times and times[-1][1] >= first:
+            times[-1] = (times[-1][0], last)
+        else:
+            times.append((first, last))
+    return times
+
+
+def _runs(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[float, float]]]:
+    """The points without gaps between them: a missing value is no line."""
+    runs: list[list[tuple[float, float]]] = []
+    before = None
+    for minute, value in points:
+        if value is not None:
+            if before is None or minute != before + 1:
+                runs.append([])
+            runs[-1].append((minute, value))
+            before = minute
+    return runs
+
+
+def _picture(parts: Sequence[str], height: float, title: str) -> str:
+    return svg.element(
+        "svg",
+        svg.join([svg.tip(title), *parts]),
+        viewBox=f"0 0 {WIDTH} {height:g}",
+        role="img",
+        aria_label=title,
+    )

@@ -1,0 +1,71 @@
+"""The emulated account, as a rehearsal talks to it: AWS's own APIs and the operations of `control`."""
+
+import json
+import threading
+import urllib.request
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+CREDENTIAL = "local"
+
+
+class Cloud:
+    """Clients of the emulator at `endpoint`, for one region. They may be used from several threads."""
+
+    def __init__(self, endpoint: str, region: str) -> None:
+        self.endpoint = endpoint
+        self.region = region
+        # None of the user's profiles, credentials or proxies: this is the emulator on this machine.
+        self._session = boto3.session.Session(
+            aws_access_key_id=CREDENTIAL, aws_secret_access_key=CREDENTIAL, region_name=region
+        )
+        self._config = Config(proxies={}, retries={"mode": "standard", "total_max_attempts": 3})
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, service: str) -> Any:
+        """The client of a service."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(
+                    service,  # type: ignore[call-overload]
+                    endpoint_url=self.endpoint,
+                    config=self._config,
+                )
+            return self._clients[service]
+
+    def control(self, operation: str, **request: Any) -> dict[str, Any]:
+        """Call an operation of `ecs_blue_green.emulator.control`."""
+        scope = f"{CREDENTIAL}/20000101/{self.region}/rehearsal/aws4_request"
+        call = urllib.request.Request(  # noqa: S310 - the emulator's own address
+            self.endpoint,
+            data=json.dumps(request).encode(),
+            headers={
+                "X-Amz-Target": f"Rehearsal.{operation}",
+                "Content-Type": "application/x-amz-json-1.1",
+                "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none",
+            },
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(call, timeout=30) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which a program of ours finds the emulator."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": CREDENTIAL,
+            "AWS_SECRET_ACCESS_KEY": CREDENTIAL,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        """The outputs of a stack."""
+        found = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}

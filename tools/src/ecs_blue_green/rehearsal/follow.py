@@ -1,0 +1,191 @@
+"""The data plane: real tasks and a real load balancer, made to be what the emulated account says.
+
+CodeDeploy's steps are the emulator's (`emulator.services.deployments`). This looks at the listeners, task
+sets and the deployment many times a second, and brings the processes of this machine in line.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from ecs_blue_green.emulator.names import TASKS
+from ecs_blue_green.rehearsal.clock import Clock
+from ecs_blue_green.rehearsal.cloud import Cloud
+from ecs_blue_green.rehearsal.journal import Journal, Span
+from ecs_blue_green.rehearsal.load_balancer import LoadBalancer
+from ecs_blue_green.rehearsal.system import System
+from ecs_blue_green.rehearsal.target_groups import TargetGroups
+from ecs_blue_green.rehearsal.task_sets import Release, TaskSets
+
+LOOK_SECONDS = 0.05
+# CodeDeploy waits an hour for tasks to become healthy. Where nothing has changed for this long, nothing will.
+PATIENCE_MINUTES = 10.0
+LEAST_PATIENCE_SECONDS = 5.0
+NEVER_HEALTHY = (
+    "The deployment timed out while waiting for the replacement task set to become healthy."
+    " This time out period is 60 minutes."
+)
+TERMINATION_WAIT = "wait before termination"
+ENDED = ("Succeeded", "Failed", "Stopped")
+
+
+class Follower:
+    """Follows one service; `release_of` gives what a task set runs, `call` runs a hook function."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        system: System,
+        clock: Clock,
+        journal: Journal,
+        balancer: LoadBalancer,
+        groups: TargetGroups,
+        task_sets: TaskSets,
+        release_of: Callable[[Mapping[str, Any]], Awaitable[Release]],
+        call: Callable[[str, dict[str, str]], Awaitable[str]],
+        changed: asyncio.Event,
+    ) -> None:
+        """`changed` is set whenever the health of a target has changed."""
+        self.deployment_id: str | None = None
+        self.deployment: Mapping[str, Any] | None = None
+        self._cloud = cloud
+        self._system = system
+        self._clock = clock
+        self._journal = journal
+        self._balancer = balancer
+        self._groups = groups
+        self._task_sets = task_sets
+        self._release_of = release_of
+        self._call = call
+        self._changed = changed
+        self._spans: dict[str, Span] = {}
+        self._answered: set[str] = set()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._waiting_since: float | None = None
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            await self.step()
+            try:
+                # Not wait_for, which before Python 3.12 can lose the cancellation that ends this.
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+            self._changed.clear()
+
+    async def step(self) -> None:
+        """Look once and bring everything in line."""
+        seen = await asyncio.to_thread(
+            self._cloud.control,
+            "Look",
+            applicationName=self._system.application,
+            deploymentGroupName=self._system.deployment_group,
+            deploymentId=self.deployment_id,
+        )
+        wanted = {task_set["id"]: task_set for task_set in seen["taskSets"]}
+        for task_set_id, task_set in wanted.items():
+            if task_set_id not in self._task_sets.running:
+                await self._start(task_set)
+        # Traffic first: a task set that is gone must have none when its tasks are stopped.
+        await self._balancer.apply(seen["listeners"], self._groups.routable())
+        self._note_weights(seen["listeners"])
+        for task_set_id in set(self._task_sets.running) - wanted.keys():
+            self._task_sets.end(task_set_id)
+        if seen["deployment"]:
+            self._note_events(seen["deployment"])
+            await self._answer_waits(seen["deployment"])
+            self.deployment = seen["deployment"]
+
+    async def until_ended(self) -> Mapping[str, Any]:
+        """Wait for the deployment to end and give what became of it."""
+        while self.deployment is None or self.deployment["status"] not in ENDED:
+            await asyncio.sleep(LOOK_SECONDS)
+        return self.deployment
+
+    async def _start(self, task_set: Mapping[str, Any]) -> None:
+        group = task_set["loadBalancers"][0]["targetGroupArn"]
+        release = await self._release_of(task_set)
+        self._task_sets.start(
+            task_set["id"], self._system.colour(group), release, group, task_set["computedDesiredCount"]
+        )
+
+    def _note_weights(self, listeners: Mapping[str, Mapping[str, int]]) -> None:
+        weights = listeners[self._system.production]
+        total = sum(weights.values()) or 1
+        shares = {
+            colour: round(100 * weights.get(arn, 0) / total) for arn, colour in self._system.colours.items()
+        }
+        known = len(self._journal.weights)
+        self._journal.set_weights(shares)
+        if known and len(self._journal.weights) > known:
+            self._journal.note(
+                "traffic", ", ".join(f"{share} % {colour}" for colour, share in shares.items())
+            )
+
+    def _note_events(self, deployment: Mapping[str, Any]) -> None:
+        for event in deployment["lifecycleEvents"]:
+            name, status = event["lifecycleEventName"], event["status"]
+            if status in ("Pending", "Skipped"):
+                continue
+            span = self._spans.get(name)
+            if span is None:
+                span = self._spans[name] = self._journal.begin("event", name)
+            if span.end is None and status != "InProgress":
+                self._journal.finish(span, status)
+                self._journal.note("event", f"{name} {status.lower()}", bad=status == "Failed")
+        self._note_termination_wait(deployment)
+
+    def _note_termination_wait(self, deployment: Mapping[str, Any]) -> None:
+        """The wait before the old tasks go is no lifecycle event, but a rollback is still instant in it."""
+        running = deployment["status"] not in ENDED
+        span = self._spans.get(TERMINATION_WAIT)
+        if span is None and running and deployment["stage"] == "Terminate":
+            self._spans[TERMINATION_WAIT] = self._journal.begin("event", TERMINATION_WAIT)
+        elif span and span.end is None and not running:
+            succeeded = deployment["status"] == "Succeeded"
+            self._journal.finish(span, "Succeeded" if succeeded else "Stopped")
+
+    async def _answer_waits(self, deployment: Mapping[str, Any]) -> None:
+        wait, function = deployment["waitId"], deployment["waitsFor"]
+        if wait is None or wait in self._answered:
+            return
+        if function == TASKS:
+            await self._report_tasks(deployment)
+            return
+        self._answered.add(wait)
+        event = {"DeploymentId": self.deployment_id or "", "LifecycleEventHookExecutionId": wait}
+        call = asyncio.create_task(self._call_hook(function, event))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def _call_hook(self, function: str, event: dict[str, str]) -> None:
+        failure = await self._call(function, event)
+        if failure:
+            await self._report(event["LifecycleEventHookExecutionId"], failure)
+
+    async def _report_tasks(self, deployment: Mapping[str, Any]) -> None:
+        task_set = self._task_sets.running.get(deployment["replacement"])
+        if task_set is None:
+            return
+        if task_set.is_steady:
+            await self._report(deployment["waitId"], "")
+        elif task_set.targets or task_set.starts > task_set.count:
+            # Starting a process takes as long as it does on this machine: the wait begins afterwards.
+            now = self._clock.now()
+            self._waiting_since = since = self._waiting_since or now
+            patience = max(PATIENCE_MINUTES, LEAST_PATIENCE_SECONDS / self._clock.minute)
+            if now - since > patience:
+                await self._report(deployment["waitId"], f"{NEVER_HEALTHY} ({task_set.problem})")
+
+    async def _report(self, wait: str, failure: str) -> None:
+        self._answered.add(wait)
+        await asyncio.to_thread(
+            self._cloud.control,
+            "ReportTasks",
+            deploymentId=self.deployment_id,
+            waitId=wait,
+            healthy=not failure,
+            reason=failure,
+        )

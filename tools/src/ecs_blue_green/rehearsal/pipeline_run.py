@@ -1,0 +1,113 @@
+"""The pipeline of a rehearsal: `ecs_blue_green.pipeline` runs it, this writes down what it does."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from ecs_blue_green.codebuild import artifacts, stand_ins
+from ecs_blue_green.pipeline import Action, ActionResult, Definition, Execution, Stage, Workshop, run_stage
+from ecs_blue_green.pipeline.deploy import Release
+from ecs_blue_green.rehearsal.cloud import Cloud
+from ecs_blue_green.rehearsal.journal import Journal, Span
+from ecs_blue_green.rehearsal.source import Source
+
+# Carries out the deployment of a release by its action's configuration, and gives its id.
+Deploy = Callable[[Mapping[str, str], Release], Awaitable[str]]
+
+
+class PipelineFailed(Exception):
+    """An action failed; the message names it and says why."""
+
+
+class _Interrupted(Exception):
+    """The rehearsal was interrupted: nothing is begun, or tried again, behind its back."""
+
+
+class PipelineRun:
+    """One execution of the pipeline, with `source` as what was pushed; what it makes is below `folder`."""
+
+    def __init__(self, cloud: Cloud, journal: Journal, source: Source, folder: Path, deploy: Deploy) -> None:
+        self._cloud = cloud
+        self._journal = journal
+        self._source = source
+        self._folder = folder
+        self._deploy = deploy
+        self._spans: dict[str, Span] = {}
+        self._is_over = False
+
+    async def run(self, definition: Definition) -> None:
+        """Run all stages. Raises PipelineFailed with the first action that failed for good."""
+        archive = await asyncio.to_thread(artifacts.pack, self._source.folder, self._folder / "commit.zip")
+        execution = Execution(self._folder, self._source.commit, archive)
+        workshop = self._workshop(definition, asyncio.get_running_loop())
+        try:
+            for stage in definition.stages:
+                await self._run_stage(stage, execution, workshop)
+        finally:
+            self._is_over = True
+
+    async def _run_stage(self, stage: Stage, execution: Execution, workshop: Workshop) -> None:
+        self._journal.note("stage", f"stage {stage.name}")
+        result = await asyncio.to_thread(run_stage, stage, execution, workshop)
+        for ended in result.attempts[-1]:
+            if ended.failure:
+                raise PipelineFailed(f"{ended.action} failed: {self._reason(ended)}")
+
+    def _workshop(self, definition: Definition, loop: asyncio.AbstractEventLoop) -> Workshop:
+        def deployment(configuration: Mapping[str, str], release: Release) -> str:
+            async def deploy() -> str:
+                return await self._deploy(configuration, release)
+
+            return asyncio.run_coroutine_threadsafe(deploy(), loop).result()
+
+        return Workshop(
+            client=self._cloud.client,
+            definition=definition,
+            aws=self._cloud.environment(),
+            path=[stand_ins.make(self._folder / "bin")],
+            # The environment that runs this is the one that the install phase would make.
+            ready=Path(sys.prefix),
+            variables={"DOCKER_STATE": str(self._folder / "docker")},
+            deployment=deployment,
+            log=self._log,
+            began=self._began,
+            ended=self._ended,
+        )
+
+    # These three are called in the threads of the actions; each appends to a list, or to a file of its own.
+
+    def _began(self, action: Action) -> None:
+        if self._is_over:
+            raise _Interrupted
+        if action.name in self._spans:
+            self._journal.note("stage", f"{action.name} is tried again", bad=True)
+        self._spans[action.name] = self._journal.begin("action", action.name)
+
+    def _ended(self, action: Action, result: ActionResult) -> None:
+        self._journal.finish(self._spans[action.name], "Failed" if result.failure else "Succeeded")
+        if result.failure:
+            self._journal.note("action", f"{action.name} failed: {self._reason(result)}", bad=True)
+        else:
+            self._journal.note("action", f"{action.name}: {self._summary(action, result)}")
+
+    def _log(self, action: str, line: str) -> None:
+        with self._log_of(action).open("a") as file:
+            file.write(line + "\n")
+
+    def _log_of(self, action: str) -> Path:
+        return self._folder / f"{action}.log"
+
+    def _reason(self, result: ActionResult) -> str:
+        """The failure in one line; the rest of what a build said is in its log."""
+        first = result.failure.partition("\n")[0]
+        log = self._log_of(result.action)
+        return f"{first}; log: {log}" if log.exists() else first
+
+    def _summary(self, action: Action, result: ActionResult) -> str:
+        if action.provider != "CodeStarSourceConnection":
+            return result.summary or "succeeded"
+        left_out = self._source.uncommitted
+        return f"commit {result.summary[:7]}" + (
+            f", {left_out} uncommitted files left out" if left_out else ""
+        )

@@ -1,0 +1,270 @@
+"""One rehearsal: everything is started, the pipeline runs, what happens is written down, everything ends."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecs_blue_green.pipeline import deploy as deploy_action
+from ecs_blue_green.pipeline.change_sets import ActionFailed
+from ecs_blue_green.rehearsal import ending, follow, hook, load_balancer, processes, system
+from ecs_blue_green.rehearsal.clock import Clock
+from ecs_blue_green.rehearsal.cloud import Cloud
+from ecs_blue_green.rehearsal.follow import Follower
+from ecs_blue_green.rehearsal.journal import Journal
+from ecs_blue_green.rehearsal.load import Load
+from ecs_blue_green.rehearsal.load_balancer import LoadBalancer
+from ecs_blue_green.rehearsal.pipeline_run import PipelineFailed, PipelineRun
+from ecs_blue_green.rehearsal.processes import Ledger
+from ecs_blue_green.rehearsal.releases import Releases
+from ecs_blue_green.rehearsal.source import Source
+from ecs_blue_green.rehearsal.system import System
+from ecs_blue_green.rehearsal.target_groups import TargetGroups
+from ecs_blue_green.rehearsal.task_sets import TaskSets
+from ecs_blue_green.rehearsal.tasks import Task
+from ecs_blue_green.rehearsal.watch import Watch
+
+# The service as it is must serve first; one that never does is rehearsed all the same, as it would be on AWS.
+STEADY_SECONDS = 20.0
+# Traffic before the pipeline starts, so that the alarms know the service as it was.
+BEFORE_MINUTES = 2.0
+# Alarms in ALARM at the end get this long to recover: until then they would block the next release.
+AFTER_MINUTES = 6.0
+# Two task sets of this many processes still fit into the memory that a rehearsal may take.
+MOST_TASKS = 6
+RUNNING = ["Created", "Queued", "InProgress", "Baking", "Ready"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to rehearse: the pace (real seconds a minute), the users' requests, hooks or none."""
+
+    environment: str
+    minute: float
+    requests_a_minute: float
+    health_rate: str | None
+    hooks: bool
+
+
+class Rehearsal:
+    """A rehearsal that can be watched while it runs; `run` does it."""
+
+    def __init__(
+        self,
+        options: Options,
+        cloud: Cloud,
+        found: System,
+        source: Source,
+        root: Path,
+        folder: Path,
+        ledger: Ledger,
+    ) -> None:
+        """`root` is the repository, `folder` is for everything that the rehearsal writes."""
+        self.options = options
+        self.system = found
+        self.source = source
+        self.clock = Clock(options.minute)
+        self.journal = Journal(self.clock.now)
+        self.deployment: Mapping[str, Any] | None = None
+        self.failure: str | None = None
+        # How long it went on, in minutes.
+        self.minutes = 0.0
+        self.memory = 0
+        self._cloud = cloud
+        self._root = root
+        self._folder = folder
+        self._ledger = ledger
+        self._changed = asyncio.Event()
+        self._ended_first: list[str] = []
+        self.groups = TargetGroups(found.groups, self.clock, self._changed.set)
+        self.task_sets = TaskSets(
+            ledger, self.clock, self.groups, self.journal, folder / "logs", found.grace_seconds
+        )
+        self.watch: Watch | None = None
+        self.load: Load | None = None
+
+    async def run(self) -> None:
+        """Rehearse; afterwards `deployment` or `failure` says how it ended, and nothing runs any more."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.groups.stop)
+            stack.push_async_callback(self.task_sets.stop)
+            balancer = await self._start_balancer()
+            stack.push_async_callback(balancer.stop)
+            follower = self._follower(balancer)
+            stack.push_async_callback(self._end_deployment, follower)
+            await self._prepare_service()
+            await ending.beside([follower.run()], self._until_steady())
+            await follower.step()
+            self.clock.restart()
+            self.journal.is_open = True
+            self.watch = Watch(
+                self._cloud, self.system, self.clock, self.journal, self.groups, self._group_of
+            )
+            await self.watch.read_states()
+            url = f"http://{load_balancer.HOST}:{balancer.port(self.system.production)}/"
+            a_second = self.options.requests_a_minute / self.options.minute
+            self.load = Load(url, a_second, self._task_of)
+            stack.push_async_callback(self.load.stop)
+            self.load.start()
+            await ending.beside(
+                [
+                    follower.run(),
+                    self.watch.follow_requests(balancer),
+                    self.watch.count_hosts(),
+                    self.watch.evaluate_alarms(),
+                    self._measure_memory(),
+                ],
+                self._release(follower),
+            )
+
+    async def _start_balancer(self) -> LoadBalancer:
+        listeners = {arn: listener.redirect for arn, listener in self.system.listeners.items()}
+        return await load_balancer.start(self._ledger, self._folder, listeners, {})
+
+    def _follower(self, balancer: LoadBalancer) -> Follower:
+        releases = Releases(self._cloud, self._root, self.source, self._folder / "applications")
+
+        async def call(function: str, event: dict[str, str]) -> str:
+            test = self.system.test
+            port = balancer.port(test) if test else None
+            folder = self._folder / "function"
+            answer = await hook.invoke(
+                self._cloud, self.system, self.clock, self._ledger, folder, function, event, port
+            )
+            self.journal.note("hook", answer.failure or f"{function}: {answer.log}", bad=bool(answer.failure))
+            return answer.failure
+
+        return Follower(
+            self._cloud,
+            self.system,
+            self.clock,
+            self.journal,
+            balancer,
+            self.groups,
+            self.task_sets,
+            releases.of,
+            call,
+            self._changed,
+        )
+
+    async def _prepare_service(self) -> None:
+        """End what an earlier command left under way, and have as many tasks as scaling would."""
+        client = self._cloud.client("codedeploy")
+        names = {
+            "applicationName": self.system.application,
+            "deploymentGroupName": self.system.deployment_group,
+        }
+        left = await asyncio.to_thread(client.list_deployments, **names, includeOnlyStatuses=RUNNING)
+        for deployment in left["deployments"]:
+            self._ended_first.append(await asyncio.to_thread(end_left_deployment, client, deployment))
+        wanted = min(max(self.system.desired_count, self.system.min_capacity), MOST_TASKS)
+        if wanted != self.system.desired_count:
+            await asyncio.to_thread(
+                self._cloud.client("ecs").update_service,
+                cluster=self.system.cluster,
+                service=self.system.service,
+                desiredCount=wanted,
+            )
+
+    async def _until_steady(self) -> None:
+        deadline = asyncio.get_running_loop().time() + STEADY_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            running = self.task_sets.running.values()
+            if running and all(task_set.is_steady for task_set in running):
+                return
+            await asyncio.sleep(follow.LOOK_SECONDS)
+
+    async def _release(self, follower: Follower) -> None:
+        self._note_beginning()
+        await self.clock.until(BEFORE_MINUTES)
+
+        async def deploy(configuration: Mapping[str, str], release: deploy_action.Release) -> str:
+            if not self.options.hooks:
+                release = deploy_action.without_hooks(release)
+            client = self._cloud.client("codedeploy")
+            deployment_id = await asyncio.to_thread(deploy_action.start, client, configuration, release)
+            self.journal.note("event", f"deployment {deployment_id} created")
+            follower.deployment_id = deployment_id
+            ended = self.deployment = await follower.until_ended()
+            if ended["status"] != "Succeeded":
+                raise ActionFailed(ended["errorInformation"]["message"])
+            return deployment_id
+
+        run = PipelineRun(self._cloud, self.journal, self.source, self._folder / "artifacts", deploy)
+        try:
+            await run.run(self.system.pipeline)
+        except PipelineFailed as error:
+            self.failure = str(error)
+        shares = ", ".join(f"{share} % {colour}" for colour, share in self.journal.weights[-1][1].items())
+        self.journal.note("end", f"the pipeline has ended; traffic: {shares}")
+        await self._until_calm()
+        self.minutes = self.clock.now()
+
+    async def _until_calm(self) -> None:
+        """Go on for a moment, longer while an alarm is still in ALARM."""
+        assert self.watch is not None  # noqa: S101 - made before the release begins
+        end = self.clock.now()
+        await self.clock.until(end + 1.5)
+        while self.watch.in_alarm() and self.clock.now() < end + AFTER_MINUTES:
+            await self.clock.sleep(10)
+
+    def _note_beginning(self) -> None:
+        for ended in self._ended_first:
+            self.journal.note("note", f"left from before: {ended}")
+        for task_set in self.task_sets.running.values():
+            steady = "healthy" if task_set.is_steady else f"not healthy: {task_set.problem}"
+            self.journal.note(
+                "note",
+                f"the service runs {task_set.count} x {task_set.release.definition.revision} on"
+                f" {task_set.label}, {steady}",
+                bad=not task_set.is_steady,
+            )
+        for problem in self.system.not_modelled:
+            self.journal.note("note", f"not evaluated: {problem}", bad=True)
+
+    async def _end_deployment(self, follower: Follower) -> None:
+        """Stop a deployment that still runs, because the rehearsal was interrupted."""
+        ended = follower.deployment and follower.deployment["status"] in follow.ENDED
+        if follower.deployment_id and not ended:
+            client = self._cloud.client("codedeploy")
+            await asyncio.to_thread(_stop_deployment, client, follower.deployment_id)
+
+    async def _measure_memory(self) -> None:
+        while True:
+            self.memory = max(self.memory, await asyncio.to_thread(processes.memory_of_all))
+            await asyncio.sleep(1)
+
+    def _group_of(self, address: str) -> str | None:
+        found = self.task_sets.find(address)
+        return found[0].group if found else None
+
+    def _task_of(self, address: str) -> tuple[str, Task] | None:
+        found = self.task_sets.find(address)
+        return (found[0].label, found[1]) if found else None
+
+
+async def prepare(
+    options: Options, cloud: Cloud, prefix: str, source: Source, root: Path, folder: Path, ledger: Ledger
+) -> Rehearsal:
+    """A rehearsal of the stacks `<prefix>-<layer>`. Raises alarms.UnsupportedAlarm."""
+    found = await asyncio.to_thread(system.read, cloud, prefix)
+    return Rehearsal(options, cloud, found, source, root, folder, ledger)
+
+
+def end_left_deployment(codedeploy: Any, deployment_id: str) -> str:
+    """Have a deployment that only waits before its old tasks go complete, else stop it; says which."""
+    try:
+        codedeploy.continue_deployment(deploymentId=deployment_id, deploymentWaitType="TERMINATION_WAIT")
+    except codedeploy.exceptions.DeploymentIsNotInReadyStateException:
+        _stop_deployment(codedeploy, deployment_id)
+        return f"{deployment_id} was under way, and has been stopped and rolled back"
+    except codedeploy.exceptions.DeploymentAlreadyCompletedException:
+        return f"{deployment_id} has just ended"
+    return f"{deployment_id} was waiting before its old tasks go, and has been completed"
+
+
+def _stop_deployment(codedeploy: Any, deployment_id: str) -> None:
+    with contextlib.suppress(codedeploy.exceptions.DeploymentAlreadyCompletedException):
+        codedeploy.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=True)

@@ -1,0 +1,63 @@
+"""What a task set runs: its revision from ECS, its code from the commit that its image was built of."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ecs_blue_green.rehearsal import source, tasks
+from ecs_blue_green.rehearsal.cloud import Cloud
+from ecs_blue_green.rehearsal.source import Source
+from ecs_blue_green.rehearsal.task_sets import Release
+
+COMMIT_LENGTH = 40
+
+
+class Releases:
+    """Finds the release of a task set; `folder` is for the code of earlier commits of `root`."""
+
+    def __init__(self, cloud: Cloud, root: Path, pushed: Source, folder: Path) -> None:
+        self._cloud = cloud
+        self._root = root
+        self._pushed = pushed
+        self._folder = folder
+
+    async def of(self, task_set: Mapping[str, Any]) -> Release:
+        """The release of a task set as ECS describes it."""
+        return await asyncio.to_thread(self._of, task_set)
+
+    def _of(self, task_set: Mapping[str, Any]) -> Release:
+        target = task_set["loadBalancers"][0]
+        described = self._cloud.client("ecs").describe_task_definition(
+            taskDefinition=task_set["taskDefinition"]
+        )["taskDefinition"]
+        version, code = "", self._pushed.folder
+        for container in described["containerDefinitions"]:
+            if container["name"] == target["containerName"]:
+                version = self._tag(container["image"])
+                code = self._code(version)
+        definition = tasks.read_definition(described, target["containerName"], target["containerPort"], code)
+        return Release(definition, code, version)
+
+    def _tag(self, image: str) -> str:
+        """The tag of an image, which is the commit it was built of; also when it is named by its digest."""
+        name, _, digest = image.partition("@")
+        if not digest:
+            return name.rpartition(":")[2]
+        repository = name.partition("/")[2]
+        try:
+            found = self._cloud.client("ecr").describe_images(
+                repositoryName=repository, imageIds=[{"imageDigest": digest}]
+            )["imageDetails"]
+        except ClientError:
+            return digest
+        tags: list[str] = [tag for item in found for tag in item.get("imageTags", [])]
+        commits = [tag for tag in tags if len(tag) == COMMIT_LENGTH]
+        return (commits or tags or [digest])[0]
+
+    def _code(self, version: str) -> Path:
+        if version == self._pushed.commit or len(version) != COMMIT_LENGTH:
+            return self._pushed.folder
+        return source.application(self._root, version, self._folder) or self._pushed.folder

@@ -1,0 +1,185 @@
+"""What is deployed, as far as a release goes through it: read from the emulated account, never from files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ecs_blue_green import pipeline
+from ecs_blue_green.pipeline import Definition
+from ecs_blue_green.rehearsal import alarms, target_health
+from ecs_blue_green.rehearsal.alarms import Alarm, NotModelled
+from ecs_blue_green.rehearsal.cloud import Cloud
+from ecs_blue_green.rehearsal.target_health import Settings
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listener of the load balancer; `redirect` is the address that it redirects to."""
+
+    arn: str
+    protocol: str
+    port: int
+    redirect: str | None
+
+
+@dataclass(frozen=True)
+class System:
+    """Everything that decides how a release goes."""
+
+    pipeline: Definition
+    application: str
+    deployment_group: str
+    cluster: str
+    service: str
+    container: str
+    container_port: int
+    grace_seconds: float
+    desired_count: int
+    min_capacity: int
+    max_capacity: int
+    load_balancer: str
+    security_groups: Sequence[str]
+    listeners: Mapping[str, Listener]
+    production: str
+    test: str | None
+    # Target group ARN to "blue" or "green".
+    colours: Mapping[str, str]
+    groups: Mapping[str, Settings]
+    deployment_config: str
+    routing: Mapping[str, Any]
+    termination_wait: float
+    watches_alarms: bool
+    alarms: Sequence[Alarm]
+    # Alarms of the deployment group that a rehearsal cannot evaluate, each with the reason.
+    not_modelled: Sequence[str]
+
+    def colour(self, arn: str) -> str:
+        """The colour of a target group."""
+        return self.colours[arn]
+
+    def group(self, colour: str) -> str:
+        """The ARN of the target group of a colour."""
+        return next(arn for arn, found in self.colours.items() if found == colour)
+
+
+def read(cloud: Cloud, stack_prefix: str) -> System:
+    """Read the system whose stacks are `<stack_prefix>-<layer>`.
+
+    Raises alarms.UnsupportedAlarm for an alarm whose expression is outside of what can be evaluated, and
+    codebuild.BadSpecification for a build project that cannot be run here.
+    """
+    outputs = cloud.outputs(f"{stack_prefix}-pipeline")
+    infrastructure = cloud.outputs(f"{stack_prefix}-infrastructure")
+    application = outputs["CodeDeployApplicationName"]
+    group_name = outputs["CodeDeployDeploymentGroupName"]
+    codedeploy = cloud.client("codedeploy")
+    group = codedeploy.get_deployment_group(applicationName=application, deploymentGroupName=group_name)[
+        "deploymentGroupInfo"
+    ]
+    pair = group["loadBalancerInfo"]["targetGroupPairInfoList"][0]
+    named = group["ecsServices"][0]
+    service = cloud.client("ecs").describe_services(
+        cluster=named["clusterName"], services=[named["serviceName"]]
+    )["services"][0]
+    target = service["loadBalancers"][0]
+    groups = _groups(cloud, [item["name"] for item in pair["targetGroups"]])
+    production = pair["prodTrafficRoute"]["listenerArns"][0]
+    balancer_arn, listeners = _listeners(cloud, production)
+    balancer = cloud.client("elbv2").describe_load_balancers(LoadBalancerArns=[balancer_arn])
+    options = group.get("blueGreenDeploymentConfiguration", {})
+    config = codedeploy.get_deployment_config(deploymentConfigName=group["deploymentConfigName"])
+    low, high = _capacity(cloud, named)
+    watched = group.get("alarmConfiguration", {})
+    names = [item["name"] for item in watched.get("alarms", [])]
+    found_alarms, not_modelled = _alarms(cloud, names, _logical_ids(cloud, f"{stack_prefix}-pipeline"))
+    return System(
+        pipeline=pipeline.read(cloud.client, f"{stack_prefix}-pipeline"),
+        application=application,
+        deployment_group=group_name,
+        cluster=named["clusterName"],
+        service=named["serviceName"],
+        container=target["containerName"],
+        container_port=target["containerPort"],
+        grace_seconds=float(service.get("healthCheckGracePeriodSeconds", 0)),
+        desired_count=service["desiredCount"],
+        min_capacity=low,
+        max_capacity=high,
+        load_balancer=balancer_arn.partition(":loadbalancer/")[2],
+        security_groups=balancer["LoadBalancers"][0].get("SecurityGroups", []),
+        listeners=listeners,
+        production=production,
+        test=next(iter(pair.get("testTrafficRoute", {}).get("listenerArns", [])), None),
+        colours={infrastructure[f"{colour.title()}TargetGroupArn"]: colour for colour in ("blue", "green")},
+        groups=groups,
+        deployment_config=group["deploymentConfigName"],
+        routing=config["deploymentConfigInfo"]["trafficRoutingConfig"],
+        termination_wait=float(
+            options.get("terminateBlueInstancesOnDeploymentSuccess", {}).get(
+                "terminationWaitTimeInMinutes", 0
+            )
+        ),
+        watches_alarms=bool(watched.get("enabled")),
+        alarms=found_alarms,
+        not_modelled=not_modelled,
+    )
+
+
+def _groups(cloud: Cloud, names: Sequence[str]) -> dict[str, Settings]:
+    """The target groups, in the order of the deployment group: blue, green."""
+    client = cloud.client("elbv2")
+    found = {
+        item["TargetGroupName"]: item for item in client.describe_target_groups(Names=names)["TargetGroups"]
+    }
+    groups = {}
+    for name in names:
+        arn = found[name]["TargetGroupArn"]
+        attributes = client.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
+        groups[arn] = target_health.read(found[name], {item["Key"]: item["Value"] for item in attributes})
+    return groups
+
+
+def _listeners(cloud: Cloud, production: str) -> tuple[str, dict[str, Listener]]:
+    client = cloud.client("elbv2")
+    balancer = client.describe_listeners(ListenerArns=[production])["Listeners"][0]["LoadBalancerArn"]
+    found = client.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+    return balancer, {
+        item["ListenerArn"]: Listener(item["ListenerArn"], item["Protocol"], item["Port"], _redirect(item))
+        for item in found
+    }
+
+
+def _redirect(listener: Mapping[str, Any]) -> str | None:
+    for action in listener["DefaultActions"]:
+        if action["Type"] == "redirect":
+            to = action["RedirectConfig"]
+            return f"{to.get('Protocol', 'HTTPS').lower()}://{{http.request.host}}:{to.get('Port', '443')}"
+    return None
+
+
+def _capacity(cloud: Cloud, named: Mapping[str, str]) -> tuple[int, int]:
+    resource = f"service/{named['clusterName']}/{named['serviceName']}"
+    targets = cloud.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="ecs", ResourceIds=[resource]
+    )["ScalableTargets"]
+    return (targets[0]["MinCapacity"], targets[0]["MaxCapacity"]) if targets else (0, 0)
+
+
+def _logical_ids(cloud: Cloud, stack: str) -> dict[str, str]:
+    """The template's names of a stack's resources, by their physical names."""
+    resources = cloud.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    return {item["PhysicalResourceId"]: item["LogicalResourceId"] for item in resources}
+
+
+def _alarms(cloud: Cloud, names: Sequence[str], labels: Mapping[str, str]) -> tuple[list[Alarm], list[str]]:
+    """The alarms that can be evaluated, and the reasons why others cannot."""
+    if not names:
+        return [], []
+    described = cloud.client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"]
+    found: list[Alarm] = []
+    problems = [f"{name} does not exist" for name in set(names) - {item["AlarmName"] for item in described}]
+    for description in described:
+        try:
+            found.append(alarms.read(description, labels.get(description["AlarmName"], "")))
+        except NotModelled as error:
+            problems.append(str(error))
+    return found, problems

@@ -1,0 +1,1 @@
+"""The scripts of GitHub's workflows: `python -m ecs_blue_green.workflows.NAME`."""

@@ -1,0 +1,265 @@
+"""The deployer's own rights: what it calls is allowed, and little else."""
+
+import fnmatch
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from ecs_blue_green.deployer import layers
+from ecs_blue_green.documents import deployer_policy as policy
+from tests.deployer.shop import Shop
+
+ROOT = Path(__file__).resolve().parents[3]
+Statement = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def policies() -> dict[str, list[Statement]]:
+    """The statements by policy, those for a key of the user's too."""
+    return {
+        title: [
+            statement["Fn::If"][1] if "Fn::If" in statement else statement
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+        ]
+        for title, resource in policy.template()["Resources"].items()
+    }
+
+
+@pytest.fixture(scope="module")
+def allowed(policies: dict[str, list[Statement]]) -> list[Statement]:
+    return [one for statements in policies.values() for one in statements if one["Effect"] != "Deny"]
+
+
+def test_file_is_what_the_code_asks_for() -> None:
+    assert policy.FILE.read_text(encoding="utf-8") == policy.render(), "run: make docs"
+
+
+def test_template_is_valid() -> None:
+    command = [Path(sys.executable).parent / "cfn-lint", policy.FILE]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[:2000]
+
+
+def test_policies_are_of_a_size_that_iam_takes(policies: dict[str, list[Statement]]) -> None:
+    for title, statements in policies.items():
+        assert policy.characters(statements) < policy.POLICY_CHARACTERS - 500, title
+    # A role takes ten, until its quota is raised.
+    assert len(policies) <= 10
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """The calls that are made, as service and operation."""
+    found: set[tuple[str, str]] = set()
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def recorded(self: Any, operation: str, request: Any) -> Any:
+        found.add((self.meta.service_model.service_name, operation))
+        return call(self, operation, request)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    return found
+
+
+def test_every_call_of_a_plan_is_allowed_to_the_role_that_plans_on_github(
+    deployed: Shop, called: set[tuple[str, str]], policies: dict[str, list[Statement]]
+) -> None:
+    path = deployed.root / "params" / "dev.yaml"
+    # Two stacks change, one of them through its own role.
+    path.write_text(path.read_text() + "  MaxCapacity: 4\n  HealthRate: 0.9\n")
+    file = str(deployed.root / "plan.json")
+    made = deployed.run("plan", "--out", file)
+    assert made["exit_code"] == 0, made.get("findings")
+    assert deployed.run("plan", "--discard", file)["exit_code"] == 0
+    template = layers.parse((ROOT / "docs" / "github-role.yaml").read_text())
+    statements = template["Resources"]["PlanPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    allowed = {action for one in [*statements, *policies["ReadPolicy"]] for action in one["Action"]}
+    needed = {f"{policy.PREFIXES.get(service, service)}:{name}" for service, name in called}
+    needed = {one for action in needed for one in policy.ACTIONS.get(action, (action,))}
+    assert needed - allowed == set()
+
+
+def test_every_call_of_a_life_is_among_those_read_from_the_code(
+    deployed: Shop, called: set[tuple[str, str]]
+) -> None:
+    path = deployed.root / "params" / "dev.yaml"
+    path.write_text(path.read_text() + "  MaxCapacity: 4\n")
+    for verb in ("plan", "deploy", "status", "drift", "image", "destroy", "deploy"):
+        assert deployed.run(verb, *(["--yes"] if verb in ("deploy", "destroy") else []))["exit_code"] in (
+            0,
+            4,
+        )
+    known = {(service, name) for service, names in policy.operations().items() for name in names}
+    assert called - known == set()
+    assert len(called) > 40
+
+
+def test_every_call_is_allowed(allowed: list[Statement]) -> None:
+    # Direct calls do not come through CloudFormation.
+    direct = {
+        action
+        for statement in allowed
+        if statement.get("Condition") != policy.THROUGH_CLOUDFORMATION
+        for action in statement["Action"]
+    }
+    assert policy.calls() - direct == set()
+    assert set(policy.PUSH) <= direct
+
+
+def test_what_the_deployer_changes_itself_is_known_one_by_one() -> None:
+    changes = {
+        action
+        for action in policy.calls()
+        if not policy.is_reading(action) and action.partition(":")[0] not in ("cloudformation", "ssm")
+    }
+    assert changes | set(policy.PUSH) == policy.DIRECT.keys()
+
+
+def test_every_permission_of_the_handlers_is_allowed(allowed: list[Statement]) -> None:
+    actions = {action for statement in allowed for action in statement["Action"]}
+    assert policy.handlers() - actions == set()
+
+
+def test_whatever_a_handler_reads_may_be_read(policies: dict[str, list[Statement]]) -> None:
+    """Changing MinCapacity was seen denied for want of DescribeScheduledActions, which nothing here uses."""
+    reads = {one for statement in policies["ReadPolicy"] for one in statement["Action"]}
+    asked = {one for one in policy.asked() if policy.resource_types(one) is not None}
+    assert {one for one in asked if policy.is_reading(one)} - reads == policy.CONTENTS
+    assert "application-autoscaling:DescribeScheduledActions" in reads
+    # Nothing is read from a bucket: the one function's code stands in its template.
+    built = layers.read(ROOT / "build")
+    functions = [
+        resource["Properties"]["Code"]
+        for layer in built.values()
+        for resource in layer.resources.values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    ]
+    assert [set(code) for code in functions] == [{"ZipFile"}]
+
+
+def test_alarms_of_target_tracking_could_be_made_by_whoever_asks_for_them(
+    policies: dict[str, list[Statement]],
+) -> None:
+    (alarms,) = [
+        one for one in policies["NamedResourcesPolicy1"] if "cloudwatch:PutMetricAlarm" in one["Action"]
+    ]
+    assert "cloudwatch:DeleteAlarms" in alarms["Action"]
+    patterns = [one["Fn::Sub"].rpartition(":alarm:")[2] for one in alarms["Resource"]]
+    values = {"Project": "sample", "Environment": "dev", "ClusterName": "common"}
+    for name, value in values.items():
+        patterns = [pattern.replace(f"${{{name}}}", value) for pattern in patterns]
+
+    def reached(alarm: str) -> bool:
+        return any(fnmatch.fnmatchcase(alarm, pattern) for pattern in patterns)
+
+    assert reached("sample-dev-pipeline-BlueAlarm-1")
+    assert reached("TargetTracking-service/common/sample-dev-api-AlarmHigh-1")
+    # As which a request without a name is judged.
+    assert reached("")
+    assert not reached("TargetTracking-service/common/sample-prod-api-AlarmHigh-1")
+    assert not reached("TargetTracking-service/other/sample-dev-api-AlarmHigh-1")
+    assert not reached("another")
+
+
+def test_key_of_the_user_is_used_for_images_and_logs_alone() -> None:
+    statements = [
+        statement["Fn::If"]
+        for resource in policy.template()["Resources"].values()
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+        if "Fn::If" in statement
+    ]
+    found = {}
+    for condition, statement, otherwise in statements:
+        assert (condition, otherwise) == ("HasKmsKey", {"Ref": "AWS::NoValue"})
+        assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
+        assert statement["Condition"].items() >= policy.THROUGH_CLOUDFORMATION.items()
+        service = statement["Condition"].get("StringEquals", {}).get("kms:ViaService", {}).get("Fn::Sub")
+        found[service] = set(statement["Action"])
+    assert found == {
+        # https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
+        "ecr.${AWS::Region}.amazonaws.com": {"kms:CreateGrant"},
+        None: {"kms:RetireGrant"},
+        "logs.${AWS::Region}.amazonaws.com": {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"},
+    }
+
+
+def test_key_that_is_not_the_users_is_only_looked_at(allowed: list[Statement]) -> None:
+    everywhere = {
+        action
+        for statement in allowed
+        if statement["Resource"] != [{"Ref": "KmsKeyArn"}]
+        for action in statement["Action"]
+        if action.startswith("kms:")
+    }
+    assert everywhere == {"kms:DescribeKey", "kms:GetKeyPolicy"}
+
+
+def test_stacks_are_tagged_by_whoever_makes_their_change_sets(policies: dict[str, list[Statement]]) -> None:
+    (stacks,) = [one for one in policies["StacksPolicy"] if "cloudformation:CreateChangeSet" in one["Action"]]
+    assert {"cloudformation:TagResource", "cloudformation:UntagResource"} <= set(stacks["Action"])
+
+
+def test_resources_are_changed_through_cloudformation_only(allowed: list[Statement]) -> None:
+    direct = {
+        action
+        for statement in allowed
+        if "aws:CalledVia" not in str(statement.get("Condition"))
+        for action in statement["Action"]
+        if not policy.is_reading(action)
+    }
+    others = direct - policy.DIRECT.keys()
+    assert {action.partition(":")[0] for action in others} == {"cloudformation", "iam", "ssm"}
+    assert {action for action in others if action.startswith("iam:")} == {
+        "iam:CreateServiceLinkedRole",
+        "iam:PassRole",
+    }
+
+
+def test_changes_reach_only_what_has_the_environments_name(allowed: list[Statement]) -> None:
+    """Where IAM can tell resources apart and their names are ours, no statement is about all of them."""
+    for statement in allowed:
+        if statement["Resource"] == ["*"]:
+            wide = {a for a in statement["Action"] if policy.is_scoped(a) and not policy.is_reading(a)}
+            assert wide == set()
+
+
+def test_statement_names_resources_that_iam_knows_for_its_actions(allowed: list[Statement]) -> None:
+    for statement in allowed:
+        if statement["Resource"] == ["*"] or statement["Action"][0] == "iam:PassRole":
+            continue
+        if statement["Resource"] == [{"Ref": "KmsKeyArn"}]:
+            continue
+        arns = [re.sub(r"\$\{[^}]+\}|\*", "x", resource["Fn::Sub"]) for resource in statement["Resource"]]
+        for action in statement["Action"]:
+            prefix = action.partition(":")[0]
+            types = policy.reference()[prefix]["Resources"]
+            formats = [
+                re.sub(r"\$\{[^}]+\}", "[^:]*", one)
+                for kind in policy.resource_types(action) or []
+                for one in types.get(kind, {"ARNFormats": []})["ARNFormats"]
+            ]
+            assert any(re.fullmatch(one, arn) for one in formats for arn in arns), (action, arns, formats)
+
+
+def test_roles_are_made_under_the_boundary_where_there_is_one(policies: dict[str, list[Statement]]) -> None:
+    (making,) = [one for one in policies["RolesPolicy"] if "iam:CreateRole" in one["Action"]]
+    condition, limited, free = making["Condition"]["Fn::If"]
+    assert condition == "HasPermissionsBoundary"
+    assert limited["StringEquals"] == {"iam:PermissionsBoundary": {"Ref": "PermissionsBoundaryArn"}}
+    assert free == policy.THROUGH_CLOUDFORMATION
+    (taking,) = [
+        one for one in policies["RolesPolicy"] if "iam:DeleteRolePermissionsBoundary" in one["Action"]
+    ]
+    assert taking["Effect"] == {"Fn::If": ["HasPermissionsBoundary", "Deny", "Allow"]}
+
+
+def test_every_exception_is_still_one() -> None:
+    changes = {action for action in policy.asked() if not policy.is_reading(action)}
+    stale = {pattern for pattern in policy.NOT_NEEDED if not fnmatch.filter(changes, pattern)}
+    assert stale == set()
+    assert policy.asked() >= policy.CONTENTS

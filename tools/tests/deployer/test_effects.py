@@ -1,0 +1,456 @@
+"""The engine on small templates, where what must come out is plain, and on the project's own."""
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ecs_blue_green.deployer import environment, layers
+from ecs_blue_green.deployer.changes import ResourceChange
+from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects.effects import LayerChange, Side, StackSide
+from ecs_blue_green.deployer.effects.resolve import Expression
+from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.layers import Layer
+from tests.paths import REPOSITORY
+
+Json = dict[str, Any]
+Edit = Callable[[Json], None]
+
+
+def compare(
+    before: Mapping[str, Json],
+    after: Mapping[str, Json],
+    parameters: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
+    tags: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
+) -> dict[str, LayerChange]:
+    """What leads from some templates to others, by layer."""
+    sides = (
+        Side(
+            "111111111111",
+            "ap-northeast-1",
+            {
+                slug: StackSide(f"shop-{slug}", template, values, labels)
+                for slug, template in templates.items()
+            },
+        )
+        for templates, values, labels in zip((before, after), parameters, tags, strict=True)
+    )
+    return {change.layer: change for change in effects.compare(*sides)}
+
+
+def template(resources: Json, **sections: Json) -> Json:
+    return {"Resources": resources, **sections}
+
+
+def one(resource_type: str, properties: Json, **attributes: Any) -> dict[str, Json]:
+    """A layer with one resource, `It`."""
+    return {"a": template({"It": {"Type": resource_type, "Properties": properties, **attributes}})}
+
+
+def change(before: Mapping[str, Json], after: Mapping[str, Json], **more: Any) -> ResourceChange:
+    """What happens to the only resource that changes."""
+    (found,) = compare(before, after, **more)["a"].resources
+    return found
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "before", "after", "action", "effect"),
+    [
+        ("AWS::S3::Bucket", {"BucketName": "a"}, {"BucketName": "b"}, "replace", "replaced"),
+        ("AWS::S3::Bucket", {}, {"VersioningConfiguration": {"Status": "Enabled"}}, "modify", "in place"),
+        (
+            "AWS::ECS::Service",
+            {"LaunchType": "EC2"},
+            {"LaunchType": "FARGATE"},
+            "may replace",
+            "may be replaced",
+        ),
+        # Create-only below a property that is not.
+        (
+            "AWS::MSK::Replicator",
+            {"ReplicationInfoList": [{"SourceKafkaClusterArn": "a"}]},
+            {"ReplicationInfoList": [{"SourceKafkaClusterArn": "b"}]},
+            "replace",
+            "replaced",
+        ),
+        (
+            "AWS::MSK::Replicator",
+            {
+                "ReplicationInfoList": [
+                    {"SourceKafkaClusterArn": "a", "TopicReplication": {"CopyTopics": "x"}}
+                ]
+            },
+            {
+                "ReplicationInfoList": [
+                    {"SourceKafkaClusterArn": "a", "TopicReplication": {"CopyTopics": "y"}}
+                ]
+            },
+            "modify",
+            "in place",
+        ),
+        # A whole object with a create-only part goes.
+        (
+            "AWS::MSK::Replicator",
+            {"ReplicationInfoList": [{"SourceKafkaClusterArn": "a"}]},
+            {},
+            "replace",
+            "replaced",
+        ),
+        ("AWS::ECS::TaskDefinition", {"Cpu": "256"}, {"Cpu": "512"}, "replace", "released"),
+        ("AWS::CodeBuild::Project", {}, {"Arn": "x"}, "modify", "refused"),
+        ("Custom::Thing", {"A": 1}, {"A": 2}, "may replace", "may be replaced"),
+    ],
+)
+def test_schema_says_what_a_change_of_a_property_does(
+    resource_type: str, before: Json, after: Json, action: str, effect: str
+) -> None:
+    found = change(one(resource_type, before), one(resource_type, after))
+    assert (found.action, found.effect) == (action, effect)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"RetentionInDays": 7}, {"RetentionInDays": "7"}),
+        ({"RetentionInDays": {"Ref": "Days"}}, {"RetentionInDays": 7}),
+        ({"LogGroupName": {"Fn::Sub": "/x/${AWS::Region}"}}, {"LogGroupName": "/x/ap-northeast-1"}),
+    ],
+)
+def test_other_words_for_the_same_value_are_no_change(before: Json, after: Json) -> None:
+    declared = {"Parameters": {"Days": {"Type": "Number"}}}
+    old, new = ({"a": one("AWS::Logs::LogGroup", values)["a"] | declared} for values in (before, after))
+    days = {"Days": "7"}
+    assert compare(old, new, parameters=(days, days))["a"].action == "nothing"
+
+
+def test_change_has_its_path_and_values_with_parameters_filled_in() -> None:
+    declared = {"Parameters": {"Days": {"Type": "Number"}}}
+    layer = {"a": one("AWS::Logs::LogGroup", {"RetentionInDays": {"Ref": "Days"}})["a"] | declared}
+    found = compare(layer, layer, parameters=({"Days": "7"}, {"Days": "30"}))["a"]
+    assert [(p.path, p.before, p.after) for p in found.parameters] == [("Days", "7", "30")]
+    ((path, before, after),) = [(p.path, p.before, p.after) for p in found.resources[0].properties]
+    assert (path, before, after) == ("/Properties/RetentionInDays", "7", "30")
+
+
+def test_member_put_into_a_list_does_not_shift_the_others() -> None:
+    rules = [{"CidrIp": f"10.0.{n}.0/24", "IpProtocol": "-1"} for n in range(3)]
+    found = change(
+        one("AWS::EC2::SecurityGroup", {"SecurityGroupIngress": [rules[0], rules[2]]}),
+        one("AWS::EC2::SecurityGroup", {"SecurityGroupIngress": rules}),
+    )
+    assert [(p.path, p.before) for p in found.properties] == [("/Properties/SecurityGroupIngress/1", None)]
+
+
+def test_condition_that_flips_adds_and_removes() -> None:
+    side = {
+        "a": template(
+            {"It": {"Type": "AWS::S3::Bucket", "Condition": "HasBucket"}},
+            Parameters={"Wanted": {"Type": "String"}},
+            Conditions={"HasBucket": {"Fn::Equals": [{"Ref": "Wanted"}, "true"]}},
+        )
+    }
+    on, off = {"Wanted": "true"}, {"Wanted": "false"}
+    assert change(side, side, parameters=(off, on)).action == "add"
+    assert change(side, side, parameters=(on, off)).action == "remove"
+
+
+def test_change_of_type_is_refused() -> None:
+    found = change(one("AWS::S3::Bucket", {}), one("AWS::SQS::Queue", {}))
+    assert (found.action, found.effect) == ("replace", "refused")
+
+
+@pytest.mark.parametrize("attribute", ["DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"])
+def test_attribute_beside_the_properties_leaves_the_resource_as_it_is(attribute: str) -> None:
+    found = change(one("AWS::S3::Bucket", {}), one("AWS::S3::Bucket", {}, **{attribute: "Retain"}))
+    assert (found.action, found.effect) == ("modify", "none")
+
+
+def test_retained_resource_stays_behind() -> None:
+    kept = one("AWS::S3::Bucket", {"BucketName": "a"}, DeletionPolicy="Retain", UpdateReplacePolicy="Retain")
+    removed = change(kept, {"a": template({})})
+    assert any("stays behind" in note for note in removed.notes)
+    other = one("AWS::S3::Bucket", {"BucketName": "b"}, DeletionPolicy="Retain", UpdateReplacePolicy="Retain")
+    assert any("stays behind" in note for note in change(kept, other).notes)
+    assert change(one("AWS::S3::Bucket", {}), {"a": template({})}).notes == ()
+
+
+def test_replacement_beside_its_own_name_fails() -> None:
+    def repository(name: str, encryption: str) -> dict[str, Json]:
+        kind = {"EncryptionType": encryption}
+        return one("AWS::ECR::Repository", {"RepositoryName": name, "EncryptionConfiguration": kind})
+
+    stuck = change(repository("api", "AES256"), repository("api", "KMS"))
+    assert any("same RepositoryName" in note for note in stuck.notes)
+    assert not any(
+        "same" in note for note in change(repository("api", "AES256"), repository("b", "KMS")).notes
+    )
+
+
+# A listener and an alarm refer to a target group; another layer imports both.
+NETWORK = template(
+    {
+        "Group": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"Port": 80}},
+        "Balancer": {
+            "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+            "Properties": {"Scheme": "internal"},
+        },
+        "Listener": {
+            "Type": "AWS::ElasticLoadBalancingV2::Listener",
+            "Properties": {
+                "LoadBalancerArn": {"Ref": "Balancer"},
+                "DefaultActions": [{"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}],
+            },
+        },
+    },
+    Outputs={
+        "GroupName": {
+            "Value": {"Fn::GetAtt": "Group.TargetGroupName"},
+            "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-GroupName"}},
+        },
+        "Members": {
+            "Value": {"Fn::Join": [",", {"Fn::GetAtt": "Group.LoadBalancerArns"}]},
+            "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-Members"}},
+        },
+    },
+)
+USERS = template(
+    {
+        "Alarm": {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmName": {"Fn::Join": ["-", [{"Fn::ImportValue": "shop-net-GroupName"}, "errors"]]},
+            },
+        },
+        "Note": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {"Value": {"Fn::ImportValue": "shop-net-Members"}},
+        },
+    }
+)
+
+
+def edited(document: Json, edit: Edit) -> Json:
+    found = copy.deepcopy(document)
+    edit(found["Resources"])
+    return found
+
+
+def after_network(edit: Edit) -> dict[str, LayerChange]:
+    return compare({"net": NETWORK, "use": USERS}, {"net": edited(NETWORK, edit), "use": USERS})
+
+
+def actions(layer: LayerChange) -> dict[str, str]:
+    return {found.logical_id: found.action for found in layer.resources}
+
+
+def test_replacement_upstream_shows_downstream_and_across_stacks() -> None:
+    found = after_network(lambda resources: resources["Group"]["Properties"].update(Port=81))
+    assert actions(found["net"]) == {"Group": "replace", "Listener": "modify"}
+    # The alarm is named after the group: its name replaces it.
+    assert actions(found["use"]) == {"Alarm": "replace", "Note": "modify"}
+    (listener,) = (c for c in found["net"].resources if c.logical_id == "Listener")
+    (property_,) = listener.properties
+    assert property_.path == "/Properties/DefaultActions/0/TargetGroupArn"
+    assert (property_.because, property_.certain) == ("Group is replaced", True)
+    exports = {export.output: export for export in found["net"].exports}
+    assert exports["GroupName"].action == "change"
+    assert exports["GroupName"].importers == ("use",)
+
+
+def test_reference_to_a_replaced_resource_replaces_where_the_property_does() -> None:
+    found = after_network(
+        lambda resources: resources["Balancer"]["Properties"].update(Scheme="internet-facing")
+    )
+    assert actions(found["net"]) == {"Balancer": "replace", "Listener": "replace"}
+    assert found["use"].action == "nothing"
+
+
+def test_update_in_place_upstream_changes_no_identity_but_may_change_the_rest() -> None:
+    found = after_network(lambda resources: resources["Group"]["Properties"].update(HealthCheckPath="/x"))
+    assert actions(found["net"]) == {"Group": "modify"}
+    assert actions(found["use"]) == {"Note": "modify"}
+    (note,) = found["use"].resources
+    assert not note.properties[0].certain
+    assert [(e.output, e.action) for e in found["net"].exports] == [("Members", "may change")]
+
+
+def test_uncertain_change_of_a_create_only_property_may_replace() -> None:
+    sides = [
+        one("AWS::S3::Bucket", {"VersioningConfiguration": {"Status": status}})["a"]["Resources"]
+        | {
+            "Pipeline": {
+                "Type": "AWS::CodePipeline::Pipeline",
+                "Properties": {"RoleArn": status},
+            },
+            "Named": {
+                "Type": "AWS::SSM::Parameter",
+                "Properties": {"Name": {"Fn::GetAtt": "Pipeline.Version"}, "Value": "x"},
+            },
+        }
+        for status in ("Enabled", "Suspended")
+    ]
+    before, after = ({"a": template(resources)} for resources in sides)
+    assert actions(compare(before, after)["a"])["Named"] == "may replace"
+
+
+def test_name_that_the_template_gives_is_followed_by_value() -> None:
+    def cluster(name: str) -> dict[str, Json]:
+        return {
+            "a": template(
+                {
+                    "Cluster": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": name}},
+                    "Note": {"Type": "AWS::SSM::Parameter", "Properties": {"Value": {"Ref": "Cluster"}}},
+                }
+            )
+        }
+
+    found = {c.logical_id: c for c in compare(cluster("one"), cluster("two"))["a"].resources}
+    assert (found["Note"].properties[0].before, found["Note"].properties[0].after) == ("one", "two")
+
+
+SERVICE: Json = {
+    "ServiceName": "api",
+    "Cluster": "shop",
+    "DeploymentController": {"Type": "CODE_DEPLOY"},
+    "TaskDefinition": "api",
+    "HealthCheckGracePeriodSeconds": 60,
+}
+
+
+@pytest.mark.parametrize(
+    ("update", "effect"),
+    [
+        ({"HealthCheckGracePeriodSeconds": 30}, "in place"),
+        ({"DesiredCount": 2, "PropagateTags": "SERVICE"}, "in place"),
+        ({"TaskDefinition": "api:3"}, "refused"),
+        ({"HealthCheckGracePeriodSeconds": 30, "PlatformVersion": "1.4.0"}, "refused"),
+        ({"Tags": [{"Key": "a", "Value": "b"}]}, "refused"),
+        ({"Cluster": "other"}, "replaced"),
+        ({"DeploymentController": {"Type": "ECS"}}, "in place"),
+    ],
+)
+def test_service_under_codedeploy_takes_what_ecs_accepts(update: Json, effect: str) -> None:
+    found = change(one("AWS::ECS::Service", SERVICE), one("AWS::ECS::Service", SERVICE | update))
+    assert found.effect == effect
+
+
+def test_service_under_codedeploy_refuses_even_a_dependency() -> None:
+    after = one("AWS::ECS::Service", SERVICE, DependsOn=["X"])
+    assert change(one("AWS::ECS::Service", SERVICE), after).effect == "refused"
+    plain = {key: value for key, value in SERVICE.items() if key != "DeploymentController"}
+    after = one("AWS::ECS::Service", plain, DependsOn=["X"])
+    assert change(one("AWS::ECS::Service", plain), after).effect == "none"
+
+
+def test_stack_tag_modifies_what_takes_tags_and_nothing_else() -> None:
+    layer = {
+        "a": template(
+            {
+                "Bucket": {"Type": "AWS::S3::Bucket"},
+                "Policy": {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "Bucket"}}},
+                # A schema of the older kind, which has the property and says nothing of tagging.
+                "Project": {"Type": "AWS::CodeBuild::Project", "Properties": {}},
+            }
+        )
+    }
+    found = compare(layer, layer, tags=({"team": "a"}, {"team": "b"}))["a"]
+    assert actions(found) == {"Bucket": "modify", "Project": "modify"}
+    assert [(p.path, p.before, p.after) for p in found.resources[0].properties] == [("/Tags/team", "a", "b")]
+
+
+def test_renamed_logical_id_is_removed_and_added_and_said_so() -> None:
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/x", "RetentionInDays": 7}}
+    found = compare({"a": template({"Old": group})}, {"a": template({"New": group})})["a"]
+    by_id = {c.logical_id: c for c in found.resources}
+    assert (by_id["Old"].action, by_id["Old"].renamed) == ("remove", "New")
+    assert (by_id["New"].action, by_id["New"].renamed) == ("add", "Old")
+    assert any("same LogGroupName" in note for note in by_id["New"].notes)
+
+
+def test_two_resources_that_share_only_their_type_are_no_rename() -> None:
+    one_, other = (
+        {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name, "RetentionInDays": days}}
+        for name, days in (("/x", 7), ("/y", 30))
+    )
+    found = compare({"a": template({"Old": one_})}, {"a": template({"New": other})})["a"]
+    assert not any(c.renamed for c in found.resources)
+
+
+def test_new_and_removed_layers_and_stacks_of_another_name() -> None:
+    layer = one("AWS::S3::Bucket", {})
+    assert compare({}, layer)["a"].action == "create"
+    assert compare(layer, {})["a"].action == "remove"
+    sides = [Side("1", "ap-northeast-1", {"a": StackSide(name, layer["a"], {})}) for name in ("x", "y")]
+    (found,) = effects.compare(*sides)
+    assert (found.action, found.resources[0].action) == ("move", "add")
+
+
+ENVIRONMENTS = environment.names(REPOSITORY / "params")
+
+
+def loaded(name: str, built: Mapping[str, Layer]) -> Environment:
+    declared = {slug: layer.parameters for slug, layer in built.items()}
+    return environment.load(REPOSITORY / "params", name, declared)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_own_templates_against_themselves_change_nothing(name: str, built: Mapping[str, Layer]) -> None:
+    settings = loaded(name, built)
+    sides = effects.side(built, settings), effects.side(copy.deepcopy(built), settings)
+    assert {found.action for found in effects.compare(*sides)} == {"nothing"}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_values_of_the_own_templates_are_known_but_for_what_aws_gives(
+    name: str, built: Mapping[str, Layer]
+) -> None:
+    """Every expression is made of references: no function over parameters, no parameter is left over."""
+    settings = loaded(name, built)
+    world = World(effects.side(built, settings))
+    for slug in built:
+        left = "|".join([*(rf"\${{{parameter}}}" for parameter in built[slug].parameters), r"^!\w+ "])
+        for logical_id, resource in world.resources(slug).items():
+            for expression in expressions(resource.properties):
+                assert not re.search(left, expression.text(slug)), f"{slug}:{logical_id}: {expression}"
+
+
+def expressions(value: Any) -> Iterator[Expression]:
+    if isinstance(value, Expression):
+        yield value
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for member in members:
+        yield from expressions(member)
+
+
+def test_parameter_of_a_target_group_reaches_every_layer_that_uses_it(built: Mapping[str, Layer]) -> None:
+    settings = loaded("prod", built)
+    other = replace(settings, parameters={**settings.parameters, "ContainerPort": "18080"})
+    found = {c.layer: c for c in effects.compare(effects.side(built, settings), effects.side(built, other))}
+    assert actions(found["infrastructure"])["BlueTargetGroup"] == "replace"
+    assert {c.effect for c in found["service"].resources} == {"refused"}
+    assert {c.effect for c in found["task-definition"].resources} == {"released"}
+    assert "CodeDeployDeploymentGroup" in actions(found["pipeline"])
+    in_use = {e.output for e in found["infrastructure"].exports if e.importers}
+    assert {"BlueTargetGroupArn", "GreenTargetGroupName"} <= in_use
+
+
+def test_layers_are_compared_in_their_order(built: Mapping[str, Layer]) -> None:
+    settings = loaded("dev", built)
+    order = layers.in_order(layers.dependencies(built, settings))
+    sides = [effects.side({slug: built[slug] for slug in order}, settings)] * 2
+    assert [found.layer for found in effects.compare(*sides)] == order
+
+
+@pytest.mark.parametrize(("action", "warned"), [("forward", True), ("redirect", False)])
+def test_listener_that_forwards_warns_of_the_colour(action: str, warned: bool) -> None:
+    def listener(port: int) -> dict[str, Json]:
+        properties = {"Port": port, "DefaultActions": [{"Type": action}]}
+        return one("AWS::ElasticLoadBalancingV2::Listener", properties)
+
+    notes = change(listener(80), listener(81)).notes
+    assert any("goes back to blue" in note for note in notes) is warned

@@ -1,0 +1,139 @@
+"""Layers as they are in `build/`, and the order that is derived from them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from ecs_blue_green.deployer import environment, layers
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.deployer.layers import Layer
+from tests.paths import REPOSITORY
+
+RESOURCES = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n"
+
+
+def template(exports: str = "", imports: str = "") -> str:
+    text = RESOURCES
+    if imports:
+        parameter, _, output = imports.partition("-")
+        text = f"Parameters:\n  {parameter}: {{Type: String}}\n{text}    Properties:\n"
+        text += f"      TopicName: !ImportValue\n        Fn::Sub: ${{{parameter}}}-{output}\n"
+    if exports:
+        text += f"Outputs:\n  {exports}:\n    Value: x\n    Export:\n"
+        text += f"      Name: !Sub ${{AWS::StackName}}-{exports}\n"
+    return text
+
+
+def read(folder: Path, **templates: str) -> tuple[dict[str, Layer], Environment]:
+    for slug, text in templates.items():
+        (folder / f"{slug}.yaml").write_text(text)
+    found = layers.read(folder)
+    values = Environment("dev", "1" * 12, "eu-west-1", "shop", False, {}, {}, tuple(found))
+    return found, values
+
+
+def test_committed_layers_are_deployed_in_the_order_of_their_imports(built: Mapping[str, Layer]) -> None:
+    values = environment.load(
+        REPOSITORY / "params", "prod", {slug: layer.parameters for slug, layer in built.items()}
+    )
+    waits_for = layers.dependencies(built, values)
+    order = layers.in_order(waits_for)
+    assert sorted(order) == sorted(built)
+    for slug, upstreams in waits_for.items():
+        assert all(order.index(upstream) < order.index(slug) for upstream in upstreams)
+    assert waits_for["infrastructure"] == set()
+    assert waits_for["container-repository"] == set()
+    assert waits_for["task-definition"] == {"infrastructure", "container-repository"}
+    assert waits_for["service"] == {"infrastructure", "task-definition"}
+    assert waits_for["service-preference"] == {"infrastructure", "service"}
+
+
+POLICY = '{"Statement": [{"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}]}'
+
+
+def test_stack_policy_is_read_and_one_that_is_missing_or_broken_is_an_error(tmp_path: Path) -> None:
+    declared = f"Metadata: {{{layers.STACK_POLICY}: a.stack-policy.json}}\n{template()}"
+    with pytest.raises(BadInput, match=r"/a\.stack-policy\.json is missing.*a\.yaml needs it") as refused:
+        read(tmp_path, a=declared)
+    assert refused.value.remedy == "run: make generate"
+    file = tmp_path / "a.stack-policy.json"
+    for broken in ('{"Statement": [', "[]", '{"Statement": [{}]}', '{"Statement": ["Allow"]}'):
+        file.write_text(broken)
+        with pytest.raises(BadInput, match=r"/a\.stack-policy\.json is n"):
+            read(tmp_path, a=declared)
+    file.write_text(POLICY)
+    assert read(tmp_path, a=declared)[0]["a"].stack_policy == POLICY
+    # A revision from before templates said so.
+    assert read(tmp_path, a=template())[0]["a"].stack_policy == POLICY
+
+
+def test_every_generated_stack_policy_is_declared_by_its_template() -> None:
+    build = REPOSITORY / "build"
+    written = {path.name.removesuffix(".stack-policy.json") for path in build.glob("*.stack-policy.json")}
+    declared = {
+        slug
+        for slug, layer in layers.read(build).items()
+        if layers.STACK_POLICY in layer.template.get("Metadata", {})
+    }
+    assert declared == written == {"infrastructure", "service"}
+
+
+def test_import_that_nobody_exports_is_an_error(tmp_path: Path) -> None:
+    found, values = read(tmp_path, a=template(exports="One"), b=template(imports="AStackName-Two"))
+    with pytest.raises(BadInput, match=r"build/b\.yaml imports shop-dev-a-Two"):
+        layers.dependencies(found, values)
+
+
+def test_import_from_a_layer_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    found, values = read(tmp_path, b=template(imports="AStackName-Two"))
+    with pytest.raises(BadInput, match="AStackName has no value"):
+        layers.dependencies(found, values)
+
+
+def test_circle_is_an_error(tmp_path: Path) -> None:
+    found, values = read(
+        tmp_path,
+        a=template(exports="One", imports="BStackName-Two"),
+        b=template(exports="Two", imports="AStackName-One"),
+    )
+    with pytest.raises(BadInput, match="in a circle"):
+        layers.dependencies(found, values)
+
+
+def test_two_exporters_of_one_name_are_an_error(tmp_path: Path) -> None:
+    text = f"{RESOURCES}Outputs:\n  Same:\n    Value: x\n    Export: {{Name: the-same}}\n"
+    found, values = read(tmp_path, a=text, b=text)
+    with pytest.raises(BadInput, match=r"a\.yaml and build/b\.yaml both export the-same"):
+        layers.dependencies(found, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("Resources: [", "is not YAML", id="not YAML"),
+        pytest.param("a: b", "is no CloudFormation template", id="no template"),
+        pytest.param(f"{RESOURCES}# {'x' * 51_200}", "is too long", id="too long"),
+    ],
+)
+def test_file_that_is_no_template_is_an_error(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=said):
+        read(tmp_path, a=text)
+
+
+def test_missing_build_says_what_to_type(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        layers.read(tmp_path / "build")
+    assert caught.value.remedy == "run: make generate"
+
+
+def test_only_layers_with_iam_resources_need_a_capability(built: Mapping[str, Layer]) -> None:
+    with_iam = {
+        slug
+        for slug, layer in built.items()
+        if any(resource["Type"].startswith("AWS::IAM::") for resource in layer.resources.values())
+    }
+    assert {slug for slug, layer in built.items() if layer.capabilities == ["CAPABILITY_IAM"]} == with_iam
+    # The pipeline updates this one, and may not make or change roles.
+    assert built["task-definition"].capabilities == []

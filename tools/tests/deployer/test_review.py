@@ -1,0 +1,558 @@
+"""`deploy.py review` as a person or a workflow runs it, on a repository of its own."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from ecs_blue_green.deployer import command_line, layers
+from ecs_blue_green.deployer.review.markdown import LIMIT, MARKER
+from tests.paths import REPOSITORY
+
+Json = dict[str, Any]
+SCHEMA = json.loads((REPOSITORY / "docs" / "schemas" / "review.json").read_text())
+DECIDED_AT_DEPLOY = ["listener-live", "release-running", "foreign-stack"]
+
+
+class Checkout:
+    """A git repository with the project's `build/` and `params/`, committed once."""
+
+    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root = root
+        self._capsys = capsys
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit()
+
+    def git(self, *arguments: str) -> str:
+        """What git prints."""
+        author = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
+        command = ["git", "-C", str(self.root), *author, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def commit(self) -> None:
+        """Commit all that is on disk."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "x")
+
+    def template(self, slug: str, edit: Callable[[Json], Any]) -> None:
+        """Change a template, as a pull request would."""
+        path = self.root / "build" / f"{slug}.yaml"
+        document = json.loads(json.dumps(layers.parse(path.read_text())))
+        edit(document)
+        path.write_text(json.dumps(document))
+
+    def properties(self, slug: str, logical_id: str, **properties: Any) -> None:
+        """Set properties of one resource; None takes one away."""
+
+        def edit(document: Json) -> None:
+            resource = document["Resources"][logical_id]["Properties"]
+            for name, value in properties.items():
+                resource.pop(name, None)
+                if value is not None:
+                    resource[name] = value
+
+        self.template(slug, edit)
+
+    def params(self, name: str, **changes: Any) -> None:
+        """Change a parameter file's keys, or below `parameters` where it is a parameter's name."""
+        path = self.root / "params" / f"{name}.yaml"
+        document = yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # noqa: S506
+        for key, value in changes.items():
+            (document["parameters"] if key[0].isupper() else document)[key] = value
+        path.write_text(yaml.safe_dump(document))
+
+    def review(self, *arguments: str) -> Json:
+        """The review's document, which is what docs/schemas/review.json says."""
+        code = command_line.main(["review", "--base", "HEAD", "--json", *arguments], self.root)
+        document: Json = json.loads(self._capsys.readouterr().out)
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+        assert document["exit_code"] == code
+        return document
+
+    def talk(self, *arguments: str) -> tuple[int, str]:
+        """The exit code and what is printed."""
+        code = command_line.main(["review", "--base", "HEAD", *arguments], self.root)
+        return code, self._capsys.readouterr().out
+
+
+@pytest.fixture
+def checkout(project: Path, capsys: pytest.CaptureFixture[str]) -> Checkout:
+    return Checkout(project, capsys)
+
+
+def environment(document: Json, name: str = "prod") -> Json:
+    (found,) = [e for e in document["environments"] if e["name"] == name]
+    return dict(found)
+
+
+def resources(document: Json, layer: str, name: str = "prod") -> dict[str, Json]:
+    for found in environment(document, name)["layers"]:
+        if found["layer"] == layer:
+            return {resource["logical_id"]: resource for resource in found["resources"]}
+    return {}
+
+
+def rules(document: Json, name: str = "prod") -> set[tuple[str, str, str]]:
+    return {(f["rule"], f["layer"], f["resource"]) for f in environment(document, name)["findings"]}
+
+
+def words(document: Json, layer: str, resource: str) -> list[str]:
+    return [
+        access["words"]
+        for access in environment(document)["access"]
+        if (access["layer"], access["resource"]) == (layer, resource)
+    ]
+
+
+def test_nothing_changed_is_exit_code_0(checkout: Checkout) -> None:
+    document = checkout.review()
+    assert document["exit_code"] == 0
+    assert [(e["name"], e["layers"]) for e in document["environments"]] == [
+        ("dev", []),
+        ("local", []),
+        ("prod", []),
+    ]
+    assert document["checked_at_deploy"] == DECIDED_AT_DEPLOY
+    assert "nothing changes" in checkout.talk()[1]
+
+
+def test_other_words_for_the_same_template_are_nothing(checkout: Checkout) -> None:
+    checkout.template("infrastructure", lambda document: document.update(Description="other words"))
+    assert checkout.review()["exit_code"] == 0
+
+
+def test_update_in_place_is_exit_code_4_in_every_environment(checkout: Checkout) -> None:
+    checkout.properties("infrastructure", "Cluster", ClusterSettings=None)
+    document = checkout.review()
+    assert document["exit_code"] == 4
+    for name in ("dev", "local", "prod"):
+        assert resources(document, "infrastructure", name)["Cluster"]["outcome"] == "in place"
+        assert environment(document, name)["findings"] == []
+
+
+def test_parameter_of_one_environment_changes_that_one(checkout: Checkout) -> None:
+    checkout.params("prod", MaxCapacity="9")
+    document = checkout.review()
+    assert environment(document, "dev")["layers"] == []
+    (layer,) = environment(document)["layers"]
+    assert (layer["layer"], layer["by"]) == ("service-preference", "deploy")
+    assert layer["parameters"] == [{"name": "MaxCapacity", "before": "6", "after": "9"}]
+    (target,) = layer["resources"]
+    (change,) = target["properties"]
+    assert (change["path"], change["before"], change["after"]) == ("/Properties/MaxCapacity", "6", "9")
+
+
+def test_replacement_is_blocked_and_followed_into_other_stacks(checkout: Checkout) -> None:
+    checkout.properties("infrastructure", "GreenTargetGroup", Port=18080)
+    document = checkout.review()
+    assert document["exit_code"] == 3
+    assert resources(document, "infrastructure")["GreenTargetGroup"]["outcome"] == "replaced"
+    assert resources(document, "infrastructure")["TestListener"]["outcome"] == "in place"
+    assert resources(document, "pipeline")["CodeDeployDeploymentGroup"]["outcome"] == "in place"
+    found = rules(document)
+    assert ("replacement", "infrastructure", "GreenTargetGroup") in found
+    assert ("export-in-use", "infrastructure", "") in found
+    assert ("stack-policy", "infrastructure", "TestListener") in found
+    assert not any(resource == "BlueTargetGroup" for _, _, resource in found)
+
+
+def test_removal_is_blocked(checkout: Checkout) -> None:
+    checkout.template("pipeline", lambda document: document["Resources"].pop("LoadBalancerFiveXxRateAlarm"))
+    checkout.template(
+        "pipeline",
+        lambda document: document["Resources"]["CodeDeployDeploymentGroup"]["Properties"].pop(
+            "AlarmConfiguration"
+        ),
+    )
+    assert ("replacement", "pipeline", "LoadBalancerFiveXxRateAlarm") in rules(checkout.review())
+
+
+def test_service_is_frozen(checkout: Checkout) -> None:
+    checkout.properties("service", "Service", PlatformVersion="1.4.0")
+    document = checkout.review()
+    assert resources(document, "service")["Service"]["outcome"] == "refused"
+    assert ("service-frozen", "service", "Service") in rules(document)
+
+
+def test_export_that_another_layer_imports_is_blocked_even_when_the_import_goes_too(
+    checkout: Checkout,
+) -> None:
+    """The importing stack is deployed later, so its import is still there when the export would go."""
+
+    def use_a_literal(document: Json) -> None:
+        text = json.dumps(document)
+        found = text.replace(
+            '{"Fn::ImportValue": {"Fn::Sub": "${InfrastructureStackName}-TestListenerArn"}}', '"arn"'
+        )
+        assert found != text
+        document.clear()
+        document.update(json.loads(found))
+
+    checkout.template("infrastructure", lambda document: document["Outputs"].pop("TestListenerArn"))
+    checkout.template("pipeline", use_a_literal)
+    document = checkout.review()
+    assert ("export-in-use", "infrastructure", "") in rules(document)
+    checkout.commit()
+    # Nobody imports the repository's ARN any more once that is taken away first: the second step is free.
+    assert checkout.review()["exit_code"] == 0
+
+
+def test_export_that_nobody_imports_may_go(checkout: Checkout) -> None:
+    checkout.template(
+        "infrastructure",
+        lambda document: document["Outputs"].update(
+            Spare={"Value": "x", "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-Spare"}}}
+        ),
+    )
+    checkout.commit()
+    checkout.template("infrastructure", lambda document: document["Outputs"].pop("Spare"))
+    document = checkout.review()
+    assert document["exit_code"] == 4
+    (layer,) = environment(document)["layers"]
+    assert [(e["output"], e["action"], e["importers"]) for e in layer["exports"]] == [("Spare", "remove", [])]
+
+
+def test_listener_is_denied_by_the_deployed_stack_policy(checkout: Checkout) -> None:
+    checkout.properties("infrastructure", "TestListener", Port=9443)
+    document = checkout.review()
+    assert rules(document) == {("stack-policy", "infrastructure", "TestListener")}
+    notes = resources(document, "infrastructure")["TestListener"]["notes"]
+    assert any("traffic goes back to blue" in note for note in notes)
+
+
+def test_task_definition_is_released_and_blocks_nothing(checkout: Checkout) -> None:
+    checkout.params("prod", HealthRate="0.9")
+    config = checkout.root / "build" / "config" / "prod" / "task-definition.json"
+    config.write_text(config.read_text().replace('"HealthRate": "1.0"', '"HealthRate": "0.9"'))
+    document = checkout.review()
+    assert document["exit_code"] == 4
+    found = environment(document)
+    (layer,) = found["layers"]
+    assert (layer["layer"], layer["by"]) == ("task-definition", "pipeline")
+    assert layer["resources"][0]["outcome"] == "released"
+    assert found["configuration"] == [{"name": "Parameters.HealthRate", "before": "1.0", "after": "0.9"}]
+    assert found["release"] == {"branch": "main", "files": ["build/config/prod/task-definition.json"]}
+    assert environment(document, "dev")["release"] is None
+
+
+def test_renamed_logical_id_is_recognised(checkout: Checkout) -> None:
+    def rename(document: Json) -> None:
+        text = json.dumps(document).replace("VerifyLogGroup", "CheckLogGroup")
+        document.update(json.loads(text))
+
+    checkout.template("pipeline", rename)
+    found = resources(checkout.review(), "pipeline")
+    assert (found["CheckLogGroup"]["outcome"], found["CheckLogGroup"]["renamed"]) == (
+        "added",
+        "VerifyLogGroup",
+    )
+    assert (found["VerifyLogGroup"]["outcome"], found["VerifyLogGroup"]["renamed"]) == (
+        "removed",
+        "CheckLogGroup",
+    )
+    assert "was VerifyLogGroup" in checkout.talk()[1]
+
+
+def test_stack_tag_modifies_every_resource_and_freezes_the_service(checkout: Checkout) -> None:
+    checkout.params("prod", tags={"team": "shop"})
+    document = checkout.review()
+    assert resources(document, "infrastructure")["Cluster"]["properties"] == [
+        {
+            "path": "/Tags/team",
+            "before": "platform",
+            "after": "shop",
+            "requires_recreation": "Never",
+            "because": None,
+            "certain": True,
+        }
+    ]
+    assert ("service-frozen", "service", "Service") in rules(document)
+    # One line for all that only get the tag.
+    lines = [line for line in checkout.talk()[1].splitlines() if "only the stack's tags" in line]
+    assert any("Cluster" in line and "TaskRole" in line for line in lines)
+
+
+# Access.
+
+
+def statement(**elements: Any) -> Json:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **elements}]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        (
+            {"Action": ["s3:Get*"], "Resource": ["*"]},
+            {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["*"]},
+            ["may now do s3:PutObject on anything"],
+        ),
+        (
+            {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*"},
+            {"Action": "s3:GetObject", "Resource": "*"},
+            ["may now do s3:GetObject on anything"],
+        ),
+        (
+            {"Action": "iam:PassRole", "Resource": "r", "Condition": {"Bool": {"x": "true"}}},
+            {"Action": "iam:PassRole", "Resource": "r"},
+            ["may now do iam:PassRole on r"],
+        ),
+        ({"Action": "s3:*", "Resource": "*"}, {"Action": "s3:GetObject", "Resource": "b"}, []),
+        ({"Action": "a:b", "Resource": ["1", "2"]}, {"Action": ["a:b"], "Resource": ["2", "1"]}, []),
+        (
+            {"Action": "s3:GetObject", "Resource": "*"},
+            {"NotAction": "iam:*", "Resource": "*"},
+            ["may now do everything except iam:* on anything"],
+        ),
+        (
+            {"Effect": "Deny", "Action": "s3:*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"},
+            ["is no longer denied s3:* on anything"],
+        ),
+    ],
+)
+def test_statements_that_are_added_or_broadened_are_told(
+    checkout: Checkout, before: Json, after: Json, wanted: list[str]
+) -> None:
+    def policies(elements: Json) -> list[Json]:
+        return [{"PolicyName": "x", "PolicyDocument": statement(**elements)}]
+
+    checkout.properties("infrastructure", "TaskRole", Policies=policies(before))
+    checkout.commit()
+    checkout.properties("infrastructure", "TaskRole", Policies=policies(after))
+    assert words(checkout.review(), "infrastructure", "TaskRole") == wanted
+
+
+def test_principals_and_managed_policies_are_told(checkout: Checkout) -> None:
+    checkout.properties(
+        "infrastructure",
+        "TaskRole",
+        AssumeRolePolicyDocument=statement(Action="sts:AssumeRole", Principal={"AWS": "*"}),
+        ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"],
+    )
+    found = words(checkout.review(), "infrastructure", "TaskRole")
+    assert found == [
+        "can now be assumed by anyone",
+        "has the managed policy arn:aws:iam::aws:policy/AdministratorAccess",
+    ]
+
+
+def test_bucket_policy_without_its_denial_is_told(checkout: Checkout) -> None:
+    checkout.properties("pipeline", "ArtifactBucketPolicy", PolicyDocument=statement(
+        Action="s3:GetObject", Resource="*", Principal="*"
+    ))  # fmt: skip
+    found = words(checkout.review(), "pipeline", "ArtifactBucketPolicy")
+    assert found[0] == "now lets anyone do s3:GetObject on anything"
+    assert found[1].startswith("no longer denies anyone s3:*")
+
+
+def test_ports_and_ranges_that_open_are_told(checkout: Checkout) -> None:
+    checkout.params("prod", TestListenerCidr="203.0.113.0/24")
+    document = checkout.review()
+    group = "LoadBalancerSecurityGroup"
+    assert words(document, "infrastructure", group) == ["lets in tcp 9002 from 203.0.113.0/24"]
+    checkout.commit()
+    # Narrower: nothing opens.
+    checkout.params("prod", TestListenerCidr="203.0.113.0/25")
+    assert words(checkout.review(), "infrastructure", group) == []
+    checkout.commit()
+    checkout.properties("infrastructure", "ServiceSecurityGroup", SecurityGroupEgress=None)
+    assert words(checkout.review(), "infrastructure", "ServiceSecurityGroup") == [
+        "lets out every port to anywhere (0.0.0.0/0)"
+    ]
+
+
+def test_protection_that_goes_is_told(checkout: Checkout) -> None:
+    checkout.template("service", lambda document: document.pop("Metadata"))
+    (checkout.root / "build" / "service.stack-policy.json").unlink()
+    document = checkout.review()
+    assert document["exit_code"] == 4
+    assert words(document, "service", "Service") == ["is no longer protected by the stack policy"]
+
+
+# Environments and revisions.
+
+
+def test_setting_of_the_file_is_told(checkout: Checkout) -> None:
+    checkout.params("prod", protected="false")
+    settings = environment(checkout.review())["settings"]
+    assert settings == [{"name": "protected", "before": "true", "after": "false"}]
+
+
+def test_new_and_removed_environment(checkout: Checkout) -> None:
+    (checkout.root / "params" / "dev.yaml").rename(checkout.root / "params" / "test.yaml")
+    document = checkout.review()
+    assert document["exit_code"] == 4
+    assert environment(document, "dev")["notes"] == [
+        "its file goes away; its stacks stay: destroy them first (make destroy)"
+    ]
+    assert {layer["action"] for layer in environment(document, "test")["layers"]} == {"create"}
+    assert environment(document, "test")["findings"] == []
+
+
+def test_another_project_name_makes_stacks_beside_the_old_ones(checkout: Checkout) -> None:
+    checkout.params("dev", project="shop")
+    found = environment(checkout.review(), "dev")
+    assert {layer["action"] for layer in found["layers"]} == {"move"}
+
+
+def test_working_tree_and_the_same_commit_give_the_same(checkout: Checkout) -> None:
+    checkout.properties("infrastructure", "GreenTargetGroup", Port=18080)
+    on_disk = checkout.review()
+    checkout.commit()
+    committed = checkout.review("--base", "HEAD~1", "--head", "HEAD")
+    assert on_disk["environments"] == committed["environments"]
+    # What is on disk has no say when a revision is named.
+    checkout.properties("infrastructure", "BlueTargetGroup", Port=1)
+    assert checkout.review("--base", "HEAD~1", "--head", "HEAD") == committed
+
+
+def test_base_that_is_ahead_is_warned_about(checkout: Checkout) -> None:
+    checkout.git("checkout", "--quiet", "-b", "other")
+    checkout.commit()
+    checkout.git("checkout", "--quiet", "main")
+    (warning,) = checkout.review("--base", "other")["warnings"]
+    assert "lacks 1 commit of other" in warning
+
+
+def test_base_without_the_folders_makes_everything_new(checkout: Checkout) -> None:
+    checkout.git("checkout", "--quiet", "--orphan", "empty")
+    checkout.git("rm", "--quiet", "-r", "--cached", ".")
+    checkout.git("commit", "--quiet", "--allow-empty", "--message", "x")
+    document = checkout.review()
+    assert document["exit_code"] == 4
+    assert {layer["action"] for layer in environment(document)["layers"]} == {"create"}
+
+
+def test_base_with_a_wrong_parameter_file_is_warned_about(checkout: Checkout) -> None:
+    checkout.params("dev", MaxCapacity="none")
+    checkout.commit()
+    checkout.params("dev", MaxCapacity="2")
+    document = checkout.review()
+    assert "MaxCapacity" in document["warnings"][0]
+    assert environment(document, "prod")["layers"] == []
+
+
+@pytest.mark.parametrize("arguments", [("--base", "no-such-revision"), ("--base", "--help")])
+def test_revision_that_git_does_not_know_is_bad_input(checkout: Checkout, arguments: tuple[str, ...]) -> None:
+    if arguments[1] == "--help":
+        arguments = ("--base=--help",)
+    document = checkout.review(*arguments)
+    assert document["exit_code"] == 2
+    assert "git knows no revision" in document["error"]["what"]
+
+
+def test_what_git_says_is_passed_on(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Git's own tests take this for a folder of another user.
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    document = checkout.review()
+    assert "detected dubious ownership" in document["error"]["why"]
+    monkeypatch.delenv("GIT_TEST_ASSUME_DIFFERENT_OWNER")
+    shutil.rmtree(checkout.root / ".git")
+    document = checkout.review()
+    assert document["exit_code"] == 2
+    assert "not a git repository" in document["error"]["why"]
+
+
+def test_template_that_is_missing_is_not_the_parameter_files_mistake(checkout: Checkout) -> None:
+    (checkout.root / "build" / "service.yaml").unlink()
+    document = checkout.review()
+    assert document["exit_code"] == 2
+    assert document["error"]["what"] == "build/service.yaml is missing"
+    assert document["error"]["remedy"] == "run: make generate"
+
+
+def test_wrong_parameter_file_is_bad_input(checkout: Checkout) -> None:
+    checkout.params("dev", MaxCapacity="none")
+    document = checkout.review()
+    assert document["exit_code"] == 2
+    assert "MaxCapacity" in document["error"]["why"]
+
+
+# The comment on a pull request.
+
+
+def test_comment_has_the_summary_first_and_the_details_folded(checkout: Checkout) -> None:
+    checkout.properties("infrastructure", "GreenTargetGroup", Port=18080)
+    code, text = checkout.talk("--markdown")
+    assert code == 3
+    lines = text.splitlines()
+    assert lines[0] == MARKER
+    assert lines[1].startswith("## The deployer would block this")
+    table = next(i for i, line in enumerate(lines) if line.startswith("| environment |"))
+    assert table < text.splitlines().index("### Blocked by the deployer")
+    row = "| prod | infrastructure | 1 | 1 | replacement, export-in-use, stack-policy |"
+    assert row in lines, "\n".join(lines[:20])
+    assert text.count("<details>") == text.count("</details>") > 0
+    assert text == checkout.talk("--markdown")[1]
+
+
+def test_comment_fits_github_and_says_what_is_left_out(checkout: Checkout) -> None:
+    def fill(value: str) -> Callable[[Json], None]:
+        def edit(document: Json) -> None:
+            for n in range(110):
+                properties = {"Type": "String", "Value": f"{n} {value * 90}"}
+                document["Resources"][f"Extra{n}"] = {"Type": "AWS::SSM::Parameter", "Properties": properties}
+
+        return edit
+
+    checkout.template("service-preference", fill("a"))
+    checkout.commit()
+    checkout.template("service-preference", fill("<@"))
+    # Every environment differs, so that none is put together with another.
+    for n, name in enumerate(("dev", "local", "prod")):
+        checkout.params(name, MaxCapacity=str(7 + n))
+    _, text = checkout.talk("--markdown")
+    assert 20_000 < len(text) <= LIMIT
+    assert "do not fit" in text
+    assert text.count("<details>") == text.count("</details>")
+
+
+def test_comment_takes_nothing_for_markdown_or_a_mention(checkout: Checkout) -> None:
+    checkout.properties(
+        "infrastructure",
+        "TaskRole",
+        Policies=[
+            {"PolicyName": "x", "PolicyDocument": statement(Action="a:<b>@team", Resource="|```\n</details>")}
+        ],
+    )
+    _, text = checkout.talk("--markdown")
+    outside = re.sub(r"(`{3,})diff\n.*?\n\1\n", "", text, flags=re.DOTALL)
+    assert "<b>" not in outside.replace(r"\<b\>", "")
+    assert outside.count("</details>") == outside.count("<details>")
+    assert not re.search(r"(?<!\\)@team", outside)
+
+
+# Fast, and without what needs time or credentials.
+
+
+def test_review_of_all_layers_takes_less_than_a_second_without_the_libraries_of_aws(
+    checkout: Checkout,
+) -> None:
+    for name in ("dev", "local", "prod"):
+        checkout.params(name, tags={"team": "shop"}, ContainerPort="18080")
+    program = (
+        "import sys, pathlib; from ecs_blue_green.deployer import command_line\n"
+        f"code = command_line.main(['review', '--base', 'HEAD'], pathlib.Path({str(checkout.root)!r}))\n"
+        "slow = {'troposphere', 'awacs', 'boto3', 'botocore', 'cfnlint', 'ministack'} & sys.modules.keys()\n"
+        "sys.exit(f'exit code {code}, imported {slow}' if slow or code != 3 else 0)\n"
+    )
+    begun = os.times()
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    ended = os.times()
+    assert done.returncode == 0, done.stderr
+    assert "task-definition" in done.stdout
+    # The processor's time, git's included: the clock's would depend on what else this machine does.
+    used = ended.children_user + ended.children_system - begun.children_user - begun.children_system
+    assert used < 1

@@ -1,0 +1,157 @@
+"""What the documents say exists, and what exists is in the documents."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import generate
+import pytest
+
+import ecs_blue_green
+from ecs_blue_green import __main__ as local_commands
+from ecs_blue_green.deployer import command_line, errors, layers
+from ecs_blue_green.deployer.drift import ownership
+from ecs_blue_green.rehearsal import command
+from tests.paths import TOOLS
+
+Main = Callable[[list[str]], int]
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+TEXT = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
+README = TEXT["README.md"]
+
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+# Commands of other programs, which have options of their own.
+FOREIGN = re.compile(r"^(?:\$ )?(aws|docker|git|cdk|curl) .*$", re.MULTILINE)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def code(text: str) -> str:
+    """The code in a document: its blocks and what stands between backticks."""
+    prose = FENCE.sub("", text)
+    return "\n".join([*FENCE.findall(text), *re.findall(r"`([^`]+)`", prose)])
+
+
+ALL_CODE = "\n".join(map(code, TEXT.values()))
+
+
+def make_targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text()
+    return set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+
+
+def offered_options(main: Main, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> set[str]:
+    with pytest.raises(SystemExit):
+        main([*arguments, "--help"])
+    return set(OPTION.findall(capsys.readouterr().out))
+
+
+def test_every_make_target_is_documented_and_exists() -> None:
+    mentioned = {name for line in re.findall(r"\bmake ([a-z -]+)", ALL_CODE) for name in line.split()}
+    assert mentioned == make_targets()
+
+
+def test_every_verb_is_documented() -> None:
+    missing = [verb for verb in command_line.VERBS if not re.search(rf"`(make|deploy\.py) {verb}\b", README)]
+    assert not missing
+
+
+def deploy(arguments: list[str]) -> int:
+    return command_line.main(arguments, ROOT)
+
+
+def test_every_option_is_documented_and_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    offered = set().union(
+        *(
+            offered_options(lambda words: command_line.main(words, ROOT), [verb], capsys)
+            for verb in command_line.VERBS
+        ),
+        offered_options(generate.main, [], capsys),
+        offered_options(local_commands.main, ["serve"], capsys),
+        offered_options(local_commands.main, ["rehearse"], capsys),
+    )
+    # With the last three this project starts its own emulator; nobody else needs them.
+    undocumented = {"--help", "--until-stdin-closes", "--attended", "--hooks-are-called"}
+    assert set(OPTION.findall(FOREIGN.sub("", ALL_CODE))) == offered - undocumented
+
+
+def test_every_exit_code_is_documented_and_exists() -> None:
+    codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    codes |= {int(number) for number in re.findall(r"(\d+) rolled back", str(command.__doc__))}
+    assert {int(number) for number in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)} == codes
+
+
+def test_every_name_in_the_documents_exists() -> None:
+    """Parameters, resources, their properties, and outputs are called what the templates call them."""
+    names = {delegation.property for delegation in ownership.DELEGATIONS}
+    for layer in layers.read(ROOT / "build").values():
+        for section in ("Parameters", "Conditions", "Resources", "Outputs"):
+            names |= layer.template.get(section, {}).keys()
+        names |= {name for resource in layer.resources.values() for name in resource.get("Properties", {})}
+        names |= {attribute for parameter in layer.parameters.values() for attribute in parameter}
+        # The pipeline's actions, the rights of a role, metrics.
+        names |= set(re.findall(r"\b(?:Name: |MetricName: |[a-z0-9]+:)(\w+)", layer.body))
+    for file in ("deployer-policy.yaml", "github-role.yaml"):
+        template = layers.parse((ROOT / "docs" / file).read_text(encoding="utf-8"))
+        names |= template["Parameters"].keys() | template["Outputs"].keys()
+    mentioned = set(re.findall(r"^[A-Z][a-z]+(?:[A-Z][a-z]+)+$", ALL_CODE, re.MULTILINE))
+    assert mentioned - names == set()
+
+
+@pytest.mark.parametrize("document", TEXT)
+def test_every_relative_link_resolves(document: str) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", FENCE.sub("", TEXT[document]))
+    local_targets = [target for target in targets if not target.startswith("https://")]
+    missing = [target for target in local_targets if not (ROOT / document).parent.joinpath(target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("document", TEXT)
+def test_every_link_into_a_document_finds_its_heading(document: str) -> None:
+    for target, heading in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", FENCE.sub("", TEXT[document])):
+        path = (ROOT / document).parent.joinpath(target).resolve() if target else ROOT / document
+        if not target.startswith("https://") and path.suffix == ".md":
+            assert heading in anchors(TEXT[str(path.relative_to(ROOT))]), f"{target}#{heading}"
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub calls the headings of a document: lower case, hyphens for spaces, no punctuation."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_generated_parts_are_fresh() -> None:
+    with_parts = [name for name, text in TEXT.items() if "[[[cog" in text]
+    declared = re.findall(r"^DOCUMENTS = (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert sorted(declared[0].split()) == sorted(with_parts)
+    command = [sys.executable, "-m", "cogapp", "--verbosity=0", "--check", "--diff", "-I", ".", *with_parts]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_changelog_has_the_version_of_the_package() -> None:
+    released = re.findall(r"^## \[(\d.*?)\]", (TOOLS / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[0] == ecs_blue_green.__version__
+
+
+def test_readme_shows_what_a_deploy_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("build", "params"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    assert command_line.main(["deploy", "--env", "local"], tmp_path) == 0
+    talk_and_result = capsys.readouterr()
+    printed = re.sub(r"^Plan \w+$", "Plan", talk_and_result.err + talk_and_result.out, flags=re.MULTILINE)
+    shown = README.split("$ make deploy\n")[1].split("```")[0]
+    lines = [
+        line for line in re.sub(r"^Plan \w+$", "Plan", shown, flags=re.MULTILINE).splitlines() if line != "…"
+    ]
+    assert [line for line in printed.splitlines() if line in lines] == lines
+
+
+def test_ci_and_the_workflow_run_the_same() -> None:
+    command = "make check test"
+    assert command in (ROOT / ".ci" / "run").read_text()
+    assert f"run: {command}" in (ROOT / ".github" / "workflows" / "check.yml").read_text()

@@ -1,0 +1,119 @@
+"""The Japanese README says what the English one says, as far as a machine can tell."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ecs_blue_green.documents import generated, japanese
+
+ROOT = Path(__file__).resolve().parents[3]
+ENGLISH, JAPANESE = ROOT / "README.md", ROOT / "docs" / "README.ja.md"
+PAGES = (ENGLISH, JAPANESE)
+
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+MARKER = re.compile(r"<!-- .*? -->", re.DOTALL)
+HEADING = re.compile(r"^(#+) .*$", re.MULTILINE)
+CODE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+Table = list[list[list[str]]]
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def prose(page: Path) -> str:
+    """Without code blocks and the comments of generated parts."""
+    return MARKER.sub("", FENCE.sub("", text(page)))
+
+
+def sections(page: Path) -> list[str]:
+    """What stands under each heading, without code blocks and tables."""
+    lines = [line for line in prose(page).splitlines() if not line.startswith("| ")]
+    return HEADING.split("\n".join(lines))[::2]
+
+
+def blocks(page: Path) -> list[list[str]]:
+    """The code blocks. A comment may be in another language, but not be left out."""
+    return [
+        [re.sub(r"(^|\s)# .*", r"\1#", line) for line in block.splitlines()]
+        for block in FENCE.findall(text(page))
+    ]
+
+
+def tables(page: Path) -> list[Table]:
+    """Each table's cells, each as the code in it."""
+    found = re.findall(r"(?:^\| .*\n?)+", prose(page), re.MULTILINE)
+    return [
+        [[sorted(CODE.findall(cell)) for cell in japanese._cells(line)] for line in table.splitlines()]
+        for table in found
+    ]
+
+
+def links(page: Path) -> list[str]:
+    """Where the links go; those into the repository from its root."""
+    targets = [
+        target if re.match("https?:|#", target) else str((page.parent / target).resolve().relative_to(ROOT))
+        for target in LINK.findall(prose(page))
+    ]
+    # Each page has a link to the other.
+    return sorted(set(targets) - {"README.md", "docs/README.ja.md"})
+
+
+def test_headings_are_of_the_same_levels() -> None:
+    english, translated = ([match[1] for match in HEADING.finditer(prose(page))] for page in PAGES)
+    assert translated == english
+
+
+def test_code_blocks_are_the_same() -> None:
+    english, translated = map(blocks, PAGES)
+    assert translated == english
+
+
+def test_tables_have_the_same_rows_and_columns_and_the_same_code_in_them() -> None:
+    english, translated = map(tables, PAGES)
+    assert [[len(row) for row in table] for table in translated] == [
+        [len(row) for row in table] for table in english
+    ]
+    assert translated == english
+
+
+def test_each_section_names_the_same_commands_and_parameters() -> None:
+    for english, translated in zip(*map(sections, PAGES), strict=True):
+        assert sorted(set(CODE.findall(translated))) == sorted(set(CODE.findall(english))), translated
+
+
+def test_links_are_the_same() -> None:
+    english, translated = map(links, PAGES)
+    assert translated == english
+
+
+def test_the_same_parts_are_generated() -> None:
+    english, translated = (re.findall(r"generated\.(\w+)\(\)", text(page)) for page in PAGES)
+    assert translated == english
+
+
+def test_no_translation_is_left_over() -> None:
+    """A text that changed has lost its translation: correct docs/japanese.yaml."""
+    functions = re.findall(r"japanese\.table\(generated\.(\w+)\(\)\)", text(JAPANESE))
+    parts = set().union(*(japanese.parts(getattr(generated, name)()) for name in functions))
+    assert sorted(japanese.texts().keys() - parts) == []
+
+
+@pytest.mark.parametrize(
+    ("english", "translated"),
+    [
+        ("| Option | Verbs |", "| オプション | サブコマンド |"),
+        ("| `A`<br>service | Never heard of<br>Default: empty. Allowed: 1 to 5 |", None),
+        ("| [module](templates/x.py), [AWS](https://aws.amazon.com) | nothing |", None),
+    ],
+)
+def test_tables_are_translated_text_by_text(english: str, translated: str | None) -> None:
+    found = japanese.table(english)
+    if translated:
+        assert found == translated
+    assert "](templates/" not in found
+    assert "Default" not in found
+    assert ("Never heard of" in found) == ("Never heard of" in english)

@@ -1,0 +1,337 @@
+"""The APIs that ministack lacks: what they answer, measured against botocore's service models."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from tests.emulator.aws import Aws, error, until
+from tests.emulator.parts import (
+    blue_green_service,
+    math_alarm,
+    pipeline,
+    ref,
+    released,
+    scaling,
+    values,
+)
+
+NUMBERS = ("integer", "long", "float", "double", "timestamp")
+
+
+def misfits(value: Any, shape: Shape | None, path: str = "") -> Iterator[str]:
+    """Where an answer differs from its model: unknown, missing or mistyped members."""
+    if isinstance(shape, StructureShape):
+        if not isinstance(value, dict):
+            yield f"{path}: {value!r} is no structure"
+            return
+        yield from (f"{path}/{name}: unknown" for name in value.keys() - shape.members.keys())
+        yield from (f"{path}/{name}: missing" for name in set(shape.required_members) - value.keys())
+        for name in value.keys() & shape.members.keys():
+            yield from misfits(value[name], shape.members[name], f"{path}/{name}")
+    elif isinstance(shape, ListShape):
+        for index, item in enumerate(value):
+            yield from misfits(item, shape.member, f"{path}/{index}")
+    elif isinstance(shape, MapShape):
+        for name, item in value.items():
+            yield from misfits(item, shape.value, f"{path}/{name}")
+    elif shape is not None:
+        expected: Any = {"string": str, "boolean": bool}.get(shape.type_name)
+        if shape.type_name in NUMBERS:
+            expected = (int, float)
+        if expected and not isinstance(value, expected):
+            yield f"{path}: {value!r} is no {shape.type_name}"
+        allowed = getattr(shape, "enum", [])
+        if allowed and value not in allowed:
+            yield f"{path}: {value!r} is none of {allowed}"
+
+
+@contextmanager
+def measured(client: Any) -> Iterator[Callable[..., Any]]:
+    """A way to call operations of a client whose raw answers must fit the model."""
+    bodies: list[bytes] = []
+
+    def remember(response_dict: dict[str, Any], **_: Any) -> None:
+        bodies.append(response_dict["body"])
+
+    client.meta.events.register("before-parse", remember)
+
+    def call(operation: str, **request: Any) -> Any:
+        name = client.meta.method_to_api_mapping[operation]
+        answer = getattr(client, operation)(**request)
+        shape = client.meta.service_model.operation_model(name).output_shape
+        assert list(misfits(json.loads(bodies[-1] or b"{}"), shape)) == []
+        return answer
+
+    yield call
+    client.meta.events.unregister("before-parse", remember)
+
+
+def test_a_difference_from_the_model_is_found(aws: Aws) -> None:
+    model = aws.client("codedeploy").meta.service_model.operation_model("GetDeployment").output_shape
+    wrong = {"deploymentInfo": {"status": "Running", "surprise": 1, "createTime": "now"}}
+    assert len(list(misfits(wrong, model))) == 3
+
+
+@pytest.fixture(scope="module")
+def shop(aws: Aws) -> tuple[dict[str, str], dict[str, Any]]:
+    """A service with a deployment group, and the request for a release."""
+    return released(aws, "shop")
+
+
+def test_codedeploy(aws: Aws, shop: tuple[dict[str, str], dict[str, Any]]) -> None:
+    names, request = shop
+    group = {"applicationName": names["Application"], "deploymentGroupName": names["Group"]}
+    with measured(aws.client("codedeploy")) as call:
+        assert call("list_applications")["applications"] == [names["Application"]]
+        call("get_application", applicationName=names["Application"])
+        call("get_deployment_group", **group)
+        call("list_deployment_groups", applicationName=names["Application"])
+        assert "CodeDeployDefault.ECSAllAtOnce" in call("list_deployment_configs")["deploymentConfigsList"]
+        call(
+            "get_deployment_config", deploymentConfigName="CodeDeployDefault.ECSLinear10PercentEvery1Minutes"
+        )
+        deployment = call("create_deployment", **request)["deploymentId"]
+        assert call("list_deployments", **group, includeOnlyStatuses=["InProgress"])["deployments"] == [
+            deployment
+        ]
+        info = call("get_deployment", deploymentId=deployment)["deploymentInfo"]
+        assert info["revision"]["appSpecContent"].keys() == {"sha256"}, "a deployment tells only the hash"
+        told = call(
+            "get_application_revision", applicationName=names["Application"], revision=info["revision"]
+        )
+        content = request["revision"]["appSpecContent"]["content"]
+        assert told["revision"]["appSpecContent"]["content"] == content
+        call("batch_get_deployments", deploymentIds=[deployment])
+        created = info["createTime"] - timedelta(seconds=1)  # Requests carry whole seconds.
+        for day, count in ((created - timedelta(days=1), 0), (created, 1)):
+            found = call("list_deployments", createTimeRange={"start": day, "end": day + timedelta(hours=1)})
+            assert len(found["deployments"]) == count
+        target = call("list_deployment_targets", deploymentId=deployment)["targetIds"][0]
+        call("get_deployment_target", deploymentId=deployment, targetId=target)
+        call("batch_get_deployment_targets", deploymentId=deployment, targetIds=[target])
+        call("stop_deployment", deploymentId=deployment)
+        call("get_deployment_group", **group)
+        assert len(call("list_deployments", **group)["deployments"]) == 2, "the rollback is one, too"
+    with pytest.raises(ClientError) as refused:
+        aws.client("codedeploy").get_deployment(deploymentId="d-000000000")
+    assert error(refused)[0] == "DeploymentDoesNotExistException"
+    with pytest.raises(ClientError) as refused:
+        aws.client("codedeploy").batch_get_deployments(deploymentIds=["d-000000000"] * 26)
+    assert error(refused)[0] == "BatchLimitExceededException"
+
+
+def test_ecs_services_and_task_sets(aws: Aws) -> None:
+    aws.create(
+        "sets", blue_green_service("sets", "api", "sets"), Outputs=values(Green=ref("GreenTargetGroup"))
+    )
+    target = {"cluster": "sets", "service": "api"}
+    green = aws.outputs("sets")["Green"]
+    with measured(aws.client("ecs")) as call:
+        found = call("describe_services", cluster="sets", services=["api"], include=["TAGS"])["services"][0]
+        assert found["deploymentController"] == {"type": "CODE_DEPLOY"}
+        assert [item["status"] for item in found["taskSets"]] == ["PRIMARY"]
+        assert (found["desiredCount"], found["runningCount"]) == (1, 1)
+        balancer = {"targetGroupArn": green, "containerName": "app", "containerPort": 1323}
+        made = call("create_task_set", **target, taskDefinition="sets", loadBalancers=[balancer])["taskSet"]
+        assert made["computedDesiredCount"] == 0
+        call("update_task_set", **target, taskSet=made["id"], scale={"value": 100.0, "unit": "PERCENT"})
+        assert [item["runningCount"] for item in call("describe_task_sets", **target)["taskSets"]] == [1, 1]
+        call("update_service_primary_task_set", **target, primaryTaskSet=made["taskSetArn"])
+        found = call("describe_services", cluster="sets", services=["api"])["services"][0]
+        assert {item["id"]: item["status"] for item in found["taskSets"]}[made["id"]] == "PRIMARY"
+        assert found["loadBalancers"][0]["targetGroupArn"] == green
+        blue = next(item["id"] for item in found["taskSets"] if item["status"] == "ACTIVE")
+        call("delete_task_set", **target, taskSet=blue)
+        call("update_service", **target, desiredCount=2)
+        found = call("describe_services", cluster="sets", services=["api"])["services"][0]
+        assert [item["runningCount"] for item in found["taskSets"]] == [2]
+        call("delete_service", **target, force=True)
+
+
+def test_codepipeline(aws: Aws) -> None:
+    aws.create("line", pipeline(Name="line"))
+    with measured(aws.client("codepipeline")) as call:
+        call("get_pipeline", name="line")
+        assert [item["name"] for item in call("list_pipelines")["pipelines"]] == ["line"]
+        assert call("list_pipeline_executions", pipelineName="line")["pipelineExecutionSummaries"] == []
+        call("get_pipeline_state", name="line")
+        started = call("start_pipeline_execution", name="line")["pipelineExecutionId"]
+        execution = {"pipelineName": "line", "pipelineExecutionId": started}
+        running = call("list_pipeline_executions", pipelineName="line")["pipelineExecutionSummaries"]
+        assert [item["status"] for item in running] == ["InProgress"]
+        call("get_pipeline_state", name="line")
+        call("get_pipeline_execution", **execution)
+        call("stop_pipeline_execution", **execution, reason="enough")
+        assert call("get_pipeline_execution", **execution)["pipelineExecution"]["status"] == "Stopped"
+    with pytest.raises(ClientError) as refused:
+        aws.client("codepipeline").get_pipeline(name="none")
+    assert error(refused)[0] == "PipelineNotFoundException"
+
+
+@pytest.mark.parametrize("service", ["codeconnections", "codestar-connections"])
+def test_connections(aws: Aws, service: str) -> None:
+    with measured(aws.client(service)) as call:
+        name = service[:20]
+        arn = call("create_connection", ProviderType="GitHub", ConnectionName=name)["ConnectionArn"]
+        assert call("get_connection", ConnectionArn=arn)["Connection"]["ConnectionStatus"] == "AVAILABLE"
+        call("list_tags_for_resource", ResourceArn=arn)
+        assert arn in [item["ConnectionArn"] for item in call("list_connections")["Connections"]]
+        call("delete_connection", ConnectionArn=arn)
+        with pytest.raises(ClientError) as refused:
+            call("get_connection", ConnectionArn=arn)
+    assert error(refused)[0] == "ResourceNotFoundException"
+
+
+def test_application_autoscaling(aws: Aws) -> None:
+    aws.create("scaled-api", blue_green_service("scaled-api", "api", "scaled-api"))
+    aws.create("scaling-api", scaling("scaled-api", "api"))
+    with measured(aws.client("application-autoscaling")) as call:
+        target = {
+            "ServiceNamespace": "ecs",
+            "ResourceId": "service/scaled-api/api",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+        call("describe_scalable_targets", ServiceNamespace="ecs", ResourceIds=[target["ResourceId"]])
+        call("describe_scaling_policies", ServiceNamespace="ecs", ResourceId=target["ResourceId"])
+        call("describe_scaling_activities", ServiceNamespace="ecs")
+        suspended = {"DynamicScalingInSuspended": True}
+        call("register_scalable_target", **target, SuspendedState=suspended)
+        found = call("describe_scalable_targets", ServiceNamespace="ecs")["ScalableTargets"][0]
+        assert (found["MinCapacity"], found["SuspendedState"]["DynamicScalingInSuspended"]) == (1, True)
+        call("deregister_scalable_target", **target)
+        with pytest.raises(ClientError) as refused:
+            call("deregister_scalable_target", **target)
+    assert error(refused)[0] == "ObjectNotFoundException"
+
+
+def test_alarms(aws: Aws) -> None:
+    aws.create("alarms", math_alarm())
+    with measured(aws.client("cloudwatch")) as call:
+        call("describe_alarms")
+
+
+# Deployments
+
+
+def weights(aws: Aws, info: Any, route: str = "prodTrafficRoute") -> list[int]:
+    """The shares of the first and the second target group of the pair on a listener."""
+    pair = info["loadBalancerInfo"]["targetGroupPairInfoList"][0]
+    listener = pair[route]["listenerArns"][0]
+    names = [item["name"] for item in pair["targetGroups"]]
+    elbv2 = aws.client("elbv2")
+    arns = [elbv2.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"] for name in names]
+    action = elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]["DefaultActions"][0]
+    shares = {item["TargetGroupArn"]: item["Weight"] for item in action["ForwardConfig"]["TargetGroups"]}
+    return [shares.get(arn, 0) for arn in arns]
+
+
+def hook_id(deployment: str) -> str:
+    """The id under which the hook waits; on AWS the function that is called gets it."""
+    return f"hook-{deployment}-AfterAllowTestTraffic"
+
+
+def waiting_release(aws: Aws, name: str, **group: Any) -> tuple[Any, str]:
+    """A release that waits for its hook."""
+    _, request = released(aws, name, **group)
+    codedeploy = aws.client("codedeploy")
+    return codedeploy, codedeploy.create_deployment(**request)["deploymentId"]
+
+
+def info_of(codedeploy: Any, deployment: str) -> Any:
+    return codedeploy.get_deployment(deploymentId=deployment)["deploymentInfo"]
+
+
+def test_deployment_succeeds(aws: Aws) -> None:
+    codedeploy, deployment = waiting_release(aws, "success")
+    info = info_of(codedeploy, deployment)
+    assert weights(aws, info) == [100, 0], "no user sees green before the hook has answered"
+    assert weights(aws, info, "testTrafficRoute") == [0, 100]
+    found = aws.client("ecs").describe_services(cluster="success", services=["api"])["services"][0]
+    green = next(item for item in found["taskSets"] if item["status"] == "ACTIVE")
+    assert (green["externalId"], green["startedBy"]) == (deployment, "CODE_DEPLOY")
+    events = codedeploy.get_deployment_target(deploymentId=deployment, targetId="success:api")[
+        "deploymentTarget"
+    ]
+    states = {item["lifecycleEventName"]: item["status"] for item in events["ecsTarget"]["lifecycleEvents"]}
+    assert (states["Install"], states["AfterAllowTestTraffic"], states["AllowTraffic"]) == (
+        "Succeeded",
+        "InProgress",
+        "Pending",
+    )
+    codedeploy.put_lifecycle_event_hook_execution_status(
+        deploymentId=deployment, lifecycleEventHookExecutionId=hook_id(deployment), status="Succeeded"
+    )
+    for _ in until(lambda: weights(aws, info) == [0, 100]):
+        pass
+    for _ in until(lambda: info_of(codedeploy, deployment)["status"] == "Succeeded"):
+        pass
+    service = aws.client("ecs").describe_services(cluster="success", services=["api"])["services"][0]
+    assert [item["status"] for item in service["taskSets"]] == ["PRIMARY"]
+    assert service["taskDefinition"].endswith("success:2")
+
+
+def test_deployment_whose_hook_fails_is_rolled_back(aws: Aws) -> None:
+    codedeploy, deployment = waiting_release(aws, "failed-hook")
+    codedeploy.put_lifecycle_event_hook_execution_status(
+        deploymentId=deployment, lifecycleEventHookExecutionId=hook_id(deployment), status="Failed"
+    )
+    info = info_of(codedeploy, deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HOOK_EXECUTION_FAILURE")
+    assert weights(aws, info) == [100, 0]
+    assert weights(aws, info, "testTrafficRoute") == [100, 0]
+    rollback = info_of(codedeploy, info["rollbackInfo"]["rollbackDeploymentId"])
+    assert (rollback["status"], rollback["creator"]) == ("Succeeded", "codeDeployRollback")
+    service = aws.client("ecs").describe_services(cluster="failed-hook", services=["api"])["services"][0]
+    assert service["taskDefinition"].endswith("failed-hook:1")
+    assert len(service["taskSets"]) == 1
+
+
+def test_deployment_that_is_stopped_by_an_alarm_is_rolled_back(aws: Aws) -> None:
+    aws.create("bell", math_alarm(AlarmName="bell"))
+    alarms = {"Enabled": True, "Alarms": [{"Name": "bell"}]}
+    codedeploy, deployment = waiting_release(aws, "belled", AlarmConfiguration=alarms)
+    aws.client("cloudwatch").set_alarm_state(AlarmName="bell", StateValue="ALARM", StateReason="test")
+    info = info_of(codedeploy, deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
+    assert weights(aws, info) == [100, 0]
+
+
+def test_stopped_deployment_without_rollback_stays_where_it_is(aws: Aws) -> None:
+    codedeploy, deployment = waiting_release(aws, "stopped")
+    codedeploy.stop_deployment(deploymentId=deployment, autoRollbackEnabled=False)
+    info = info_of(codedeploy, deployment)
+    assert info["status"] == "Stopped"
+    assert "rollbackInfo" not in info
+    service = aws.client("ecs").describe_services(cluster="stopped", services=["api"])["services"][0]
+    assert len(service["taskSets"]) == 2
+    with pytest.raises(ClientError) as refused:
+        codedeploy.stop_deployment(deploymentId=deployment)
+    assert error(refused)[0] == "DeploymentAlreadyCompletedException"
+
+
+@pytest.mark.parametrize("waits_for", ["hook", "termination"])
+def test_deployment_whose_service_is_deleted_fails(aws: Aws, waits_for: str) -> None:
+    stack = f"deleted-at-{waits_for}"
+    termination = {"Action": "TERMINATE", "TerminationWaitTimeInMinutes": 60}
+    waits = {
+        "DeploymentReadyOption": {"ActionOnTimeout": "CONTINUE_DEPLOYMENT", "WaitTimeInMinutes": 0},
+        "TerminateBlueInstancesOnDeploymentSuccess": termination,
+    }
+    codedeploy, deployment = waiting_release(aws, stack, BlueGreenDeploymentConfiguration=waits)
+    if waits_for == "termination":
+        info = info_of(codedeploy, deployment)
+        codedeploy.put_lifecycle_event_hook_execution_status(
+            deploymentId=deployment, lifecycleEventHookExecutionId=hook_id(deployment), status="Succeeded"
+        )
+        for _ in until(lambda: weights(aws, info) == [0, 100]):
+            pass
+    aws.delete(stack)
+    info = info_of(codedeploy, deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "DEPLOYMENT_GROUP_MISSING")
+    assert "rollbackInfo" not in info

@@ -1,0 +1,36 @@
+"""An environment that names secrets, keys or buckets can be deployed here, although nobody made them."""
+
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+
+from ecs_blue_green import emulator
+from tests.paths import PARAMETER_FILE
+
+SECRET = "arn:aws:secretsmanager:ap-northeast-1:000000000000:secret:shop/database-AbCdEf"
+PARAMETER = "arn:aws:ssm:ap-northeast-1:000000000000:parameter/shop/key"
+
+
+def test_what_the_parameter_file_names_exists(tmp_path: Path) -> None:
+    file = tmp_path / "local.yaml"
+    settings = yaml.load(PARAMETER_FILE.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - text, lists
+    settings["parameters"] |= {
+        "DatabaseUrlArn": SECRET,
+        "KeyArn": PARAMETER,
+        "AccessLogBucketName": "acme-logs",
+    }
+    file.write_text(yaml.safe_dump(settings))
+    for _ in range(2):  # The second time it is there already.
+        with emulator.running(tmp_path / "state", file) as endpoint:
+            session = boto3.Session("test", "test", region_name="ap-northeast-1")
+            secrets: Any = session.client("secretsmanager", endpoint_url=endpoint)
+            ssm: Any = session.client("ssm", endpoint_url=endpoint)
+            assert secrets.describe_secret(SecretId=SECRET)["ARN"] == SECRET
+            assert ssm.get_parameters(Names=["/shop/key"])["InvalidParameters"] == []
+            session.client("s3", endpoint_url=endpoint).head_bucket(Bucket="acme-logs")
+            with pytest.raises(ClientError, match="ResourceNotFoundException"):
+                secrets.describe_secret(SecretId=SECRET.replace("database", "other"))

@@ -1,0 +1,123 @@
+"""Ctrl-C at every line: a press comes when the main thread is at a line that is drawn by lot.
+
+A press from outside meets the lines where the main thread waits, and hardly ever those between the moment
+when something is made and the one when somebody answers for it. This one meets them all alike.
+"""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from types import FrameType
+from typing import Any
+
+from ecs_blue_green import deployer
+from ecs_blue_green.deployer import command_line
+from ecs_blue_green.deployer.errors import EXIT_DONE, EXIT_INTERRUPTED
+from tests.faults.kills import Site
+from tests.paths import TOOLS
+
+# What makes something in the account, or answers for it.
+PLACES = tuple(
+    str(Path(deployer.__file__).parent / name)
+    for name in ("planning", "verbs", "execution", "cloudformation", "interrupts.py")
+)
+
+
+class _Presser:
+    """A trace function that counts the lines of the main thread and presses at some of them."""
+
+    def __init__(self, *at: int) -> None:
+        self.at = at
+        self.count = 0
+        self.met: list[str] = []
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> "_Presser | None":
+        if not frame.f_code.co_filename.startswith(PLACES):
+            return None
+        if event in ("line", "return") and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            self.count += 1
+            if self.count in self.at:
+                self.met.append(f"{Path(frame.f_code.co_filename).relative_to(TOOLS)}:{frame.f_lineno}")
+                signal.raise_signal(signal.SIGINT)
+        return self
+
+
+def pressed(where: Site, presses: int, seed: int) -> list[str]:
+    """Press Ctrl-C once or twice in each of so many commands; what is wrong after them."""
+    random = Random(seed)
+    kept = where.root / "plan.json"
+    commands = (["plan"], ["plan", "--out", str(kept)], ["deploy", "--yes"])
+    with _as_person(where):
+        counts = [_run(where, command)[1].count for command in commands]
+        wrong = list(_tidy(where, kept))
+        for number in range(presses):
+            command, count = commands[number % 3], counts[number % 3]
+            first = random.randint(1, count)
+            second = [first + random.randint(1, count)] if random.random() < 0.5 else []
+            code, presser, out = _run(where, command, first, *second)
+            found = list(_looked_at(where, command[0], kept, code, out))
+            found += _tidy(where, kept)
+            if found:
+                wrong.append(f"{command[0]}, pressed at {' and '.join(presser.met)}: {', '.join(found)}")
+    return wrong
+
+
+def _run(where: Site, command: list[str], *at: int) -> tuple[int | None, _Presser, str]:
+    """Run the deployer here, and give its exit code, who pressed, and what it says."""
+    presser, out = _Presser(*at), io.StringIO()
+    code: int | None = None
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            sys.settrace(presser)
+            code = command_line.main([command[0], "--env", "dev", *command[1:]], where.root)
+    finally:
+        sys.settrace(None)
+        signal.signal(signal.SIGINT, before)
+    where.log.append(f"$ deploy.py {' '.join(command)}: {code}\n{out.getvalue()}")
+    return code, presser, out.getvalue()
+
+
+def _looked_at(where: Site, verb: str, kept: Path, code: int | None, out: str) -> Iterator[str]:
+    if code not in (EXIT_DONE, EXIT_INTERRUPTED):
+        yield f"it ended with {code}"
+    if "Traceback" in out:
+        yield "it printed a traceback"
+    if kept.exists():
+        if code != EXIT_DONE:
+            yield "it was interrupted, and its plan is there"
+        return
+    if verb == "plan" and where.stacks():
+        yield f"there is {where.stacks()}"
+    yield from where.leftovers()
+
+
+def _tidy(where: Site, kept: Path) -> Iterator[str]:
+    """Bring the site back to where it began. What cannot be is wrong."""
+    if kept.exists():
+        code, _, _ = _run(where, ["plan", "--discard", str(kept)])
+        if code:
+            yield f"the plan could not be discarded: {code}"
+        kept.unlink()
+    if where.stacks():
+        code, _, _ = _run(where, ["destroy", "--yes", "--break-lock"])
+        if code or where.stacks():
+            yield f"after the destroy, which ended with {code}, there is {where.stacks()}"
+
+
+@contextlib.contextmanager
+def _as_person(where: Site) -> Iterator[None]:
+    """Have the variables of a person who works on the site, for the time of the block."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(where.variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

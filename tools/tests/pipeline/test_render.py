@@ -1,0 +1,144 @@
+"""Render, with a description that has more in it than ours: what it keeps, leaves out, and refuses."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.model import StructureShape
+from botocore.validate import ParamValidator
+from templates import _build_projects
+
+from ecs_blue_green.codebuild import Build, read_project, run, stand_ins
+from ecs_blue_green.codebuild.artifacts import unpack
+
+SPECIFICATION = (_build_projects.BUILDSPECS / "render.yml").read_text()
+IMAGE = f"000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/sample-local-api@sha256:{64 * 'a'}"
+
+DESCRIBED: dict[str, Any] = {
+    "taskDefinition": {
+        "taskDefinitionArn": "arn:aws:ecs:ap-northeast-1:000000000000:task-definition/sample-local-api:7",
+        "containerDefinitions": [
+            {"name": "sidecar", "image": "sidecar:1", "essential": False, "environment": []},
+            {
+                "name": "sample-api",
+                "image": "000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/sample-local-api:initial",
+                "portMappings": [{"containerPort": 1323, "hostPort": 1323, "protocol": "tcp"}],
+                "environment": [{"name": "HEALTH_RATE", "value": "1.0"}],
+                "secrets": [{"name": "KEY", "valueFrom": "arn:aws:ssm:::parameter/key"}],
+            },
+        ],
+        "family": "sample-local-api",
+        "taskRoleArn": "arn:aws:iam::000000000000:role/task",
+        "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
+        "networkMode": "awsvpc",
+        "revision": 7,
+        "volumes": [],
+        "status": "ACTIVE",
+        "requiresAttributes": [{"name": "ecs.capability.task-eni"}],
+        "placementConstraints": [],
+        "compatibilities": ["EC2", "FARGATE"],
+        "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "registeredAt": "2026-01-01T00:00:00+00:00",
+        "registeredBy": "arn:aws:sts::000000000000:assumed-role/x/y",
+        "enableFaultInjection": False,
+    },
+    "tags": [
+        {"key": "aws:cloudformation:stack-name", "value": "sample-local-task-definition"},
+        {"key": "team", "value": "platform"},
+    ],
+}
+
+
+def render(folder: Path, described: dict[str, Any], revision: str = "task-definition/x:7") -> Build:
+    """Run the step where the stack has this revision and ECS describes it so."""
+    (folder / "input").mkdir()
+    (folder / "input" / "imageDetail.json").write_text(json.dumps({"ImageURI": IMAGE}))
+    (folder / "described").write_text(json.dumps(described))
+    programs = stand_ins.make(folder / "bin", ("python3",))
+    (programs / "aws").write_text(
+        f'#!/bin/sh\necho "$*" >>"{folder}/calls"\n'
+        f'case $1 in cloudformation) echo "{revision}" ;; ecs) cat "{folder}/described" ;; esac\n'
+    )
+    (programs / "aws").chmod(0o755)
+    variables = {
+        "TASK_DEFINITION_STACK_NAME": "sample-local-task-definition",
+        "CONTAINER_NAME": "sample-api",
+        "CONTAINER_PORT": "1323",
+        "SMOKE_TEST": "disabled",
+        "SMOKE_TEST_FUNCTION_NAME": "sample-local-smoke-test",
+    }
+    project = read_project("Render", {"Name": "r", "Source": {"BuildSpec": SPECIFICATION}, "Environment": {}})
+    done = run(project, folder / "input", output=folder / "out.zip", path=[programs], variables=variables)
+    if done.status == "SUCCEEDED":
+        unpack(folder / "out.zip", folder / "out")
+    return done
+
+
+def rendered(folder: Path) -> dict[str, Any]:
+    done = render(folder, DESCRIBED)
+    assert done.status == "SUCCEEDED", done.text
+    found: dict[str, Any] = json.loads((folder / "out" / "taskdef.json").read_text())
+    return found
+
+
+def register_task_definition() -> StructureShape:
+    """What RegisterTaskDefinition takes, in AWS's own model."""
+    model = botocore.session.get_session().get_service_model("ecs")
+    shape = model.operation_model("RegisterTaskDefinition").input_shape
+    assert shape
+    return shape
+
+
+def test_revision_that_the_stack_has_is_described(tmp_path: Path) -> None:
+    render(tmp_path, DESCRIBED)
+    asked = (tmp_path / "calls").read_text().splitlines()
+    assert "--stack-name sample-local-task-definition" in asked[0]
+    assert "--task-definition task-definition/x:7 --include TAGS" in asked[1]
+
+
+def test_result_can_be_registered(tmp_path: Path) -> None:
+    taskdef = rendered(tmp_path)
+    report = ParamValidator().validate(taskdef, register_task_definition())
+    assert not report.has_errors(), report.generate_report()
+    assert set(taskdef) <= set(register_task_definition().members)
+
+
+def test_everything_but_the_image_is_kept(tmp_path: Path) -> None:
+    taskdef, before = rendered(tmp_path), DESCRIBED["taskDefinition"]
+    sidecar, container = taskdef["containerDefinitions"]
+    assert container == {**before["containerDefinitions"][1], "image": "<IMAGE1_NAME>"}
+    assert sidecar == before["containerDefinitions"][0]
+    for key in ("family", "taskRoleArn", "executionRoleArn", "cpu", "memory", "runtimePlatform"):
+        assert taskdef[key] == before[key]
+    assert taskdef["tags"] == [{"key": "team", "value": "platform"}]
+
+
+def test_every_field_that_can_be_registered_is_known() -> None:
+    """A field that AWS adds would be lost in every release."""
+    for field in set(register_task_definition().members) - {"tags"}:
+        assert f"{field} " in SPECIFICATION or f' {field}"' in SPECIFICATION, field
+
+
+@pytest.mark.parametrize(
+    ("described", "revision", "message"),
+    [
+        pytest.param(
+            {"taskDefinition": {**DESCRIBED["taskDefinition"], "containerDefinitions": [{"name": "other"}]}},
+            "task-definition/x:7",
+            "has no container sample-api",
+            id="no such container",
+        ),
+        pytest.param(DESCRIBED, "None", "the stack has no output TaskDefinitionArn", id="no revision"),
+    ],
+)
+def test_what_cannot_be_released_fails(
+    tmp_path: Path, described: dict[str, Any], revision: str, message: str
+) -> None:
+    done = render(tmp_path, described, revision)
+    assert done.status == "FAILED"
+    assert f"error: {message}" in done.text or message in done.text

@@ -1,0 +1,239 @@
+"""The command: what it refuses, and that nothing is left of it however it ends."""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ecs_blue_green.rehearsal import command
+from tests.paths import REPOSITORY
+from tests.rehearsal.place import EVERYTHING
+
+RUN = """
+import argparse, sys
+from pathlib import Path
+from ecs_blue_green.rehearsal import command
+parser = argparse.ArgumentParser()
+command.add_arguments(parser)
+sys.exit(command.run(parser.parse_args(sys.argv[2:]), Path(sys.argv[1])))
+"""
+PATIENCE = 90
+
+
+def rehearse(root: Path, *arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(arguments), root)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--health-rate", "2"], "--health-rate (HEALTH_RATE) is 2: it is the share"),
+        (["--health-rate", "most"], "--health-rate (HEALTH_RATE) is most: it is the share"),
+        (["--health-rate", "nan"], "--health-rate (HEALTH_RATE) is nan: it is the share"),
+        (["--minute", "0"], "--minute (MINUTE) is 0: it is how many real seconds"),
+        (["--minute", "soon"], "--minute (MINUTE) is soon: it is how many real seconds"),
+        (["--minute", "0.01"], "180 requests in 0.01 s are too many"),
+        (["--requests", "0"], "--requests (REQUESTS) is 0: it is the number"),
+        (["--requests", "inf"], "inf requests in 1 s are too many"),
+        (["--env", "porduction"], "there is no environment porduction: params/ has "),
+        (["--env", "../params/local"], "there is no environment ../params/local"),
+        (["--report", "/dev/null/reports"], "the reports cannot be written to /dev/null/reports"),
+        # This folder is no git checkout.
+        ([], "there is no release to rehearse: the source of a release is a commit"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    """One message: what, why, and what to type next."""
+    shutil.copytree(REPOSITORY / "params", tmp_path / "params")
+    assert rehearse(tmp_path, *arguments) == 2
+    error, advice = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {words}")
+    assert len(advice.removeprefix("next:  ")) > 5
+    assert not (tmp_path / ".local" / "lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("params/local.yaml", "project: [", "params/local.yaml cannot be read"),
+        ("params/local.yaml", "project: sample", "params/local.yaml is not complete: it has no 'region'"),
+        (".local/state.json", "{", "the emulator cannot be used"),
+        ("build/service.yaml", None, "the stacks cannot be deployed in the emulator"),
+    ],
+)
+def test_damaged_file_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str], file: str, text: str | None, words: str
+) -> None:
+    if text is None:
+        (root / file).unlink()
+    else:
+        (root / file).write_text(text)
+    assert rehearse(root) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {words}")
+    assert "\nnext:  " in said
+    assert Path(file).name.partition(".")[0] in said
+
+
+def test_what_blocks_the_deploy_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (root / "params" / "local.yaml").open("a") as file:
+        file.write("  ContainerPort: 8081\n")
+    assert rehearse(root) == 3
+    error, *found, advice = capsys.readouterr().err.splitlines()
+    assert error == "error: the stacks cannot be deployed in the emulator:"
+    assert any(
+        "infrastructure BlueTargetGroup: AWS::ElasticLoadBalancingV2::TargetGroup would be replaced" in line
+        and line.endswith("; if that is meant: ALLOW=infrastructure:BlueTargetGroup")
+        for line in found
+    )
+    assert advice.startswith(
+        "next:  begin with an empty account: rm -r .local; or, where it is meant, first:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "code"), [(".local", 2), (".local/lock", 2), (".local/tmp", 2), (".local/rehearsal", 1)]
+)
+def test_what_is_in_the_way_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str], part: str, code: int
+) -> None:
+    shutil.rmtree(root / ".local")
+    (root / part).parent.mkdir(exist_ok=True)
+    if part == ".local/lock":
+        (root / part).mkdir()
+    else:
+        (root / part).touch()
+    assert rehearse(root) == code
+    error, advice = capsys.readouterr().err.splitlines()
+    assert f"{root}/{part}: " in error
+    assert advice == f"next:  move away what is there: mv {root}/{part} {root}/{part}.old"
+
+
+def test_rate_for_parameters_that_are_not_committed_is_refused(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(root / "params" / "local.yaml", root / "params" / "mine.yaml")
+    assert rehearse(root, "--env", "mine", "--health-rate", "0.5") == 2
+    assert "params/mine.yaml is not committed" in capsys.readouterr().err
+
+
+@pytest.fixture
+def root(deployed: Path, tmp_path: Path) -> Path:
+    """A clone of the repository, deployed."""
+    clone = tmp_path / "clone"
+    git = ["git", "clone", "--quiet", "--shared", str(REPOSITORY), str(clone)]
+    if subprocess.run(git, check=False).returncode:
+        pytest.skip("the repository is no git checkout")
+    shutil.copytree(deployed / ".local", clone / ".local")
+    return clone
+
+
+@contextmanager
+def running(root: Path, errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with errors.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(root)], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def started(root: Path, after: tuple[int, ...] = ()) -> list[psutil.Process]:
+    """The processes that are written down, once a load balancer and a task are among them.
+
+    `after`: the numbers of those that an earlier rehearsal wrote down.
+    """
+    ledger = root / ".local" / "rehearsal" / "processes.jsonl"
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        lines = ledger.read_text().splitlines() if ledger.exists() else []
+        numbers = [json.loads(line)["pid"] for line in lines]
+        if len(numbers) >= 2 and not set(numbers) & set(after):
+            return [psutil.Process(number) for number in numbers]
+        time.sleep(0.05)
+    raise AssertionError("the rehearsal does not start its processes")
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [
+        process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+def test_nothing_is_left_after_kill_and_after_ctrl_c(root: Path, tmp_path: Path) -> None:
+    """A rehearsal is killed; the next one ends what it left, and is interrupted itself."""
+    with running(root, tmp_path / "first") as first:
+        killed = started(root)
+        first.kill()
+        first.wait()
+    assert alive(killed), "kill -9 gives no process the time to end its own"
+    assert all(
+        connection.laddr.ip == "127.0.0.1"
+        for process in alive(killed)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    )
+
+    with running(root, tmp_path / "second") as second:
+        deadline = time.monotonic() + PATIENCE
+        while alive(killed) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not alive(killed)
+        interrupted = started(root, tuple(process.pid for process in killed))
+        below = [
+            process for child in [psutil.Process(second.pid)] for process in child.children(recursive=True)
+        ]
+        second.send_signal(signal.SIGINT)
+        assert second.wait(PATIENCE) == 130
+    assert not alive(interrupted)
+    assert not alive(below), "the emulator ends with its command"
+    said = (tmp_path / "second").read_text()
+    assert "ended what an earlier rehearsal left running: load balancer" in said
+    assert "interrupted" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(not EVERYTHING, reason="make test-rehearsal")
+def test_default_run_takes_less_than_a_minute_and_a_gibibyte(root: Path, tmp_path: Path) -> None:
+    """Everything as `make rehearse` does it, the pipeline's own build steps among it."""
+    with running(root, tmp_path / "errors") as process:
+        assert process.wait(PATIENCE) == 0, (tmp_path / "errors").read_text()
+    made = json.loads((root / ".local" / "rehearsal" / "report.json").read_text())
+    assert (made["result"], made["findings"]) == ("released", [])
+    assert made["requests"]["lost"] == made["requests"]["by_stopped"] == 0
+    assert made["seconds"] < 60
+    assert made["memory_megabytes"] < 1024
+
+
+def test_emulator_in_use_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "ecs_blue_green", "serve", "--state", str(root / ".local")],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        env=os.environ,
+    )
+    try:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith(b"AWS_ENDPOINT_URL=")
+        assert rehearse(root) == 2
+    finally:
+        server.terminate()
+        server.communicate()
+    assert "end it first" in capsys.readouterr().err

@@ -1,0 +1,73 @@
+"""The source of a release: the committed state, with the health rate that somebody pushes."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ecs_blue_green.rehearsal import source
+from ecs_blue_green.rehearsal.source import SourceError
+from tests.paths import REPOSITORY
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    return subprocess.run(
+        ["git", *identity, *arguments],  # noqa: S607
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with two commits of an application and a file that is not committed."""
+    folder = tmp_path / "repository"
+    (folder / "app").mkdir(parents=True)
+    git(folder, "init", "--quiet")
+    for number in (1, 2):
+        (folder / "app" / "main.py").write_text(f"VERSION = {number}\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "--message", f"Version {number}")
+    (folder / "notes").write_text("not yet")
+    return folder
+
+
+def test_snapshot_is_the_last_commit(repository: Path, tmp_path: Path) -> None:
+    found = source.snapshot(repository, tmp_path / "snapshot")
+    assert found.commit == git(repository, "rev-parse", "HEAD")
+    assert found.uncommitted == 1
+    assert (found.folder / "app" / "main.py").read_text() == "VERSION = 2\n"
+    assert not (found.folder / "notes").exists()
+
+
+def test_application_of_an_earlier_commit(repository: Path, tmp_path: Path) -> None:
+    earlier = git(repository, "rev-parse", "HEAD^")
+    folder = source.application(repository, earlier, tmp_path)
+    assert folder is not None
+    assert (folder / "app" / "main.py").read_text() == "VERSION = 1\n"
+    assert source.application(repository, "0" * 40, tmp_path) is None
+
+
+def test_folder_without_a_commit_is_refused(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    with pytest.raises(SourceError, match="the source of a release is a commit"):
+        source.snapshot(tmp_path, tmp_path / "snapshot")
+
+
+def test_health_rate_is_pushed_as_a_parameter_and_generated(tmp_path: Path) -> None:
+    folder = tmp_path / "source"
+    for name in ("params", "build", "templates"):
+        shutil.copytree(REPOSITORY / name, folder / name)
+    shutil.copy(REPOSITORY / "generate.py", folder)
+    pushed = source.Source("0" * 40, folder, 0)
+    for rate in ("0.5", "0.25"):
+        source.set_health_rate(pushed, "local", rate)
+        config = json.loads((folder / "build" / "config" / "local" / "task-definition.json").read_text())
+        assert config["Parameters"]["HealthRate"] == rate
+    with pytest.raises(SourceError, match="HealthRate"):
+        source.set_health_rate(pushed, "local", "7")
