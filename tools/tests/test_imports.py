@@ -14,15 +14,20 @@ PACKAGE = "ecs_blue_green"
 PROJECT = ("app", "deploy", "generate", "templates", "tests", "benchmarks")
 
 # What every part of the deployer may use.
-GROUND = tuple(
-    f"deployer.{path.stem}"
-    for path in sorted((SOURCE / PACKAGE / "deployer").glob("*.py"))
-    if path.stem not in ("__init__", "command_line")
+GROUND = (
+    "runtime",
+    *(
+        f"deployer.{path.stem}"
+        for path in sorted((SOURCE / PACKAGE / "deployer").glob("*.py"))
+        if path.stem not in ("__init__", "command_line")
+    ),
 )
 # From a module (the longest prefix counts) to the only other modules of the package that it may import.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "__main__": ("project", "emulator", "rehearsal"),
     "project": (),
+    # What may be read by everybody reads nobody.
+    "runtime": (),
     "template_yaml": (),
     "deployer": ("deployer",),
     "deployer.cloudformation": (*GROUND, "deployer.cloudformation"),
@@ -61,6 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "": ("troposphere", "awacs", *PROJECT),
     "template_yaml": ("troposphere", "awacs", "boto3", "botocore", *PROJECT),
+    "runtime": ("troposphere", "awacs", "boto3", "botocore", *PROJECT),
     "deployer": ("troposphere", "awacs", "ministack", *PROJECT),
     "deployer.environment": ("boto3", "botocore", "troposphere"),
     "deployer.errors": ("boto3", "botocore"),

@@ -1,0 +1,372 @@
+"""`build/runtime.json`: what the layers say of themselves, for whoever deploys, emulates or reviews them.
+
+It names resources, outputs, parameters and layers, and holds neither conditions nor expressions.
+`generate.py` writes it from what each layer declares beside its resources. Its shape is that of the classes
+below, and `runtime.schema.json` says the same for other programs (a test compares the two): checking against
+the schema itself would take as long as a fifth of a command.
+"""
+
+import json
+import re
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+SCHEMA = "runtime/1"
+FILE = "runtime.json"
+REPAIR = "run: make generate"
+OUTPUT = re.compile(r"[a-z][a-z0-9-]*\.[A-Za-z0-9]+")
+
+T = TypeVar("T")
+
+
+class Unusable(Exception):
+    """There is no runtime.json that can be worked with: `what` is wrong, `why`, and the `remedy`."""
+
+    def __init__(self, what: str, why: str, remedy: str = REPAIR) -> None:
+        super().__init__(f"{what}: {why}")
+        self.what = what
+        self.why = why
+        self.remedy = remedy
+
+
+class Parameter(str):
+    """The name of a parameter that a template declares."""
+
+    __slots__ = ()
+
+
+class Output(NamedTuple):
+    """An output of a layer's stack, in the file as `layer.Title`."""
+
+    layer: str
+    title: str
+
+
+# How far somebody else may change a property; outside of that a difference is real drift.
+Limit = Literal[
+    "forwards-to-target-groups",  # every request goes to blue or green
+    "same-container",  # the same container and port, behind blue or green
+    "same-family",  # another revision of the same family
+    "latest",  # LATEST, or the version that was taken for it
+    "anything",
+]
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """A property of a resource that belongs to somebody else than CloudFormation."""
+
+    property: str
+    owner: str
+    limit: Limit
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Who changes a resource after its creation besides the deployer, in which role, and which properties.
+
+    `by` and `role` are for people; `properties` has those that CloudFormation would tell of as drift.
+    """
+
+    resource: str
+    by: str
+    role: str = "none"
+    properties: tuple[Delegation, ...] = ()
+
+
+@dataclass(frozen=True)
+class FixedAtCreation:
+    """A parameter whose value a stack keeps for its life, so that a new default changes new stacks alone.
+
+    The deployer fills it in: `for_new_stacks` where it makes the stack; ever after what the stack has, or
+    `for_older_stacks` where the stack is older than the parameter.
+    """
+
+    parameter: Parameter
+    for_new_stacks: str
+    for_older_stacks: str
+
+
+@dataclass(frozen=True)
+class LayerRuntime:
+    """What one layer says of itself.
+
+    `released` is the layer that the pipeline changes on every release; its output `revision` names what the
+    next release will run. `role` is the output with the role through which CloudFormation always operates
+    the stack, and `waits_for_connection` the one with the connection that a person must have completed before
+    the stack is made. A layer that is `untouched_by_releases` may be changed while a release runs.
+    """
+
+    stack_policy: str | None = None
+    changed_by: tuple[Changed, ...] = ()
+    fixed_at_creation: tuple[FixedAtCreation, ...] = ()
+    released: bool = False
+    revision: str | None = None
+    role: Output | None = None
+    waits_for_connection: Output | None = None
+    untouched_by_releases: bool = False
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """A list parameter that must have so many different values, and none twice."""
+
+    parameter: Parameter
+    at_least: int
+
+
+@dataclass(frozen=True)
+class NotAbove:
+    """A number that must not be above another one."""
+
+    lower: Parameter
+    upper: Parameter
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The values, in `unit`, that a parameter may have beside each value of another, as `of` has them."""
+
+    first: Parameter
+    second: Parameter
+    unit: str
+    of: str
+    pairs: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Cidr:
+    """A parameter that is a CIDR block, or empty."""
+
+    parameter: Parameter
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What no `Parameters` block can state. The order of the kinds is that of the messages."""
+
+    distinct: tuple[Distinct, ...] = ()
+    not_above: tuple[NotAbove, ...] = ()
+    pairs: tuple[Pairs, ...] = ()
+    cidr: tuple[Cidr, ...] = ()
+
+
+@dataclass(frozen=True)
+class Controller:
+    """What controls the releases, the layers that belong together for it, and where its parts are named."""
+
+    type: Literal["code-deploy"]
+    layers: tuple[str, ...]
+    cluster: Output
+    service: Output
+    production_listener: Output
+    blue_target_group: Output
+    green_target_group: Output
+    application: Output
+    deployment_group: Output
+    pipeline: Output
+    test_listener: Output | None = None
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Services that the tasks call where a parameter has a value: the ends of their endpoints' names."""
+
+    parameter: Parameter
+    value: str
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The parameters that name the network."""
+
+    vpc: Parameter
+    public_subnets: Parameter
+    private_subnets: Parameter
+    endpoints: tuple[Endpoints, ...] = ()
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The parameters with the fewest and most tasks, and with the CPU units of one."""
+
+    minimum: Parameter
+    maximum: Parameter
+    cpu: Parameter
+
+
+@dataclass(frozen=True)
+class Image:
+    """The parameter with the tag of the service's first image, and the folder that images are built from."""
+
+    tag: Parameter
+    folder: str
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A parameter that names a bucket which must exist; `written_by` must be let write into it."""
+
+    parameter: Parameter
+    written_by: Literal["nobody", "load-balancer"] = "nobody"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A parameter that names a KMS key: the service principals that its policy must let use it.
+
+    `through` is the service through which the roles of the environment must be let use it besides. In both
+    `{region}` stands for the environment's region.
+    """
+
+    parameter: Parameter
+    services: tuple[str, ...]
+    through: str | None = None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """The parameter by which a rehearsal makes a version that is not well: the share of good answers."""
+
+    health_rate: Parameter | None = None
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The whole file."""
+
+    schema: Literal["runtime/1"]
+    layers: Mapping[str, LayerRuntime]
+    controller: Controller
+    network: Network
+    capacity: Capacity
+    image: Image
+    rules: Rules = field(default_factory=Rules)
+    buckets: tuple[Bucket, ...] = ()
+    keys: tuple[Key, ...] = ()
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
+
+    @property
+    def released(self) -> tuple[str, ...]:
+        """The layers that the pipeline changes on every release."""
+        return tuple(slug for slug, layer in self.layers.items() if layer.released)
+
+
+def read(build: Path) -> Runtime:
+    """The file in a folder `build/`. Raises Unusable where it is missing, broken or of another schema."""
+    name = f"{build.name}/{FILE}"
+    try:
+        document = json.loads((build / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Unusable(f"{name} is missing", "the layers say there what a deployer must know") from error
+    except OSError as error:
+        raise Unusable(f"{name} cannot be read", error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise Unusable(f"{name} is not JSON", str(error).splitlines()[0]) from error
+    return made(document, name)
+
+
+def made(document: Any, name: str) -> Runtime:
+    """What a JSON document says; `name` is its file's in messages. Raises Unusable."""
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        raise Unusable(
+            f"{name} cannot be used", f"its schema is {schema or 'not told'}, and {SCHEMA} is known here"
+        )
+    try:
+        runtime: Runtime = _made(Runtime, document, "")
+    except _ShapeError as error:
+        raise Unusable(f"{name} does not follow its schema", str(error)) from error
+    return runtime
+
+
+def problems(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What the file names and the templates do not have. `templates` are the layers' by slug."""
+    for slug, layer in runtime.layers.items():
+        resources, outputs, parameters = (
+            templates.get(slug, {}).get(section, {}) for section in ("Resources", "Outputs", "Parameters")
+        )
+        for changed in layer.changed_by:
+            if changed.resource not in resources:
+                yield f"{slug}.yaml has no resource {changed.resource}"
+        for fixed in layer.fixed_at_creation:
+            if fixed.parameter not in parameters:
+                yield f"{slug}.yaml has no parameter {fixed.parameter}"
+            elif layer.released:
+                # The pipeline gives this stack its parameters from a file that is the same for all stacks.
+                yield f"{slug} is released, so its parameter {fixed.parameter} cannot be fixed at creation"
+        if layer.revision is not None and layer.revision not in outputs:
+            yield f"{slug}.yaml has no output {layer.revision}"
+    for slug in runtime.controller.layers:
+        if slug not in runtime.layers:
+            yield f"there is no layer {slug}"
+    for output in _found(runtime, Output):
+        if output.title not in templates.get(output.layer, {}).get("Outputs", {}):
+            yield f"{output.layer}.yaml has no output {output.title}"
+    declared = {title for template in templates.values() for title in template.get("Parameters", {})}
+    for title in dict.fromkeys(_found(runtime, Parameter)):
+        if title not in declared:
+            yield f"no template has a parameter {title}"
+
+
+def _found(value: Any, kind: type[T]) -> Iterator[T]:
+    """Every value of a kind in a dataclass, however deep."""
+    if isinstance(value, kind):
+        yield value
+    elif is_dataclass(value):
+        for member in fields(value):
+            yield from _found(getattr(value, member.name), kind)
+    elif isinstance(value, Mapping | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _found(item, kind)
+
+
+class _ShapeError(Exception):
+    """A part of the document is not what its class wants."""
+
+
+def _made(kind: Any, value: Any, where: str) -> Any:
+    """The value that a class, a field's type, makes of a part of the document, which stands at `where`."""
+    arguments = get_args(kind)
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        # A field that may be absent; in the document it is never null.
+        (kind,) = (argument for argument in arguments if argument is not type(None))
+        return _made(kind, value, where)
+    if origin is Literal:
+        _require(value in arguments, where, f"one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is tuple:
+        _require(isinstance(value, list), where, "a list")
+        return tuple(_made(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+    if origin is Mapping:
+        _require(isinstance(value, dict), where, "a map")
+        return {key: _made(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is Output:
+        _require(isinstance(value, str) and bool(OUTPUT.fullmatch(value)), where, "an output, as layer.Title")
+        return Output(*value.split("."))
+    if is_dataclass(kind):
+        return _object(kind, value, where)
+    plain = str if kind is Parameter else kind
+    _require(type(value) is plain, where, {str: "text", int: "a whole number", bool: "true or false"}[plain])
+    return kind(value)
+
+
+def _object(kind: Any, value: Any, where: str) -> Any:
+    _require(isinstance(value, dict), where, "a map")
+    members = get_type_hints(kind)
+    needed = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
+    for key in sorted(needed - value.keys()):
+        raise _ShapeError(f"{where}.{key} is missing".lstrip("."))
+    for key in sorted(value.keys() - members.keys()):
+        raise _ShapeError(f"{where}.{key} is not known".lstrip("."))
+    return kind(**{key: _made(members[key], item, f"{where}.{key}") for key, item in value.items()})
+
+
+def _require(holds: bool, where: str, wanted: str) -> None:
+    if not holds:
+        raise _ShapeError(f"{where.lstrip('.') or 'it'} must be {wanted}")
