@@ -16,6 +16,8 @@ NAME = "${Project}-${Environment}-api"
 LOG_STREAM_PREFIX = "api"
 # Tag of an image that was deployed, with the commit behind it.
 RELEASE_TAG_PREFIX = "release-"
+# The function that tries a new version. Releases name it, also those that are rolled back to: it has to stay.
+SMOKE_TEST_NAME = "${Project}-${Environment}-smoke-test"
 
 # Not root: the user and group of the image, by number. Without the group it would be root's.
 USER = "10001:10001"

@@ -30,7 +30,6 @@ from templates._artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
 from templates._parameters import kms_key, permissions_boundary, shared
-from templates._smoke_test import smoke_test_parameter
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
 TIMEOUT_MINUTES = 30
@@ -105,7 +104,7 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         variables={
             "TASK_DEFINITION_STACK_NAME": Ref(t.parameters["TaskDefinitionStackName"]),
             **container,
-            "SMOKE_TEST": Ref(smoke_test_parameter(t)),
+            "SMOKE_TEST": Ref(shared(t, "SmokeTest")),
             "SMOKE_TEST_FUNCTION_NAME": import_value(t, "service-preference", "SmokeTestFunctionName"),
         },
     )

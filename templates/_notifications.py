@@ -1,6 +1,4 @@
-"""Who is told of alarms, failed releases and waiting approvals: a topic, and what publishes to it."""
-
-from typing import Any
+"""Who is told of alarms, failed releases and waiting approvals: a topic, and who may publish to it."""
 
 from awacs.aws import (
     Allow,
@@ -14,12 +12,8 @@ from awacs.aws import (
 )
 from awacs.sns import Publish
 from troposphere import AccountId, Equals, If, Not, NoValue, Parameter, Ref, Sub, Template
-from troposphere.codedeploy import TriggerConfig
-from troposphere.codepipeline import Pipeline
-from troposphere.events import Rule, Target
 from troposphere.sns import Subscription, Topic, TopicPolicy
 
-from templates._exports import import_value
 from templates._iam import arn, policy
 from templates._parameters import shared
 
@@ -104,33 +98,3 @@ def add_notification_topic(t: Template) -> Topic:
         )
     )
     return notification_topic
-
-
-def notification_topic_arn(t: Template) -> Any:
-    """ARN of the topic, for the pipeline layer."""
-    return import_value(t, "service-preference", "NotificationTopicArn")
-
-
-def deployment_trigger(t: Template) -> TriggerConfig:
-    """Has CodeDeploy tell of deployments that end otherwise than planned."""
-    return TriggerConfig(
-        TriggerName="releases",
-        TriggerTargetArn=notification_topic_arn(t),
-        TriggerEvents=["DeploymentFailure", "DeploymentStop", "DeploymentRollback"],
-    )
-
-
-def add_pipeline_rule(t: Template, pipeline: Pipeline) -> Rule:
-    """Tells of executions that fail, in whatever stage."""
-    # https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
-    return t.add_resource(
-        Rule(
-            "FailedPipelineRule",
-            EventPattern={
-                "source": ["aws.codepipeline"],
-                "detail-type": ["CodePipeline Pipeline Execution State Change"],
-                "detail": {"pipeline": [Ref(pipeline)], "state": ["FAILED"]},
-            },
-            Targets=[Target(Id="NotificationTopic", Arn=notification_topic_arn(t))],
-        )
-    )

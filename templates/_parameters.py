@@ -56,6 +56,12 @@ SHARED: dict[str, dict[str, Any]] = {
         "MinValue": 1024,
         "MaxValue": 65535,
     },
+    "SmokeTest": {
+        "Type": "String",
+        "Description": "Whether a new version is tried through the test listener before users see it",
+        "AllowedValues": ["enabled", "disabled"],
+        "Default": "enabled",
+    },
     "PermissionsBoundaryArn": {
         "Type": "String",
         "Description": "Policy that limits every role; empty: none",

@@ -29,8 +29,8 @@ from templates._blue_green import BlueGreen
 from templates._build_projects import task_definition_stack_arn
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._notifications import notification_topic_arn
 from templates._parameters import permissions_boundary
+from templates._pipeline_notifications import notification_topic_arn
 
 # One at a time, made and executed in one locked stage.
 CHANGE_SET_NAME = "pipeline"

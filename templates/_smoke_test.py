@@ -19,14 +19,13 @@ from troposphere.events import Rule, Target
 from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
 
+from templates._application import SMOKE_TEST_NAME
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
 from templates._parameters import kms_key, permissions_boundary, shared
 
 # Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
 CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
-# What releases name: it has to stay.
-NAME = "${Project}-${Environment}-smoke-test"
 
 TIMEOUT_SECONDS = 300
 # boto3 with its EC2 client needs 65 MB besides Lambda's runtime, and a function that runs out of memory is
@@ -42,22 +41,6 @@ HTTPS_PORT = 443
 ANYWHERE = "0.0.0.0/0"
 
 
-def smoke_test_parameter(t: Template) -> Parameter:
-    """Whether new versions are tried first; declared when it was not yet."""
-    if "SmokeTest" not in t.parameters:
-        t.add_parameter(
-            Parameter(
-                "SmokeTest",
-                Type="String",
-                Description="Whether a new version is tried through the test listener before users see it",
-                AllowedValues=["enabled", "disabled"],
-                Default="enabled",
-            )
-        )
-    declared: Parameter = t.parameters["SmokeTest"]
-    return declared
-
-
 def add_smoke_test(t: Template) -> Function:
     """The function with its role, log group and way to the load balancer.
 
@@ -71,7 +54,7 @@ def add_smoke_test(t: Template) -> Function:
     log_group = t.add_resource(
         LogGroup(
             "SmokeTestLogGroup",
-            LogGroupName=Sub(f"/aws/lambda/{NAME}"),
+            LogGroupName=Sub(f"/aws/lambda/{SMOKE_TEST_NAME}"),
             RetentionInDays=Ref(shared(t, "LogRetentionDays")),
             KmsKeyId=kms_key(t),
         )
@@ -126,7 +109,7 @@ def add_smoke_test(t: Template) -> Function:
     function = t.add_resource(
         Function(
             "SmokeTestFunction",
-            FunctionName=Sub(NAME),
+            FunctionName=Sub(SMOKE_TEST_NAME),
             Runtime="python3.13",
             Handler="index.handler",
             Code=Code(ZipFile=CODE.read_text()),
@@ -140,7 +123,7 @@ def add_smoke_test(t: Template) -> Function:
             ),
             Environment=Environment(
                 Variables={
-                    "SMOKE_TEST": Ref(smoke_test_parameter(t)),
+                    "SMOKE_TEST": Ref(shared(t, "SmokeTest")),
                     "LOAD_BALANCER": import_value(t, "infrastructure", "LoadBalancerFullName"),
                     "SECURITY_GROUP": load_balancer_group,
                     "HOST": import_value(t, "infrastructure", "LoadBalancerDnsName"),

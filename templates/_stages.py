@@ -25,7 +25,7 @@ from templates._artifacts import IMAGE, RELEASE, SOURCE
 from templates._blue_green import BlueGreen
 from templates._build_projects import BuildProjects
 from templates._exports import import_value
-from templates._notifications import notification_topic_arn
+from templates._pipeline_notifications import notification_topic_arn
 from templates._pipeline_roles import CHANGE_SET_NAME, ActionRoles
 
 # What a push can release: the application, and the generated task definition with this environment's

@@ -14,8 +14,8 @@ from templates._alarms import add_alarms
 from templates._artifacts import add_artifact_bucket
 from templates._blue_green import add_blue_green
 from templates._build_projects import add_build_projects
-from templates._notifications import add_pipeline_rule
 from templates._parameters import shared
+from templates._pipeline_notifications import add_pipeline_rule
 from templates._pipeline_roles import add_action_roles, add_pipeline_policy, add_pipeline_role
 from templates._stages import Repository, add_approval_condition, stages, trigger
 

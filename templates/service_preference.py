@@ -13,9 +13,9 @@ from troposphere.applicationautoscaling import (
     TargetTrackingScalingPolicyConfiguration,
 )
 
+from templates._application import SMOKE_TEST_NAME
 from templates._exports import export, import_value
 from templates._notifications import add_notification_topic
-from templates._smoke_test import NAME as SMOKE_TEST_NAME
 from templates._smoke_test import add_smoke_test
 
 COOLDOWN_SECONDS = 60

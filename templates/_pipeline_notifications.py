@@ -1,0 +1,38 @@
+"""What the pipeline layer tells service-preference's topic: failed executions and deployments."""
+
+from troposphere import ImportValue, Ref, Template
+from troposphere.codedeploy import TriggerConfig
+from troposphere.codepipeline import Pipeline
+from troposphere.events import Rule, Target
+
+from templates._exports import import_value
+
+
+def notification_topic_arn(t: Template) -> ImportValue:
+    """ARN of the topic."""
+    return import_value(t, "service-preference", "NotificationTopicArn")
+
+
+def deployment_trigger(t: Template) -> TriggerConfig:
+    """Has CodeDeploy tell of deployments that end otherwise than planned."""
+    return TriggerConfig(
+        TriggerName="releases",
+        TriggerTargetArn=notification_topic_arn(t),
+        TriggerEvents=["DeploymentFailure", "DeploymentStop", "DeploymentRollback"],
+    )
+
+
+def add_pipeline_rule(t: Template, pipeline: Pipeline) -> Rule:
+    """Tells of executions that fail, in whatever stage."""
+    # https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
+    return t.add_resource(
+        Rule(
+            "FailedPipelineRule",
+            EventPattern={
+                "source": ["aws.codepipeline"],
+                "detail-type": ["CodePipeline Pipeline Execution State Change"],
+                "detail": {"pipeline": [Ref(pipeline)], "state": ["FAILED"]},
+            },
+            Targets=[Target(Id="NotificationTopic", Arn=notification_topic_arn(t))],
+        )
+    )
