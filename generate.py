@@ -140,8 +140,9 @@ def told(name: str) -> Iterator[None]:
 
 
 def module(slug: str) -> str:
-    """The file that a layer is written in."""
-    return f"templates/{slug.replace('-', '_')}.py"
+    """The file with a layer's `build()`: a module, or the first one of the layer's folder."""
+    name = f"templates/{slug.replace('-', '_')}"
+    return f"{name}/__init__.py" if (ROOT / name).is_dir() else f"{name}.py"
 
 
 def too_long(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """The six layers. One module is one template, one file in `build/`, one stack.
 
+A module is a file, or a folder with its resources in groups. An underscore in front marks what layers share.
+
 `LAYERS` only names them. Their order of deployment is nowhere written down: the deployer derives it from
 what the generated templates export and import.
 """

@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"ecs_blue_green": Path(ecs_blue_green.__file__).parents[1]}
 PARTS = ("app", "deploy", "ecs_blue_green", "generate", "templates", "tests")
 
+# A layer is a module or a folder; what has an underscore in front is what layers share.
+LAYERS = [path.stem for path in sorted((ROOT / "templates").glob("[a-z]*"))]
 # From a module (the longest prefix counts) to the only other modules of ours that it may import.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "app": ("app",),
@@ -23,8 +25,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "ecs_blue_green.deployer.errors",
     ),
     "templates": ("templates._",),
+    # A layer never imports a layer.
+    **{f"templates.{layer}": (f"templates.{layer}", "templates._") for layer in LAYERS},
     # What runs as a Lambda function has nothing of ours around it.
-    "templates.hooks": (),
+    "templates.service_preference.hooks": (),
     "tests": ("app", "ecs_blue_green", "generate", "templates", "tests"),
 }
 # The reviewed YAML is deployed, not a fresh rendering; and what generates it talks to nobody.
@@ -32,7 +36,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "app": ("boto3", "botocore", "troposphere", "awacs", "ministack"),
     "deploy": ("troposphere", "awacs", "ministack"),
     "generate": ("boto3", "botocore", "ministack"),
-    "templates.hooks": ("troposphere", "awacs"),
+    "templates.service_preference.hooks": ("troposphere", "awacs"),
     "templates": ("boto3", "botocore", "ministack", "yaml", "os", "time", "datetime", "random"),
 }
 

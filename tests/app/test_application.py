@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 import app.main
 from app.main import Settings, create_application, read_settings, server_config
-from templates._load_balancing import IDLE_TIMEOUT_SECONDS
+from templates.infrastructure.load_balancing import IDLE_TIMEOUT_SECONDS
 from templates.task_definition import STOP_TIMEOUT_SECONDS
 
 REQUIREMENTS = Path(app.main.__file__).with_name("requirements.txt")

@@ -15,7 +15,7 @@ from templates import LAYERS, _exports
 from templates._application import SECRETS
 from tests.templates.conftest import Document, walk
 
-MODULES = sorted((ROOT / "templates").glob("*.py"))
+MODULES = sorted((ROOT / "templates").rglob("*.py"))
 
 
 @pytest.mark.parametrize("slug", LAYERS)
@@ -142,7 +142,7 @@ def test_stack_name_parameter_is_the_one_that_the_deployer_fills_in() -> None:
         assert _exports.stack_name_parameter(slug) == environment.stack_name_parameter(slug)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
 def test_iam_documents_come_from_awacs(path: Path) -> None:
     """Its classes refuse a misspelt key, which IAM would take for a statement that means something else."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -208,7 +208,7 @@ def test_descriptions_of_security_groups_have_the_characters_that_ec2_takes(
                         assert re.fullmatch(r"[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", node[name])
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
 def test_variables_are_named_for_what_they_hold(path: Path) -> None:
     """`blue_target_group = t.add_resource(TargetGroup("BlueTargetGroup", ...))`.
 

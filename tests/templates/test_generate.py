@@ -97,7 +97,7 @@ def test_a_module_that_fails_is_named_and_nothing_is_written(
     before = contents(root)
     assert generate.main([], root) == 1
     errors = capsys.readouterr().err
-    assert "templates/service_preference.py" in errors
+    assert "templates/service_preference/__init__.py" in errors
     assert "AttributeError: " in errors
     assert contents(root) == before
 
@@ -221,7 +221,7 @@ def test_a_template_that_cannot_be_deployed_is_refused(
     assert generate.main([], root) == 1
     errors = capsys.readouterr().err
     assert message in errors
-    assert "templates/service_preference.py" in errors
+    assert "templates/service_preference/__init__.py" in errors
     assert contents(root) == before
 
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from ecs_blue_green.deployer import parameters
 
-from templates import _build_projects, infrastructure, pipeline, service
+from templates import infrastructure, pipeline, service
+from templates.pipeline import build_projects
 
 TEMPLATE: dict[str, Any] = pipeline.build().to_dict()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -364,7 +365,7 @@ def buildspec(project: str) -> str:
 
 @pytest.mark.parametrize(("project", "slug"), PROJECTS.items())
 def test_build_specification_is_embedded_without_its_comments(project: str, slug: str) -> None:
-    text = (_build_projects.BUILDSPECS / f"{slug}.yml").read_text()
+    text = (build_projects.BUILDSPECS / f"{slug}.yml").read_text()
     lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
     assert buildspec(project).splitlines() == lines
 

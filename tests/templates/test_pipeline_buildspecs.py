@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from templates import _build_projects
+from templates.pipeline import build_projects
 
 BASH = shutil.which("bash") or "bash"
-SPECIFICATIONS = sorted(_build_projects.BUILDSPECS.glob("*.yml"))
+SPECIFICATIONS = sorted(build_projects.BUILDSPECS.glob("*.yml"))
 
 
 def commands(path: Path) -> list[str]:
@@ -35,7 +35,7 @@ def test_commands_need_bash_the_aws_cli_and_python_only(path: Path) -> None:
 
 
 def test_verify_installs_locked_requirements_and_checks_what_was_generated() -> None:
-    assert commands(_build_projects.BUILDSPECS / "verify.yml") == [
+    assert commands(build_projects.BUILDSPECS / "verify.yml") == [
         "sh requirements/install .venv requirements/main.txt",
         ".venv/bin/python generate.py --check",
         ".venv/bin/cfn-lint",

@@ -17,8 +17,9 @@ from typing import Any
 import boto3
 import pytest
 
-from templates import _smoke_test, infrastructure, service_preference
-from templates.hooks import smoke_test
+from templates import infrastructure, service_preference
+from templates.service_preference.hooks import smoke_test
+from templates.service_preference.smoke_test import WAIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE: dict[str, Any] = service_preference.build().to_dict()
@@ -277,7 +278,7 @@ def test_function_has_time_for_every_request_at_its_slowest() -> None:
         name: TEMPLATE["Parameters"][name]["Default"] for name in ("SmokeRequests", "SmokeMaxLatencyMs")
     }
     slowest = 2 * defaults["SmokeMaxLatencyMs"] / 1000 * defaults["SmokeRequests"]
-    needed = _smoke_test.WAIT_SECONDS + slowest + smoke_test.ANSWER_SECONDS
+    needed = WAIT_SECONDS + slowest + smoke_test.ANSWER_SECONDS
     assert needed <= RESOURCES["SmokeTestFunction"]["Properties"]["Timeout"]
 
 

@@ -12,7 +12,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from templates import _build_projects
+from templates.pipeline import build_projects
 
 from ecs_blue_green.codebuild import stand_ins
 from tests.paths import REPOSITORY
@@ -117,7 +117,7 @@ def test_stand_in_refuses_what_it_does_not_do(site: Site, stand_in: str, command
 
 
 def test_every_command_of_the_build_steps_is_compared() -> None:
-    specifications = "".join(path.read_text() for path in _build_projects.BUILDSPECS.glob("*.yml"))
+    specifications = "".join(path.read_text() for path in build_projects.BUILDSPECS.glob("*.yml"))
     used = set(re.findall(r"\baws (\w[\w-]+ [\w-]+)", specifications))
     compared = {" ".join(command.split()[:2]) for command in COMMANDS} | {"ecr put-image"}
     assert used <= compared

@@ -15,8 +15,8 @@ from troposphere.applicationautoscaling import (
 
 from templates._application import SMOKE_TEST_NAME
 from templates._exports import export, import_value
-from templates._notifications import add_notification_topic
-from templates._smoke_test import add_smoke_test
+from templates.service_preference.notifications import add_notification_topic
+from templates.service_preference.smoke_test import add_smoke_test
 
 COOLDOWN_SECONDS = 60
 

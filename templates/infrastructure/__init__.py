@@ -12,15 +12,15 @@ from troposphere.codeconnections import Connection
 from troposphere.ecs import Cluster, ClusterSetting
 
 from templates._exports import export
-from templates._load_balancing import (
+from templates._parameters import shared
+from templates._stack_policy import deny_updates
+from templates.infrastructure.load_balancing import (
     add_listeners,
     add_load_balancer,
     add_security_groups,
     add_target_groups,
 )
-from templates._parameters import shared
-from templates._stack_policy import deny_updates
-from templates._task_roles import add_task_definition_stack_role, add_task_roles
+from templates.infrastructure.task_roles import add_task_definition_stack_role, add_task_roles
 
 
 def build() -> Template:

@@ -24,13 +24,13 @@ from troposphere.iam import ManagedPolicy, Policy, Role
 from troposphere.s3 import Bucket
 
 from templates._application import task_definitions_arn
-from templates._artifacts import EVERY, RELEASE, SOURCE, artifact_access, artifact_objects
-from templates._blue_green import BlueGreen
-from templates._build_projects import task_definition_stack_arn
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
 from templates._parameters import permissions_boundary
-from templates._pipeline_notifications import notification_topic_arn
+from templates.pipeline.artifacts import EVERY, RELEASE, SOURCE, artifact_access, artifact_objects
+from templates.pipeline.build_projects import task_definition_stack_arn
+from templates.pipeline.deployment_group import BlueGreen
+from templates.pipeline.notifications import notification_topic_arn
 
 # One at a time, made and executed in one locked stage.
 CHANGE_SET_NAME = "pipeline"

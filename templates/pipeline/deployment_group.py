@@ -23,9 +23,9 @@ from troposphere.codedeploy import (
 from troposphere.s3 import Bucket
 
 from templates._application import application_name
-from templates._codedeploy_role import add_codedeploy_role
 from templates._exports import import_value
-from templates._pipeline_notifications import deployment_trigger
+from templates.pipeline.codedeploy_role import add_codedeploy_role
+from templates.pipeline.notifications import deployment_trigger
 
 # The predefined configurations for ECS: all there are.
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html

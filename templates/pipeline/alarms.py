@@ -10,7 +10,7 @@ from troposphere import Parameter, Ref, Sub, Template
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 
 from templates._exports import import_value
-from templates._pipeline_notifications import notification_topic_arn
+from templates.pipeline.notifications import notification_topic_arn
 
 PERIOD_SECONDS = 60
 # Data points to alarm, of how many. One late or odd minute is no reason to roll back, and a canary step is

@@ -26,10 +26,10 @@ from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
 from troposphere.s3 import Bucket
 
-from templates._artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
 from templates._parameters import kms_key, permissions_boundary, shared
+from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
 TIMEOUT_MINUTES = 30

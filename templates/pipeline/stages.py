@@ -21,12 +21,12 @@ from troposphere.codepipeline import (
 )
 from troposphere.iam import Role
 
-from templates._artifacts import IMAGE, RELEASE, SOURCE
-from templates._blue_green import BlueGreen
-from templates._build_projects import BuildProjects
 from templates._exports import import_value
-from templates._pipeline_notifications import notification_topic_arn
-from templates._pipeline_roles import CHANGE_SET_NAME, ActionRoles
+from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE
+from templates.pipeline.build_projects import BuildProjects
+from templates.pipeline.deployment_group import BlueGreen
+from templates.pipeline.notifications import notification_topic_arn
+from templates.pipeline.roles import CHANGE_SET_NAME, ActionRoles
 
 # What a push can release: the application, and the generated task definition with this environment's
 # values. The rest of the repository is deployed by people. A filter holds at most 8 patterns.

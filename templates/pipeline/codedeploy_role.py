@@ -21,11 +21,11 @@ from troposphere.iam import Policy, Role
 from troposphere.s3 import Bucket
 
 from templates._application import NAME, SMOKE_TEST_NAME
-from templates._artifacts import RELEASE, artifact_access
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
 from templates._parameters import permissions_boundary
-from templates._pipeline_notifications import notification_topic_arn
+from templates.pipeline.artifacts import RELEASE, artifact_access
+from templates.pipeline.notifications import notification_topic_arn
 
 # Of the service in whatever cluster: its name has the project and the environment in it.
 TASK_SETS = arn("ecs", f"task-set/*/{NAME}/*")

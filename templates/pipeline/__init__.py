@@ -10,14 +10,14 @@ and what it says then is written down for the deployment. Two pushes close toget
 from troposphere import GetAtt, Output, Parameter, Ref, Sub, Template
 from troposphere.codepipeline import ArtifactStore, Pipeline
 
-from templates._alarms import add_alarms
-from templates._artifacts import add_artifact_bucket
-from templates._blue_green import add_blue_green
-from templates._build_projects import add_build_projects
 from templates._parameters import shared
-from templates._pipeline_notifications import add_pipeline_rule
-from templates._pipeline_roles import add_action_roles, add_pipeline_policy, add_pipeline_role
-from templates._stages import Repository, add_approval_condition, stages, trigger
+from templates.pipeline.alarms import add_alarms
+from templates.pipeline.artifacts import add_artifact_bucket
+from templates.pipeline.build_projects import add_build_projects
+from templates.pipeline.deployment_group import add_blue_green
+from templates.pipeline.notifications import add_pipeline_rule
+from templates.pipeline.roles import add_action_roles, add_pipeline_policy, add_pipeline_role
+from templates.pipeline.stages import Repository, add_approval_condition, stages, trigger
 
 
 def build() -> Template:
