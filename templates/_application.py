@@ -5,14 +5,24 @@ Three layers agree on these: `infrastructure` gives the roles access by name, `c
 given is listed here: one variable or secret is one entry, which becomes one parameter.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from troposphere import Parameter, Ref, Sub, Template, ecs
+from troposphere import Parameter, Ref, Sub, ecs
 
 from templates._iam import arn
-from templates._parameters import shared
 
+# Everything here is named after the parameters Project and Environment.
 NAME = "${Project}-${Environment}-api"
+# The task definition family, the repository, the service, and CodeDeploy's application and group.
+APPLICATION_NAME = Sub(NAME)
+CONTAINER_NAME = Sub("${Project}-api")
+REPOSITORY_ARN = arn("ecr", f"repository/{NAME}")
+# Every revision of the family.
+TASK_DEFINITIONS_ARN = arn("ecs", f"task-definition/{NAME}:*")
+LOG_GROUP_NAME = Sub(f"/ecs/{NAME}")
+# For actions on the group itself, and for those on what is in it.
+LOG_GROUP_ARN = arn("logs", f"log-group:/ecs/{NAME}")
+LOG_STREAMS_ARN = arn("logs", f"log-group:/ecs/{NAME}:*")
 LOG_STREAM_PREFIX = "api"
 # Tag of an image that was deployed, with the commit behind it.
 RELEASE_TAG_PREFIX = "release-"
@@ -27,8 +37,7 @@ class Variable(NamedTuple):
     """An environment variable of the container, and the parameter that gives its value."""
 
     name: str
-    parameter: str
-    properties: dict[str, Any]
+    parameter: Parameter
 
 
 class Secret(NamedTuple):
@@ -47,15 +56,15 @@ class Secret(NamedTuple):
 VARIABLES: tuple[Variable, ...] = (
     Variable(
         "HEALTH_RATE",
-        "HealthRate",
-        {
-            "Type": "Number",
-            "Description": "Share of requests to / that are answered with 200; the others get 503",
+        Parameter(
+            "HealthRate",
+            Type="Number",
+            Description="Share of requests to / that are answered with 200; the others get 503",
             # Text: as a number it would lose its zero on the way, and the application is given text.
-            "Default": "1.0",
-            "MinValue": 0,
-            "MaxValue": 1,
-        },
+            Default="1.0",
+            MinValue=0,
+            MaxValue=1,
+        ),
     ),
 )
 
@@ -63,90 +72,40 @@ VARIABLES: tuple[Variable, ...] = (
 SECRETS: tuple[Secret, ...] = ()
 
 
-def application_name(template: Template) -> Sub:
-    """`<project>-<env>-api`: the task definition family, the repository and the service."""
-    _declare_names(template)
-    return Sub(NAME)
+def variable_parameters() -> list[Parameter]:
+    """The rows of the environment variables, for the table of a layer that needs their values."""
+    return [variable.parameter for variable in VARIABLES]
 
 
-def container_name(template: Template) -> Sub:
-    """`<project>-api`."""
-    shared(template, "Project")
-    return Sub("${Project}-api")
-
-
-def log_group_name(template: Template) -> Sub:
-    """`/ecs/<project>-<env>-api`."""
-    _declare_names(template)
-    return Sub(f"/ecs/{NAME}")
-
-
-def log_group_arn(template: Template) -> Sub:
-    """ARN of the log group, for the actions on the group itself."""
-    _declare_names(template)
-    return arn("logs", f"log-group:/ecs/{NAME}")
-
-
-def log_streams_arn(template: Template) -> Sub:
-    """ARN of the log group's streams, for the actions on what is in it."""
-    _declare_names(template)
-    return arn("logs", f"log-group:/ecs/{NAME}:*")
-
-
-def repository_arn(template: Template) -> Sub:
-    """ARN of the container repository, for layers that come before it."""
-    _declare_names(template)
-    return arn("ecr", f"repository/{NAME}")
-
-
-def task_definitions_arn(template: Template) -> Sub:
-    """ARN of every revision of the task definition family."""
-    _declare_names(template)
-    return arn("ecs", f"task-definition/{NAME}:*")
-
-
-def environment(template: Template) -> list[ecs.Environment]:
-    """The container's environment variables; declares their parameters."""
+def secret_parameters() -> list[Parameter]:
+    """The rows of the secrets, for the table of a layer that needs their ARNs."""
     return [
-        ecs.Environment(
-            Name=variable.name,
-            Value=Ref(template.add_parameter(Parameter(variable.parameter, **variable.properties))),
-        )
-        for variable in VARIABLES
-    ]
-
-
-def secrets(template: Template) -> list[ecs.Secret]:
-    """The container's secrets; declares their parameters."""
-    return [
-        ecs.Secret(Name=secret.name, ValueFrom=arn)
-        for secret, arn in zip(SECRETS, secret_arns(template), strict=True)
-    ]
-
-
-def secret_arns(template: Template) -> list[Ref]:
-    """The ARN of each of the container's secrets; declares their parameters."""
-    return [
-        Ref(
-            template.add_parameter(
-                Parameter(
-                    secret.parameter,
-                    Type="String",
-                    Description=f"{secret.description} (ARN of a secret or of a Parameter Store parameter)",
-                    AllowedPattern=(
-                        r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+"
-                        r"|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)"
-                    ),
-                    ConstraintDescription=(
-                        "must be the ARN of a secret or of a Parameter Store parameter, without a JSON key"
-                    ),
-                )
-            )
+        Parameter(
+            secret.parameter,
+            Type="String",
+            Description=f"{secret.description} (ARN of a secret or of a Parameter Store parameter)",
+            AllowedPattern=(
+                r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+"
+                r"|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)"
+            ),
+            ConstraintDescription=(
+                "must be the ARN of a secret or of a Parameter Store parameter, without a JSON key"
+            ),
         )
         for secret in SECRETS
     ]
 
 
-def _declare_names(template: Template) -> None:
-    shared(template, "Project")
-    shared(template, "Environment")
+def environment() -> list[ecs.Environment]:
+    """The container's environment variables."""
+    return [ecs.Environment(Name=variable.name, Value=Ref(variable.parameter)) for variable in VARIABLES]
+
+
+def secrets() -> list[ecs.Secret]:
+    """The container's secrets."""
+    return [ecs.Secret(Name=secret.name, ValueFrom=Ref(secret.parameter)) for secret in SECRETS]
+
+
+def secret_arns() -> list[Ref]:
+    """The ARN of each of the container's secrets."""
+    return [Ref(secret.parameter) for secret in SECRETS]

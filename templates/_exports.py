@@ -27,22 +27,25 @@ def export(template: Template, title: str, value: Any, description: str) -> Outp
     return added
 
 
-def import_value(template: Template, layer: str, title: str) -> ImportValue:
+def stack_names(*layers: str) -> list[Parameter]:
+    """Rows of a layer's table of parameters: the names of the stacks from which it imports."""
+    # No pattern: a name that is none has no export, and CloudFormation says so.
+    return [
+        Parameter(
+            stack_name_parameter(layer),
+            Type="String",
+            Description=f"Name of the {layer} stack (filled in by the deployer)",
+        )
+        for layer in layers
+    ]
+
+
+def import_value(layer: str, title: str) -> ImportValue:
     """What `layer` (a slug such as `task-definition`) exports as `title`.
 
-    Declares the parameter that takes that layer's stack name, when the template does not have it yet.
+    The importing layer has the row `*stack_names(layer)` among its parameters; see `problems`.
     """
-    parameter = stack_name_parameter(layer)
-    if parameter not in template.parameters:
-        # No pattern: a name that is none has no export, and CloudFormation says so.
-        template.add_parameter(
-            Parameter(
-                parameter,
-                Type="String",
-                Description=f"Name of the {layer} stack (filled in by the deployer)",
-            )
-        )
-    return ImportValue(Sub(f"${{{parameter}}}-{title}"))
+    return ImportValue(Sub(f"${{{stack_name_parameter(layer)}}}-{title}"))
 
 
 def stack_name_parameter(layer: str) -> str:
@@ -64,10 +67,13 @@ def problems(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, 
         for value in imports(document):
             name = value.get("Fn::Sub") if isinstance(value, dict) else None
             match = re.fullmatch(r"\$\{(\w+StackName)\}-(\w+)", name) if isinstance(name, str) else None
-            if not match or match[1] not in document.get("Parameters", {}):
+            if not match:
                 yield slug, f"import of {value} must be !Sub ${{<Layer>StackName}}-<OutputLogicalId>"
             elif match[1] not in layers:
                 yield slug, f"import of {name}: no layer has the parameter {match[1]}"
+            elif match[1] not in document.get("Parameters", {}):
+                row = f'*stack_names("{layers[match[1]]}")'
+                yield slug, f"import of {name} must be !Sub of a parameter: add {row} to the PARAMETERS"
             elif "Export" not in documents[layers[match[1]]].get("Outputs", {}).get(match[2], {}):
                 yield slug, f"import of {name}: layer {layers[match[1]]} does not export {match[2]}"
 

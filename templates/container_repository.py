@@ -15,9 +15,22 @@ from troposphere.ecr import (
     Repository,
 )
 
-from templates._application import RELEASE_TAG_PREFIX, application_name
+from templates._application import APPLICATION_NAME, RELEASE_TAG_PREFIX
 from templates._exports import export
-from templates._parameters import has_kms_key, is_protected, kms_key, shared
+from templates._parameters import has, is_protected, optional_value, shared, template
+
+PARAMETERS = (
+    *shared("Project", "Environment", "Protected", "InitialImageTag"),
+    Parameter(
+        "ImageRetentionCount",
+        Type="Number",
+        Description="How many released images are kept: so many releases back a rollback can reach",
+        Default=10,
+        MinValue=2,
+        MaxValue=1000,
+    ),
+    *shared("KmsKeyArn"),
+)
 
 UNTAGGED_IMAGE_DAYS = 1
 UNRELEASED_IMAGE_DAYS = 30
@@ -25,31 +38,17 @@ UNRELEASED_IMAGE_DAYS = 30
 
 def build() -> Template:
     """The container-repository layer's template."""
-    t = Template(Description="Container repository of the application")
-    t.set_version()
-    repository_name = application_name(t)
+    t = template("Container repository of the application", PARAMETERS)
     protected = is_protected(t)
-    shared(t, "InitialImageTag")
-    t.add_parameter(
-        Parameter(
-            "ImageRetentionCount",
-            Type="Number",
-            Description="How many released images are kept: so many releases back a rollback can reach",
-            Default=10,
-            MinValue=2,
-            MaxValue=1000,
-        )
-    )
-
     repository = t.add_resource(
         Repository(
             "Repository",
-            RepositoryName=repository_name,
+            RepositoryName=APPLICATION_NAME,
             # A tag names one image for ever: what a task pulls again is what was released.
             ImageTagMutability="IMMUTABLE",
             ImageScanningConfiguration=ImageScanningConfiguration(ScanOnPush=True),
             EncryptionConfiguration=EncryptionConfiguration(
-                EncryptionType=If(has_kms_key(t), "KMS", "AES256"), KmsKey=kms_key(t)
+                EncryptionType=If(has(t, "KmsKeyArn"), "KMS", "AES256"), KmsKey=optional_value(t, "KmsKeyArn")
             ),
             LifecyclePolicy=LifecyclePolicy(LifecyclePolicyText=_lifecycle_policy_text()),
             # Where this is false, deleting the stack fails as long as there are images.

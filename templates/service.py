@@ -16,10 +16,15 @@ from troposphere.ecs import (
     Service,
 )
 
-from templates._application import application_name
-from templates._exports import export, import_value
-from templates._parameters import is_execute_command_enabled, shared
+from templates._application import APPLICATION_NAME
+from templates._exports import export, import_value, stack_names
+from templates._parameters import is_execute_command_enabled, shared, template
 from templates._stack_policy import deny_updates
+
+PARAMETERS = (
+    *shared("Project", "Environment", "PrivateSubnetIds", "EnableExecuteCommand"),
+    *stack_names("infrastructure", "task-definition"),
+)
 
 # A task that has just started is given this long before a failed health check counts against it.
 HEALTH_CHECK_GRACE_PERIOD_SECONDS = 60
@@ -27,45 +32,40 @@ HEALTH_CHECK_GRACE_PERIOD_SECONDS = 60
 
 def build() -> Template:
     """The service layer's template."""
-    t = Template(Description="ECS service released blue/green by CodeDeploy")
-    t.set_version()
-    service_name = application_name(t)
-    private_subnet_ids = shared(t, "PrivateSubnetIds")
-    execute_command = is_execute_command_enabled(t)
-
+    t = template("ECS service released blue/green by CodeDeploy", PARAMETERS)
     service = t.add_resource(
         Service(
             "Service",
-            ServiceName=service_name,
-            Cluster=import_value(t, "infrastructure", "ClusterName"),
+            ServiceName=APPLICATION_NAME,
+            Cluster=import_value("infrastructure", "ClusterName"),
             LaunchType="FARGATE",
             PlatformVersion="LATEST",
             # Circuit breaker, deployment alarms and strategies exist with the controller ECS only.
             DeploymentController=DeploymentController(Type="CODE_DEPLOY"),
             # The family without a revision: ECS takes the latest when the service is created, and the text
             # never changes afterwards, whatever CodeDeploy runs.
-            TaskDefinition=import_value(t, "task-definition", "TaskDefinitionFamily"),
+            TaskDefinition=import_value("task-definition", "TaskDefinitionFamily"),
             # No DesiredCount: ECS begins with one task, then auto scaling owns the number.
             LoadBalancers=[
                 LoadBalancer(
-                    ContainerName=import_value(t, "task-definition", "ContainerName"),
-                    ContainerPort=import_value(t, "task-definition", "ContainerPort"),
-                    TargetGroupArn=import_value(t, "infrastructure", "BlueTargetGroupArn"),
+                    ContainerName=import_value("task-definition", "ContainerName"),
+                    ContainerPort=import_value("task-definition", "ContainerPort"),
+                    TargetGroupArn=import_value("infrastructure", "BlueTargetGroupArn"),
                 )
             ],
             HealthCheckGracePeriodSeconds=HEALTH_CHECK_GRACE_PERIOD_SECONDS,
             NetworkConfiguration=NetworkConfiguration(
                 AwsvpcConfiguration=AwsvpcConfiguration(
                     AssignPublicIp="DISABLED",
-                    SecurityGroups=[import_value(t, "infrastructure", "ServiceSecurityGroupId")],
-                    Subnets=Ref(private_subnet_ids),
+                    SecurityGroups=[import_value("infrastructure", "ServiceSecurityGroupId")],
+                    Subnets=Ref("PrivateSubnetIds"),
                 )
             ),
             # On by default since 2025: it would stop and start tasks while CodeDeploy counts them.
             AvailabilityZoneRebalancing="DISABLED",
             EnableECSManagedTags=True,
             PropagateTags="SERVICE",
-            EnableExecuteCommand=If(execute_command, True, False),
+            EnableExecuteCommand=If(is_execute_command_enabled(t), True, False),
         )
     )
     export(t, "ServiceName", GetAtt(service, "Name"), "Name of the service")

@@ -30,8 +30,8 @@ from troposphere.ecs import (
 from troposphere.logs import LogGroup
 
 from templates import _application
-from templates._exports import export, import_value, output
-from templates._parameters import is_execute_command_enabled, kms_key, shared
+from templates._exports import export, import_value, output, stack_names
+from templates._parameters import is_execute_command_enabled, optional_value, shared, template
 
 # Fargate's sizes. Which memory goes with which CPU is checked before anything is deployed.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
@@ -43,46 +43,43 @@ MEMORY_MIB = (
     *range(65536, 122881, 8192),
 )
 
+PARAMETERS = (
+    *shared("Project", "Environment"),
+    Parameter(
+        "TaskCpu",
+        Type="Number",
+        Description="CPU of a task in units (1024 are one virtual CPU)",
+        Default=256,
+        AllowedValues=list(CPU_UNITS),
+    ),
+    Parameter(
+        "TaskMemory",
+        Type="Number",
+        Description="Memory of a task in MiB; Fargate has certain pairs of CPU and memory only",
+        Default=512,
+        AllowedValues=list(MEMORY_MIB),
+    ),
+    *shared("ContainerPort", "InitialImageTag", "LogRetentionDays", "EnableExecuteCommand"),
+    *_application.variable_parameters(),
+    *_application.secret_parameters(),
+    *shared("KmsKeyArn"),
+    *stack_names("container-repository", "infrastructure"),
+)
+
 # Time between SIGTERM and SIGKILL, in which the application answers what it has begun.
 STOP_TIMEOUT_SECONDS = 30
 
 
 def build() -> Template:
     """The task-definition layer's template."""
-    t = Template(Description="Task definition of the application and its log group")
-    t.set_version()
-    family = _application.application_name(t)
-    container_name = _application.container_name(t)
-    task_cpu = t.add_parameter(
-        Parameter(
-            "TaskCpu",
-            Type="Number",
-            Description="CPU of a task in units (1024 are one virtual CPU)",
-            Default=256,
-            AllowedValues=list(CPU_UNITS),
-        )
-    )
-    task_memory = t.add_parameter(
-        Parameter(
-            "TaskMemory",
-            Type="Number",
-            Description="Memory of a task in MiB; Fargate has certain pairs of CPU and memory only",
-            Default=512,
-            AllowedValues=list(MEMORY_MIB),
-        )
-    )
-    for title in ("ContainerPort", "InitialImageTag", "LogRetentionDays", "EnableExecuteCommand"):
-        shared(t, title)
+    t = template("Task definition of the application and its log group", PARAMETERS)
     has_shell = is_execute_command_enabled(t)
-    environment = _application.environment(t)
-    secrets = _application.secrets(t)
-
     log_group = t.add_resource(
         LogGroup(
             "LogGroup",
-            LogGroupName=_application.log_group_name(t),
-            RetentionInDays=Ref(shared(t, "LogRetentionDays")),
-            KmsKeyId=kms_key(t),
+            LogGroupName=_application.LOG_GROUP_NAME,
+            RetentionInDays=Ref("LogRetentionDays"),
+            KmsKeyId=optional_value(t, "KmsKeyArn"),
             # Logs outlive what wrote them. A first creation that fails leaves nothing behind.
             DeletionPolicy=RetainExceptOnCreate,
             UpdateReplacePolicy=Retain,
@@ -90,14 +87,14 @@ def build() -> Template:
     )
 
     container = ContainerDefinition(
-        Name=container_name,
+        Name=_application.CONTAINER_NAME,
         Image=Sub(
             "${RepositoryUri}:${InitialImageTag}",
-            RepositoryUri=import_value(t, "container-repository", "RepositoryUri"),
+            RepositoryUri=import_value("container-repository", "RepositoryUri"),
         ),
         Essential=True,
-        PortMappings=[PortMapping(ContainerPort=Ref(shared(t, "ContainerPort")), Protocol="tcp")],
-        Environment=environment,
+        PortMappings=[PortMapping(ContainerPort=Ref("ContainerPort"), Protocol="tcp")],
+        Environment=_application.environment(),
         User=_application.USER,
         # The agent behind ECS Exec does not run on a read-only root file system. The application writes
         # no files, so it needs no volume for temporary ones.
@@ -117,20 +114,20 @@ def build() -> Template:
             },
         ),
     )
-    if secrets:
-        container.Secrets = secrets
+    if _application.SECRETS:
+        container.Secrets = _application.secrets()
     task_definition = t.add_resource(
         TaskDefinition(
             "TaskDefinition",
-            Family=family,
+            Family=_application.APPLICATION_NAME,
             RequiresCompatibilities=["FARGATE"],
             NetworkMode="awsvpc",
             # What the pipeline's build project builds for.
             RuntimePlatform=RuntimePlatform(CpuArchitecture="X86_64", OperatingSystemFamily="LINUX"),
-            Cpu=Ref(task_cpu),
-            Memory=Ref(task_memory),
-            TaskRoleArn=import_value(t, "infrastructure", "TaskRoleArn"),
-            ExecutionRoleArn=import_value(t, "infrastructure", "TaskExecutionRoleArn"),
+            Cpu=Ref("TaskCpu"),
+            Memory=Ref("TaskMemory"),
+            TaskRoleArn=import_value("infrastructure", "TaskRoleArn"),
+            ExecutionRoleArn=import_value("infrastructure", "TaskExecutionRoleArn"),
             ContainerDefinitions=[container],
             # A revision is never updated but replaced, and CloudFormation would deregister the old one
             # while the service runs it, or a rollback needs it.
@@ -139,9 +136,10 @@ def build() -> Template:
         )
     )
 
-    export(t, "TaskDefinitionFamily", family, "Family of the task definition, the same for every revision")
-    export(t, "ContainerName", container_name, "Container that gets the traffic")
-    export(t, "ContainerPort", Ref(shared(t, "ContainerPort")), "Port of that container")
+    family = "Family of the task definition, the same for every revision"
+    export(t, "TaskDefinitionFamily", _application.APPLICATION_NAME, family)
+    export(t, "ContainerName", _application.CONTAINER_NAME, "Container that gets the traffic")
+    export(t, "ContainerPort", Ref("ContainerPort"), "Port of that container")
     output(
         t,
         "TaskDefinitionArn",

@@ -11,8 +11,9 @@ from troposphere import Equals, If, Parameter, Ref, Sub, Template
 from troposphere.codeconnections import Connection
 from troposphere.ecs import Cluster, ClusterSetting
 
+from templates._application import secret_parameters
 from templates._exports import export
-from templates._parameters import shared
+from templates._parameters import shared, template
 from templates._stack_policy import deny_updates
 from templates.infrastructure.load_balancing import (
     add_listeners,
@@ -22,14 +23,81 @@ from templates.infrastructure.load_balancing import (
 )
 from templates.infrastructure.task_roles import add_task_definition_stack_role, add_task_roles
 
+# One range of addresses, no wider than /8: nobody means the whole internet here.
+_OCTET_REGEX = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
+IPV4_RANGE_REGEX = rf"{_OCTET_REGEX}(\.{_OCTET_REGEX}){{3}}/([89]|[12]\d|3[0-2])"
+
+PARAMETERS = (
+    *shared("Project", "Environment", "Protected", "VpcId"),
+    Parameter(
+        "ClusterName",
+        Type="String",
+        Description="Name of the ECS cluster; decided at creation",
+        AllowedPattern="[A-Za-z][A-Za-z0-9_-]{0,254}",
+        ConstraintDescription="must be 1 to 255 letters, digits, hyphens and underscores, a letter first",
+    ),
+    *shared("TestListenerPort"),
+    Parameter(
+        "TestListenerCidr",
+        Type="String",
+        Description="Range from which the test listener can be reached; empty: from nowhere",
+        Default="",
+        AllowedPattern=f"(|{IPV4_RANGE_REGEX})",
+        ConstraintDescription="must be one IPv4 range from /8 to /32 such as 203.0.113.0/24, or empty",
+    ),
+    *shared("ContainerPort"),
+    Parameter(
+        "PublicSubnetIds",
+        Type="List<AWS::EC2::Subnet::Id>",
+        Description="Subnets of the load balancer, in two zones or more, open to the internet",
+    ),
+    Parameter(
+        "AccessLogBucketName",
+        Type="String",
+        Description=(
+            "Bucket for the load balancer's access logs, which has to let Elastic Load Balancing write;"
+            " empty: no logs"
+        ),
+        Default="",
+        AllowedPattern="(|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])",
+        ConstraintDescription="must be the name of a bucket in this region, or empty",
+    ),
+    Parameter(
+        "WebAclArn",
+        Type="String",
+        Description="Web ACL (WAF) in front of the load balancer; empty: none",
+        Default="",
+        AllowedPattern=r"(|arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]+/[a-f0-9-]+)",
+        ConstraintDescription="must be the ARN of a regional web ACL, or empty",
+    ),
+    *shared("HealthCheckPath"),
+    Parameter(
+        "CertificateArn",
+        Type="String",
+        Description="Certificate for HTTPS; empty: HTTP. Decided at creation",
+        Default="",
+        AllowedPattern=r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
+        ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
+    ),
+    *shared("PermissionsBoundaryArn", "EnableExecuteCommand"),
+    *secret_parameters(),
+    Parameter(
+        "ConnectionArn",
+        Type="String",
+        Description="Connection to GitHub; empty: one is created and waits for its handshake",
+        Default="",
+        AllowedPattern=(
+            r"(|arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}"
+            r":connection/[0-9a-f-]{36})"
+        ),
+        ConstraintDescription="must be the ARN of a connection, or empty",
+    ),
+)
+
 
 def build() -> Template:
     """The infrastructure layer's template."""
-    t = Template(Description="Cluster, load balancer, security groups and roles")
-    t.set_version()
-    for title in ("Project", "Environment", "Protected", "VpcId"):
-        shared(t, title)
-
+    t = template("Cluster, load balancer, security groups and roles", PARAMETERS)
     _add_cluster(t)
     security_groups = add_security_groups(t)
     load_balancer = add_load_balancer(t, security_groups)
@@ -51,19 +119,10 @@ def stack_policy() -> PolicyDocument:
 
 
 def _add_cluster(t: Template) -> None:
-    cluster_name = t.add_parameter(
-        Parameter(
-            "ClusterName",
-            Type="String",
-            Description="Name of the ECS cluster; decided at creation",
-            AllowedPattern="[A-Za-z][A-Za-z0-9_-]{0,254}",
-            ConstraintDescription="must be 1 to 255 letters, digits, hyphens and underscores, a letter first",
-        )
-    )
     cluster = t.add_resource(
         Cluster(
             "Cluster",
-            ClusterName=Ref(cluster_name),
+            ClusterName=Ref("ClusterName"),
             ClusterSettings=[ClusterSetting(Name="containerInsights", Value="enabled")],
         )
     )
@@ -71,20 +130,7 @@ def _add_cluster(t: Template) -> None:
 
 
 def _add_connection(t: Template) -> None:
-    connection_arn = t.add_parameter(
-        Parameter(
-            "ConnectionArn",
-            Type="String",
-            Description="Connection to GitHub; empty: one is created and waits for its handshake",
-            Default="",
-            AllowedPattern=(
-                r"(|arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}"
-                r":connection/[0-9a-f-]{36})"
-            ),
-            ConstraintDescription="must be the ARN of a connection, or empty",
-        )
-    )
-    is_connection_created = t.add_condition("IsConnectionCreated", Equals(Ref(connection_arn), ""))
+    is_connection_created = t.add_condition("IsConnectionCreated", Equals(Ref("ConnectionArn"), ""))
     connection = t.add_resource(
         Connection(
             "Connection",
@@ -97,6 +143,6 @@ def _add_connection(t: Template) -> None:
     export(
         t,
         "ConnectionArn",
-        If(is_connection_created, Ref(connection), Ref(connection_arn)),
+        If(is_connection_created, Ref(connection), Ref("ConnectionArn")),
         "Connection to GitHub",
     )

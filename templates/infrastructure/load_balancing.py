@@ -5,7 +5,7 @@ From the first release on, which target group a listener forwards to is CodeDepl
 
 from typing import Any
 
-from troposphere import Equals, GetAtt, If, Not, NoValue, Parameter, Ref, Sub, Template
+from troposphere import GetAtt, If, NoValue, Ref, Sub, Template
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
 from troposphere.elasticloadbalancingv2 import (
     Action,
@@ -21,10 +21,9 @@ from troposphere.elasticloadbalancingv2 import (
 from troposphere.wafv2 import WebACLAssociation
 
 from templates._exports import export, output
-from templates._parameters import is_protected, shared
+from templates._parameters import has, is_protected
 
 ANYWHERE = "0.0.0.0/0"
-HAS_CERTIFICATE = "HasCertificate"
 HTTP_PORT = 80
 HTTPS_PORT = 443
 
@@ -42,33 +41,14 @@ HEALTH_CHECK_TIMEOUT_SECONDS = 5
 HEALTHY_THRESHOLD_COUNT = 2
 UNHEALTHY_THRESHOLD_COUNT = 3
 
-# One range of addresses, no wider than /8: nobody means the whole internet here.
-_OCTET_REGEX = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
-IPV4_RANGE_REGEX = rf"{_OCTET_REGEX}(\.{_OCTET_REGEX}){{3}}/([89]|[12]\d|3[0-2])"
-
 
 def add_security_groups(t: Template) -> list[SecurityGroup]:
     """Those of the load balancer and of the tasks, which let each other through; returns the former."""
-    test_listener_port = Ref(shared(t, "TestListenerPort"))
-    test_listener_cidr = t.add_parameter(
-        Parameter(
-            "TestListenerCidr",
-            Type="String",
-            Description="Range from which the test listener can be reached; empty: from nowhere",
-            Default="",
-            AllowedPattern=f"(|{IPV4_RANGE_REGEX})",
-            ConstraintDescription="must be one IPv4 range from /8 to /32 such as 203.0.113.0/24, or empty",
-        )
-    )
-    has_test_listener_cidr = t.add_condition("HasTestListenerCidr", Not(Equals(Ref(test_listener_cidr), "")))
-    vpc_id = Ref(shared(t, "VpcId"))
-    container_port = Ref(shared(t, "ContainerPort"))
-
     service_security_group = t.add_resource(
         SecurityGroup(
             "ServiceSecurityGroup",
             GroupDescription="Tasks of the service",
-            VpcId=vpc_id,
+            VpcId=Ref("VpcId"),
             # A task pulls its image, writes its logs and reads its secrets over HTTPS, whose addresses are
             # AWS's and change. Name resolution needs no rule: security groups do not filter traffic to
             # Amazon's DNS server, nor to the task metadata endpoint.
@@ -78,7 +58,7 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
         )
     )
     to_tasks = _rule(
-        container_port,
+        Ref("ContainerPort"),
         "Requests and health checks to the tasks",
         DestinationSecurityGroupId=GetAtt(service_security_group, "GroupId"),
     )
@@ -86,13 +66,14 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
         SecurityGroup(
             "LoadBalancerSecurityGroup",
             GroupDescription="Load balancer",
-            VpcId=vpc_id,
+            VpcId=Ref("VpcId"),
             SecurityGroupIngress=[
                 _rule(HTTP_PORT, "HTTP from anywhere", CidrIp=ANYWHERE),
-                If(HAS_CERTIFICATE, _rule(HTTPS_PORT, "HTTPS from anywhere", CidrIp=ANYWHERE), NoValue),
+                # The condition is the listeners', below.
+                If("HasCertificate", _rule(HTTPS_PORT, "HTTPS from anywhere", CidrIp=ANYWHERE), NoValue),
                 If(
-                    has_test_listener_cidr,
-                    _rule(test_listener_port, "Test listener", CidrIp=Ref(test_listener_cidr)),
+                    has(t, "TestListenerCidr"),
+                    _rule(Ref("TestListenerPort"), "Test listener", CidrIp=Ref("TestListenerCidr")),
                     NoValue,
                 ),
             ],
@@ -106,7 +87,7 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
         SecurityGroup(
             "TestListenerSecurityGroup",
             GroupDescription="Load balancer, for what reaches the test listener",
-            VpcId=vpc_id,
+            VpcId=Ref("VpcId"),
             SecurityGroupEgress=[to_tasks],
         )
     )
@@ -117,8 +98,8 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
             GroupId=GetAtt(service_security_group, "GroupId"),
             Description="Requests and health checks from the load balancer",
             IpProtocol="tcp",
-            FromPort=container_port,
-            ToPort=container_port,
+            FromPort=Ref("ContainerPort"),
+            ToPort=Ref("ContainerPort"),
             SourceSecurityGroupId=GetAtt(load_balancer_security_group, "GroupId"),
         )
     )
@@ -146,35 +127,13 @@ def _rule(port: Any, description: str, **peer: Any) -> SecurityGroupRule:
 
 def add_load_balancer(t: Template, security_groups: list[SecurityGroup]) -> LoadBalancer:
     """The load balancer. It has a name of CloudFormation's making; people come by a domain of their own."""
-    public_subnet_ids = t.add_parameter(
-        Parameter(
-            "PublicSubnetIds",
-            Type="List<AWS::EC2::Subnet::Id>",
-            Description="Subnets of the load balancer, in two zones or more, open to the internet",
-        )
-    )
-    access_log_bucket_name = t.add_parameter(
-        Parameter(
-            "AccessLogBucketName",
-            Type="String",
-            Description=(
-                "Bucket for the load balancer's access logs, which has to let Elastic Load Balancing write;"
-                " empty: no logs"
-            ),
-            Default="",
-            AllowedPattern="(|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])",
-            ConstraintDescription="must be the name of a bucket in this region, or empty",
-        )
-    )
-    has_access_log_bucket = t.add_condition(
-        "HasAccessLogBucket", Not(Equals(Ref(access_log_bucket_name), ""))
-    )
+    has_access_log_bucket = has(t, "AccessLogBucketName")
     load_balancer = t.add_resource(
         LoadBalancer(
             "LoadBalancer",
             Type="application",
             Scheme="internet-facing",
-            Subnets=Ref(public_subnet_ids),
+            Subnets=Ref("PublicSubnetIds"),
             SecurityGroups=[GetAtt(group, "GroupId") for group in security_groups],
             LoadBalancerAttributes=[
                 _attribute("deletion_protection.enabled", If(is_protected(t), "true", "false")),
@@ -183,7 +142,7 @@ def add_load_balancer(t: Template, security_groups: list[SecurityGroup]) -> Load
                 _attribute("access_logs.s3.enabled", If(has_access_log_bucket, "true", "false")),
                 If(
                     has_access_log_bucket,
-                    _attribute("access_logs.s3.bucket", Ref(access_log_bucket_name)),
+                    _attribute("access_logs.s3.bucket", Ref("AccessLogBucketName")),
                     NoValue,
                 ),
             ],
@@ -198,22 +157,12 @@ def add_load_balancer(t: Template, security_groups: list[SecurityGroup]) -> Load
 
 
 def _add_web_acl(t: Template, load_balancer: LoadBalancer) -> None:
-    web_acl_arn = t.add_parameter(
-        Parameter(
-            "WebAclArn",
-            Type="String",
-            Description="Web ACL (WAF) in front of the load balancer; empty: none",
-            Default="",
-            AllowedPattern=r"(|arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]+/[a-f0-9-]+)",
-            ConstraintDescription="must be the ARN of a regional web ACL, or empty",
-        )
-    )
     t.add_resource(
         WebACLAssociation(
             "WebAclAssociation",
-            Condition=t.add_condition("HasWebAcl", Not(Equals(Ref(web_acl_arn), ""))),
+            Condition=has(t, "WebAclArn"),
             ResourceArn=Ref(load_balancer),
-            WebACLArn=Ref(web_acl_arn),
+            WebACLArn=Ref("WebAclArn"),
         )
     )
 
@@ -235,12 +184,12 @@ def _target_group(t: Template, colour: str) -> TargetGroup:
     target_group = t.add_resource(
         TargetGroup(
             f"{colour}TargetGroup",
-            VpcId=Ref(shared(t, "VpcId")),
+            VpcId=Ref("VpcId"),
             # A Fargate task has a network interface of its own, whose address is the target.
             TargetType="ip",
             Protocol="HTTP",
-            Port=Ref(shared(t, "ContainerPort")),
-            HealthCheckPath=Ref(shared(t, "HealthCheckPath")),
+            Port=Ref("ContainerPort"),
+            HealthCheckPath=Ref("HealthCheckPath"),
             HealthCheckIntervalSeconds=HEALTH_CHECK_INTERVAL_SECONDS,
             HealthCheckTimeoutSeconds=HEALTH_CHECK_TIMEOUT_SECONDS,
             HealthyThresholdCount=HEALTHY_THRESHOLD_COUNT,
@@ -264,18 +213,7 @@ def _target_group(t: Template, colour: str) -> TargetGroup:
 
 def add_listeners(t: Template, load_balancer: LoadBalancer, blue: TargetGroup, green: TargetGroup) -> None:
     """Production traffic to blue, tests to green, until the first release turns them round."""
-    certificate_arn = t.add_parameter(
-        Parameter(
-            "CertificateArn",
-            Type="String",
-            Description="Certificate for HTTPS; empty: HTTP. Decided at creation",
-            Default="",
-            AllowedPattern=r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
-            ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
-        )
-    )
-    has_certificate = t.add_condition(HAS_CERTIFICATE, Not(Equals(Ref(certificate_arn), "")))
-
+    has_certificate = has(t, "CertificateArn")
     # One listener whatever the protocol, so that what refers to it needs no condition. CodeDeploy rewrites
     # its action at each release; the simple form is what it begins with.
     production_listener = t.add_resource(
@@ -284,7 +222,7 @@ def add_listeners(t: Template, load_balancer: LoadBalancer, blue: TargetGroup, g
             LoadBalancerArn=Ref(load_balancer),
             Protocol=If(has_certificate, "HTTPS", "HTTP"),
             Port=If(has_certificate, HTTPS_PORT, HTTP_PORT),
-            Certificates=If(has_certificate, [Certificate(CertificateArn=Ref(certificate_arn))], NoValue),
+            Certificates=If(has_certificate, [Certificate(CertificateArn=Ref("CertificateArn"))], NoValue),
             SslPolicy=If(has_certificate, TLS_POLICY, NoValue),
             DefaultActions=[Action(Type="forward", TargetGroupArn=Ref(blue))],
         )
@@ -314,7 +252,7 @@ def add_listeners(t: Template, load_balancer: LoadBalancer, blue: TargetGroup, g
             "TestListener",
             LoadBalancerArn=Ref(load_balancer),
             Protocol="HTTP",
-            Port=Ref(shared(t, "TestListenerPort")),
+            Port=Ref("TestListenerPort"),
             DefaultActions=[Action(Type="forward", TargetGroupArn=Ref(green))],
         )
     )

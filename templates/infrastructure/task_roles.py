@@ -25,7 +25,7 @@ from troposphere.iam import Policy, Role
 from templates import _application
 from templates._exports import export
 from templates._iam import arn, policy, trust
-from templates._parameters import is_execute_command_enabled, permissions_boundary
+from templates._parameters import is_execute_command_enabled, optional_value
 
 
 class TaskRoles(NamedTuple):
@@ -47,7 +47,7 @@ def _task_role(t: Template) -> Role:
             "TaskRole",
             Description="The application",
             AssumeRolePolicyDocument=_trust_tasks(),
-            PermissionsBoundary=permissions_boundary(t),
+            PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
             Policies=If(
                 is_execute_command_enabled(t),
                 [
@@ -94,16 +94,16 @@ def _task_execution_role(t: Template) -> Role:
                 awacs.ecr.BatchGetImage,
                 awacs.ecr.GetDownloadUrlForLayer,
             ],
-            Resource=[_application.repository_arn(t)],
+            Resource=[_application.REPOSITORY_ARN],
         ),
         Statement(
             Sid="WriteLogs",
             Effect=Allow,
             Action=[awacs.logs.CreateLogStream, awacs.logs.PutLogEvents],
-            Resource=[_application.log_streams_arn(t)],
+            Resource=[_application.LOG_STREAMS_ARN],
         ),
     ]
-    secret_arns = _application.secret_arns(t)
+    secret_arns = _application.secret_arns()
     if secret_arns:
         statements.append(
             Statement(
@@ -119,7 +119,7 @@ def _task_execution_role(t: Template) -> Role:
             "TaskExecutionRole",
             Description="ECS, to start the tasks of the service",
             AssumeRolePolicyDocument=_trust_tasks(),
-            PermissionsBoundary=permissions_boundary(t),
+            PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
             Policies=[Policy(PolicyName="StartTasks", PolicyDocument=policy(*statements))],
         )
     )
@@ -151,7 +151,7 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
             # No conditions: CloudFormation documents none for the roles it is given, and a condition on a
             # key that it does not send would make the role unusable.
             AssumeRolePolicyDocument=trust("cloudformation.amazonaws.com"),
-            PermissionsBoundary=permissions_boundary(t),
+            PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
             Policies=[
                 Policy(
                     PolicyName="ChangeTaskDefinition",
@@ -176,7 +176,7 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                                 awacs.ecs.TagResource,
                                 awacs.ecs.UntagResource,
                             ],
-                            Resource=[_application.task_definitions_arn(t)],
+                            Resource=[_application.TASK_DEFINITIONS_ARN],
                         ),
                         Statement(
                             Sid="LookUpTaskRoles",
@@ -209,7 +209,7 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                                 awacs.logs.TagResource,
                                 awacs.logs.UntagResource,
                             ],
-                            Resource=[_application.log_group_arn(t), _application.log_streams_arn(t)],
+                            Resource=[_application.LOG_GROUP_ARN, _application.LOG_STREAMS_ARN],
                         ),
                         Statement(
                             Sid="LookUpLogGroups",

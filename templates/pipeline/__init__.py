@@ -7,50 +7,176 @@ What belongs to one release happens in one locked stage, Build: there the task-d
 and what it says then is written down for the deployment. Two pushes close together cannot mix.
 """
 
-from troposphere import GetAtt, Output, Parameter, Ref, Sub, Template
+from troposphere import Equals, GetAtt, Parameter, Ref, Sub, Template
 from troposphere.codepipeline import ArtifactStore, Pipeline
 
-from templates._parameters import shared
+from templates._exports import output, stack_names
+from templates._parameters import shared, template
 from templates.pipeline.alarms import add_alarms
 from templates.pipeline.artifacts import add_artifact_bucket
 from templates.pipeline.build_projects import add_build_projects
 from templates.pipeline.deployment_group import add_blue_green
 from templates.pipeline.notifications import add_pipeline_rule
 from templates.pipeline.roles import add_action_roles, add_pipeline_policy, add_pipeline_role
-from templates.pipeline.stages import Repository, add_approval_condition, stages, trigger
+from templates.pipeline.stages import stages, trigger
+
+PARAMETERS = (
+    *shared("Project", "Environment"),
+    Parameter(
+        "GitHubOwner",
+        Type="String",
+        Description="GitHub user or organization, written as GitHub writes it",
+        # The underscore is that of a user whom a company manages (name_company).
+        AllowedPattern="[A-Za-z0-9][A-Za-z0-9_-]{0,38}",
+        ConstraintDescription="must be 1 to 39 letters, digits, hyphens and underscores",
+    ),
+    Parameter(
+        "GitHubRepository",
+        Type="String",
+        Description="Name of the repository, written as GitHub writes it",
+        AllowedPattern="[A-Za-z0-9._-]{1,100}",
+        ConstraintDescription="must be 1 to 100 letters, digits, dots, hyphens and underscores",
+    ),
+    Parameter(
+        "GitHubBranch",
+        Type="String",
+        Description="Branch whose pushes are released",
+        # A trigger would take *, ? and brackets for a pattern.
+        AllowedPattern="[A-Za-z0-9._/-]{1,255}",
+        ConstraintDescription="must be the name of one branch, without wildcards",
+    ),
+    Parameter(
+        "RequireApproval",
+        Type="String",
+        Description="Whether a person approves each release before it is deployed",
+        AllowedValues=["true", "false"],
+        Default="false",
+    ),
+    Parameter(
+        "ArtifactRetentionDays",
+        Type="Number",
+        Description="Days for which the files of a release are kept",
+        Default=30,
+        # An execution can wait for an approval for 7 days and in a queue before that.
+        MinValue=14,
+        MaxValue=3650,
+    ),
+    Parameter(
+        "ArtifactLogBucketName",
+        Type="String",
+        Description="Bucket for access logs of the artifacts, which has to let S3 write; empty: none",
+        Default="",
+        AllowedPattern="(|[a-z0-9][a-z0-9.-]{2,62})",
+        ConstraintDescription="must be the name of a bucket in this region, or empty",
+    ),
+    Parameter(
+        "BuildImage",
+        Type="String",
+        Description="CodeBuild's image for the build steps: bash, AWS CLI, Python, docker",
+        # https://docs.aws.amazon.com/codebuild/latest/userguide/ec2-compute-images.html
+        Default="aws/codebuild/amazonlinux-x86_64-standard:5.0",
+        # For x86_64, as the projects and the tasks are. Not one's own: no project has the right to pull.
+        AllowedPattern="aws/codebuild/(amazonlinux2?-x86_64-)?standard:[a-z0-9.-]+",
+        ConstraintDescription="must be a CodeBuild image for x86_64 (aws/codebuild/...)",
+    ),
+    *stack_names("container-repository"),
+    *shared("LogRetentionDays", "KmsKeyArn", "PermissionsBoundaryArn"),
+    *stack_names("task-definition"),
+    *shared("SmokeTest"),
+    *stack_names("service-preference"),
+    Parameter(
+        "AlarmMinRequests",
+        Type="Number",
+        Description=(
+            "Requests to a target group in a minute below which the share of errors is not judged; a"
+            " step of 10 % has a tenth of all"
+        ),
+        Default=10,
+        MinValue=1,
+    ),
+    Parameter(
+        "AlarmFiveXxRatePercent",
+        Type="Number",
+        Description="Share of 5xx answers, in percent, from which on a release is rolled back",
+        Default=20,
+        MinValue=1,
+        MaxValue=100,
+    ),
+    *stack_names("infrastructure"),
+    Parameter(
+        "DeploymentConfigName",
+        Type="String",
+        Description="How traffic is shifted to a new version",
+        # The predefined configurations for ECS: all there are.
+        # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
+        AllowedValues=[
+            "CodeDeployDefault.ECSAllAtOnce",
+            "CodeDeployDefault.ECSCanary10Percent5Minutes",
+            "CodeDeployDefault.ECSCanary10Percent15Minutes",
+            "CodeDeployDefault.ECSLinear10PercentEvery1Minutes",
+            "CodeDeployDefault.ECSLinear10PercentEvery3Minutes",
+        ],
+        Default="CodeDeployDefault.ECSCanary10Percent5Minutes",
+    ),
+    Parameter(
+        "TerminationWaitMinutes",
+        Type="Number",
+        Description="Minutes for which the old tasks stay, and with them an instant rollback",
+        Default=10,
+        MinValue=0,
+        # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html (the API itself says 2880)
+        MaxValue=2800,
+    ),
+    Parameter(
+        "DeploymentAlarms",
+        Type="String",
+        Description=(
+            "Whether alarms stop a release. An alarm that is already in ALARM stops the very release"
+            " that repairs it: disable them for that one"
+        ),
+        AllowedValues=["enabled", "disabled"],
+        Default="enabled",
+    ),
+    Parameter(
+        "ScopedCodeDeployRole",
+        Type="String",
+        Description=(
+            "Whether CodeDeploy gets rights on this service's resources only, instead of AWS's managed"
+            " policy; not proven on AWS yet"
+        ),
+        AllowedValues=["true", "false"],
+        Default="false",
+    ),
+    *stack_names("service"),
+)
 
 
 def build() -> Template:
     """The pipeline layer's template."""
-    t = Template(Description="Release pipeline with blue/green deployment")
-    t.set_version()
-    shared(t, "Project")
-    shared(t, "Environment")
-    repository = _repository_parameters(t)
-    approval = add_approval_condition(t)
+    t = template("Release pipeline with blue/green deployment", PARAMETERS)
+    is_approval_required = t.add_condition("IsApprovalRequired", Equals(Ref("RequireApproval"), "true"))
 
     bucket = add_artifact_bucket(t)
     projects = add_build_projects(t, bucket)
     blue_green = add_blue_green(t, bucket, add_alarms(t))
-
     pipeline_role = add_pipeline_role(t)
     roles = add_action_roles(t, bucket, pipeline_role, projects, blue_green)
+    pipeline_policy = add_pipeline_policy(t, bucket, pipeline_role, roles)
     pipeline = t.add_resource(
         Pipeline(
             "Pipeline",
             # The first execution starts at once, and the role alone may do nothing.
-            DependsOn=[add_pipeline_policy(t, bucket, pipeline_role, roles)],
+            DependsOn=[pipeline_policy],
             Name=Sub("${Project}-${Environment}"),
             PipelineType="V2",
             # Each commit is released, in order. PARALLEL would start a second deployment of one group.
             ExecutionMode="QUEUED",
             RoleArn=GetAtt(pipeline_role, "Arn"),
             ArtifactStore=ArtifactStore(Type="S3", Location=Ref(bucket)),
-            Triggers=[trigger(repository)],
-            Stages=stages(t, repository, projects, blue_green, roles, approval),
+            Triggers=[trigger()],
+            Stages=stages(projects, blue_green, roles, is_approval_required),
         )
     )
-
     add_pipeline_rule(t, pipeline)
 
     for title, resource, description in (
@@ -59,39 +185,5 @@ def build() -> Template:
         ("CodeDeployApplicationName", blue_green.application, "CodeDeploy's application"),
         ("CodeDeployDeploymentGroupName", blue_green.deployment_group, "CodeDeploy's deployment group"),
     ):
-        t.add_output(Output(title, Description=description, Value=Ref(resource)))
+        output(t, title, Ref(resource), description)
     return t
-
-
-def _repository_parameters(t: Template) -> Repository:
-    return Repository(
-        owner=t.add_parameter(
-            Parameter(
-                "GitHubOwner",
-                Type="String",
-                Description="GitHub user or organization, written as GitHub writes it",
-                # The underscore is that of a user whom a company manages (name_company).
-                AllowedPattern="[A-Za-z0-9][A-Za-z0-9_-]{0,38}",
-                ConstraintDescription="must be 1 to 39 letters, digits, hyphens and underscores",
-            )
-        ),
-        name=t.add_parameter(
-            Parameter(
-                "GitHubRepository",
-                Type="String",
-                Description="Name of the repository, written as GitHub writes it",
-                AllowedPattern="[A-Za-z0-9._-]{1,100}",
-                ConstraintDescription="must be 1 to 100 letters, digits, dots, hyphens and underscores",
-            )
-        ),
-        branch=t.add_parameter(
-            Parameter(
-                "GitHubBranch",
-                Type="String",
-                Description="Branch whose pushes are released",
-                # A trigger would take *, ? and brackets for a pattern.
-                AllowedPattern="[A-Za-z0-9._/-]{1,255}",
-                ConstraintDescription="must be the name of one branch, without wildcards",
-            )
-        ),
-    )

@@ -6,11 +6,11 @@ is in ALARM already, so none of these stays there without cause: missing data is
 
 from typing import Any
 
-from troposphere import Parameter, Ref, Sub, Template
+from troposphere import Ref, Sub, Template
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 
 from templates._exports import import_value
-from templates.pipeline.notifications import notification_topic_arn
+from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 
 PERIOD_SECONDS = 60
 # Data points to alarm, of how many. One late or odd minute is no reason to roll back, and a canary step is
@@ -32,37 +32,14 @@ LOAD_BALANCER_RATE = f"IF({_LARGER} >= ${{AlarmMinRequests}}, 100 * FILL(errors,
 
 
 def add_alarms(t: Template) -> list[Alarm]:
-    """The five alarms, and the parameters that set their floor and their threshold."""
-    t.add_parameter(
-        Parameter(
-            "AlarmMinRequests",
-            Type="Number",
-            Description=(
-                "Requests to a target group in a minute below which the share of errors is not judged; a"
-                " step of 10 % has a tenth of all"
-            ),
-            Default=10,
-            MinValue=1,
-        )
-    )
-    alarm_five_xx_rate_percent = t.add_parameter(
-        Parameter(
-            "AlarmFiveXxRatePercent",
-            Type="Number",
-            Description="Share of 5xx answers, in percent, from which on a release is rolled back",
-            Default=20,
-            MinValue=1,
-            MaxValue=100,
-        )
-    )
-
+    """The five alarms. Parameters set the floor and the threshold of error rates."""
     load_balancer = MetricDimension(
-        Name="LoadBalancer", Value=import_value(t, "infrastructure", "LoadBalancerFullName")
+        Name="LoadBalancer", Value=import_value("infrastructure", "LoadBalancerFullName")
     )
     alarms = []
     for colour in ("Blue", "Green"):
         target_group = MetricDimension(
-            Name="TargetGroup", Value=import_value(t, "infrastructure", f"{colour}TargetGroupFullName")
+            Name="TargetGroup", Value=import_value("infrastructure", f"{colour}TargetGroupFullName")
         )
         dimensions = [load_balancer, target_group]
         alarms += [
@@ -73,7 +50,7 @@ def add_alarms(t: Template) -> list[Alarm]:
                 TARGET_RATE,
                 "HTTPCode_Target_5XX_Count",
                 dimensions,
-                Ref(alarm_five_xx_rate_percent),
+                Ref("AlarmFiveXxRatePercent"),
             ),
             Alarm(
                 f"{colour}TargetGroupUnhealthyHostAlarm",
@@ -97,7 +74,7 @@ def add_alarms(t: Template) -> list[Alarm]:
             LOAD_BALANCER_RATE,
             "HTTPCode_ELB_5XX_Count",
             [load_balancer],
-            Ref(alarm_five_xx_rate_percent),
+            Ref("AlarmFiveXxRatePercent"),
         )
     )
     return [t.add_resource(alarm) for alarm in alarms]
@@ -142,7 +119,7 @@ def _evaluation(t: Template, datapoints: int, periods: int) -> dict[str, Any]:
     return {
         # Between releases nothing rolls back, and somebody has to be told. Nobody is told that it is over: a
         # new alarm goes to OK too.
-        "AlarmActions": [notification_topic_arn(t)],
+        "AlarmActions": [NOTIFICATION_TOPIC_ARN],
         "EvaluationPeriods": periods,
         "DatapointsToAlarm": datapoints,
         "TreatMissingData": "notBreaching",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import awacs.s3
 from awacs.aws import Allow, Bool, Condition, Deny, Principal, SecureTransport, Statement
-from troposphere import Equals, GetAtt, If, Not, NoValue, Parameter, Ref, Sub, Template
+from troposphere import GetAtt, If, NoValue, Ref, Sub, Template
 from troposphere.s3 import (
     AbortIncompleteMultipartUpload,
     Bucket,
@@ -23,6 +23,7 @@ from troposphere.s3 import (
 )
 
 from templates._iam import policy
+from templates._parameters import has
 
 # Names of the artifacts. The store keeps an artifact as <pipeline>/<artifact>/<random>, with the names cut
 # to 20 and 10 characters; these fit, so a role can be given its own artifacts by name. Long seen, in every
@@ -30,41 +31,16 @@ from templates._iam import policy
 SOURCE = "Source"
 IMAGE = "Image"
 RELEASE = "Release"
-ARTIFACT_NAME_LENGTH = 10
 # All of them, and whatever else CodePipeline keeps in the bucket.
 EVERY = "*"
 
-# An execution can wait for an approval for 7 days and in a queue before that.
-ARTIFACT_DAYS = 30
 NONCURRENT_DAYS = 1
 INCOMPLETE_UPLOAD_DAYS = 1
 
 
 def add_artifact_bucket(t: Template) -> Bucket:
     """The private, versioned, expiring bucket that answers over TLS only."""
-    artifact_retention_days = t.add_parameter(
-        Parameter(
-            "ArtifactRetentionDays",
-            Type="Number",
-            Description="Days for which the files of a release are kept",
-            Default=ARTIFACT_DAYS,
-            MinValue=14,
-            MaxValue=3650,
-        )
-    )
-    artifact_log_bucket_name = t.add_parameter(
-        Parameter(
-            "ArtifactLogBucketName",
-            Type="String",
-            Description="Bucket for access logs of the artifacts, which has to let S3 write; empty: none",
-            Default="",
-            AllowedPattern="(|[a-z0-9][a-z0-9.-]{2,62})",
-            ConstraintDescription="must be the name of a bucket in this region, or empty",
-        )
-    )
-    has_artifact_log_bucket = t.add_condition(
-        "HasArtifactLogBucket", Not(Equals(Ref(artifact_log_bucket_name), ""))
-    )
+    has_artifact_log_bucket = has(t, "ArtifactLogBucketName")
     artifact_bucket = t.add_resource(
         Bucket(
             "ArtifactBucket",
@@ -88,7 +64,7 @@ def add_artifact_bucket(t: Template) -> Bucket:
             LoggingConfiguration=If(
                 has_artifact_log_bucket,
                 LoggingConfiguration(
-                    DestinationBucketName=Ref(artifact_log_bucket_name), LogFilePrefix="artifacts/"
+                    DestinationBucketName=Ref("ArtifactLogBucketName"), LogFilePrefix="artifacts/"
                 ),
                 NoValue,
             ),
@@ -97,7 +73,7 @@ def add_artifact_bucket(t: Template) -> Bucket:
                     LifecycleRule(
                         Id="Expire",
                         Status="Enabled",
-                        ExpirationInDays=Ref(artifact_retention_days),
+                        ExpirationInDays=Ref("ArtifactRetentionDays"),
                         NoncurrentVersionExpiration=NoncurrentVersionExpiration(
                             NoncurrentDays=NONCURRENT_DAYS
                         ),

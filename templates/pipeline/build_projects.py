@@ -12,7 +12,7 @@ import awacs.ecr
 import awacs.ecs
 import awacs.logs
 from awacs.aws import Action, Allow, SourceArn, Statement, StringEquals
-from troposphere import GetAtt, Parameter, Ref, Sub, Template
+from troposphere import GetAtt, Ref, Sub, Template
 from troposphere.codebuild import (
     Artifacts,
     CloudWatchLogs,
@@ -28,7 +28,7 @@ from troposphere.s3 import Bucket
 
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import kms_key, permissions_boundary, shared
+from templates._parameters import optional_value
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
@@ -55,20 +55,8 @@ class BuildProjects(NamedTuple):
 
 def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
     """The four projects; each role reads and writes the artifacts of its step only."""
-    t.add_parameter(
-        Parameter(
-            "BuildImage",
-            Type="String",
-            Description="CodeBuild's image for the build steps: bash, AWS CLI, Python, docker",
-            # https://docs.aws.amazon.com/codebuild/latest/userguide/ec2-compute-images.html
-            Default="aws/codebuild/amazonlinux-x86_64-standard:5.0",
-            # For x86_64, as the projects and the tasks are. Not one's own: no project has the right to pull.
-            AllowedPattern="aws/codebuild/(amazonlinux2?-x86_64-)?standard:[a-z0-9.-]+",
-            ConstraintDescription="must be a CodeBuild image for x86_64 (aws/codebuild/...)",
-        )
-    )
-    repository_arn = import_value(t, "container-repository", "RepositoryArn")
-    repository_name = import_value(t, "container-repository", "RepositoryName")
+    repository_arn = import_value("container-repository", "RepositoryArn")
+    repository_name = import_value("container-repository", "RepositoryName")
     # Runs pushed code. It may see the commit, and answers with its exit status alone.
     verify = _project(t, "Verify", artifact_access(bucket, reads=[SOURCE]), variables={})
     # Runs pushed code too: the Dockerfile's.
@@ -83,14 +71,14 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         ],
         variables={
             "REPOSITORY_NAME": repository_name,
-            "REPOSITORY_URI": import_value(t, "container-repository", "RepositoryUri"),
+            "REPOSITORY_URI": import_value("container-repository", "RepositoryUri"),
         },
         # The docker daemon needs it.
         PrivilegedMode=True,
     )
     container = {
-        "CONTAINER_NAME": import_value(t, "task-definition", "ContainerName"),
-        "CONTAINER_PORT": import_value(t, "task-definition", "ContainerPort"),
+        "CONTAINER_NAME": import_value("task-definition", "ContainerName"),
+        "CONTAINER_PORT": import_value("task-definition", "ContainerPort"),
     }
     render = _project(
         t,
@@ -102,10 +90,10 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
             _allow([awacs.ecs.DescribeTaskDefinition], "*"),
         ],
         variables={
-            "TASK_DEFINITION_STACK_NAME": Ref(t.parameters["TaskDefinitionStackName"]),
+            "TASK_DEFINITION_STACK_NAME": Ref("TaskDefinitionStackName"),
             **container,
-            "SMOKE_TEST": Ref(shared(t, "SmokeTest")),
-            "SMOKE_TEST_FUNCTION_NAME": import_value(t, "service-preference", "SmokeTestFunctionName"),
+            "SMOKE_TEST": Ref("SmokeTest"),
+            "SMOKE_TEST_FUNCTION_NAME": import_value("service-preference", "SmokeTestFunctionName"),
         },
     )
     tag_release = _project(
@@ -139,8 +127,8 @@ def _project(
         LogGroup(
             f"{title}LogGroup",
             LogGroupName=Sub(f"/aws/codebuild/{name}"),
-            RetentionInDays=Ref(shared(t, "LogRetentionDays")),
-            KmsKeyId=kms_key(t),
+            RetentionInDays=Ref("LogRetentionDays"),
+            KmsKeyId=optional_value(t, "KmsKeyArn"),
         )
     )
     role = t.add_resource(
@@ -150,7 +138,7 @@ def _project(
             AssumeRolePolicyDocument=trust(
                 "codebuild.amazonaws.com", StringEquals({SourceArn: arn("codebuild", f"project/{name}")})
             ),
-            PermissionsBoundary=permissions_boundary(t),
+            PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
             Policies=[
                 Policy(
                     PolicyName=title,
@@ -179,7 +167,7 @@ def _project(
             Environment=Environment(
                 Type="LINUX_CONTAINER",
                 ComputeType="BUILD_GENERAL1_SMALL",
-                Image=Ref(t.parameters["BuildImage"]),
+                Image=Ref("BuildImage"),
                 **environment,
             ),
             LogsConfig=LogsConfig(CloudWatchLogs=CloudWatchLogs(Status="ENABLED", GroupName=Ref(log_group))),

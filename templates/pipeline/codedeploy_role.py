@@ -16,37 +16,25 @@ from awacs.aws import (
     Statement,
     StringEquals,
 )
-from troposphere import AccountId, Equals, If, NoValue, Parameter, Ref, Sub, Template
+from troposphere import AccountId, Equals, If, NoValue, Ref, Sub, Template
 from troposphere.iam import Policy, Role
 from troposphere.s3 import Bucket
 
 from templates._application import NAME, SMOKE_TEST_NAME
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import permissions_boundary
+from templates._parameters import optional_value
 from templates.pipeline.artifacts import RELEASE, artifact_access
-from templates.pipeline.notifications import notification_topic_arn
+from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 
 # Of the service in whatever cluster: its name has the project and the environment in it.
 TASK_SETS = arn("ecs", f"task-set/*/{NAME}/*")
 
 
 def add_codedeploy_role(t: Template, bucket: Bucket) -> Role:
-    """The role, and the parameter that chooses its policy."""
-    scoped_code_deploy_role = t.add_parameter(
-        Parameter(
-            "ScopedCodeDeployRole",
-            Type="String",
-            Description=(
-                "Whether CodeDeploy gets rights on this service's resources only, instead of AWS's managed"
-                " policy; not proven on AWS yet"
-            ),
-            AllowedValues=["true", "false"],
-            Default="false",
-        )
-    )
+    """The role; the parameter ScopedCodeDeployRole chooses its policy."""
     is_code_deploy_role_scoped = t.add_condition(
-        "IsCodeDeployRoleScoped", Equals(Ref(scoped_code_deploy_role), "true")
+        "IsCodeDeployRoleScoped", Equals(Ref("ScopedCodeDeployRole"), "true")
     )
     return t.add_resource(
         Role(
@@ -57,7 +45,7 @@ def add_codedeploy_role(t: Template, bucket: Bucket) -> Role:
                 StringEquals({SourceAccount: AccountId}),
                 ArnLike({SourceArn: arn("codedeploy", f"deploymentgroup:{NAME}/*")}),
             ),
-            PermissionsBoundary=permissions_boundary(t),
+            PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
             ManagedPolicyArns=If(
                 is_code_deploy_role_scoped,
                 NoValue,
@@ -74,7 +62,7 @@ def add_codedeploy_role(t: Template, bucket: Bucket) -> Role:
                     is_code_deploy_role_scoped,
                     Policy(
                         PolicyName="Deploy",
-                        PolicyDocument=policy(*_scoped_statements(t, bucket)),
+                        PolicyDocument=policy(*_scoped_statements(bucket)),
                     ),
                     NoValue,
                 ),
@@ -83,7 +71,7 @@ def add_codedeploy_role(t: Template, bucket: Bucket) -> Role:
     )
 
 
-def _scoped_statements(t: Template, bucket: Bucket) -> list[Statement]:
+def _scoped_statements(bucket: Bucket) -> list[Statement]:
     """What the managed policy allows everywhere, allowed here. UNVERIFIED as a whole: docs/first-run.md."""
     elb = awacs.elasticloadbalancing
     return [
@@ -97,18 +85,18 @@ def _scoped_statements(t: Template, bucket: Bucket) -> list[Statement]:
         # Not ModifyRule: these listeners have no rules.
         _allow(
             [elb.ModifyListener],
-            import_value(t, "infrastructure", "ProductionListenerArn"),
-            import_value(t, "infrastructure", "TestListenerArn"),
+            import_value("infrastructure", "ProductionListenerArn"),
+            import_value("infrastructure", "TestListenerArn"),
         ),
         _allow([awacs.cloudwatch.DescribeAlarms], arn("cloudwatch", "alarm:*")),
         _allow([awacs.awslambda.InvokeFunction], arn("lambda", f"function:{SMOKE_TEST_NAME}")),
-        _allow([awacs.sns.Publish], notification_topic_arn(t)),
+        _allow([awacs.sns.Publish], NOTIFICATION_TOPIC_ARN),
         Statement(
             Effect=Allow,
             Action=[awacs.iam.PassRole],
             Resource=[
-                import_value(t, "infrastructure", "TaskRoleArn"),
-                import_value(t, "infrastructure", "TaskExecutionRoleArn"),
+                import_value("infrastructure", "TaskRoleArn"),
+                import_value("infrastructure", "TaskExecutionRoleArn"),
             ],
             Condition=Condition(StringEquals({"iam:PassedToService": "ecs-tasks.amazonaws.com"})),
         ),

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from troposphere import Equals, GetAtt, If, Parameter, Ref, Template
+from troposphere import Equals, GetAtt, If, Ref, Template
 from troposphere.cloudwatch import Alarm
 from troposphere.codedeploy import Alarm as DeploymentAlarm
 from troposphere.codedeploy import (
@@ -22,23 +22,10 @@ from troposphere.codedeploy import (
 )
 from troposphere.s3 import Bucket
 
-from templates._application import application_name
+from templates._application import APPLICATION_NAME
 from templates._exports import import_value
 from templates.pipeline.codedeploy_role import add_codedeploy_role
 from templates.pipeline.notifications import deployment_trigger
-
-# The predefined configurations for ECS: all there are.
-# https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
-DEPLOYMENT_CONFIGURATIONS = [
-    "CodeDeployDefault.ECSAllAtOnce",
-    "CodeDeployDefault.ECSCanary10Percent5Minutes",
-    "CodeDeployDefault.ECSCanary10Percent15Minutes",
-    "CodeDeployDefault.ECSLinear10PercentEvery1Minutes",
-    "CodeDeployDefault.ECSLinear10PercentEvery3Minutes",
-]
-
-# https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html (the API itself says 2880)
-MAX_TERMINATION_WAIT_MINUTES = 2800
 
 
 class BlueGreen(NamedTuple):
@@ -50,69 +37,35 @@ class BlueGreen(NamedTuple):
 
 def add_blue_green(t: Template, bucket: Bucket, alarms: list[Alarm]) -> BlueGreen:
     """Application, deployment group and CodeDeploy's role."""
-    deployment_config_name = t.add_parameter(
-        Parameter(
-            "DeploymentConfigName",
-            Type="String",
-            Description="How traffic is shifted to a new version",
-            AllowedValues=DEPLOYMENT_CONFIGURATIONS,
-            Default="CodeDeployDefault.ECSCanary10Percent5Minutes",
-        )
-    )
-    termination_wait_minutes = t.add_parameter(
-        Parameter(
-            "TerminationWaitMinutes",
-            Type="Number",
-            Description="Minutes for which the old tasks stay, and with them an instant rollback",
-            Default=10,
-            MinValue=0,
-            MaxValue=MAX_TERMINATION_WAIT_MINUTES,
-        )
-    )
-    deployment_alarms = t.add_parameter(
-        Parameter(
-            "DeploymentAlarms",
-            Type="String",
-            Description=(
-                "Whether alarms stop a release. An alarm that is already in ALARM stops the very release"
-                " that repairs it: disable them for that one"
-            ),
-            AllowedValues=["enabled", "disabled"],
-            Default="enabled",
-        )
-    )
-    has_deployment_alarms = t.add_condition("HasDeploymentAlarms", Equals(Ref(deployment_alarms), "enabled"))
-
+    has_deployment_alarms = t.add_condition("HasDeploymentAlarms", Equals(Ref("DeploymentAlarms"), "enabled"))
     code_deploy_application = t.add_resource(
-        Application("CodeDeployApplication", ApplicationName=application_name(t), ComputePlatform="ECS")
+        Application("CodeDeployApplication", ApplicationName=APPLICATION_NAME, ComputePlatform="ECS")
     )
     role = add_codedeploy_role(t, bucket)
     listener_arns = {
-        title: import_value(t, "infrastructure", f"{title}ListenerArn") for title in ("Production", "Test")
+        title: import_value("infrastructure", f"{title}ListenerArn") for title in ("Production", "Test")
     }
     code_deploy_deployment_group = t.add_resource(
         DeploymentGroup(
             "CodeDeployDeploymentGroup",
             ApplicationName=Ref(code_deploy_application),
-            DeploymentGroupName=application_name(t),
+            DeploymentGroupName=APPLICATION_NAME,
             ServiceRoleArn=GetAtt(role, "Arn"),
-            DeploymentConfigName=Ref(deployment_config_name),
+            DeploymentConfigName=Ref("DeploymentConfigName"),
             DeploymentStyle=DeploymentStyle(
                 DeploymentType="BLUE_GREEN", DeploymentOption="WITH_TRAFFIC_CONTROL"
             ),
             ECSServices=[
                 ECSService(
-                    ClusterName=import_value(t, "infrastructure", "ClusterName"),
-                    ServiceName=import_value(t, "service", "ServiceName"),
+                    ClusterName=import_value("infrastructure", "ClusterName"),
+                    ServiceName=import_value("service", "ServiceName"),
                 )
             ],
             LoadBalancerInfo=LoadBalancerInfo(
                 TargetGroupPairInfoList=[
                     TargetGroupPairInfo(
                         TargetGroups=[
-                            TargetGroupInfo(
-                                Name=import_value(t, "infrastructure", f"{colour}TargetGroupName")
-                            )
+                            TargetGroupInfo(Name=import_value("infrastructure", f"{colour}TargetGroupName"))
                             for colour in ("Blue", "Green")
                         ],
                         ProdTrafficRoute=TrafficRoute(ListenerArns=[listener_arns["Production"]]),
@@ -125,7 +78,7 @@ def add_blue_green(t: Template, bucket: Bucket, alarms: list[Alarm]) -> BlueGree
                     ActionOnTimeout="CONTINUE_DEPLOYMENT", WaitTimeInMinutes=0
                 ),
                 TerminateBlueInstancesOnDeploymentSuccess=BlueInstanceTerminationOption(
-                    Action="TERMINATE", TerminationWaitTimeInMinutes=Ref(termination_wait_minutes)
+                    Action="TERMINATE", TerminationWaitTimeInMinutes=Ref("TerminationWaitMinutes")
                 ),
             ),
             AutoRollbackConfiguration=AutoRollbackConfiguration(
@@ -138,7 +91,7 @@ def add_blue_green(t: Template, bucket: Bucket, alarms: list[Alarm]) -> BlueGree
                 IgnorePollAlarmFailure=False,
                 Alarms=[DeploymentAlarm(Name=Ref(alarm)) for alarm in alarms],
             ),
-            TriggerConfigurations=[deployment_trigger(t)],
+            TriggerConfigurations=[deployment_trigger()],
         )
     )
     return BlueGreen(code_deploy_application, code_deploy_deployment_group)

@@ -1,23 +1,20 @@
 """What the pipeline layer tells service-preference's topic: failed executions and deployments."""
 
-from troposphere import ImportValue, Ref, Template
+from troposphere import Ref, Template
 from troposphere.codedeploy import TriggerConfig
 from troposphere.codepipeline import Pipeline
 from troposphere.events import Rule, Target
 
 from templates._exports import import_value
 
-
-def notification_topic_arn(t: Template) -> ImportValue:
-    """ARN of the topic."""
-    return import_value(t, "service-preference", "NotificationTopicArn")
+NOTIFICATION_TOPIC_ARN = import_value("service-preference", "NotificationTopicArn")
 
 
-def deployment_trigger(t: Template) -> TriggerConfig:
+def deployment_trigger() -> TriggerConfig:
     """Has CodeDeploy tell of deployments that end otherwise than planned."""
     return TriggerConfig(
         TriggerName="releases",
-        TriggerTargetArn=notification_topic_arn(t),
+        TriggerTargetArn=NOTIFICATION_TOPIC_ARN,
         TriggerEvents=["DeploymentFailure", "DeploymentStop", "DeploymentRollback"],
     )
 
@@ -33,6 +30,6 @@ def add_pipeline_rule(t: Template, pipeline: Pipeline) -> Rule:
                 "detail-type": ["CodePipeline Pipeline Execution State Change"],
                 "detail": {"pipeline": [Ref(pipeline)], "state": ["FAILED"]},
             },
-            Targets=[Target(Id="NotificationTopic", Arn=notification_topic_arn(t))],
+            Targets=[Target(Id="NotificationTopic", Arn=NOTIFICATION_TOPIC_ARN)],
         )
     )

@@ -23,14 +23,14 @@ from troposphere.codebuild import Project
 from troposphere.iam import ManagedPolicy, Policy, Role
 from troposphere.s3 import Bucket
 
-from templates._application import task_definitions_arn
+from templates._application import TASK_DEFINITIONS_ARN
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import permissions_boundary
+from templates._parameters import optional_value
 from templates.pipeline.artifacts import EVERY, RELEASE, SOURCE, artifact_access, artifact_objects
 from templates.pipeline.build_projects import task_definition_stack_arn
 from templates.pipeline.deployment_group import BlueGreen
-from templates.pipeline.notifications import notification_topic_arn
+from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 
 # One at a time, made and executed in one locked stage.
 CHANGE_SET_NAME = "pipeline"
@@ -52,7 +52,7 @@ def add_pipeline_role(t: Template) -> Role:
         Role(
             "PipelineRole",
             AssumeRolePolicyDocument=trust("codepipeline.amazonaws.com"),
-            PermissionsBoundary=permissions_boundary(t),
+            PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
         )
     )
 
@@ -66,18 +66,16 @@ def add_action_roles(
             t,
             "SourceActionRole",
             pipeline_role,
-            _source_statements(bucket, import_value(t, "infrastructure", "ConnectionArn")),
+            _source_statements(bucket, import_value("infrastructure", "ConnectionArn")),
         ),
         build=_action_role(t, "BuildActionRole", pipeline_role, _build_statements(projects)),
         cloudformation=_action_role(
             t,
             "CloudFormationActionRole",
             pipeline_role,
-            _cloudformation_statements(
-                bucket, import_value(t, "infrastructure", "TaskDefinitionStackRoleArn")
-            ),
+            _cloudformation_statements(bucket, import_value("infrastructure", "TaskDefinitionStackRoleArn")),
         ),
-        deploy=_action_role(t, "DeployActionRole", pipeline_role, _deploy_statements(t, bucket, blue_green)),
+        deploy=_action_role(t, "DeployActionRole", pipeline_role, _deploy_statements(bucket, blue_green)),
     )
 
 
@@ -97,7 +95,7 @@ def add_pipeline_policy(
                 ),
                 *artifact_access(bucket, reads=[EVERY], writes=[EVERY]),
                 # https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals-service-role-permissions.html
-                Statement(Effect=Allow, Action=[awacs.sns.Publish], Resource=[notification_topic_arn(t)]),
+                Statement(Effect=Allow, Action=[awacs.sns.Publish], Resource=[NOTIFICATION_TOPIC_ARN]),
             ),
         )
     )
@@ -180,7 +178,7 @@ def _cloudformation_statements(bucket: Bucket, stack_role_arn: ImportValue) -> l
     ]
 
 
-def _deploy_statements(t: Template, bucket: Bucket, blue_green: BlueGreen) -> list[Statement]:
+def _deploy_statements(bucket: Bucket, blue_green: BlueGreen) -> list[Statement]:
     application = f"${{{blue_green.application.title}}}"
     deployment_group = f"${{{blue_green.deployment_group.title}}}"
     return [
@@ -209,13 +207,13 @@ def _deploy_statements(t: Template, bucket: Bucket, blue_green: BlueGreen) -> li
         Statement(Effect=Allow, Action=[awacs.ecs.RegisterTaskDefinition], Resource=["*"]),
         _pass_role(
             ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"],
-            import_value(t, "infrastructure", "TaskRoleArn"),
-            import_value(t, "infrastructure", "TaskExecutionRoleArn"),
+            import_value("infrastructure", "TaskRoleArn"),
+            import_value("infrastructure", "TaskExecutionRoleArn"),
         ),
         Statement(
             Effect=Allow,
             Action=[awacs.ecs.TagResource],
-            Resource=[task_definitions_arn(t)],
+            Resource=[TASK_DEFINITIONS_ARN],
             Condition=Condition(StringEquals({"ecs:CreateAction": "RegisterTaskDefinition"})),
         ),
         *artifact_access(bucket, reads=[RELEASE]),
@@ -233,7 +231,7 @@ def _action_role(t: Template, title: str, pipeline_role: Role, statements: list[
                     Principal=Principal("AWS", [GetAtt(pipeline_role, "Arn")]),
                 )
             ),
-            PermissionsBoundary=permissions_boundary(t),
+            PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
             Policies=[Policy(PolicyName=title.removesuffix("Role"), PolicyDocument=policy(*statements))],
         )
     )

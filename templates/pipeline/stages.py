@@ -1,9 +1,9 @@
 """What starts the pipeline, and the stages and actions that a release goes through."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
-from troposphere import Equals, GetAtt, If, NoValue, Parameter, Ref, Sub, Template
+from troposphere import GetAtt, If, NoValue, Ref, Sub
 from troposphere.codebuild import Project
 from troposphere.codepipeline import (
     Actions,
@@ -25,7 +25,7 @@ from templates._exports import import_value
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE
 from templates.pipeline.build_projects import BuildProjects
 from templates.pipeline.deployment_group import BlueGreen
-from templates.pipeline.notifications import notification_topic_arn
+from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 from templates.pipeline.roles import CHANGE_SET_NAME, ActionRoles
 
 # What a push can release: the application, and the generated task definition with this environment's
@@ -39,29 +39,7 @@ SOURCE_NAMESPACE = "Source"
 COMMIT_ID = "#{Source.CommitId}"
 
 
-class Repository(NamedTuple):
-    """The parameters that say which pushes are released."""
-
-    owner: Parameter
-    name: Parameter
-    branch: Parameter
-
-
-def add_approval_condition(t: Template) -> str:
-    """Name of the condition under which a person approves a release; declares its parameter."""
-    require_approval = t.add_parameter(
-        Parameter(
-            "RequireApproval",
-            Type="String",
-            Description="Whether a person approves each release before it is deployed",
-            AllowedValues=["true", "false"],
-            Default="false",
-        )
-    )
-    return t.add_condition("IsApprovalRequired", Equals(Ref(require_approval), "true"))
-
-
-def trigger(repository: Repository) -> PipelineTriggerDeclaration:
+def trigger() -> PipelineTriggerDeclaration:
     """Starts the pipeline at a push to the branch that changes what is released."""
     return PipelineTriggerDeclaration(
         ProviderType="CodeStarSourceConnection",
@@ -69,7 +47,7 @@ def trigger(repository: Repository) -> PipelineTriggerDeclaration:
             SourceActionName=SOURCE_ACTION,
             Push=[
                 GitPushFilter(
-                    Branches=GitBranchFilterCriteria(Includes=[Ref(repository.branch)]),
+                    Branches=GitBranchFilterCriteria(Includes=[Ref("GitHubBranch")]),
                     FilePaths=GitFilePathFilterCriteria(Includes=list(RELEASED_PATHS)),
                 )
             ],
@@ -78,8 +56,6 @@ def trigger(repository: Repository) -> PipelineTriggerDeclaration:
 
 
 def stages(
-    t: Template,
-    repository: Repository,
     projects: BuildProjects,
     blue_green: BlueGreen,
     roles: ActionRoles,
@@ -87,10 +63,10 @@ def stages(
 ) -> list[Stages | If]:
     """Source, Build, where asked for an approval, and Deploy."""
     return [
-        Stages(Name="Source", Actions=[_source(t, repository, roles)]),
+        Stages(Name="Source", Actions=[_source(roles)]),
         Stages(
             Name="Build",
-            Actions=_build_actions(t, projects, roles),
+            Actions=_build_actions(projects, roles),
             # All of it: a change set is gone once its execution has failed, so that executing it again
             # could only fail again. https://github.com/aws/aws-cdk/issues/21677
             OnFailure=FailureConditions(
@@ -98,7 +74,7 @@ def stages(
             ),
         ),
         # A stage of its own: a deployment that is tried again is not asked about again.
-        If(approval, Stages(Name="Approve", Actions=[_approve(t)]), NoValue),
+        If(approval, Stages(Name="Approve", Actions=[_approve()]), NoValue),
         Stages(
             Name="Deploy",
             Actions=[
@@ -111,15 +87,15 @@ def stages(
     ]
 
 
-def _source(t: Template, repository: Repository, roles: ActionRoles) -> Actions:
+def _source(roles: ActionRoles) -> Actions:
     return _action(
         SOURCE_ACTION,
         ("Source", "CodeStarSourceConnection"),
         roles.source,
         {
-            "ConnectionArn": import_value(t, "infrastructure", "ConnectionArn"),
-            "FullRepositoryId": Sub(f"${{{repository.owner.title}}}/${{{repository.name.title}}}"),
-            "BranchName": Ref(repository.branch),
+            "ConnectionArn": import_value("infrastructure", "ConnectionArn"),
+            "FullRepositoryId": Sub("${GitHubOwner}/${GitHubRepository}"),
+            "BranchName": Ref("GitHubBranch"),
             "OutputArtifactFormat": "CODE_ZIP",
             # The trigger does, with its filter; this would start the pipeline at any push.
             # https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-triggers.html
@@ -130,9 +106,9 @@ def _source(t: Template, repository: Repository, roles: ActionRoles) -> Actions:
     )
 
 
-def _build_actions(t: Template, projects: BuildProjects, roles: ActionRoles) -> list[Actions]:
+def _build_actions(projects: BuildProjects, roles: ActionRoles) -> list[Actions]:
     stack = {
-        "StackName": Ref(t.parameters["TaskDefinitionStackName"]),
+        "StackName": Ref("TaskDefinitionStackName"),
         "ChangeSetName": CHANGE_SET_NAME,
     }
     return [
@@ -146,7 +122,7 @@ def _build_actions(t: Template, projects: BuildProjects, roles: ActionRoles) -> 
                 "ActionMode": "CHANGE_SET_REPLACE",
                 **stack,
                 # No Capabilities: the stack holds no IAM resource, and a push cannot add one.
-                "RoleArn": import_value(t, "infrastructure", "TaskDefinitionStackRoleArn"),
+                "RoleArn": import_value("infrastructure", "TaskDefinitionStackRoleArn"),
                 "TemplatePath": f"{SOURCE}::build/task-definition.yaml",
                 "TemplateConfiguration": Sub(f"{SOURCE}::build/config/${{Environment}}/task-definition.json"),
             },
@@ -165,14 +141,14 @@ def _build_actions(t: Template, projects: BuildProjects, roles: ActionRoles) -> 
     ]
 
 
-def _approve(t: Template) -> Actions:
+def _approve() -> Actions:
     """Asks a person, and tells the topic: while nobody answers, for seven days, no release goes by."""
     return Actions(
         Name="Approve",
         ActionTypeId=_action_type("Approval", "Manual"),
         Configuration={
             "CustomData": f"Deploy commit {COMMIT_ID}?",
-            "NotificationArn": notification_topic_arn(t),
+            "NotificationArn": NOTIFICATION_TOPIC_ARN,
         },
         RunOrder=1,
     )

@@ -14,49 +14,104 @@ from troposphere.applicationautoscaling import (
 )
 
 from templates._application import SMOKE_TEST_NAME
-from templates._exports import export, import_value
+from templates._exports import export, import_value, stack_names
+from templates._parameters import shared, template
 from templates.service_preference.notifications import add_notification_topic
 from templates.service_preference.smoke_test import add_smoke_test
+
+PARAMETERS = (
+    Parameter(
+        "MinCapacity",
+        Type="Number",
+        Description="Fewest tasks; two or more survive the loss of a zone",
+        Default=1,
+        # At zero nothing would measure the load that brings the next task.
+        MinValue=1,
+        MaxValue=5000,
+    ),
+    Parameter(
+        "MaxCapacity",
+        Type="Number",
+        Description="Most tasks, not counting those of a release under way",
+        Default=2,
+        MinValue=1,
+        MaxValue=5000,
+    ),
+    Parameter(
+        "ScalingTargetPercent",
+        Type="Number",
+        Description="Average use of CPU and of memory that scaling aims at",
+        Default=60,
+        MinValue=10,
+        MaxValue=90,
+    ),
+    *stack_names("infrastructure", "service"),
+    *shared("Project", "Environment", "TestListenerPort", "LogRetentionDays", "KmsKeyArn"),
+    *shared("PermissionsBoundaryArn", "VpcId", "PrivateSubnetIds", "SmokeTest"),
+    Parameter(
+        "SmokeRequests",
+        Type="Number",
+        Description="Requests that the smoke test sends",
+        Default=50,
+        MinValue=1,
+        MaxValue=1000,
+    ),
+    Parameter(
+        "SmokePaths",
+        Type="String",
+        Description="Paths that the smoke test asks in turn, separated by commas",
+        Default="/health,/",
+        AllowedPattern="/[!-+.-~-]*(,/[!-+.-~-]*)*",
+        ConstraintDescription="must be paths that begin with a slash, separated by commas",
+    ),
+    Parameter(
+        "SmokeMaxFiveXxPercent",
+        Type="Number",
+        Description="Largest share of 5xx answers, in percent, that passes",
+        Default=5,
+        MinValue=0,
+        MaxValue=100,
+    ),
+    Parameter(
+        "SmokeMaxLatencyMs",
+        Type="Number",
+        Description="Slowest answer, in milliseconds, that passes",
+        Default=2000,
+        MinValue=1,
+        MaxValue=60000,
+    ),
+    Parameter(
+        "NotificationEmail",
+        Type="String",
+        Description=(
+            "Address that is told of alarms, failed releases and waiting approvals, once it has"
+            " confirmed; empty: none"
+        ),
+        Default="",
+        AllowedPattern=r"(|[^@\s]+@[^@\s]+\.[^@\s]+)",
+        ConstraintDescription="must be an e-mail address, or empty",
+    ),
+    Parameter(
+        "NotificationKeyArn",
+        Type="String",
+        # AWS's own key for SNS would shut out all publishers: its policy cannot be changed.
+        Description=(
+            "KMS key that encrypts notifications; its policy must let events.amazonaws.com,"
+            " cloudwatch.amazonaws.com and, by kms:ViaService, this account's use of SNS use it"
+            " (docs/security.md). Empty: not encrypted at rest"
+        ),
+        Default="",
+        AllowedPattern=r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)",
+        ConstraintDescription="must be the ARN of a KMS key, or empty",
+    ),
+)
 
 COOLDOWN_SECONDS = 60
 
 
 def build() -> Template:
     """The service-preference layer's template."""
-    t = Template(Description="Auto scaling, smoke test and notifications of the service")
-    t.set_version()
-    min_capacity = t.add_parameter(
-        Parameter(
-            "MinCapacity",
-            Type="Number",
-            Description="Fewest tasks; two or more survive the loss of a zone",
-            Default=1,
-            # At zero nothing would measure the load that brings the next task.
-            MinValue=1,
-            MaxValue=5000,
-        )
-    )
-    max_capacity = t.add_parameter(
-        Parameter(
-            "MaxCapacity",
-            Type="Number",
-            Description="Most tasks, not counting those of a release under way",
-            Default=2,
-            MinValue=1,
-            MaxValue=5000,
-        )
-    )
-    scaling_target_percent = t.add_parameter(
-        Parameter(
-            "ScalingTargetPercent",
-            Type="Number",
-            Description="Average use of CPU and of memory that scaling aims at",
-            Default=60,
-            MinValue=10,
-            MaxValue=90,
-        )
-    )
-
+    t = template("Auto scaling, smoke test and notifications of the service", PARAMETERS)
     scalable_target = t.add_resource(
         ScalableTarget(
             "ScalableTarget",
@@ -64,11 +119,11 @@ def build() -> Template:
             ScalableDimension="ecs:service:DesiredCount",
             ResourceId=Sub(
                 "service/${ClusterName}/${ServiceName}",
-                ClusterName=import_value(t, "infrastructure", "ClusterName"),
-                ServiceName=import_value(t, "service", "ServiceName"),
+                ClusterName=import_value("infrastructure", "ClusterName"),
+                ServiceName=import_value("service", "ServiceName"),
             ),
-            MinCapacity=Ref(min_capacity),
-            MaxCapacity=Ref(max_capacity),
+            MinCapacity=Ref("MinCapacity"),
+            MaxCapacity=Ref("MaxCapacity"),
             # No RoleARN: Application Auto Scaling uses its service-linked role.
         )
     )
@@ -85,7 +140,7 @@ def build() -> Template:
                 ScalingTargetId=Ref(scalable_target),
                 TargetTrackingScalingPolicyConfiguration=TargetTrackingScalingPolicyConfiguration(
                     PredefinedMetricSpecification=PredefinedMetricSpecification(PredefinedMetricType=metric),
-                    TargetValue=Ref(scaling_target_percent),
+                    TargetValue=Ref("ScalingTargetPercent"),
                     ScaleInCooldown=COOLDOWN_SECONDS,
                     ScaleOutCooldown=COOLDOWN_SECONDS,
                 ),

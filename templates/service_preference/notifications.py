@@ -11,56 +11,24 @@ from awacs.aws import (
     StringEquals,
 )
 from awacs.sns import Publish
-from troposphere import AccountId, Equals, If, Not, NoValue, Parameter, Ref, Sub, Template
+from troposphere import AccountId, If, NoValue, Ref, Sub, Template
 from troposphere.sns import Subscription, Topic, TopicPolicy
 
 from templates._iam import arn, policy
-from templates._parameters import shared
+from templates._parameters import has, optional_value
 
 
 def add_notification_topic(t: Template) -> Topic:
     """The topic. It exists also when nobody is subscribed: an export in use cannot go away."""
-    shared(t, "Project")
-    shared(t, "Environment")
-    notification_email = t.add_parameter(
-        Parameter(
-            "NotificationEmail",
-            Type="String",
-            Description=(
-                "Address that is told of alarms, failed releases and waiting approvals, once it has"
-                " confirmed; empty: none"
-            ),
-            Default="",
-            AllowedPattern=r"(|[^@\s]+@[^@\s]+\.[^@\s]+)",
-            ConstraintDescription="must be an e-mail address, or empty",
-        )
-    )
-    notification_key_arn = t.add_parameter(
-        Parameter(
-            "NotificationKeyArn",
-            Type="String",
-            # AWS's own key for SNS would shut out all publishers: its policy cannot be changed.
-            Description=(
-                "KMS key that encrypts notifications; its policy must let events.amazonaws.com,"
-                " cloudwatch.amazonaws.com and, by kms:ViaService, this account's use of SNS use it"
-                " (docs/security.md). Empty: not encrypted at rest"
-            ),
-            Default="",
-            AllowedPattern=r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)",
-            ConstraintDescription="must be the ARN of a KMS key, or empty",
-        )
-    )
-    has_notification_email = t.add_condition("HasNotificationEmail", Not(Equals(Ref(notification_email), "")))
-    has_notification_key = t.add_condition("HasNotificationKey", Not(Equals(Ref(notification_key_arn), "")))
-
+    has_notification_email = has(t, "NotificationEmail")
     notification_topic = t.add_resource(
         Topic(
             "NotificationTopic",
             TopicName=Sub("${Project}-${Environment}-releases"),
-            KmsMasterKeyId=If(has_notification_key, Ref(notification_key_arn), NoValue),
+            KmsMasterKeyId=optional_value(t, "NotificationKeyArn"),
             Subscription=If(
                 has_notification_email,
-                [Subscription(Protocol="email", Endpoint=Ref(notification_email))],
+                [Subscription(Protocol="email", Endpoint=Ref("NotificationEmail"))],
                 NoValue,
             ),
         )

@@ -6,13 +6,12 @@ the APIs of CodeDeploy and EC2 (NAT or endpoints).
 """
 
 from pathlib import Path
-from typing import Any
 
 import awacs.codedeploy
 import awacs.ec2
 import awacs.logs
 from awacs.aws import Allow, PolicyDocument, SourceAccount, Statement, StringEquals
-from troposphere import AccountId, GetAtt, Parameter, Ref, Sub, Template
+from troposphere import AccountId, GetAtt, Ref, Sub, Template
 from troposphere.awslambda import Code, Environment, Function, Permission, VPCConfig
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
 from troposphere.events import Rule, Target
@@ -22,7 +21,7 @@ from troposphere.logs import LogGroup
 from templates._application import SMOKE_TEST_NAME
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import kms_key, permissions_boundary, shared
+from templates._parameters import optional_value
 
 # Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
 CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
@@ -46,17 +45,15 @@ def add_smoke_test(t: Template) -> Function:
 
     It is there where it is disabled, too: the AppSpec of a release that is rolled back to may name it.
     """
-    shared(t, "Project")
-    shared(t, "Environment")
-    port = Ref(shared(t, "TestListenerPort"))
-    load_balancer_group = import_value(t, "infrastructure", "TestListenerSecurityGroupId")
+    port = Ref("TestListenerPort")
+    load_balancer_group = import_value("infrastructure", "TestListenerSecurityGroupId")
 
     log_group = t.add_resource(
         LogGroup(
             "SmokeTestLogGroup",
             LogGroupName=Sub(f"/aws/lambda/{SMOKE_TEST_NAME}"),
-            RetentionInDays=Ref(shared(t, "LogRetentionDays")),
-            KmsKeyId=kms_key(t),
+            RetentionInDays=Ref("LogRetentionDays"),
+            KmsKeyId=optional_value(t, "KmsKeyArn"),
         )
     )
     role = t.add_resource(
@@ -65,7 +62,7 @@ def add_smoke_test(t: Template) -> Function:
             # The account alone: AWS shows this key in the trust of a function's role, and no other.
             # https://github.com/aws/agent-toolkit-for-aws (lambda-trust-policy.json)
             AssumeRolePolicyDocument=trust("lambda.amazonaws.com", StringEquals({SourceAccount: AccountId})),
-            PermissionsBoundary=permissions_boundary(t),
+            PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
             Policies=[Policy(PolicyName="SmokeTest", PolicyDocument=_rights(log_group))],
         )
     )
@@ -76,7 +73,7 @@ def add_smoke_test(t: Template) -> Function:
             # are gone the group cannot be deleted. https://github.com/aws/aws-cdk/issues/6701
             DependsOn=[role],
             GroupDescription="Smoke test of new versions",
-            VpcId=Ref(shared(t, "VpcId")),
+            VpcId=Ref("VpcId"),
             SecurityGroupEgress=[
                 SecurityGroupRule(
                     Description="APIs of CodeDeploy and EC2",
@@ -118,18 +115,20 @@ def add_smoke_test(t: Template) -> Function:
             Role=GetAtt(role, "Arn"),
             Timeout=TIMEOUT_SECONDS,
             MemorySize=MEMORY_MB,
-            VpcConfig=VPCConfig(
-                SubnetIds=Ref(shared(t, "PrivateSubnetIds")), SecurityGroupIds=[Ref(security_group)]
-            ),
+            VpcConfig=VPCConfig(SubnetIds=Ref("PrivateSubnetIds"), SecurityGroupIds=[Ref(security_group)]),
             Environment=Environment(
                 Variables={
-                    "SMOKE_TEST": Ref(shared(t, "SmokeTest")),
-                    "LOAD_BALANCER": import_value(t, "infrastructure", "LoadBalancerFullName"),
+                    "SMOKE_TEST": Ref("SmokeTest"),
+                    "LOAD_BALANCER": import_value("infrastructure", "LoadBalancerFullName"),
                     "SECURITY_GROUP": load_balancer_group,
-                    "HOST": import_value(t, "infrastructure", "LoadBalancerDnsName"),
+                    "HOST": import_value("infrastructure", "LoadBalancerDnsName"),
                     "PORT": port,
                     "WAIT_SECONDS": WAIT_SECONDS,
-                    **_limits(t),
+                    # What is asked, and what passes.
+                    "REQUESTS": Ref("SmokeRequests"),
+                    "PATHS": Ref("SmokePaths"),
+                    "MAX_FIVE_XX_PERCENT": Ref("SmokeMaxFiveXxPercent"),
+                    "MAX_LATENCY_MS": Ref("SmokeMaxLatencyMs"),
                 }
             ),
         )
@@ -154,46 +153,6 @@ def _keep_awake(t: Template, function: Function) -> None:
             FunctionName=Ref(function),
             Principal="events.amazonaws.com",
             SourceArn=GetAtt(rule, "Arn"),
-        )
-    )
-
-
-def _limits(t: Template) -> dict[str, Any]:
-    """What is asked and what passes: the function's variables, each from a parameter."""
-    return {
-        "REQUESTS": _number(t, "SmokeRequests", 50, 1000, "Requests that the smoke test sends"),
-        "PATHS": Ref(
-            t.add_parameter(
-                Parameter(
-                    "SmokePaths",
-                    Type="String",
-                    Description="Paths that the smoke test asks in turn, separated by commas",
-                    Default="/health,/",
-                    AllowedPattern="/[!-+.-~-]*(,/[!-+.-~-]*)*",
-                    ConstraintDescription="must be paths that begin with a slash, separated by commas",
-                )
-            )
-        ),
-        "MAX_FIVE_XX_PERCENT": _number(
-            t, "SmokeMaxFiveXxPercent", 5, 100, "Largest share of 5xx answers, in percent, that passes"
-        ),
-        "MAX_LATENCY_MS": _number(
-            t, "SmokeMaxLatencyMs", 2000, 60000, "Slowest answer, in milliseconds, that passes"
-        ),
-    }
-
-
-def _number(t: Template, title: str, default: int, maximum: int, description: str) -> Ref:
-    return Ref(
-        t.add_parameter(
-            Parameter(
-                title,
-                Type="Number",
-                Description=description,
-                Default=default,
-                MinValue=0 if title.endswith("Percent") else 1,
-                MaxValue=maximum,
-            )
         )
     )
 

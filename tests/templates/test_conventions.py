@@ -1,6 +1,7 @@
 """What holds for every layer: names, descriptions, links, IAM documents."""
 
 import ast
+import importlib
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -77,6 +78,13 @@ def test_required_parameters_are_those_of_the_article(documents: dict[str, Docum
         "GitHubRepository",
         "GitHubBranch",
     }
+
+
+@pytest.mark.parametrize("slug", LAYERS)
+def test_a_layers_table_lists_all_that_it_is_given(slug: str, documents: dict[str, Document]) -> None:
+    """In the order of the template: nothing is declared in the middle of a builder."""
+    layer = importlib.import_module(LAYERS[slug].__module__)
+    assert [row.title for row in layer.PARAMETERS] == list(documents[slug]["Parameters"])
 
 
 @pytest.mark.parametrize("slug", LAYERS)

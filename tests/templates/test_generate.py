@@ -139,7 +139,7 @@ def importing(value: object) -> Build:
 
     def build() -> Template:
         t = Template()
-        _exports.import_value(t, "infrastructure", "ClusterName")
+        t.add_parameter(*_exports.stack_names("infrastructure"))
         t.add_resource(Topic("Topic", DisplayName=ImportValue(value)))
         return t
 

@@ -1,5 +1,7 @@
 """What must never change in the task-definition layer."""
 
+import importlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -87,7 +89,7 @@ def test_logs_go_to_the_stacks_own_group(container: dict[str, Any]) -> None:
 
 def test_application_gets_its_variables_and_secrets(container: dict[str, Any]) -> None:
     assert container["Environment"] == [
-        {"Name": variable.name, "Value": {"Ref": variable.parameter}} for variable in VARIABLES
+        {"Name": variable.name, "Value": {"Ref": variable.parameter.title}} for variable in VARIABLES
     ]
     assert container.get("Secrets", []) == [
         {"Name": secret.name, "ValueFrom": {"Ref": secret.parameter}} for secret in SECRETS
@@ -97,13 +99,27 @@ def test_application_gets_its_variables_and_secrets(container: dict[str, Any]) -
 def test_defaults_of_variables_are_text(document: Document) -> None:
     """As a number, the default 1.0 would reach the application as 1."""
     for variable in VARIABLES:
-        assert isinstance(document["Parameters"][variable.parameter].get("Default", ""), str), variable.name
+        default = document["Parameters"][variable.parameter.title].get("Default", "")
+        assert isinstance(default, str), variable.name
 
 
-def test_a_secret_is_one_entry_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The container is given it, and the execution role may read it and nothing else."""
+@pytest.fixture
+def database_secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A row that a team adds: the layers whose tables take it in are imported anew, with it and without."""
+    layers = (task_definition, infrastructure)
     secret = Secret("DATABASE_URL", "DatabaseUrlArn", "Where the application finds its database")
-    monkeypatch.setattr(_application, "SECRETS", (secret,))
+    with monkeypatch.context() as patch:
+        patch.setattr(_application, "SECRETS", (secret,))
+        for layer in layers:
+            importlib.reload(layer)
+        yield
+    for layer in layers:
+        importlib.reload(layer)
+
+
+@pytest.mark.usefixtures("database_secret")
+def test_a_secret_is_one_entry_in_one_place() -> None:
+    """The container is given it, and the execution role may read it and nothing else."""
     definition, ground = task_definition.build().to_dict(), infrastructure.build().to_dict()
 
     (container,) = definition["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
@@ -130,11 +146,9 @@ def test_a_secret_is_one_entry_in_one_place(monkeypatch: pytest.MonkeyPatch) -> 
         ("postgres://user:password@host/db", False),
     ],
 )
-def test_a_secret_is_named_and_never_written_down(
-    arn: str, allowed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("database_secret")
+def test_a_secret_is_named_and_never_written_down(arn: str, allowed: bool) -> None:
     from ecs_blue_green.deployer import parameters
 
-    monkeypatch.setattr(_application, "SECRETS", (Secret("DATABASE_URL", "DatabaseUrlArn", "Database"),))
     parameter = task_definition.build().to_dict()["Parameters"]["DatabaseUrlArn"]
     assert (parameters.problem(parameter, [arn]) is None) is allowed
