@@ -15,7 +15,7 @@ from templates._parameters import shared, template
 from templates.pipeline.alarms import add_alarms
 from templates.pipeline.artifacts import add_artifact_bucket
 from templates.pipeline.build_projects import add_build_projects
-from templates.pipeline.deployment_group import add_blue_green
+from templates.pipeline.deployment_group import add_deployment_group
 from templates.pipeline.notifications import add_pipeline_rule
 from templates.pipeline.roles import add_action_roles, add_pipeline_policy, add_pipeline_role
 from templates.pipeline.stages import stages, trigger
@@ -158,7 +158,7 @@ def build() -> Template:
 
     bucket = add_artifact_bucket(t)
     projects = add_build_projects(t, bucket)
-    blue_green = add_blue_green(t, bucket, add_alarms(t))
+    blue_green = add_deployment_group(t, bucket, add_alarms(t))
     pipeline_role = add_pipeline_role(t)
     roles = add_action_roles(t, bucket, pipeline_role, projects, blue_green)
     pipeline_policy = add_pipeline_policy(t, bucket, pipeline_role, roles)

@@ -34,6 +34,9 @@ from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 BUILDSPECS = Path(__file__).parent / "buildspecs"
 TIMEOUT_MINUTES = 30
 
+# The only stack that the pipeline touches; the last part of its ARN is new with each creation.
+TASK_DEFINITION_STACK_ARN = arn("cloudformation", "stack/${TaskDefinitionStackName}/*")
+
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
 PUSH_IMAGE = [
     awacs.ecr.BatchCheckLayerAvailability,
@@ -85,7 +88,7 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         "Render",
         [
             *artifact_access(bucket, reads=[IMAGE], writes=[RELEASE]),
-            _allow([awacs.cloudformation.DescribeStacks], task_definition_stack_arn()),
+            _allow([awacs.cloudformation.DescribeStacks], TASK_DEFINITION_STACK_ARN),
             # IAM knows no resource for it.
             _allow([awacs.ecs.DescribeTaskDefinition], "*"),
         ],
@@ -106,11 +109,6 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         variables={"REPOSITORY_NAME": repository_name},
     )
     return BuildProjects(verify, image_build, render, tag_release)
-
-
-def task_definition_stack_arn() -> Sub:
-    """ARN of the only stack that the pipeline touches; its last part is new with each creation."""
-    return arn("cloudformation", "stack/${TaskDefinitionStackName}/*")
 
 
 def _project(

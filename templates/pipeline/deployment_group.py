@@ -35,7 +35,7 @@ class BlueGreen(NamedTuple):
     deployment_group: DeploymentGroup
 
 
-def add_blue_green(t: Template, bucket: Bucket, alarms: list[Alarm]) -> BlueGreen:
+def add_deployment_group(t: Template, bucket: Bucket, alarms: list[Alarm]) -> BlueGreen:
     """Application, deployment group and CodeDeploy's role."""
     has_deployment_alarms = t.add_condition("HasDeploymentAlarms", Equals(Ref("DeploymentAlarms"), "enabled"))
     code_deploy_application = t.add_resource(

@@ -28,7 +28,7 @@ from templates._exports import import_value
 from templates._iam import arn, policy, trust
 from templates._parameters import optional_value
 from templates.pipeline.artifacts import EVERY, RELEASE, SOURCE, artifact_access, artifact_objects
-from templates.pipeline.build_projects import task_definition_stack_arn
+from templates.pipeline.build_projects import TASK_DEFINITION_STACK_ARN
 from templates.pipeline.deployment_group import BlueGreen
 from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 
@@ -133,13 +133,12 @@ def _build_statements(projects: Sequence[Project]) -> list[Statement]:
 
 
 def _cloudformation_statements(bucket: Bucket, stack_role_arn: ImportValue) -> list[Statement]:
-    stack = task_definition_stack_arn()
     return [
         # Only a change set that CloudFormation executes with the role for this stack.
         Statement(
             Effect=Allow,
             Action=[awacs.cloudformation.CreateChangeSet],
-            Resource=[stack],
+            Resource=[TASK_DEFINITION_STACK_ARN],
             Condition=Condition(
                 [
                     StringEquals({"cloudformation:RoleArn": stack_role_arn}),
@@ -154,7 +153,7 @@ def _cloudformation_statements(bucket: Bucket, stack_role_arn: ImportValue) -> l
                 awacs.cloudformation.DeleteChangeSet,
                 awacs.cloudformation.ExecuteChangeSet,
             ],
-            Resource=[stack],
+            Resource=[TASK_DEFINITION_STACK_ARN],
             Condition=Condition(StringEqualsIfExists({"cloudformation:ChangeSetName": CHANGE_SET_NAME})),
         ),
         Statement(
@@ -168,7 +167,7 @@ def _cloudformation_statements(bucket: Bucket, stack_role_arn: ImportValue) -> l
                 awacs.cloudformation.TagResource,
                 awacs.cloudformation.UntagResource,
             ],
-            Resource=[stack],
+            Resource=[TASK_DEFINITION_STACK_ARN],
         ),
         _pass_role(["cloudformation.amazonaws.com"], stack_role_arn),
         # CloudFormation is given a signed address of the template, taken out of its artifact. Where in the

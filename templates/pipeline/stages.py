@@ -1,4 +1,4 @@
-"""What starts the pipeline, and the stages and actions that a release goes through."""
+"""What starts the pipeline, and the stages that a release goes through, in the shape in which they run."""
 
 import json
 from typing import Any
@@ -38,6 +38,14 @@ SOURCE_ACTION = "Source"
 SOURCE_NAMESPACE = "Source"
 COMMIT_ID = "#{Source.CommitId}"
 
+CHANGE_SET = {"StackName": Ref("TaskDefinitionStackName"), "ChangeSetName": CHANGE_SET_NAME}
+
+# All of a stage: a change set is gone once its execution has failed, so that executing it again could only
+# fail again. https://github.com/aws/aws-cdk/issues/21677
+RETRY_ALL_ACTIONS = FailureConditions(
+    Result="RETRY", RetryConfiguration=RetryConfiguration(RetryMode="ALL_ACTIONS")
+)
+
 
 def trigger() -> PipelineTriggerDeclaration:
     """Starts the pipeline at a push to the branch that changes what is released."""
@@ -56,35 +64,58 @@ def trigger() -> PipelineTriggerDeclaration:
 
 
 def stages(
-    projects: BuildProjects,
-    blue_green: BlueGreen,
-    roles: ActionRoles,
-    approval: str,
+    projects: BuildProjects, blue_green: BlueGreen, roles: ActionRoles, is_approval_required: str
 ) -> list[Stages | If]:
-    """Source, Build, where asked for an approval, and Deploy."""
+    """The pipeline as its picture: which actions a release goes through, side by side or one after the other.
+
+    `is_approval_required` is the condition under which a person is asked before the deployment.
+    """
+    source = _source(roles)
+    verify = _codebuild("Verify", projects.verify, roles, inputs=[SOURCE])
+    image_build = _codebuild(
+        "ImageBuild", projects.image_build, roles, inputs=[SOURCE], outputs=[IMAGE], commit=True
+    )
+    prepare = _prepare_task_definition(roles)
+    execute = _execute_task_definition(roles)
+    render = _codebuild("Render", projects.render, roles, inputs=[IMAGE], outputs=[RELEASE])
+    approve = _approve()
+    deploy = _deploy(blue_green, roles)
+    tag_release = _codebuild("TagRelease", projects.tag_release, roles, inputs=[RELEASE], commit=True)
     return [
-        Stages(Name="Source", Actions=[_source(roles)]),
-        Stages(
-            Name="Build",
-            Actions=_build_actions(projects, roles),
-            # All of it: a change set is gone once its execution has failed, so that executing it again
-            # could only fail again. https://github.com/aws/aws-cdk/issues/21677
-            OnFailure=FailureConditions(
-                Result="RETRY", RetryConfiguration=RetryConfiguration(RetryMode="ALL_ACTIONS")
-            ),
+        stage("Source", source),
+        stage(
+            "Build",
+            side_by_side(verify, image_build, prepare),
+            then(execute),
+            then(render),
+            OnFailure=RETRY_ALL_ACTIONS,
         ),
         # A stage of its own: a deployment that is tried again is not asked about again.
-        If(approval, Stages(Name="Approve", Actions=[_approve()]), NoValue),
-        Stages(
-            Name="Deploy",
-            Actions=[
-                _deploy(blue_green, roles),
-                _codebuild(
-                    "TagRelease", projects.tag_release, roles, inputs=[RELEASE], commit=True, RunOrder=2
-                ),
-            ],
-        ),
+        If(is_approval_required, stage("Approve", approve), NoValue),
+        stage("Deploy", deploy, then(tag_release)),
     ]
+
+
+Step = list[Actions]
+
+
+def side_by_side(*actions: Actions) -> Step:
+    """Actions that start together."""
+    return list(actions)
+
+
+def then(step: Actions | Step) -> Step:
+    """What starts when everything before it in its stage has succeeded."""
+    return step if isinstance(step, list) else [step]
+
+
+def stage(name: str, first: Actions | Step, *later: Step, **properties: Any) -> Stages:
+    """A stage that runs these steps in turn: an action's `RunOrder` is the number of its step."""
+    steps = [then(first), *later]
+    for number, step in enumerate(steps, 1):
+        for action in step:
+            action.RunOrder = number
+    return Stages(Name=name, Actions=[action for step in steps for action in step], **properties)
 
 
 def _source(roles: ActionRoles) -> Actions:
@@ -106,39 +137,32 @@ def _source(roles: ActionRoles) -> Actions:
     )
 
 
-def _build_actions(projects: BuildProjects, roles: ActionRoles) -> list[Actions]:
-    stack = {
-        "StackName": Ref("TaskDefinitionStackName"),
-        "ChangeSetName": CHANGE_SET_NAME,
-    }
-    return [
-        _codebuild("Verify", projects.verify, roles, inputs=[SOURCE]),
-        _codebuild("ImageBuild", projects.image_build, roles, inputs=[SOURCE], outputs=[IMAGE], commit=True),
-        _action(
-            "PrepareTaskDefinition",
-            ("Deploy", "CloudFormation"),
-            roles.cloudformation,
-            {
-                "ActionMode": "CHANGE_SET_REPLACE",
-                **stack,
-                # No Capabilities: the stack holds no IAM resource, and a push cannot add one.
-                "RoleArn": import_value("infrastructure", "TaskDefinitionStackRoleArn"),
-                "TemplatePath": f"{SOURCE}::build/task-definition.yaml",
-                "TemplateConfiguration": Sub(f"{SOURCE}::build/config/${{Environment}}/task-definition.json"),
-            },
-            inputs=[SOURCE],
-        ),
-        # Whether this pair passes when nothing changes is UNVERIFIED in AWS's words; pipelines that run it
-        # at every commit, changed or not, are common (CDK Pipelines).
-        _action(
-            "ExecuteTaskDefinition",
-            ("Deploy", "CloudFormation"),
-            roles.cloudformation,
-            {"ActionMode": "CHANGE_SET_EXECUTE", **stack},
-            RunOrder=2,
-        ),
-        _codebuild("Render", projects.render, roles, inputs=[IMAGE], outputs=[RELEASE], RunOrder=3),
-    ]
+def _prepare_task_definition(roles: ActionRoles) -> Actions:
+    return _action(
+        "PrepareTaskDefinition",
+        ("Deploy", "CloudFormation"),
+        roles.cloudformation,
+        {
+            "ActionMode": "CHANGE_SET_REPLACE",
+            **CHANGE_SET,
+            # No Capabilities: the stack holds no IAM resource, and a push cannot add one.
+            "RoleArn": import_value("infrastructure", "TaskDefinitionStackRoleArn"),
+            "TemplatePath": f"{SOURCE}::build/task-definition.yaml",
+            "TemplateConfiguration": Sub(f"{SOURCE}::build/config/${{Environment}}/task-definition.json"),
+        },
+        inputs=[SOURCE],
+    )
+
+
+def _execute_task_definition(roles: ActionRoles) -> Actions:
+    # Whether this pair passes when nothing changes is UNVERIFIED in AWS's words; pipelines that run it
+    # at every commit, changed or not, are common (CDK Pipelines).
+    return _action(
+        "ExecuteTaskDefinition",
+        ("Deploy", "CloudFormation"),
+        roles.cloudformation,
+        {"ActionMode": "CHANGE_SET_EXECUTE", **CHANGE_SET},
+    )
 
 
 def _approve() -> Actions:
@@ -150,7 +174,6 @@ def _approve() -> Actions:
             "CustomData": f"Deploy commit {COMMIT_ID}?",
             "NotificationArn": NOTIFICATION_TOPIC_ARN,
         },
-        RunOrder=1,
     )
 
 
@@ -203,7 +226,7 @@ def _action(
     return Actions(
         Name=name,
         ActionTypeId=_action_type(*category_and_provider),
-        RunOrder=properties.pop("RunOrder", 1),
+        RunOrder=1,  # until `stage` says where it stands
         RoleArn=GetAtt(role, "Arn"),
         Configuration=configuration,
         **artifacts,
