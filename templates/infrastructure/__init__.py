@@ -2,8 +2,8 @@
 
 Owns: the cluster; the load balancer with its listeners, target groups and security groups; the task's two
 roles; and two things that the pipeline needs before it exists and must not take along when it goes: the
-connection to GitHub, and CloudFormation's role for the task-definition stack. Imports: nothing. Exports: what
-the later layers refer to.
+connection to GitHub, and CloudFormation's role for the task-definition stack. Imports: nothing. Exports: the
+names, ids and ARNs of all these that later layers need.
 """
 
 from awacs.aws import PolicyDocument

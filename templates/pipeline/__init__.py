@@ -1,7 +1,8 @@
 """The release pipeline: from a push to a blue/green deployment.
 
 Owns: the pipeline, its artifact bucket, build projects and roles; CodeDeploy's application and deployment
-group; the alarms that stop a release. Imports: from every layer before it. Exports: nothing.
+group; the alarms that stop a release. Imports: from every other layer, what a release acts on. Exports:
+nothing.
 
 What belongs to one release happens in one locked stage, Build: there the task-definition stack is changed,
 and what it says then is written down for the deployment. Two pushes close together cannot mix.

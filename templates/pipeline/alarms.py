@@ -32,7 +32,7 @@ LOAD_BALANCER_RATE = f"IF({_LARGER} >= ${{AlarmMinRequests}}, 100 * FILL(errors,
 
 
 def add_alarms(t: Template) -> list[Alarm]:
-    """The five alarms. Parameters set the floor and the threshold of error rates."""
+    """The five alarms."""
     load_balancer = MetricDimension(
         Name="LoadBalancer", Value=import_value("infrastructure", "LoadBalancerFullName")
     )
@@ -44,13 +44,11 @@ def add_alarms(t: Template) -> list[Alarm]:
         dimensions = [load_balancer, target_group]
         alarms += [
             _rate_alarm(
-                t,
                 f"{colour}TargetGroupFiveXxRateAlarm",
                 f"Share of 5xx answers of the {colour.lower()} tasks",
                 TARGET_RATE,
                 "HTTPCode_Target_5XX_Count",
                 dimensions,
-                Ref("AlarmFiveXxRatePercent"),
             ),
             Alarm(
                 f"{colour}TargetGroupUnhealthyHostAlarm",
@@ -63,31 +61,23 @@ def add_alarms(t: Template) -> list[Alarm]:
                 Period=PERIOD_SECONDS,
                 ComparisonOperator="GreaterThanOrEqualToThreshold",
                 Threshold=1,
-                **_evaluation(t, *OF_UNHEALTHY_TASKS),
+                **_evaluation(*OF_UNHEALTHY_TASKS),
             ),
         ]
     alarms.append(
         _rate_alarm(
-            t,
             "LoadBalancerFiveXxRateAlarm",
             "Share of requests that the load balancer itself answers with 5xx",
             LOAD_BALANCER_RATE,
             "HTTPCode_ELB_5XX_Count",
             [load_balancer],
-            Ref("AlarmFiveXxRatePercent"),
         )
     )
     return [t.add_resource(alarm) for alarm in alarms]
 
 
 def _rate_alarm(
-    t: Template,
-    title: str,
-    description: str,
-    expression: str,
-    error_metric: str,
-    dimensions: list[MetricDimension],
-    threshold: Ref,
+    title: str, description: str, expression: str, error_metric: str, dimensions: list[MetricDimension]
 ) -> Alarm:
     return Alarm(
         title,
@@ -98,8 +88,8 @@ def _rate_alarm(
             _sum("errors", error_metric, dimensions),
         ],
         ComparisonOperator="GreaterThanOrEqualToThreshold",
-        Threshold=threshold,
-        **_evaluation(t, *OF_ERRORS),
+        Threshold=Ref("AlarmFiveXxRatePercent"),
+        **_evaluation(*OF_ERRORS),
     )
 
 
@@ -115,7 +105,7 @@ def _sum(query_id: str, metric: str, dimensions: list[MetricDimension]) -> Metri
     )
 
 
-def _evaluation(t: Template, datapoints: int, periods: int) -> dict[str, Any]:
+def _evaluation(datapoints: int, periods: int) -> dict[str, Any]:
     return {
         # Between releases nothing rolls back, and somebody has to be told. Nobody is told that it is over: a
         # new alarm goes to OK too.

@@ -66,14 +66,14 @@ def add_action_roles(
             t,
             "SourceActionRole",
             pipeline_role,
-            _source_statements(bucket, import_value("infrastructure", "ConnectionArn")),
+            _source_statements(bucket),
         ),
         build=_action_role(t, "BuildActionRole", pipeline_role, _build_statements(projects)),
         cloudformation=_action_role(
             t,
             "CloudFormationActionRole",
             pipeline_role,
-            _cloudformation_statements(bucket, import_value("infrastructure", "TaskDefinitionStackRoleArn")),
+            _cloudformation_statements(bucket),
         ),
         deploy=_action_role(t, "DeployActionRole", pipeline_role, _deploy_statements(bucket, blue_green)),
     )
@@ -101,14 +101,14 @@ def add_pipeline_policy(
     )
 
 
-def _source_statements(bucket: Bucket, connection_arn: ImportValue) -> list[Statement]:
+def _source_statements(bucket: Bucket) -> list[Statement]:
     return [
         # Both, whichever of the two a connection's ARN begins with.
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodestarConnectionSource.html
         Statement(
             Effect=Allow,
             Action=[awacs.codeconnections.UseConnection, awacs.codestar_connections.UseConnection],
-            Resource=[connection_arn],
+            Resource=[import_value("infrastructure", "ConnectionArn")],
         ),
         # AWS documents the right to read and to write together; what is read is the action's own.
         *artifact_access(bucket, reads=[SOURCE]),
@@ -132,7 +132,8 @@ def _build_statements(projects: Sequence[Project]) -> list[Statement]:
     ]
 
 
-def _cloudformation_statements(bucket: Bucket, stack_role_arn: ImportValue) -> list[Statement]:
+def _cloudformation_statements(bucket: Bucket) -> list[Statement]:
+    stack_role_arn = import_value("infrastructure", "TaskDefinitionStackRoleArn")
     return [
         # Only a change set that CloudFormation executes with the role for this stack.
         Statement(

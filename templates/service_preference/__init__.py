@@ -1,8 +1,9 @@
 """What may be tuned at any time: how many tasks there are, how a release is tried, who is told of it.
 
 Owns: the scalable target and its two policies, and with them the service's desired count; the smoke test
-and the notifications of the pipeline. Imports: from infrastructure and service. Exports: the smoke test's
-name and the topic, which are the same with and without a subscriber.
+and the notifications of the pipeline. Imports: cluster and load balancer from infrastructure; the service's
+name from service. Exports: the smoke test's name and the topic, which are the same with and without a
+subscriber.
 """
 
 from troposphere import Parameter, Ref, Sub, Template
@@ -13,8 +14,7 @@ from troposphere.applicationautoscaling import (
     TargetTrackingScalingPolicyConfiguration,
 )
 
-from templates._application import SMOKE_TEST_NAME
-from templates._exports import export, import_value, stack_names
+from templates._exports import import_value, stack_names
 from templates._parameters import shared, template
 from templates.service_preference.notifications import add_notification_topic
 from templates.service_preference.smoke_test import add_smoke_test
@@ -112,6 +112,13 @@ COOLDOWN_SECONDS = 60
 def build() -> Template:
     """The service-preference layer's template."""
     t = template("Auto scaling, smoke test and notifications of the service", PARAMETERS)
+    _add_scaling(t)
+    add_smoke_test(t)
+    add_notification_topic(t)
+    return t
+
+
+def _add_scaling(t: Template) -> None:
     scalable_target = t.add_resource(
         ScalableTarget(
             "ScalableTarget",
@@ -146,14 +153,3 @@ def build() -> Template:
                 ),
             )
         )
-
-    add_smoke_test(t)
-    export(t, "SmokeTestFunctionName", Sub(SMOKE_TEST_NAME), "Name of the smoke test")
-    topic = add_notification_topic(t)
-    export(
-        t,
-        "NotificationTopicArn",
-        Ref(topic),
-        "Topic that is told of alarms, failed releases and waiting approvals",
-    )
-    return t

@@ -14,11 +14,12 @@ from awacs.sns import Publish
 from troposphere import AccountId, If, NoValue, Ref, Sub, Template
 from troposphere.sns import Subscription, Topic, TopicPolicy
 
+from templates._exports import export
 from templates._iam import arn, policy
 from templates._parameters import has, optional_value
 
 
-def add_notification_topic(t: Template) -> Topic:
+def add_notification_topic(t: Template) -> None:
     """The topic. It exists also when nobody is subscribed: an export in use cannot go away."""
     has_notification_email = has(t, "NotificationEmail")
     notification_topic = t.add_resource(
@@ -65,4 +66,9 @@ def add_notification_topic(t: Template) -> Topic:
             ),
         )
     )
-    return notification_topic
+    export(
+        t,
+        "NotificationTopicArn",
+        Ref(notification_topic),
+        "Topic that is told of alarms, failed releases and waiting approvals",
+    )

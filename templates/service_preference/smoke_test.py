@@ -19,7 +19,7 @@ from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
 
 from templates._application import SMOKE_TEST_NAME
-from templates._exports import import_value
+from templates._exports import export, import_value
 from templates._iam import arn, policy, trust
 from templates._parameters import optional_value
 
@@ -40,7 +40,7 @@ HTTPS_PORT = 443
 ANYWHERE = "0.0.0.0/0"
 
 
-def add_smoke_test(t: Template) -> Function:
+def add_smoke_test(t: Template) -> None:
     """The function with its role, log group and way to the load balancer.
 
     It is there where it is disabled, too: the AppSpec of a release that is rolled back to may name it.
@@ -134,7 +134,7 @@ def add_smoke_test(t: Template) -> Function:
         )
     )
     _keep_awake(t, function)
-    return function
+    export(t, "SmokeTestFunctionName", Sub(SMOKE_TEST_NAME), "Name of the smoke test")
 
 
 def _keep_awake(t: Template, function: Function) -> None:
