@@ -6,14 +6,15 @@ Usage: generate.py [--check]
 import argparse
 import contextlib
 import difflib
+import itertools
 import json
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ecs_blue_green import template_yaml
+from ecs_blue_green import runtime, template_yaml
 from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure
 
@@ -23,11 +24,11 @@ ROOT = Path(__file__).resolve().parent
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 TEMPLATE_BYTES = 51_200
 
+# Characters of a line of JSON that people read.
+LINE = 110
+
 # The key of a template's metadata that tells whoever deploys it which file has its stack policy.
 STACK_POLICY = "StackPolicy"
-
-# The one layer that the pipeline changes, and so the one whose parameters it must know.
-PIPELINE_CHANGES = "task-definition"
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -104,22 +105,31 @@ def files(params: Path) -> dict[str, str]:
     """
     with told("templates/"):
         # Not at the top: what is wrong in a module is told like any other mistake.
-        from templates import LAYERS, STACK_POLICIES, _exports
+        import templates
+        from templates import LAYERS, _exports, _runtime
     documents = {}
     policies = {}
-    for slug, build in LAYERS.items():
+    for slug, layer in LAYERS.items():
         with told(module(slug)):
-            documents[slug] = build().to_dict()
-            if slug in STACK_POLICIES:
-                name = f"{slug}.stack-policy.json"
-                policies[name] = STACK_POLICIES[slug]().to_json(indent=2, sort_keys=False) + "\n"
+            documents[slug] = layer.build().to_dict()
+            policy = templates.runtime(layer).stack_policy
+            if policy:
+                name = _runtime.stack_policy_file(slug)
+                policies[name] = policy.to_json(indent=2, sort_keys=False) + "\n"
                 documents[slug].setdefault("Metadata", {})[STACK_POLICY] = name
+    with told("RUNTIME of the layers"):
+        said = _runtime.document({slug: templates.runtime(layer) for slug, layer in LAYERS.items()})
     texts = {f"{slug}.yaml": render(slug, document) for slug, document in documents.items()}
-    wrong = [*_exports.problems(documents), *too_long(texts)]
+    wrong = [
+        *((module(slug), problem) for slug, problem in (*_exports.problems(documents), *too_long(texts))),
+        *(("RUNTIME of the layers", problem) for problem in unknown(said, documents)),
+    ]
     if wrong:
-        problems = "".join(f"\n  {module(slug)}: {problem}" for slug, problem in wrong)
+        problems = "".join(f"\n  {where}: {problem}" for where, problem in wrong)
         raise Failed(f"no file is written, because what the modules give cannot be deployed:{problems}")
-    return texts | policies | dict(configurations(params, documents))
+    known = runtime.made(said, runtime.FILE)
+    texts[runtime.FILE] = written(said) + "\n"
+    return texts | policies | dict(configurations(params, documents, known.released))
 
 
 @contextlib.contextmanager
@@ -145,6 +155,16 @@ def module(slug: str) -> str:
     return f"{name}/__init__.py" if (ROOT / name).is_dir() else f"{name}.py"
 
 
+def unknown(said: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What the layers say of themselves that the tool does not know, or the templates do not have."""
+    try:
+        known = runtime.made(said, runtime.FILE)
+    except runtime.Unusable as error:
+        yield f"{error}"
+    else:
+        yield from runtime.problems(known, documents)
+
+
 def too_long(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The templates that CloudFormation would not take, each with the reason."""
     for name, text in texts.items():
@@ -155,26 +175,44 @@ def too_long(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             )
 
 
-def configurations(params: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """What the pipeline of each environment gives CloudFormation beside the template.
+def configurations(
+    params: Path, documents: Mapping[str, Mapping[str, Any]], released: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """What the pipeline of each environment gives CloudFormation beside the templates that it changes.
 
     Every parameter is there, also where it has its default: what a stack keeps of a parameter that the
     pipeline leaves out is not documented.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
     """
     declared = {slug: document.get("Parameters", {}) for slug, document in documents.items()}
-    defaults = {
-        title: str(parameter["Default"])
-        for title, parameter in declared[PIPELINE_CHANGES].items()
-        if "Default" in parameter
-    }
-    for name in environment.names(params):
+    for name, slug in itertools.product(environment.names(params), released):
         values = environment.load(params, name, declared)
-        configuration = {
-            "Parameters": {**defaults, **values.parameters_for(declared[PIPELINE_CHANGES])},
-            "Tags": values.stack_tags(PIPELINE_CHANGES),
+        defaults = {
+            title: str(parameter["Default"])
+            for title, parameter in declared[slug].items()
+            if "Default" in parameter
         }
-        yield f"config/{name}/{PIPELINE_CHANGES}.json", json.dumps(configuration, indent=2) + "\n"
+        configuration = {
+            "Parameters": {**defaults, **values.parameters_for(declared[slug])},
+            "Tags": values.stack_tags(slug),
+        }
+        yield f"config/{name}/{slug}.json", json.dumps(configuration, indent=2) + "\n"
+
+
+def written(value: Any, indent: str = "") -> str:
+    """JSON for people: what fits into a line is one, and so are numbers."""
+    line = json.dumps(value)
+    if not isinstance(value, dict | list) or len(indent + line) <= LINE:
+        return line
+    if all(isinstance(member, int) for member in value):
+        return line
+    inner = f"{indent}  "
+    if isinstance(value, list):
+        members = [written(member, inner) for member in value]
+    else:
+        members = [f"{json.dumps(key)}: {written(member, inner)}" for key, member in value.items()]
+    opening, closing = "[]" if isinstance(value, list) else "{}"
+    return f"{opening}\n" + ",\n".join(f"{inner}{member}" for member in members) + f"\n{indent}{closing}"
 
 
 def render(slug: str, document: Mapping[str, Any]) -> str:

@@ -6,9 +6,9 @@ A module is a file, or a folder with its resources in groups. An underscore in f
 what the generated templates export and import.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
-from awacs.aws import PolicyDocument
 from troposphere import Template
 
 from templates import (
@@ -19,18 +19,27 @@ from templates import (
     service_preference,
     task_definition,
 )
+from templates._runtime import Runtime
 
-LAYERS: Mapping[str, Callable[[], Template]] = {
-    "infrastructure": infrastructure.build,
-    "container-repository": container_repository.build,
-    "task-definition": task_definition.build,
-    "service": service.build,
-    "service-preference": service_preference.build,
-    "pipeline": pipeline.build,
+
+class Layer(Protocol):
+    """A layer's module. Beside `build` it may have `RUNTIME`, what it says to whoever deploys it."""
+
+    def build(self) -> Template:
+        """The layer's template."""
+
+
+LAYERS: Mapping[str, Layer] = {
+    "infrastructure": infrastructure,
+    "container-repository": container_repository,
+    "task-definition": task_definition,
+    "service": service,
+    "service-preference": service_preference,
+    "pipeline": pipeline,
 }
 
-# Layers whose resources CodeDeploy changes at run time, so that CloudFormation must leave them alone.
-STACK_POLICIES: Mapping[str, Callable[[], PolicyDocument]] = {
-    "infrastructure": infrastructure.stack_policy,
-    "service": service.stack_policy,
-}
+
+def runtime(layer: Layer) -> Runtime:
+    """What a layer says of itself."""
+    said: Runtime = getattr(layer, "RUNTIME", Runtime())
+    return said

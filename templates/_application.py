@@ -77,6 +77,12 @@ def variable_parameters() -> list[Parameter]:
     return [variable.parameter for variable in VARIABLES]
 
 
+def health_rate_parameter() -> str | None:
+    """The parameter by which a rehearsal makes a version that is not well, while the application has it."""
+    titles = (str(variable.parameter.title) for variable in VARIABLES if variable.name == "HEALTH_RATE")
+    return next(titles, None)
+
+
 def secret_parameters() -> list[Parameter]:
     """The rows of the secrets, for the table of a layer that needs their ARNs."""
     return [

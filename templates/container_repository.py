@@ -18,6 +18,7 @@ from troposphere.ecr import (
 from templates._application import APPLICATION_NAME, RELEASE_TAG_PREFIX
 from templates._exports import export
 from templates._parameters import has, is_protected, optional_value, shared, template
+from templates._runtime import Changed, Runtime
 
 PARAMETERS = (
     *shared("Project", "Environment", "Protected", "InitialImageTag"),
@@ -34,6 +35,19 @@ PARAMETERS = (
 
 UNTAGGED_IMAGE_DAYS = 1
 UNRELEASED_IMAGE_DAYS = 30
+
+RUNTIME = Runtime(
+    changed_by=(
+        Changed(
+            "Repository",
+            "pipeline: pushes `<commit>`, tags `release-<commit>` after a release; ECR expires images",
+            "`ImageBuildRole`, `TagReleaseRole`",
+        ),
+    ),
+    # A release pushes into it, and has no part in its settings.
+    untouched_by_releases=True,
+    image={"tag": "InitialImageTag", "folder": "app"},
+)
 
 
 def build() -> Template:

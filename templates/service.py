@@ -6,7 +6,6 @@ every update away. Imports: cluster, target group and security group from infras
 name and port from task-definition. Exports: the service's name.
 """
 
-from awacs.aws import PolicyDocument
 from troposphere import GetAtt, If, Ref, Template
 from troposphere.ecs import (
     AwsvpcConfiguration,
@@ -19,11 +18,35 @@ from troposphere.ecs import (
 from templates._application import APPLICATION_NAME
 from templates._exports import export, import_value, stack_names
 from templates._parameters import is_execute_command_enabled, shared, template
+from templates._runtime import Changed, Delegation, Distinct, Endpoints, Runtime
 from templates._stack_policy import deny_updates
 
 PARAMETERS = (
     *shared("Project", "Environment", "PrivateSubnetIds", "EnableExecuteCommand"),
     *stack_names("infrastructure", "task-definition"),
+)
+
+RUNTIME = Runtime(
+    # ECS refuses nearly every update of a service whose deployments are CodeDeploy's, so none is tried.
+    stack_policy=deny_updates("Service"),
+    changed_by=(
+        Changed(
+            "Service",
+            "CodeDeploy: task sets, revision, target group, and network where an AppSpec names one (none of"
+            " ours does); Application Auto Scaling: desired count; ECS: platform version",
+            "`CodeDeployRole`, Application Auto Scaling's service-linked role",
+            (
+                Delegation("LoadBalancers", "CodeDeploy", "same-container"),
+                Delegation("TaskDefinition", "CodeDeploy", "same-family"),
+                Delegation("PlatformVersion", "ECS", "latest"),
+                Delegation("DesiredCount", "Application Auto Scaling", "anything"),
+            ),
+        ),
+    ),
+    controller={"service": "ServiceName"},
+    network={"private_subnets": "PrivateSubnetIds"},
+    endpoints=(Endpoints("EnableExecuteCommand", "true", ("ssmmessages",)),),
+    rules=(Distinct("PrivateSubnetIds", at_least=2),),
 )
 
 # A task that has just started is given this long before a failed health check counts against it.
@@ -70,8 +93,3 @@ def build() -> Template:
     )
     export(t, "ServiceName", GetAtt(service, "Name"), "Name of the service")
     return t
-
-
-def stack_policy() -> PolicyDocument:
-    """ECS refuses nearly every update of a service whose deployments are CodeDeploy's, so none is tried."""
-    return deny_updates("Service")

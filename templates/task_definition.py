@@ -32,16 +32,19 @@ from troposphere.logs import LogGroup
 from templates import _application
 from templates._exports import export, import_value, output, stack_names
 from templates._parameters import is_execute_command_enabled, optional_value, shared, template
+from templates._runtime import Changed, Key, Pairs, Runtime
 
-# Fargate's sizes. Which memory goes with which CPU is checked before anything is deployed.
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
-CPU_UNITS = (256, 512, 1024, 2048, 4096, 8192, 16384)
-MEMORY_MIB = (
-    512,
-    *range(1024, 30721, 1024),
-    *range(32768, 61441, 4096),
-    *range(65536, 122881, 8192),
-)
+# Fargate's sizes: CPU units to MiB of memory. Whether the two go together is checked before anything is
+# deployed. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+FARGATE_SIZES = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4097, 1024)),
+    1024: tuple(range(2048, 8193, 1024)),
+    2048: tuple(range(4096, 16385, 1024)),
+    4096: tuple(range(8192, 30721, 1024)),
+    8192: tuple(range(16384, 61441, 4096)),
+    16384: tuple(range(32768, 122881, 8192)),
+}
 
 PARAMETERS = (
     *shared("Project", "Environment"),
@@ -50,20 +53,44 @@ PARAMETERS = (
         Type="Number",
         Description="CPU of a task in units (1024 are one virtual CPU)",
         Default=256,
-        AllowedValues=list(CPU_UNITS),
+        AllowedValues=list(FARGATE_SIZES),
     ),
     Parameter(
         "TaskMemory",
         Type="Number",
         Description="Memory of a task in MiB; Fargate has certain pairs of CPU and memory only",
         Default=512,
-        AllowedValues=list(MEMORY_MIB),
+        AllowedValues=sorted({memory for sizes in FARGATE_SIZES.values() for memory in sizes}),
     ),
     *shared("ContainerPort", "InitialImageTag", "LogRetentionDays", "EnableExecuteCommand"),
     *_application.variable_parameters(),
     *_application.secret_parameters(),
     *shared("KmsKeyArn"),
     *stack_names("container-repository", "infrastructure"),
+)
+
+RUNTIME = Runtime(
+    released=True,
+    revision="TaskDefinitionArn",
+    # CloudFormation goes on using the role that a stack was last operated with, so a person and the pipeline
+    # use the same one, which can touch only this stack's resources.
+    role="infrastructure.TaskDefinitionStackRoleArn",
+    changed_by=(
+        Changed(
+            "LogGroup",
+            "pipeline: this stack, on a push; tasks: log streams",
+            "`TaskDefinitionStackRole`, `TaskExecutionRole`",
+        ),
+        Changed(
+            "TaskDefinition",
+            "pipeline: this stack, on a push; each release registers a revision of its own beside it",
+            "`TaskDefinitionStackRole`, `DeployActionRole`",
+        ),
+    ),
+    capacity={"cpu": "TaskCpu"},
+    rules=(Pairs("TaskCpu", "TaskMemory", unit="MiB", of="Fargate", pairs=FARGATE_SIZES),),
+    keys=(Key("KmsKeyArn", ("logs.{region}.amazonaws.com",)),),
+    health_rate=_application.health_rate_parameter(),
 )
 
 # Time between SIGTERM and SIGKILL, in which the application answers what it has begun.

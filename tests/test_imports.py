@@ -21,6 +21,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "generate": (
         "templates",
         "ecs_blue_green.template_yaml",
+        "ecs_blue_green.runtime",
         "ecs_blue_green.deployer.environment",
         "ecs_blue_green.deployer.errors",
     ),

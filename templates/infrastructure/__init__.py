@@ -6,7 +6,6 @@ connection to GitHub, and CloudFormation's role for the task-definition stack. I
 names, ids and ARNs of all these that later layers need.
 """
 
-from awacs.aws import PolicyDocument
 from troposphere import Equals, If, Parameter, Ref, Sub, Template
 from troposphere.codeconnections import Connection
 from troposphere.ecs import Cluster, ClusterSetting
@@ -14,6 +13,7 @@ from troposphere.ecs import Cluster, ClusterSetting
 from templates._application import secret_parameters
 from templates._exports import export
 from templates._parameters import shared, template
+from templates._runtime import Bucket, Changed, Cidr, Delegation, Distinct, Runtime
 from templates._stack_policy import deny_updates
 from templates.infrastructure.load_balancing import (
     add_listeners,
@@ -95,6 +95,33 @@ PARAMETERS = (
 )
 
 
+# CodeDeploy sends the listeners from one target group to the other, outside CloudFormation.
+_ACTIONS = (Delegation("DefaultActions", "CodeDeploy", "forwards-to-target-groups"),)
+
+RUNTIME = Runtime(
+    # Nothing that a release moves may be changed by a stack update. One of a listener would send it back to
+    # blue, which has no tasks after every other release.
+    stack_policy=deny_updates("ProductionListener", "TestListener", "BlueTargetGroup", "GreenTargetGroup"),
+    changed_by=(
+        Changed("ProductionListener", "CodeDeploy: its actions", "`CodeDeployRole`", _ACTIONS),
+        Changed("TestListener", "CodeDeploy: its actions", "`CodeDeployRole`", _ACTIONS),
+        Changed("BlueTargetGroup", "ECS: its targets", "ECS's service-linked role"),
+        Changed("GreenTargetGroup", "ECS: its targets", "ECS's service-linked role"),
+        Changed("Connection", "a person: the handshake with GitHub, once", "the person's"),
+    ),
+    controller={
+        "cluster": "ClusterName",
+        "production_listener": "ProductionListenerArn",
+        "test_listener": "TestListenerArn",
+        "blue_target_group": "BlueTargetGroupArn",
+        "green_target_group": "GreenTargetGroupArn",
+    },
+    network={"vpc": "VpcId", "public_subnets": "PublicSubnetIds"},
+    rules=(Distinct("PublicSubnetIds", at_least=2), Cidr("TestListenerCidr")),
+    buckets=(Bucket("AccessLogBucketName", written_by="load-balancer"),),
+)
+
+
 def build() -> Template:
     """The infrastructure layer's template."""
     t = template("Cluster, load balancer, security groups and roles", PARAMETERS)
@@ -107,15 +134,6 @@ def build() -> Template:
     add_task_definition_stack_role(t, task_roles)
     _add_connection(t)
     return t
-
-
-def stack_policy() -> PolicyDocument:
-    """Nothing that a release moves may be changed by a stack update.
-
-    CodeDeploy sends the listeners from one target group to the other, outside CloudFormation. A stack update
-    of a listener would send it back to blue, which has no tasks after every other release.
-    """
-    return deny_updates("ProductionListener", "TestListener", "BlueTargetGroup", "GreenTargetGroup")
 
 
 def _add_cluster(t: Template) -> None:

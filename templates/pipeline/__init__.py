@@ -13,6 +13,7 @@ from troposphere.codepipeline import ArtifactStore, Pipeline
 
 from templates._exports import output, stack_names
 from templates._parameters import shared, template
+from templates._runtime import Bucket, Changed, Runtime
 from templates.pipeline.alarms import add_alarms
 from templates.pipeline.artifacts import add_artifact_bucket
 from templates.pipeline.build_projects import add_build_projects
@@ -149,6 +150,43 @@ PARAMETERS = (
         Default="false",
     ),
     *stack_names("service"),
+)
+
+_BUILD_LOGS = "CodeBuild: its log streams"
+_ALARM_STATE = "CloudWatch: its state"
+
+RUNTIME = Runtime(
+    # A pipeline that is made before a person has completed the connection fails, and pushes do not start it.
+    waits_for_connection="infrastructure.ConnectionArn",
+    changed_by=(
+        Changed(
+            "ArtifactBucket",
+            "pipeline: its objects; S3 expires them",
+            "`PipelineRole`, the roles of the actions",
+        ),
+        Changed("VerifyLogGroup", _BUILD_LOGS, "`VerifyRole`"),
+        Changed("ImageBuildLogGroup", _BUILD_LOGS, "`ImageBuildRole`"),
+        Changed("RenderLogGroup", _BUILD_LOGS, "`RenderRole`"),
+        Changed("TagReleaseLogGroup", _BUILD_LOGS, "`TagReleaseRole`"),
+        Changed("BlueTargetGroupFiveXxRateAlarm", _ALARM_STATE),
+        Changed("BlueTargetGroupUnhealthyHostAlarm", _ALARM_STATE),
+        Changed("GreenTargetGroupFiveXxRateAlarm", _ALARM_STATE),
+        Changed("GreenTargetGroupUnhealthyHostAlarm", _ALARM_STATE),
+        Changed("LoadBalancerFiveXxRateAlarm", _ALARM_STATE),
+        Changed("CodeDeployApplication", "pipeline: its revisions", "`DeployActionRole`"),
+        Changed(
+            "CodeDeployDeploymentGroup",
+            "pipeline: its deployments; a person: `deploy.py rollback`",
+            "`DeployActionRole`, the person's",
+        ),
+        Changed("Pipeline", "CodePipeline: its executions; a person: approvals", "`PipelineRole`"),
+    ),
+    controller={
+        "application": "CodeDeployApplicationName",
+        "deployment_group": "CodeDeployDeploymentGroupName",
+        "pipeline": "PipelineName",
+    },
+    buckets=(Bucket("ArtifactLogBucketName"),),
 )
 
 

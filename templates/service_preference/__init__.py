@@ -16,6 +16,7 @@ from troposphere.applicationautoscaling import (
 
 from templates._exports import import_value, stack_names
 from templates._parameters import shared, template
+from templates._runtime import Changed, Endpoints, Key, NotAbove, Runtime
 from templates.service_preference.notifications import add_notification_topic
 from templates.service_preference.smoke_test import add_smoke_test
 
@@ -103,6 +104,28 @@ PARAMETERS = (
         Default="",
         AllowedPattern=r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)",
         ConstraintDescription="must be the ARN of a KMS key, or empty",
+    ),
+)
+
+_SCALING_ALARMS = ("Application Auto Scaling: the alarms it keeps for it", "its service-linked role")
+
+RUNTIME = Runtime(
+    changed_by=(
+        Changed("CpuScalingPolicy", *_SCALING_ALARMS),
+        Changed("MemoryScalingPolicy", *_SCALING_ALARMS),
+        Changed("NotificationTopic", "the recipient: confirms the subscription, once"),
+        Changed("SmokeTestLogGroup", "Lambda: its log streams", "`SmokeTestRole`"),
+    ),
+    capacity={"minimum": "MinCapacity", "maximum": "MaxCapacity"},
+    # What the smoke test calls; its own log takes another way.
+    endpoints=(Endpoints("SmokeTest", "enabled", ("codedeploy", "ec2")),),
+    rules=(NotAbove("MinCapacity", "MaxCapacity"),),
+    keys=(
+        Key(
+            "NotificationKeyArn",
+            ("events.amazonaws.com", "cloudwatch.amazonaws.com"),
+            through="sns.{region}.amazonaws.com",
+        ),
     ),
 )
 

@@ -13,7 +13,7 @@ Document = dict[str, Any]
 @pytest.fixture(scope="session")
 def documents() -> dict[str, Document]:
     """Every layer's template, by slug."""
-    return {slug: build().to_dict() for slug, build in LAYERS.items()}
+    return {slug: layer.build().to_dict() for slug, layer in LAYERS.items()}
 
 
 def walk(node: Any) -> Iterator[Any]:

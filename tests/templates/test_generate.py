@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from troposphere import Export, ImportValue, Output, Sub, Template
@@ -92,7 +93,7 @@ def test_a_module_that_fails_is_named_and_nothing_is_written(
         t.add_resource(Topic("Topic", NoSuchProperty=1))
         return t
 
-    monkeypatch.setitem(LAYERS, "service-preference", broken)
+    monkeypatch.setitem(LAYERS, "service-preference", SimpleNamespace(build=broken))
     (root / "build" / "service.yaml").unlink()
     before = contents(root)
     assert generate.main([], root) == 1
@@ -216,7 +217,7 @@ def test_a_template_that_cannot_be_deployed_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(LAYERS, "service-preference", build)
+    monkeypatch.setitem(LAYERS, "service-preference", SimpleNamespace(build=build))
     before = contents(root)
     assert generate.main([], root) == 1
     errors = capsys.readouterr().err

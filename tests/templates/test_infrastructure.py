@@ -187,7 +187,9 @@ def test_connection_name_fits(documents: dict[str, Document]) -> None:
 def test_stack_policy_protects_what_a_release_moves(documents: dict[str, Document]) -> None:
     import json
 
-    allow, deny = json.loads(infrastructure.stack_policy().to_json())["Statement"]
+    policy = infrastructure.RUNTIME.stack_policy
+    assert policy
+    allow, deny = json.loads(policy.to_json())["Statement"]
     assert allow == {"Effect": "Allow", "Action": ["Update:*"], "Principal": "*", "Resource": ["*"]}
     assert (deny["Effect"], deny["Action"], deny["Principal"]) == ("Deny", ["Update:*"], "*")
     protected = {resource.removeprefix("LogicalResourceId/") for resource in deny["Resource"]}

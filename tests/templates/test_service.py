@@ -57,7 +57,9 @@ def test_what_cannot_be_changed_later_is_decided_at_creation(properties: dict[st
 
 
 def test_stack_policy_keeps_updates_from_the_service() -> None:
-    allow, deny = json.loads(service.stack_policy().to_json())["Statement"]
+    policy = service.RUNTIME.stack_policy
+    assert policy
+    allow, deny = json.loads(policy.to_json())["Statement"]
     assert (allow["Effect"], allow["Action"], allow["Resource"]) == ("Allow", ["Update:*"], ["*"])
     assert (deny["Effect"], deny["Action"], deny["Resource"]) == (
         "Deny",

@@ -1,0 +1,230 @@
+"""What a layer says of itself to whoever deploys, emulates or reviews it: `RUNTIME`, beside its resources.
+
+`generate.py` writes `build/runtime.json` from it, which names resources, outputs and parameters and is
+reviewed like a template. The tool in tools/ knows this project by that file alone; what each entry does there
+is said in its `runtime.schema.json`. A layer without `RUNTIME` has nothing to say.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any, Literal
+
+from awacs.aws import PolicyDocument
+
+SCHEMA = "runtime/1"
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """A property that `owner` changes at run time, within a limit: beyond it, `make drift` calls it real."""
+
+    property: str
+    owner: str
+    limit: Literal["forwards-to-target-groups", "same-container", "same-family", "latest", "anything"]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A resource that others change after its creation: who and what of it, and in which role, for people.
+
+    `properties` has what CloudFormation would tell of as drift.
+    """
+
+    resource: str
+    by: str
+    role: str = "none"
+    properties: Sequence[Delegation] = ()
+
+
+@dataclass(frozen=True)
+class FixedAtCreation:
+    """A parameter that the deployer fills in once for a stack's life, and with what for stacks before it."""
+
+    parameter: str
+    for_new_stacks: str
+    for_older_stacks: str
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """A rule: a list has so many different values, and none twice."""
+
+    parameter: str
+    at_least: int
+
+
+@dataclass(frozen=True)
+class NotAbove:
+    """A rule: a number is not above another one."""
+
+    lower: str
+    upper: str
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A rule: the second parameter has, in `unit`, a value that `of` has beside the first one's."""
+
+    first: str
+    second: str
+    unit: str
+    of: str
+    pairs: Mapping[int, Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Cidr:
+    """A rule: a parameter is a CIDR block, or empty."""
+
+    parameter: str
+
+
+Rule = Distinct | NotAbove | Pairs | Cidr
+
+# Their names in the file, in the order in which a broken one is told.
+RULES: Mapping[str, type[Rule]] = {"distinct": Distinct, "not_above": NotAbove, "pairs": Pairs, "cidr": Cidr}
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """What the tasks or the smoke test call where a parameter has a value: the ends of endpoints' names."""
+
+    parameter: str
+    value: str
+    services: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A parameter that names a bucket, and who must be let write into it."""
+
+    parameter: str
+    written_by: Literal["nobody", "load-balancer"] = "nobody"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A parameter that names a KMS key, and which services its policy must let use it.
+
+    `through` is the service through which this environment's roles must be let use it too.
+    """
+
+    parameter: str
+    services: Sequence[str]
+    through: str | None = None
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """All that a layer says. An output of another layer is written `layer.Title`.
+
+    Of the layer itself: its stack policy, who else changes its resources, whether the pipeline changes it on
+    every release (`released`, with the output that names the `revision`), the `role` that always operates its
+    stack, the connection that it `waits_for_connection`, and whether it may change during a release.
+
+    Of the whole, which is put together from all layers: `controller` has outputs of this layer by what they
+    name there, `network`, `capacity` and `image` the parameters (and the folder that images are built from).
+    """
+
+    stack_policy: PolicyDocument | None = None
+    changed_by: Sequence[Changed] = ()
+    fixed_at_creation: Sequence[FixedAtCreation] = ()
+    released: bool = False
+    revision: str | None = None
+    role: str | None = None
+    waits_for_connection: str | None = None
+    untouched_by_releases: bool = False
+    controller: Mapping[str, str] = field(default_factory=dict)
+    network: Mapping[str, str] = field(default_factory=dict)
+    capacity: Mapping[str, str] = field(default_factory=dict)
+    image: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Sequence[Endpoints] = ()
+    rules: Sequence[Rule] = ()
+    buckets: Sequence[Bucket] = ()
+    keys: Sequence[Key] = ()
+    health_rate: str | None = None
+
+
+# What stays with its layer in the file.
+OF_THE_LAYER = (
+    "changed_by",
+    "fixed_at_creation",
+    "released",
+    "revision",
+    "role",
+    "waits_for_connection",
+    "untouched_by_releases",
+)
+
+
+def stack_policy_file(slug: str) -> str:
+    """The file in `build/` with a layer's stack policy."""
+    return f"{slug}.stack-policy.json"
+
+
+def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
+    """The document of `build/runtime.json`, from what each layer says, by slug.
+
+    Raises ValueError where two layers say who is what in the controller, the network and so on.
+    """
+    said = layers.values()
+    rules = {
+        name: [_plain(rule) for layer in said for rule in layer.rules if isinstance(rule, kind)]
+        for name, kind in RULES.items()
+    }
+    controller = {
+        slug: {part: f"{slug}.{title}" for part, title in layer.controller.items()}
+        for slug, layer in layers.items()
+        if layer.controller
+    }
+    health_rates = [{"health_rate": layer.health_rate} for layer in said if layer.health_rate]
+    return {
+        "schema": SCHEMA,
+        "layers": {slug: _of_the_layer(slug, layer) for slug, layer in layers.items()},
+        "rules": {name: found for name, found in rules.items() if found},
+        "controller": {
+            "type": "code-deploy",
+            # They are made for this controller, and go with it.
+            "layers": list(controller),
+            **_merged("controller", controller.values()),
+        },
+        "network": {
+            **_merged("network", [layer.network for layer in said]),
+            "endpoints": [_plain(endpoints) for layer in said for endpoints in layer.endpoints],
+        },
+        "capacity": _merged("capacity", [layer.capacity for layer in said]),
+        "image": _merged("image", [layer.image for layer in said]),
+        "buckets": [_plain(bucket) for layer in said for bucket in layer.buckets],
+        "keys": [_plain(key) for layer in said for key in layer.keys],
+        "rehearsal": _merged("rehearsal", health_rates),
+    }
+
+
+def _of_the_layer(slug: str, layer: Runtime) -> dict[str, Any]:
+    policy = {"stack_policy": stack_policy_file(slug)} if layer.stack_policy else {}
+    said = {name: getattr(layer, name) for name in OF_THE_LAYER}
+    return {**policy, **{name: _plain(value) for name, value in said.items() if value}}
+
+
+def _merged(name: str, parts: Any) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for part in parts:
+        for key, value in part.items():
+            if merged.setdefault(key, value) != value:
+                raise ValueError(f"{key} of the {name} is {merged[key]} and {value}")
+    return merged
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold, without what a class sets by itself."""
+    if is_dataclass(value):
+        return {
+            one.name: _plain(getattr(value, one.name))
+            for one in fields(value)
+            if one.default is MISSING or getattr(value, one.name) != one.default
+        }
+    if isinstance(value, Mapping):
+        return {str(key): _plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    return value
