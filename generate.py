@@ -178,25 +178,11 @@ def too_long(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def configurations(
     params: Path, documents: Mapping[str, Mapping[str, Any]], released: Iterable[str]
 ) -> Iterator[tuple[str, str]]:
-    """What the pipeline of each environment gives CloudFormation beside the templates that it changes.
-
-    Every parameter is there, also where it has its default: what a stack keeps of a parameter that the
-    pipeline leaves out is not documented.
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
-    """
+    """What the pipeline of each environment gives CloudFormation beside the templates that it changes."""
     declared = {slug: document.get("Parameters", {}) for slug, document in documents.items()}
     for name, slug in itertools.product(environment.names(params), released):
         values = environment.load(params, name, declared)
-        defaults = {
-            title: str(parameter["Default"])
-            for title, parameter in declared[slug].items()
-            if "Default" in parameter
-        }
-        configuration = {
-            "Parameters": {**defaults, **values.parameters_for(declared[slug])},
-            "Tags": values.stack_tags(slug),
-        }
-        yield f"config/{name}/{slug}.json", json.dumps(configuration, indent=2) + "\n"
+        yield f"config/{name}/{slug}.json", values.configuration(slug, declared[slug])
 
 
 def written(value: Any, indent: str = "") -> str:

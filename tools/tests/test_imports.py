@@ -59,6 +59,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "codebuild": ("codebuild",),
     "pipeline": ("pipeline", "codebuild"),
     "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "project"),
+    # What a push would bring is made from the files, as the deployer reads them.
+    "rehearsal.source": ("deployer.environment", "deployer.errors", "deployer.layers"),
     "documents": ("documents", "deployer", "project", "template_yaml"),
     "workflows": ("workflows", "project"),
 }

@@ -59,15 +59,24 @@ def test_folder_without_a_commit_is_refused(tmp_path: Path) -> None:
         source.snapshot(tmp_path, tmp_path / "snapshot")
 
 
-def test_health_rate_is_pushed_as_a_parameter_and_generated(tmp_path: Path) -> None:
+def test_health_rate_is_pushed_as_a_parameter_and_in_what_is_made_from_it(tmp_path: Path) -> None:
     folder = tmp_path / "source"
-    for name in ("params", "build", "templates"):
+    for name in ("params", "build"):
         shutil.copytree(REPOSITORY / name, folder / name)
-    shutil.copy(REPOSITORY / "generate.py", folder)
+    before = files(folder / "build")
+    configuration = Path("config", "local", "task-definition.json")
     pushed = source.Source("0" * 40, folder, 0)
     for rate in ("0.5", "0.25"):
         source.set_health_rate(pushed, "local", rate)
-        config = json.loads((folder / "build" / "config" / "local" / "task-definition.json").read_text())
-        assert config["Parameters"]["HealthRate"] == rate
+        after = files(folder / "build")
+        assert json.loads(after[configuration])["Parameters"]["HealthRate"] == rate
+        assert f"HealthRate: '{rate}'" in (folder / "params" / "local.yaml").read_text()
+        # Nothing else is made anew, and this as it was.
+        default = after[configuration].replace(f'"HealthRate": "{rate}"', '"HealthRate": "1.0"')
+        assert after | {configuration: default} == before
     with pytest.raises(SourceError, match="HealthRate"):
         source.set_health_rate(pushed, "local", "7")
+
+
+def files(folder: Path) -> dict[Path, str]:
+    return {path.relative_to(folder): path.read_text() for path in folder.rglob("*") if path.is_file()}

@@ -7,6 +7,7 @@ parameters, and the file's other keys. All problems of a file are reported in on
 
 import difflib
 import ipaddress
+import json
 import re
 import reprlib
 from collections.abc import Iterator, Mapping
@@ -100,6 +101,20 @@ class Environment:
         """The parameters of a template that declares these, without those left to their default."""
         given = {**self.parameters, **self._filled_in()}
         return {name: given[name] for name in declared if name in given}
+
+    def configuration(self, layer: str, declared: Declarations) -> str:
+        """The text of `build/config/<env>/<layer>.json`: what the pipeline gives CloudFormation beside it.
+
+        `declared` are the template's parameters. Every one is there, also where it has its default: what a
+        stack keeps of a parameter that the pipeline leaves out is not documented.
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
+        """
+        defaults = {title: str(block["Default"]) for title, block in declared.items() if "Default" in block}
+        document = {
+            "Parameters": {**defaults, **self.parameters_for(declared)},
+            "Tags": self.stack_tags(layer),
+        }
+        return json.dumps(document, indent=2) + "\n"
 
     def _filled_in(self) -> dict[str, str]:
         return {

@@ -2,12 +2,15 @@
 
 import io
 import subprocess
-import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from ecs_blue_green.deployer import environment as environments
+from ecs_blue_green.deployer import layers
+from ecs_blue_green.deployer.errors import BadInput
 
 
 class SourceError(Exception):
@@ -49,8 +52,8 @@ def application(root: Path, earlier: str, folder: Path) -> Path | None:
 def set_health_rate(source: Source, environment: str, rate: str) -> None:
     """Have the snapshot be what somebody pushes who sets `HealthRate` for this environment.
 
-    The parameter file gets the value and `build/` is generated again, so that the pipeline finds it fresh.
-    Raises SourceError.
+    The parameter file gets the value, and so do the files below `build/config/` that are made from it, as the
+    pipeline finds them in a fresh `build/`. Raises SourceError.
     """
     file = source.folder / "params" / f"{environment}.yaml"
     try:
@@ -61,11 +64,14 @@ def set_health_rate(source: Source, environment: str, rate: str) -> None:
     except (yaml.YAMLError, TypeError, LookupError) as error:
         raise SourceError(f"params/{environment}.yaml, as committed, has no parameters") from error
     file.write_text(yaml.safe_dump(settings))
-    done = subprocess.run(
-        [sys.executable, "generate.py"], cwd=source.folder, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SourceError(f"generate.py refuses HealthRate {rate}: {done.stderr.strip()}")
+    build = source.folder / "build"
+    try:
+        declared = {slug: layer.parameters for slug, layer in layers.read(build).items()}
+        values = environments.load(file.parent, environment, declared)
+    except BadInput as error:
+        raise SourceError(str(error)) from error
+    for path in (build / "config" / environment).glob("*.json"):
+        path.write_text(values.configuration(path.stem, declared[path.stem]))
 
 
 def _unpack(root: Path, commit: str, folder: Path, path: str) -> None:
