@@ -3,5 +3,9 @@
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parents[1]
-REPOSITORY = TOOLS.parent
-PARAMETER_FILE = REPOSITORY / "params" / "local.yaml"
+# What the tests deploy, release and review: a project of their own, which no team changes.
+PROJECT = TOOLS / "tests" / "project"
+PARAMETER_FILE = PROJECT / "params" / "local.yaml"
+# What the commands write for scripts: the tool's contract, kept where people read it.
+SCHEMAS = TOOLS.parent / "docs" / "schemas"
+REHEARSAL_SCHEMA = TOOLS.parent / "docs" / "rehearsal.schema.json"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.deploy.project import ENV, REPOSITORY, TOOLS, Project
+from benchmarks.deploy.project import ENV, Project
+from benchmarks.paths import PROJECT, REPOSITORY, TOOLS
 
 PEERS = REPOSITORY / ".venv-benchmarks" / "bin"
 REQUIREMENTS = REPOSITORY / "requirements" / "benchmarks.txt"
@@ -38,7 +39,7 @@ def version(package: str) -> str:
 
 def _ours(project: Project, variables: Variables) -> None:
     """`deploy.py deploy --yes`, as a person starts it."""
-    shutil.copy(REPOSITORY / "deploy.py", project.root)
+    shutil.copy(PROJECT / "deploy.py", project.root)
     _run([sys.executable, "deploy.py", "deploy", "--env", ENV, "--yes"], variables, project.root)
 
 

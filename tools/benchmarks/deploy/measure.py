@@ -15,9 +15,10 @@ import boto3
 
 from benchmarks.deploy import counting, path, sets
 from benchmarks.deploy.deployers import Deployer
-from benchmarks.deploy.project import REPOSITORY, TOOLS, Project, read
+from benchmarks.deploy.project import Project, read
 from benchmarks.deploy.server import CALLS
 from benchmarks.deploy.times import USUAL
+from benchmarks.paths import PROJECT, TOOLS
 from ecs_blue_green.emulator import ENDPOINT_PREFIX
 
 STOP_SECONDS = 60.0
@@ -118,7 +119,7 @@ def fastest(pairs: Sequence[Pair]) -> Pair:
 def served(folder: Path, region: str, scale: float) -> Iterator[Server]:
     """An emulator for the time of the block; what it writes is in the folder."""
     command = [sys.executable, "-m", "benchmarks.deploy.server", str(folder)]
-    command += [str(REPOSITORY / "params" / "local.yaml"), str(scale)]
+    command += [str(PROJECT / "params" / "local.yaml"), str(scale)]
     log_file = folder / "log"
     with log_file.open("w") as log:
         child = subprocess.Popen(

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.paths import PROJECT
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 
-TOOLS = Path(__file__).resolve().parents[2]
-REPOSITORY = TOOLS.parent
 # Any name but `local`, for which the deployer would start an emulator of its own.
 ENV = "dev"
 
@@ -35,7 +34,7 @@ def read(root: Path) -> Project:
 
 
 def write_own(root: Path) -> None:
-    """This repository's six templates, with the parameters that the emulator's account fits."""
-    shutil.copytree(REPOSITORY / "build", root / "build")
+    """The six templates of the tests' project, with the parameters that the emulator's account fits."""
+    shutil.copytree(PROJECT / "build", root / "build")
     (root / "params").mkdir()
-    shutil.copy(REPOSITORY / "params" / "local.yaml", root / "params" / f"{ENV}.yaml")
+    shutil.copy(PROJECT / "params" / "local.yaml", root / "params" / f"{ENV}.yaml")

@@ -1,12 +1,10 @@
 """The two orders of the same actions, and the longest way through each."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.paths import PROJECT
 from ecs_blue_green.deployer import layers
-
-ROOT = Path(__file__).resolve().parents[3]
 
 # The article's stages: source, synthesis of the templates, update of the task definition (change set
 # prepared, executed), image build with what is rendered for CodeDeploy, deployment. Its counterpart of Verify
@@ -43,7 +41,7 @@ def generated(times: Mapping[str, float]) -> CriticalPath:
 
 def run_orders() -> list[list[str]]:
     """The names of the actions that run side by side, in order, from `build/`. Nobody has to approve."""
-    resources = layers.read(ROOT / "build")["pipeline"].resources
+    resources = layers.read(PROJECT / "build")["pipeline"].resources
     stages: list[Mapping[str, Any]] = resources["Pipeline"]["Properties"]["Stages"]
     found: list[list[str]] = []
     for stage in stages:

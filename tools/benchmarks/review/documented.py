@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.paths import PROJECT
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.effects import effects
@@ -24,7 +25,6 @@ from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 
-ROOT = Path(__file__).resolve().parents[3]
 TABLE = Path(__file__).with_name("documented.csv")
 
 Answer = Literal["Replacement", "No interruption", "Conditional", "No change"]
@@ -77,14 +77,14 @@ def rows() -> list[Row]:
 @cache
 def built() -> Mapping[str, Layer]:
     """The committed layers."""
-    return layers.read(ROOT / "build")
+    return layers.read(PROJECT / "build")
 
 
 @cache
 def environments() -> tuple[Environment, ...]:
     """The environments of the repository, and one in which every choice is the other one."""
     declared = {slug: layer.parameters for slug, layer in built().items()}
-    folder = ROOT / "params"
+    folder = PROJECT / "params"
     found = tuple(environment.load(folder, name, declared) for name in environment.names(folder))
     return (*found, replace(found[-1], parameters={**found[-1].parameters, **_other_choices()}))
 

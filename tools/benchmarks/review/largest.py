@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.review.documented import ROOT
+from benchmarks.paths import PROJECT
 
 RUNS = 7
 # A change of the stacks' tags and of the port that target groups, tasks and service share.
@@ -19,7 +19,7 @@ def seconds() -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part in ("build", "params"):
-            shutil.copytree(ROOT / part, folder / part)
+            shutil.copytree(PROJECT / part, folder / part)
         author = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com")
         for command in (("init", "--quiet"), ("add", "--all"), (*author, "commit", "--quiet", "-m", "base")):
             subprocess.run(["git", "-C", name, *command], check=True)  # noqa: S607 (the person's git)
@@ -37,5 +37,5 @@ def seconds() -> float:
 
 def _run(command: list[str]) -> float:
     begun = time.monotonic()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.monotonic() - begun

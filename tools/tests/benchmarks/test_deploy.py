@@ -19,8 +19,8 @@ from benchmarks.deploy.slow import Operation
 from benchmarks.deploy.targets import Target
 from benchmarks.deploy.times import USUAL
 from ecs_blue_green.deployer import layers
+from tests.paths import PROJECT
 
-ROOT = Path(__file__).resolve().parents[3]
 WAITS_FOR = {
     "chain": {"layer-000": set(), "layer-001": {"layer-000"}, "layer-002": {"layer-001"}},
     "fan": {"layer-000": set(), "layer-001": {"layer-000"}, "layer-002": {"layer-000"}},
@@ -89,7 +89,7 @@ def test_resources_are_made_side_by_side_each_after_what_it_refers_to() -> None:
 def test_every_type_with_a_time_is_in_the_templates() -> None:
     used = {
         resource["Type"]
-        for layer in layers.read(ROOT / "build").values()
+        for layer in layers.read(PROJECT / "build").values()
         for resource in layer.resources.values()
     }
     assert USUAL.resources.keys() <= used

@@ -13,7 +13,7 @@ from ecs_blue_green import emulator
 from ecs_blue_green.deployer import command_line, layers
 from ecs_blue_green.deployer.layers import Layer
 from tests.deployer.shop import Shop
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 Write = Callable[..., Path]
 
@@ -21,7 +21,7 @@ Write = Callable[..., Path]
 @pytest.fixture(scope="session")
 def built() -> Mapping[str, Layer]:
     """The committed layers."""
-    return layers.read(REPOSITORY / "build")
+    return layers.read(PROJECT / "build")
 
 
 @pytest.fixture
@@ -97,4 +97,4 @@ def _reached(root: Path) -> Iterator[None]:
 
 def _copy_project(root: Path) -> None:
     for folder in ("build", "params"):
-        shutil.copytree(REPOSITORY / folder, root / folder)
+        shutil.copytree(PROJECT / folder, root / folder)

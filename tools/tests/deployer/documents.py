@@ -2,12 +2,11 @@
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "schemas"
+from tests.paths import SCHEMAS
 
 
 @cache

@@ -13,7 +13,7 @@ from ecs_blue_green.deployer import aws, command_line, environment
 from ecs_blue_green.deployer.errors import Failed
 from ecs_blue_green.deployer.layers import Layer
 from tests.deployer.conftest import CREDENTIALS
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 
 @pytest.mark.parametrize(("answers_after", "said"), [(0.2, True), (0.0, False)])
@@ -25,11 +25,11 @@ def test_who_waits_for_the_first_answer_is_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     dev = environment.load(
-        REPOSITORY / "params", "dev", {slug: layer.parameters for slug, layer in built.items()}
+        PROJECT / "params", "dev", {slug: layer.parameters for slug, layer in built.items()}
     )
     monkeypatch.setattr(aws, "SILENT_SECONDS", 0.1)
     monkeypatch.setattr(aws, "check_account", lambda *_: time.sleep(answers_after))
-    with aws.connect(dev, REPOSITORY):
+    with aws.connect(dev, PROJECT):
         time.sleep(0.15)
     assert ("AWS does not answer in ap-northeast-1" in capsys.readouterr().err) == said
 
@@ -40,7 +40,7 @@ def test_address_that_is_none_is_bad_input(
 ) -> None:
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": address}.items():
         monkeypatch.setenv(name, value)
-    assert command_line.main(["plan", "--env", "prod"], REPOSITORY) == 2
+    assert command_line.main(["plan", "--env", "prod"], PROJECT) == 2
     assert "correct AWS_ENDPOINT_URL" in capsys.readouterr().err
 
 
@@ -48,7 +48,7 @@ def test_silence_in_the_middle_is_told_once(
     built: Mapping[str, Layer], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dev = environment.load(
-        REPOSITORY / "params", "dev", {slug: layer.parameters for slug, layer in built.items()}
+        PROJECT / "params", "dev", {slug: layer.parameters for slug, layer in built.items()}
     )
     # Nothing listens there.
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}.items():
@@ -57,7 +57,7 @@ def test_silence_in_the_middle_is_told_once(
     monkeypatch.setattr(aws, "ATTEMPTS", 3)
     monkeypatch.setattr(aws, "check_account", lambda *_: None)
     monkeypatch.setattr(aws, "_said_when_slow", contextlib.nullcontext)
-    with pytest.raises(Failed, match="cannot be reached"), aws.connect(dev, REPOSITORY) as door:
+    with pytest.raises(Failed, match="cannot be reached"), aws.connect(dev, PROJECT) as door:
         door.client("cloudformation").describe_stacks()
     assert capsys.readouterr().err.count("AWS does not answer in ap-northeast-1") == 1
 
@@ -111,7 +111,7 @@ def test_answer_that_is_not_aws_s_is_told_as_such(
     url = answer_of_another(status, kind, body)
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
         monkeypatch.setenv(name, value)
-    assert command_line.main(["plan", "--env", "dev"], REPOSITORY) == 1
+    assert command_line.main(["plan", "--env", "dev"], PROJECT) == 1
     said = capsys.readouterr().err
     assert f"AWS cannot be reached: something else answered in the place of {url}" in said
     assert "AWS_ENDPOINT_URL" in said
@@ -124,12 +124,12 @@ def test_web_page_in_the_place_of_an_answer_in_json_is_none_and_may_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dev = environment.load(
-        REPOSITORY / "params", "dev", {slug: layer.parameters for slug, layer in built.items()}
+        PROJECT / "params", "dev", {slug: layer.parameters for slug, layer in built.items()}
     )
     url = answer_of_another(200, "text/html", b"<html>Welcome</html>")
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(aws, "check_account", lambda *_: None)
-    with aws.connect(dev, REPOSITORY) as door, pytest.raises(aws.NotAws) as caught:
+    with aws.connect(dev, PROJECT) as door, pytest.raises(aws.NotAws) as caught:
         door.client("ssm").get_parameters(Names=["/a"])
     assert aws.is_passing(caught.value)

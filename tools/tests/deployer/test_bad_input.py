@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ecs_blue_green.deployer import aws, command_line, layers
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 VERBS = ("plan", "deploy", "status", "drift", "rollback", "destroy")
 
@@ -126,14 +126,14 @@ VALUES = st.recursive(
 
 def good() -> dict[str, Any]:
     document: dict[str, Any] = yaml.load(
-        (REPOSITORY / "params" / "prod.yaml").read_text(),
+        (PROJECT / "params" / "prod.yaml").read_text(),
         Loader=yaml.BaseLoader,  # noqa: S506
     )
     # A protected environment is not destroyed: exit 3, also before any call.
     return document | {"protected": "false"}
 
 
-TITLES = sorted({title for layer in layers.read(REPOSITORY / "build").values() for title in layer.parameters})
+TITLES = sorted({title for layer in layers.read(PROJECT / "build").values() for title in layer.parameters})
 
 
 @st.composite

@@ -16,7 +16,7 @@ from ecs_blue_green.deployer.effects.resolve import Expression
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 Json = dict[str, Any]
 Edit = Callable[[Json], None]
@@ -390,12 +390,12 @@ def test_new_and_removed_layers_and_stacks_of_another_name() -> None:
     assert (found.action, found.resources[0].action) == ("move", "add")
 
 
-ENVIRONMENTS = environment.names(REPOSITORY / "params")
+ENVIRONMENTS = environment.names(PROJECT / "params")
 
 
 def loaded(name: str, built: Mapping[str, Layer]) -> Environment:
     declared = {slug: layer.parameters for slug, layer in built.items()}
-    return environment.load(REPOSITORY / "params", name, declared)
+    return environment.load(PROJECT / "params", name, declared)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)

@@ -14,7 +14,7 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
 from tests.deployer.conftest import Write
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 
 def load(project: Path, built: Mapping[str, Layer], name: str = "local") -> Environment:
@@ -30,9 +30,9 @@ def problems(project: Path, built: Mapping[str, Layer]) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", environment.names(REPOSITORY / "params"))
+@pytest.mark.parametrize("name", environment.names(PROJECT / "params"))
 def test_committed_environment_is_valid(name: str, built: Mapping[str, Layer]) -> None:
-    assert load(REPOSITORY, built, name).name == name
+    assert load(PROJECT, built, name).name == name
 
 
 def test_scalars_stay_text(project: Path, built: Mapping[str, Layer], write_params: Write) -> None:
@@ -52,20 +52,20 @@ def test_layer_is_given_only_what_it_declares(
 
 
 def test_lists_are_joined_as_cloudformation_takes_them(built: Mapping[str, Layer]) -> None:
-    found = load(REPOSITORY, built, "local")
+    found = load(PROJECT, built, "local")
     given = found.parameters_for(built["infrastructure"].parameters)
     assert given["PublicSubnetIds"] == "subnet-0a1b2c3d4e5f6071a,subnet-0a1b2c3d4e5f6071b"
 
 
 def test_links_between_stacks_are_filled_in(built: Mapping[str, Layer]) -> None:
-    found = load(REPOSITORY, built, "local")
+    found = load(PROJECT, built, "local")
     given = found.parameters_for(built["service"].parameters)
     assert given["InfrastructureStackName"] == "sample-local-infrastructure"
     assert given["TaskDefinitionStackName"] == "sample-local-task-definition"
 
 
 def test_stack_tags_name_the_layer_and_nothing_that_changes(built: Mapping[str, Layer]) -> None:
-    assert load(REPOSITORY, built, "local").stack_tags("service") == {
+    assert load(PROJECT, built, "local").stack_tags("service") == {
         "team": "platform",
         "Project": "sample",
         "Environment": "local",
@@ -75,14 +75,14 @@ def test_stack_tags_name_the_layer_and_nothing_that_changes(built: Mapping[str, 
 
 def test_unknown_environment_names_the_nearest(built: Mapping[str, Layer]) -> None:
     with pytest.raises(BadInput, match="no environment 'prd'") as caught:
-        load(REPOSITORY, built, "prd")
+        load(PROJECT, built, "prd")
     assert caught.value.remedy == "did you mean ENV=prod?"
 
 
 @pytest.mark.parametrize("name", ["../params/dev", "/etc/passwd", "", "far-too-long-a-name"])
 def test_name_that_no_environment_can_have_is_told_the_rule(built: Mapping[str, Layer], name: str) -> None:
     with pytest.raises(BadInput, match="no environment") as caught:
-        load(REPOSITORY, built, name)
+        load(PROJECT, built, name)
     assert "1 to 10 lower-case letters" in caught.value.remedy
 
 

@@ -20,7 +20,7 @@ from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.preflight import engine, image, quotas
 from tests.deployer.releases import client
 from tests.deployer.shop import LAYERS, Shop
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 NAME = "000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/sample-dev-api:first"
 PASSWORD = "ministack-auth-token"
@@ -234,7 +234,7 @@ def test_emulator_needs_no_image(dev: Shop) -> None:
 
 def test_platform_is_that_of_the_task_definition(built: Mapping[str, Layer], project: Path) -> None:
     settings = environment.load(
-        REPOSITORY / "params", "local", {slug: layer.parameters for slug, layer in built.items()}
+        PROJECT / "params", "local", {slug: layer.parameters for slug, layer in built.items()}
     )
     assert image.wanted(settings, built, project).platform == "linux/amd64"
     body = (project / "build" / "task-definition.yaml").read_text()

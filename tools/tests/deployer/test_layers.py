@@ -9,7 +9,7 @@ from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 RESOURCES = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n"
 
@@ -36,7 +36,7 @@ def read(folder: Path, **templates: str) -> tuple[dict[str, Layer], Environment]
 
 def test_committed_layers_are_deployed_in_the_order_of_their_imports(built: Mapping[str, Layer]) -> None:
     values = environment.load(
-        REPOSITORY / "params", "prod", {slug: layer.parameters for slug, layer in built.items()}
+        PROJECT / "params", "prod", {slug: layer.parameters for slug, layer in built.items()}
     )
     waits_for = layers.dependencies(built, values)
     order = layers.in_order(waits_for)
@@ -70,7 +70,7 @@ def test_stack_policy_is_read_and_one_that_is_missing_or_broken_is_an_error(tmp_
 
 
 def test_every_generated_stack_policy_is_declared_by_its_template() -> None:
-    build = REPOSITORY / "build"
+    build = PROJECT / "build"
     written = {path.name.removesuffix(".stack-policy.json") for path in build.glob("*.stack-policy.json")}
     declared = {
         slug

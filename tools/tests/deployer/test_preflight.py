@@ -12,7 +12,6 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.stub import Stubber
-from templates._application import SECRETS
 
 from ecs_blue_green.deployer import environment, preflight
 from ecs_blue_green.deployer.effects import effects
@@ -25,7 +24,7 @@ from ecs_blue_green.deployer.preflight import Trouble, image, names, network, qu
 from ecs_blue_green.deployer.preflight.network import Network
 from tests.deployer.releases import client
 from tests.deployer.shop import Shop
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 REGION = "ap-northeast-1"
 VPC = "vpc-0a1b2c3d4e5f60718"
@@ -40,15 +39,11 @@ def survey_of(
     region: str = REGION,
     **parameters: Any,
 ) -> Survey:
-    """A first deployment of these layers, or of all, with the required parameters of params/local.yaml.
-
-    A team's own sizes and secrets are left out: they would need more than what these tests have.
-    """
+    """A first deployment of these layers, or of all, with the required parameters of params/local.yaml."""
     declared = {slug: layer.parameters for slug, layer in built.items()}
-    settings = environment.load(REPOSITORY / "params", "local", declared)
+    settings = environment.load(PROJECT / "params", "local", declared)
     optional = {name for block in declared.values() for name in block if "Default" in block[name]}
-    own = optional | {secret.parameter for secret in SECRETS}
-    required = {name: value for name, value in settings.parameters.items() if name not in own}
+    required = {name: value for name, value in settings.parameters.items() if name not in optional}
     settings = replace(settings, parameters={**required, **parameters}, region=region)
     world = World(effects.side(built, settings))
     chosen = set(built) if created is None else created
@@ -371,16 +366,19 @@ KEY_SERVICES = {
 }
 ROLE = "arn:aws:iam::000000000000:role"
 OWNER = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}}
-# The second statement of docs/security.md.
-(THROUGH_SNS,) = [
-    statement
-    for text in re.findall(
-        r"```json\n(.*?)\n```", (REPOSITORY / "docs" / "security.md").read_text(), re.DOTALL
-    )
-    if "kms:ViaService" in text
-    for statement in json.loads(f"[{text}]")
-    if statement["Principal"] == {"AWS": "*"}
-]
+# What docs/security.md says that the key's policy needs: tests/documents/test_docs.py compares it.
+THROUGH_SNS = {
+    "Effect": "Allow",
+    "Action": ["kms:GenerateDataKey*", "kms:Decrypt"],
+    "Resource": "*",
+    "Principal": {"AWS": "*"},
+    "Condition": {
+        "StringEquals": {
+            "kms:CallerAccount": "123456789012",
+            "kms:ViaService": "sns.ap-northeast-1.amazonaws.com",
+        }
+    },
+}
 
 
 def key_troubles(
@@ -601,7 +599,7 @@ def test_whoever_is_not_known_to_aws_is_told_so_at_once(error: Exception) -> Non
 
 def refused(answers: preflight.Answers, built: Mapping[str, Layer]) -> Failure:
     survey = survey_of(built)
-    wanted = image.wanted(survey.environment, built, REPOSITORY)
+    wanted = image.wanted(survey.environment, built, PROJECT)
     with pytest.raises((BadInput, Blocked)) as caught:
         preflight.refuse(survey.environment, answers, wanted)
     return caught.value

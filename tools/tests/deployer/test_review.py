@@ -16,10 +16,10 @@ import yaml
 
 from ecs_blue_green.deployer import command_line, layers
 from ecs_blue_green.deployer.review.markdown import LIMIT, MARKER
-from tests.paths import REPOSITORY
+from tests.paths import SCHEMAS
 
 Json = dict[str, Any]
-SCHEMA = json.loads((REPOSITORY / "docs" / "schemas" / "review.json").read_text())
+SCHEMA = json.loads((SCHEMAS / "review.json").read_text())
 DECIDED_AT_DEPLOY = ["listener-live", "release-running", "foreign-stack"]
 
 
@@ -547,9 +547,7 @@ def test_review_of_all_layers_takes_less_than_a_second_without_the_libraries_of_
         "sys.exit(f'exit code {code}, imported {slow}' if slow or code != 3 else 0)\n"
     )
     begun = os.times()
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     ended = os.times()
     assert done.returncode == 0, done.stderr
     assert "task-definition" in done.stdout

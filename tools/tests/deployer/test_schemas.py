@@ -15,9 +15,10 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.execution import lock
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.release import rollback
-from tests.deployer.documents import SCHEMAS, problems, schema
+from tests.deployer.documents import problems, schema
 from tests.deployer.releases import Releases, client
 from tests.deployer.shop import LAYERS, Shop
+from tests.paths import SCHEMAS
 
 VERBS = sorted(path.stem for path in SCHEMAS.glob("*.json"))
 # Those that look at an environment; the others have tests of their own.

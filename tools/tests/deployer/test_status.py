@@ -13,7 +13,7 @@ from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.status import status
 from tests.deployer.releases import AT_ONCE, Releases, client
 from tests.deployer.shop import LAYERS, Shop
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 
 def test_everything_is_told_of_a_fresh_environment(deployed: Shop) -> None:
@@ -98,7 +98,7 @@ def test_lock_and_last_commit_are_told(deployed: Shop) -> None:
     settings = environment.Environment(
         "dev", "000000000000", "ap-northeast-1", "sample", False, {}, {}, tuple(LAYERS)
     )
-    history.record(store, settings, REPOSITORY)
+    history.record(store, settings, PROJECT)
     commit = deployed.run("status")["last_commit"]
     assert len(commit) == 40
     with lock.held(store, settings, "deploy"):

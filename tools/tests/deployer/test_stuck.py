@@ -16,7 +16,7 @@ from ecs_blue_green.deployer.planning import deployed
 from tests.deployer.releases import client
 from tests.deployer.shop import LAYERS, Shop
 from tests.deployer.test_guarded_deploy import answering
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ARN = "arn:aws:cloudformation:ap-northeast-1:000000000000:stack/sample-dev-service/1"
@@ -281,7 +281,7 @@ def test_update_that_was_taken_back_is_planned_again(deployed: Shop) -> None:
 
 def test_operation_that_runs_is_waited_for(deployed: Shop) -> None:
     cloudformation = client("cloudformation")
-    body = (REPOSITORY / "build" / "service-preference.yaml").read_text()
+    body = (PROJECT / "build" / "service-preference.yaml").read_text()
     found = cloudformation.describe_stacks(StackName="sample-dev-service-preference")["Stacks"][0]
     given = {item["ParameterKey"]: item["ParameterValue"] for item in found["Parameters"]} | {
         "MaxCapacity": "7"

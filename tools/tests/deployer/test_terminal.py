@@ -9,7 +9,6 @@ import sys
 import termios
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -98,7 +97,6 @@ def test_unanswered_question_for_a_code_leaves_the_terminal_as_it_was() -> None:
     before = termios.tcgetattr(theirs)
     with subprocess.Popen(
         [sys.executable, "-c", ASKED_FOR_A_CODE],
-        cwd=Path(__file__).parents[3],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

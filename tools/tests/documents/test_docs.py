@@ -1,5 +1,6 @@
 """What the documents say exists, and what exists is in the documents."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -7,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import generate
 import pytest
 
 import ecs_blue_green
@@ -15,6 +15,7 @@ from ecs_blue_green import __main__ as local_commands
 from ecs_blue_green.deployer import command_line, errors, layers
 from ecs_blue_green.deployer.drift import ownership
 from ecs_blue_green.rehearsal import command
+from tests.deployer.test_preflight import THROUGH_SNS
 from tests.paths import TOOLS
 
 Main = Callable[[list[str]], int]
@@ -50,6 +51,11 @@ def offered_options(main: Main, arguments: list[str], capsys: pytest.CaptureFixt
     return set(OPTION.findall(capsys.readouterr().out))
 
 
+def printed(*arguments: str) -> str:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
 def test_every_make_target_is_documented_and_exists() -> None:
     mentioned = {name for line in re.findall(r"\bmake ([a-z -]+)", ALL_CODE) for name in line.split()}
     assert mentioned == make_targets()
@@ -70,7 +76,7 @@ def test_every_option_is_documented_and_exists(capsys: pytest.CaptureFixture[str
             offered_options(lambda words: command_line.main(words, ROOT), [verb], capsys)
             for verb in command_line.VERBS
         ),
-        offered_options(generate.main, [], capsys),
+        set(OPTION.findall(printed("generate.py", "--help"))),
         offered_options(local_commands.main, ["serve"], capsys),
         offered_options(local_commands.main, ["rehearse"], capsys),
     )
@@ -131,6 +137,18 @@ def test_generated_parts_are_fresh() -> None:
     command = [sys.executable, "-m", "cogapp", "--verbosity=0", "--check", "--diff", "-I", ".", *with_parts]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_key_of_notifications_needs_what_the_preflight_looks_for() -> None:
+    """The second statement of docs/security.md."""
+    statements = [
+        statement
+        for text in re.findall(r"```json\n(.*?)\n```", TEXT["docs/security.md"], re.DOTALL)
+        if "kms:ViaService" in text
+        for statement in json.loads(f"[{text}]")
+        if statement["Principal"] == {"AWS": "*"}
+    ]
+    assert statements == [THROUGH_SNS]
 
 
 def test_changelog_has_the_version_of_the_package() -> None:

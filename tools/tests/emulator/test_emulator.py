@@ -21,7 +21,7 @@ from ecs_blue_green.deployer import command_line
 from ecs_blue_green.emulator import lock
 from tests.emulator.aws import PRIVATE, PUBLIC, VPC, Aws, until
 from tests.emulator.parts import released, resource
-from tests.paths import PARAMETER_FILE, REPOSITORY, TOOLS
+from tests.paths import PARAMETER_FILE, PROJECT, TOOLS
 
 SOCKETS = Path("/proc/net/tcp")
 
@@ -246,8 +246,8 @@ def test_what_is_in_the_way_of_the_state_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str, make: Callable[[Path], None]
 ) -> None:
     """One message and a remedy that helps."""
-    shutil.copytree(REPOSITORY / "params", tmp_path / "params")
-    shutil.copytree(REPOSITORY / "build", tmp_path / "build")
+    shutil.copytree(PROJECT / "params", tmp_path / "params")
+    shutil.copytree(PROJECT / "build", tmp_path / "build")
     (tmp_path / part).parent.mkdir(exist_ok=True)
     make(tmp_path / part)
     assert command_line.main(["status", "--env", "local"], tmp_path) == 1
@@ -261,8 +261,8 @@ def test_what_is_in_the_way_of_the_state_is_named(
 
 def test_damaged_state_comes_with_what_helps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """To run the command again, as for other trouble with the emulator, would not."""
-    shutil.copytree(REPOSITORY / "params", tmp_path / "params")
-    shutil.copytree(REPOSITORY / "build", tmp_path / "build")
+    shutil.copytree(PROJECT / "params", tmp_path / "params")
+    shutil.copytree(PROJECT / "build", tmp_path / "build")
     state = tmp_path / ".local" / "state.json"
     state.parent.mkdir()
     state.write_text("garbage")

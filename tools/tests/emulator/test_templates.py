@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.emulator.aws import PARAMETERS, Aws, fresh, until
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
-BUILD = REPOSITORY / "build"
+BUILD = PROJECT / "build"
 LAYERS = (
     "infrastructure",
     "container-repository",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.faults.kills import SECONDS_A_RESOURCE, Site, killed, site
 from tests.faults.presses import pressed
-from tests.paths import REPOSITORY, TOOLS
+from tests.paths import PROJECT, TOOLS
 
 
 def main(arguments: list[str]) -> int:
@@ -96,7 +96,7 @@ def _project() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name in ("build", "params"):
-            shutil.copytree(REPOSITORY / name, root / name)
+            shutil.copytree(PROJECT / name, root / name)
         shutil.copy(root / "params" / "local.yaml", root / "params" / "dev.yaml")
         yield root
 

@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 
 from ecs_blue_green.emulator import ENDPOINT_PREFIX
-from tests.paths import REPOSITORY, TOOLS
+from tests.paths import PROJECT, TOOLS
 
 # A deploy of all six stacks takes some seconds with this.
 SECONDS_A_RESOURCE = 0.03
@@ -113,8 +113,8 @@ class Site:
 def site(root: Path, seconds: float = SECONDS_A_RESOURCE) -> Iterator[Site]:
     """A project in `root`, with an emulator for the time of the block."""
     for name in ("build", "params"):
-        shutil.copytree(REPOSITORY / name, root / name)
-    shutil.copy(REPOSITORY / "deploy.py", root)
+        shutil.copytree(PROJECT / name, root / name)
+    shutil.copy(PROJECT / "deploy.py", root)
     shutil.copy(root / "params" / "local.yaml", root / "params" / "dev.yaml")
     state = root / ".emulator"
     state.mkdir()

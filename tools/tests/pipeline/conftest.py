@@ -9,7 +9,7 @@ import pytest
 
 from ecs_blue_green import emulator
 from ecs_blue_green.deployer import command_line
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 from tests.pipeline.site import Site
 
 # A deployment's waits take no time to speak of.
@@ -21,7 +21,7 @@ def deployed_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the emulator keeps after a deploy of the local environment."""
     root = tmp_path_factory.mktemp("deployed")
     for name in ("build", "params"):
-        shutil.copytree(REPOSITORY / name, root / name)
+        shutil.copytree(PROJECT / name, root / name)
     assert command_line.main(["deploy", "--env", "local", "--yes"], root) == 0
     return root / ".local"
 
@@ -45,7 +45,7 @@ def _running(deployed_state: Path, folder: Path) -> Iterator[Site]:
     shutil.copytree(deployed_state, folder / "state")
     with emulator.running(
         folder / "state",
-        REPOSITORY / "params" / "local.yaml",
+        PROJECT / "params" / "local.yaml",
         minute=SECONDS_A_MINUTE,
         hooks_are_called=True,
     ) as endpoint:

@@ -24,18 +24,12 @@ from ecs_blue_green.pipeline import (
     run_stage,
 )
 from ecs_blue_green.pipeline import deploy as deploy_action
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 REGION = "ap-northeast-1"
 CLUSTER, NAME = "sample-local", "sample-local-api"
 TASK_DEFINITION_STACK = "sample-local-task-definition"
 CONFIGURATION = "build/config/local/task-definition.json"
-# What a push carries as far as the pipeline's actions read it.
-COMMITTED = (
-    *("app", "build", "params", "templates", "requirements", "tools/src", "tools/pyproject.toml"),
-    *("generate.py", ".cfnlintrc"),
-)
-HIDDEN = ("__pycache__", ".venv*", "*.pyc")
 
 
 class Site:
@@ -87,15 +81,9 @@ class Site:
         )
 
     def tree(self, commit: str, parameters: Mapping[str, str] | None = None) -> Path:
-        """A checkout of the repository, to be changed and released."""
+        """A checkout of the project, to be changed and released."""
         tree = self.folder / f"tree-{commit}"
-        for name in COMMITTED:
-            source = REPOSITORY / name
-            if source.is_dir():
-                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns(*HIDDEN))
-            else:
-                (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source, tree / name)
+        shutil.copytree(PROJECT, tree, ignore=shutil.ignore_patterns("__pycache__"))
         if parameters:
             configuration = tree / CONFIGURATION
             document = json.loads(configuration.read_text())

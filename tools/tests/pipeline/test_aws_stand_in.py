@@ -12,10 +12,9 @@ import subprocess
 from typing import Any
 
 import pytest
-from templates.pipeline import build_projects
 
 from ecs_blue_green.codebuild import stand_ins
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT, TOOLS
 from tests.pipeline.site import NAME, TASK_DEFINITION_STACK, Site
 
 TAG = "0123456789abcdef0123456789abcdef01234567"
@@ -44,7 +43,7 @@ COMMANDS = [
 
 def command_line_interface() -> str | None:
     """The AWS CLI, where one is installed."""
-    own = REPOSITORY / ".venv-security" / "bin" / "aws"
+    own = TOOLS.parent / ".venv-security" / "bin" / "aws"
     return str(own) if own.exists() else shutil.which("aws")
 
 
@@ -117,8 +116,7 @@ def test_stand_in_refuses_what_it_does_not_do(site: Site, stand_in: str, command
 
 
 def test_every_command_of_the_build_steps_is_compared() -> None:
-    specifications = "".join(path.read_text() for path in build_projects.BUILDSPECS.glob("*.yml"))
-    used = set(re.findall(r"\baws (\w[\w-]+ [\w-]+)", specifications))
+    used = set(re.findall(r"\baws (\w[\w-]+ [\w-]+)", (PROJECT / "build" / "pipeline.yaml").read_text()))
     compared = {" ".join(command.split()[:2]) for command in COMMANDS} | {"ecr put-image"}
     assert used <= compared
     assert (stand_ins.FOLDER / "aws.py").exists()

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_blue_green import codebuild
 from ecs_blue_green.codebuild import artifacts
-from tests.paths import REPOSITORY
+from tests.paths import TOOLS
 from tests.pipeline.site import NAME, Site, read_artifact
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -27,8 +27,8 @@ def digest_of(site: Site, tag: str) -> str:
 
 def test_verify_fails_on_a_stale_build(site: Site) -> None:
     tree = site.tree(COMMIT)
-    template = tree / "build" / "service.yaml"
-    template.write_text(template.read_text().replace("FARGATE", "EC2"))
+    configuration = tree / "build" / "config" / "local" / "task-definition.json"
+    configuration.write_text(configuration.read_text().replace("platform", "other"))
     execution = site.execution(COMMIT, artifacts.pack(tree, site.folder / "source.zip"))
     site.run(execution, "Source")
     failure = site.attempt(execution, "Verify").failure
@@ -187,4 +187,4 @@ def test_variable_of_an_action_that_has_not_run_fails_it_before_it_starts(site: 
 
 def test_steps_use_no_file_of_the_source_but_those_that_a_release_needs() -> None:
     """A push cannot change a build step: none is read from the source."""
-    assert not list(REPOSITORY.glob("**/buildspec.y*ml"))
+    assert not list(TOOLS.parent.glob("**/buildspec.y*ml"))

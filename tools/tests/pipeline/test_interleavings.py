@@ -7,14 +7,14 @@ import pytest
 
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.pipeline import Execution
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 from tests.pipeline.interleavings import Step, classes, orders
 from tests.pipeline.site import NAME, Site, read_artifact
 
 RATES = ("0.9", "0.8")
 
 TEMPLATES = {
-    slug: layers.parse((REPOSITORY / "build" / f"{slug}.yaml").read_text())
+    slug: layers.parse((PROJECT / "build" / f"{slug}.yaml").read_text())
     for slug in ("pipeline", "infrastructure")
 }
 # Rights that share nothing between executions: each build has its log stream, each execution its artifacts.

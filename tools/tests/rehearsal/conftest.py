@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ecs_blue_green.deployer import command_line
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 from tests.rehearsal.place import Place
 
 
@@ -15,7 +15,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `build/`, `params/` and, in `.local`, what the emulator keeps after a deploy."""
     root = tmp_path_factory.mktemp("deployed")
     for name in ("build", "params"):
-        shutil.copytree(REPOSITORY / name, root / name)
+        shutil.copytree(PROJECT / name, root / name)
     assert command_line.main(["deploy", "--env", "local", "--yes"], root) == 0
     return root
 

@@ -30,7 +30,7 @@ from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.rehearsal import Options, Rehearsal
 from ecs_blue_green.rehearsal.source import Source
 from ecs_blue_green.rehearsal.verdict import Verdict
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT, REHEARSAL_SCHEMA
 
 # Every mistake and every variation with real processes takes minutes: `make test-rehearsal`.
 EVERYTHING = os.environ.get("REHEARSALS") == "all"
@@ -141,7 +141,7 @@ class Place:
 
     def _source(self, folder: Path, health_rate: str) -> Source:
         shutil.copytree(self.root / "build", folder / "build")
-        (folder / "app").symlink_to(REPOSITORY / "app")
+        (folder / "app").symlink_to(PROJECT / "app")
         config = folder / "build" / "config" / "local" / "task-definition.json"
         settings = json.loads(config.read_text())
         settings["Parameters"]["HealthRate"] = health_rate
@@ -151,7 +151,7 @@ class Place:
 
 def problems(made: Mapping[str, Any]) -> list[str]:
     """How a document differs from docs/rehearsal.schema.json."""
-    schema = json.loads((REPOSITORY / "docs" / "rehearsal.schema.json").read_text())
+    schema = json.loads(REHEARSAL_SCHEMA.read_text())
     # As it is in the file: tuples are lists there.
     written = json.loads(json.dumps(made))
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(written)]

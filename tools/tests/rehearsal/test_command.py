@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from ecs_blue_green.rehearsal import command
-from tests.paths import REPOSITORY
+from tests.checkout import committed
+from tests.paths import PROJECT
 from tests.rehearsal.place import EVERYTHING
 
 RUN = """
@@ -58,7 +59,7 @@ def test_bad_input_is_refused_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
     """One message: what, why, and what to type next."""
-    shutil.copytree(REPOSITORY / "params", tmp_path / "params")
+    shutil.copytree(PROJECT / "params", tmp_path / "params")
     assert rehearse(tmp_path, *arguments) == 2
     error, advice = capsys.readouterr().err.splitlines()
     assert error.startswith(f"error: {words}")
@@ -133,11 +134,8 @@ def test_rate_for_parameters_that_are_not_committed_is_refused(
 
 @pytest.fixture
 def root(deployed: Path, tmp_path: Path) -> Path:
-    """A clone of the repository, deployed."""
-    clone = tmp_path / "clone"
-    git = ["git", "clone", "--quiet", "--shared", str(REPOSITORY), str(clone)]
-    if subprocess.run(git, check=False).returncode:
-        pytest.skip("the repository is no git checkout")
+    """The project as a repository of its own, deployed."""
+    clone = committed(tmp_path / "clone")
     shutil.copytree(deployed / ".local", clone / ".local")
     return clone
 
@@ -146,7 +144,7 @@ def root(deployed: Path, tmp_path: Path) -> Path:
 def running(root: Path, errors: Path) -> Iterator[subprocess.Popen[bytes]]:
     with errors.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(root)], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=log
+            [sys.executable, "-c", RUN, str(root)], stdout=subprocess.DEVNULL, stderr=log
         )
     try:
         yield process
@@ -225,7 +223,7 @@ def test_default_run_takes_less_than_a_minute_and_a_gibibyte(root: Path, tmp_pat
 def test_emulator_in_use_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     server = subprocess.Popen(
         [sys.executable, "-m", "ecs_blue_green", "serve", "--state", str(root / ".local")],
-        cwd=REPOSITORY,
+        cwd=root,
         stdout=subprocess.PIPE,
         env=os.environ,
     )

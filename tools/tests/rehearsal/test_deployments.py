@@ -20,7 +20,6 @@ from ecs_blue_green import emulator
 from ecs_blue_green.emulator.names import TASKS
 from ecs_blue_green.rehearsal import rehearsal, system
 from ecs_blue_green.rehearsal.cloud import Cloud
-from tests.paths import REPOSITORY
 
 # A minute in seconds: the longest configuration takes 27 of them.
 MINUTE = 0.03
@@ -181,7 +180,7 @@ print(json.dumps({name: stages.shifts(routing) for name, routing in codedeploy.P
 
 
 def test_predefined_configurations_are_those_of_the_documentation() -> None:
-    done = subprocess.run([sys.executable, "-c", PLANNED], cwd=REPOSITORY, capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", PLANNED], capture_output=True, check=True)
     planned = {
         name: list(
             zip(itertools.accumulate(wait for _, wait in shifts), (share for share, _ in shifts), strict=True)

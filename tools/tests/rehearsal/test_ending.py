@@ -12,7 +12,6 @@ import pytest
 
 from ecs_blue_green.rehearsal import ending, interrupts
 from ecs_blue_green.rehearsal.follow import Follower
-from tests.paths import REPOSITORY
 
 PATIENCE = 5.0
 
@@ -118,7 +117,6 @@ def test_second_signal_ends_what_does_not_end(number: signal.Signals) -> None:
     """Neither the loop nor a thread that is waited for keeps the command alive, and its processes end too."""
     with subprocess.Popen(
         [sys.executable, "-c", STUCK],
-        cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

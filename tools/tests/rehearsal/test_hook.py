@@ -18,7 +18,6 @@ import pytest
 from ecs_blue_green.rehearsal import hook
 from ecs_blue_green.rehearsal.clock import Clock
 from ecs_blue_green.rehearsal.processes import Ledger
-from tests.paths import REPOSITORY
 from tests.rehearsal.test_verdict import system
 
 FUNCTION = """
@@ -107,7 +106,6 @@ def test_runner_gives_the_handler_its_event(tmp_path: Path) -> None:
     arguments = [str(tmp_path), "index.handler", "5", "1", "app/shop/1", "sg-1"]
     done = subprocess.run(
         [sys.executable, "-m", "ecs_blue_green.rehearsal.hook_runner", *arguments],
-        cwd=REPOSITORY,
         input=json.dumps({"DeploymentId": "d-7"}),
         capture_output=True,
         text=True,

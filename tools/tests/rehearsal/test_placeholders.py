@@ -9,7 +9,7 @@ import yaml
 from ecs_blue_green import emulator
 from ecs_blue_green.deployer import command_line
 from ecs_blue_green.rehearsal.cloud import Cloud
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 ACCOUNT = "222222222222"
 NAMED = {
@@ -28,7 +28,7 @@ def test_production_can_be_deployed_in_the_emulator(
 ) -> None:
     """With a certificate, a bucket, a key, a connection and a boundary that exist nowhere here."""
     for name in ("build", "params"):
-        shutil.copytree(REPOSITORY / name, tmp_path / name)
+        shutil.copytree(PROJECT / name, tmp_path / name)
     file = tmp_path / "params" / "prod.yaml"
     settings = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps only
     declared = "".join(path.read_text() for path in (tmp_path / "build").glob("*.yaml"))

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_blue_green.rehearsal import source
 from ecs_blue_green.rehearsal.source import SourceError
-from tests.paths import REPOSITORY
+from tests.paths import PROJECT
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -62,7 +62,7 @@ def test_folder_without_a_commit_is_refused(tmp_path: Path) -> None:
 def test_health_rate_is_pushed_as_a_parameter_and_in_what_is_made_from_it(tmp_path: Path) -> None:
     folder = tmp_path / "source"
     for name in ("params", "build"):
-        shutil.copytree(REPOSITORY / name, folder / name)
+        shutil.copytree(PROJECT / name, folder / name)
     before = files(folder / "build")
     configuration = Path("config", "local", "task-definition.json")
     pushed = source.Source("0" * 40, folder, 0)

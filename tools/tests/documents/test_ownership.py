@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from ecs_blue_green.deployer.drift import ownership
 from ecs_blue_green.deployer.effects import schemas
 from ecs_blue_green.deployer.layers import Layer
-from tests.paths import REPOSITORY
 
-DOCUMENT = (REPOSITORY / "docs" / "ownership.md").read_text(encoding="utf-8")
-LAYERS = sorted(path.stem for path in (REPOSITORY / "build").glob("*.yaml"))
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = (ROOT / "docs" / "ownership.md").read_text(encoding="utf-8")
+LAYERS = sorted(path.stem for path in (ROOT / "build").glob("*.yaml"))
 
 
 class Row(NamedTuple):

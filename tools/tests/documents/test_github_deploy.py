@@ -1,15 +1,12 @@
-"""Deploying from GitHub: the roles may do what the stacks need and no more, and a job gets to act as one."""
+"""Deploying from GitHub: the workflows, and the roles may do what the stacks need and no more."""
 
 import fnmatch
-import io
-import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
 
 import pytest
 import yaml
@@ -17,7 +14,6 @@ import yaml
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.effects.resolve import Scope, holds, pseudo_parameters, resolve
 from ecs_blue_green.documents import deployer_policy as policy
-from ecs_blue_green.workflows import assume_role
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = ROOT / "docs" / "github-role.yaml"
@@ -221,44 +217,6 @@ esac
         assert one.keys() <= template["Parameters"].keys()
         for name, value in one.items():
             assert re.fullmatch(template["Parameters"][name].get("AllowedPattern", ".+"), value), name
-
-
-def test_job_acts_as_the_role_of_its_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "params").mkdir()
-    settings = {"account": "012345678901", "region": "eu-west-1", "project": "shop"}
-    (tmp_path / "params" / "prod.yaml").write_text(yaml.safe_dump(settings))
-    monkeypatch.setenv("GITHUB_RUN_ID", "42")
-    monkeypatch.setenv("GITHUB_ENV", str(tmp_path / "env"))
-    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "https://runner.example/token?x=1")
-    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "request")
-    asked: list[Any] = []
-
-    def urlopen(request: Any, timeout: int) -> io.BytesIO:
-        asked.append((request.full_url, request.get_header("Authorization")))
-        return io.BytesIO(json.dumps({"value": "identity"}).encode())
-
-    credentials = {"AccessKeyId": "key", "SecretAccessKey": "secret", "SessionToken": "session"}
-    sts = MagicMock()
-    sts.assume_role_with_web_identity.return_value = {"Credentials": credentials}
-    monkeypatch.setattr("urllib.request.urlopen", urlopen)
-    monkeypatch.setattr("boto3.client", lambda *_, **__: sts)
-
-    assume_role.main("prod", "deploy", tmp_path)
-
-    assert asked == [("https://runner.example/token?x=1&audience=sts.amazonaws.com", "bearer request")]
-    sts.assume_role_with_web_identity.assert_called_once_with(
-        RoleArn="arn:aws:iam::012345678901:role/github-shop-prod-deploy",
-        RoleSessionName="github-42",
-        WebIdentityToken="identity",
-        DurationSeconds=14400,
-    )
-    assert (tmp_path / "env").read_text() == (
-        "AWS_ACCESS_KEY_ID=key\nAWS_SECRET_ACCESS_KEY=secret\nAWS_SESSION_TOKEN=session\n"
-    )
-    printed = capsys.readouterr().out
-    assert printed == "::add-mask::key\n::add-mask::secret\n::add-mask::session\n"
 
 
 def test_role_names_of_the_template_are_those_that_the_job_asks_for(resources: dict[str, Any]) -> None:

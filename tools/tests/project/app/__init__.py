@@ -1,0 +1,1 @@
+"""Stands in for a team's application: what a release replaces."""
