@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 ENV ?= local
-PYTHON_FILES = templates app tests security tools generate.py deploy.py
+PYTHON_FILES = templates app tests tools generate.py deploy.py
 BIN = .venv/bin
 DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md docs/security.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
@@ -101,14 +101,14 @@ test-review: .venv/ready ## compare the reviews of 500 seeded edits with change 
 	@requirements/install .venv-security requirements/security.txt
 	@touch $@
 
-security/node_modules/ready: security/package-lock.json
-	@cd security && npm ci --ignore-scripts --no-audit --no-fund --silent
+tests/security/node_modules/ready: tests/security/package-lock.json
+	@cd tests/security && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-security: .venv/ready .venv-security/ready security/node_modules/ready ## what every role may do, checkov, the AWS CLI
+security: .venv/ready .venv-security/ready tests/security/node_modules/ready ## what every role may do, checkov, the AWS CLI
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
-	@$(BIN)/python -m pytest -q security
+	@$(BIN)/python -m pytest -q tests/security
 	@cd tools && ../$(BIN)/python -m pytest -q tests/pipeline/test_aws_stand_in.py
 
 test-rehearsal: .venv/ready ## rehearse every mistake and 24 variations of the parameters

@@ -61,6 +61,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "project"),
     # What a push would bring is made from the files, as the deployer reads them.
     "rehearsal.source": ("deployer.environment", "deployer.errors", "deployer.layers"),
+    # What a project's tests use: everything that runs here, and nothing that is asked of a person.
+    "testing": ("testing", "emulator", "pipeline", "codebuild", "deployer"),
     "documents": ("documents", "deployer", "project", "template_yaml"),
     "workflows": ("workflows", "project"),
 }

@@ -8,10 +8,10 @@ import botocore.session
 import pytest
 from botocore.model import StructureShape
 from botocore.validate import ParamValidator
-from templates.pipeline import build_projects
-
 from ecs_blue_green.codebuild import Build, read_project, run, stand_ins
 from ecs_blue_green.codebuild.artifacts import unpack
+
+from templates.pipeline import build_projects
 
 SPECIFICATION = (build_projects.BUILDSPECS / "render.yml").read_text()
 IMAGE = f"000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/sample-local-api@sha256:{64 * 'a'}"

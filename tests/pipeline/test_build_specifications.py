@@ -1,4 +1,4 @@
-"""What all build specifications have in common. What they do is in `tools/tests/pipeline/`."""
+"""What all build specifications have in common. What they do is in the modules beside this one."""
 
 import shutil
 import subprocess

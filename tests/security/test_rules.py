@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from security import resolved
+from tests.security.conftest import FOLDER, PROGRAMS, PROJECT
 
-FOLDER = Path(__file__).parent
-CHECKOV = resolved.ROOT / ".venv-security" / "bin" / "checkov"
+CHECKOV = PROGRAMS / "bin" / "checkov"
 DOCUMENT: dict[str, Any] = yaml.safe_load((FOLDER / "accepted.yaml").read_text())
 
 # A rule and the resource that fails it.
@@ -33,7 +32,7 @@ def accepted(with_parameters: bool) -> Iterator[Failure]:
 
 def failures(parameters: Mapping[str, str], folder: Path) -> set[Failure]:
     """What fails with these parameters, and otherwise the defaults."""
-    for slug, template in resolved.templates(parameters).items():
+    for slug, template in PROJECT.templates(parameters).items():
         (folder / f"{slug}.json").write_text(json.dumps(template))
     # Nothing is asked of anybody: the rules are in the package.
     options = ("--framework", "cloudformation", "--output", "json", "--compact", "--quiet")
@@ -57,13 +56,13 @@ def failures(parameters: Mapping[str, str], folder: Path) -> set[Failure]:
 def test_what_fails_is_accepted_and_what_is_accepted_fails(with_parameters: bool, tmp_path: Path) -> None:
     found = failures(DOCUMENT["parameters"] if with_parameters else {}, tmp_path)
     wanted = set(accepted(with_parameters))
-    assert not found - wanted, f"fails and is not in security/accepted.yaml: {sorted(found - wanted)}"
-    assert not wanted - found, f"in security/accepted.yaml and does not fail: {sorted(wanted - found)}"
+    assert not found - wanted, f"fails and is not in tests/security/accepted.yaml: {sorted(found - wanted)}"
+    assert not wanted - found, f"in tests/security/accepted.yaml and does not fail: {sorted(wanted - found)}"
 
 
 def test_each_failure_is_accepted_once_with_a_reason() -> None:
     assert max(Counter(accepted(with_parameters=False)).values()) == 1
-    declared = {title for block in resolved.DECLARED.values() for title in block}
+    declared = {title for block in PROJECT.declared.values() for title in block}
     for entry in DOCUMENT["accepted"]:
         assert len(entry["reason"]) > 30, entry["rule"]
         assert entry.get("parameter", "KmsKeyArn") in DOCUMENT["parameters"]
@@ -72,6 +71,6 @@ def test_each_failure_is_accepted_once_with_a_reason() -> None:
 
 def test_a_rule_that_holds_under_a_condition_only_does_not_hold(tmp_path: Path) -> None:
     """Why the templates are resolved first: checkov takes either side of a condition for enough."""
-    template = resolved.templates()["service-preference"]
+    template = PROJECT.templates()["service-preference"]
     assert "KmsMasterKeyId" not in template["Resources"]["NotificationTopic"]["Properties"]
     assert ("CKV_AWS_26", "service-preference", "NotificationTopic") in set(accepted(with_parameters=False))

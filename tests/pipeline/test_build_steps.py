@@ -6,19 +6,28 @@ import re
 from pathlib import Path
 
 import pytest
-
 from ecs_blue_green import codebuild
 from ecs_blue_green.codebuild import artifacts
-from tests.paths import TOOLS
-from tests.pipeline.site import NAME, Site, read_artifact
+from ecs_blue_green.testing.site import Site, read_artifact
+
+from generate import ROOT
+from tests.pipeline.conftest import project_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-REGISTRY = "000000000000.dkr.ecr.ap-northeast-1.amazonaws.com"
-URI = f"{REGISTRY}/{NAME}"
+
+
+def name_of(site: Site) -> str:
+    """The container repository."""
+    return site.physical_id("AWS::ECR::Repository")
+
+
+def uri_of(site: Site) -> str:
+    """The container repository as docker names it."""
+    return project_of(site, "ImageBuild").variables["REPOSITORY_URI"]
 
 
 def digest_of(site: Site, tag: str) -> str:
-    found = site.client("ecr").describe_images(repositoryName=NAME, imageIds=[{"imageTag": tag}])
+    found = site.client("ecr").describe_images(repositoryName=name_of(site), imageIds=[{"imageTag": tag}])
     return str(found["imageDetails"][0]["imageDigest"])
 
 
@@ -27,8 +36,8 @@ def digest_of(site: Site, tag: str) -> str:
 
 def test_verify_fails_on_a_stale_build(site: Site) -> None:
     tree = site.tree(COMMIT)
-    configuration = tree / "build" / "config" / "local" / "task-definition.json"
-    configuration.write_text(configuration.read_text().replace("platform", "other"))
+    template = tree / "build" / "service.yaml"
+    template.write_text(template.read_text().replace("FARGATE", "EC2"))
     execution = site.execution(COMMIT, artifacts.pack(tree, site.folder / "source.zip"))
     site.run(execution, "Source")
     failure = site.attempt(execution, "Verify").failure
@@ -42,13 +51,14 @@ def test_verify_fails_on_a_stale_build(site: Site) -> None:
 def test_image_is_built_pushed_and_handed_on_by_its_digest(site: Site) -> None:
     execution = site.push(COMMIT)
     site.run(execution, "Source", "ImageBuild")
+    uri = uri_of(site)
     assert site.docker_calls() == [
-        ["login", "--username", "AWS", "--password-stdin", REGISTRY],
-        ["build", "--build-arg", f"VERSION={COMMIT}", "--tag", f"{URI}:{COMMIT}", "app"],
-        ["push", f"{URI}:{COMMIT}"],
+        ["login", "--username", "AWS", "--password-stdin", uri.partition("/")[0]],
+        ["build", "--build-arg", f"VERSION={COMMIT}", "--tag", f"{uri}:{COMMIT}", "app"],
+        ["push", f"{uri}:{COMMIT}"],
     ]
     assert read_artifact(execution, "Image", "imageDetail.json") == {
-        "ImageURI": f"{URI}@{digest_of(site, COMMIT)}"
+        "ImageURI": f"{uri}@{digest_of(site, COMMIT)}"
     }
 
 
@@ -96,12 +106,12 @@ def test_real_engine_builds_and_pushes(site: Site) -> None:
         f'exec {engine} "$command" {insecure} "$@"\n'
     )
     registry = site.aws["AWS_ENDPOINT_URL"].removeprefix("http://")
-    variables = {"REPOSITORY_URI": f"{registry}/{NAME}", "DOCKER_STATE": str(site.docker)}
+    variables = {"REPOSITORY_URI": f"{registry}/{name_of(site)}", "DOCKER_STATE": str(site.docker)}
     execution = site.push(COMMIT)
     site.run(execution, "Source")
     site.run(execution, "ImageBuild", variables=variables)
     image = read_artifact(execution, "Image", "imageDetail.json")["ImageURI"]
-    assert image == f"{registry}/{NAME}@{digest_of(site, COMMIT)}"
+    assert image == f"{registry}/{name_of(site)}@{digest_of(site, COMMIT)}"
 
 
 # Render and TagRelease: what they write is in test_release.py
@@ -123,7 +133,7 @@ def test_render_fails_on_an_image_that_a_later_push_could_change(shared_site: Si
     execution.folder.mkdir()
     folder = tmp_path / "by-tag"
     folder.mkdir()
-    (folder / "imageDetail.json").write_text(json.dumps({"ImageURI": f"{URI}:{COMMIT}"}))
+    (folder / "imageDetail.json").write_text(json.dumps({"ImageURI": f"{uri_of(site)}:{COMMIT}"}))
     artifacts.pack(folder, execution.artifact("Image"))
     assert "names no digest" in site.attempt(execution, "Render").failure
 
@@ -132,7 +142,7 @@ def test_tag_release_fails_when_the_image_is_gone(shared_site: Site) -> None:
     site, execution = shared_site, shared_site.push("3" * 40)
     site.run(execution, "Source", "ImageBuild", "Render")
     digest = digest_of(site, execution.commit_id)
-    site.client("ecr").batch_delete_image(repositoryName=NAME, imageIds=[{"imageDigest": digest}])
+    site.client("ecr").batch_delete_image(repositoryName=name_of(site), imageIds=[{"imageDigest": digest}])
     failure = site.attempt(execution, "TagRelease").failure
     assert f"error: the repository has no image {digest}" in failure
 
@@ -141,7 +151,7 @@ def test_tag_release_does_not_move_a_tag(shared_site: Site) -> None:
     site, execution = shared_site, shared_site.push("4" * 40)
     site.run(execution, "Source", "ImageBuild", "Render")
     tag, other = f"release-{execution.commit_id}", '{"schemaVersion": 2}'
-    site.client("ecr").put_image(repositoryName=NAME, imageManifest=other, imageTag=tag)
+    site.client("ecr").put_image(repositoryName=name_of(site), imageManifest=other, imageTag=tag)
     assert f"error: {tag} is on " in site.attempt(execution, "TagRelease").failure
 
 
@@ -158,8 +168,9 @@ def required(project: codebuild.Project) -> set[str]:
 def test_unknown_variable_fails_the_build(shared_site: Site, tmp_path: Path) -> None:
     """Each variable that a step reads, taken away in turn: never an empty text instead."""
     (tmp_path / "input").mkdir()
-    (tmp_path / "input" / "imageDetail.json").write_text(json.dumps({"ImageURI": f"{URI}@sha256:{64 * '0'}"}))
     site, tried = shared_site, 0
+    image = {"ImageURI": f"{uri_of(site)}@sha256:{64 * '0'}"}
+    (tmp_path / "input" / "imageDetail.json").write_text(json.dumps(image))
     for project in site.definition.projects.values():
         given = {**project.variables, "COMMIT_ID": COMMIT, "DOCKER_STATE": str(site.docker)}
         for missing in required(project):
@@ -187,4 +198,4 @@ def test_variable_of_an_action_that_has_not_run_fails_it_before_it_starts(site: 
 
 def test_steps_use_no_file_of_the_source_but_those_that_a_release_needs() -> None:
     """A push cannot change a build step: none is read from the source."""
-    assert not list(TOOLS.parent.glob("**/buildspec.y*ml"))
+    assert not list(ROOT.glob("**/buildspec.y*ml"))

