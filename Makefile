@@ -1,8 +1,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 ENV ?= local
-PYTHON_FILES = templates app tests tools generate.py deploy.py
+TOOLS = $(if $(wildcard tools/pyproject.toml),tools)
+PYTHON_FILES = templates app tests $(TOOLS) generate.py deploy.py
 BIN = .venv/bin
+EMULATOR_BIN = .venv-emulator/bin
 DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md docs/security.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
 
@@ -14,42 +16,63 @@ PLAN_OPTIONS = $(foreach layer,$(ONLY),--only $(layer)) $(foreach name,$(ALLOW),
 help: ## show this message
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/ready: requirements/main.txt requirements/install $(wildcard tools/pyproject.toml)
-	@requirements/install .venv requirements/main.txt
+# .venv has what production is deployed with. The emulator pins other libraries, so it has an environment of its own,
+# which of the verbs only those with ENV=local need.
+PACKAGE = requirements/install $(wildcard tools/pyproject.toml requirements/*.whl)
+EMULATOR = $(if $(filter local,$(ENV)),.venv-emulator/ready)
+USE_BOTH = plan deploy status image drift rollback continue-rollback destroy rehearse test test-tools
+
+# The first of these finds neither environment: they are made side by side.
+ifneq ($(and $(EMULATOR),$(filter $(USE_BOTH),$(MAKECMDGOALS)),$(if $(wildcard .venv/ready .venv-emulator/ready),,first)),)
+.venv/ready:
+	@$(MAKE) --silent --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) .venv/ready .venv-emulator/ready
+.venv-emulator/ready: .venv/ready ;
+else
+.venv/ready: requirements/deploy.txt $(PACKAGE)
+	@requirements/install .venv requirements/deploy.txt
+	@touch $@
+.venv-emulator/ready: requirements/emulator.txt $(PACKAGE)
+	@requirements/install .venv-emulator requirements/emulator.txt
+	@touch $@
+endif
+
+# Tests and checks, on top of what production is deployed with.
+.venv/develop: requirements/develop.txt .venv/ready
+	@requirements/install --add .venv requirements/develop.txt
 	@touch $@
 
 generate: .venv/ready ## write build/ from templates/ and params/
 	@$(BIN)/python generate.py
 
 # Make remembers what was proven for exactly these files: unchanged, they are not linted again.
-.venv/proven: .venv/ready generate.py .cfnlintrc $(shell find templates params build tools/src -type f -not -name '*.pyc')
+.venv/proven: .venv/ready generate.py .cfnlintrc $(shell find templates params build $(TOOLS:%=%/src) -type f -not -name '*.pyc')
 	@echo 'Checking build/: is it what templates/ generates, does it lint clean?' >&2
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
 	@touch $@
 
-plan: .venv/proven ## what a deploy would change (ENV=local)
+plan: .venv/proven $(EMULATOR) ## what a deploy would change (ENV=local)
 	@$(BIN)/python deploy.py plan --env $(ENV) $(PLAN_OPTIONS)
 
-deploy: .venv/proven ## create or update the stacks (ENV=local; YES=1 does not ask)
+deploy: .venv/proven $(EMULATOR) ## create or update the stacks (ENV=local; YES=1 does not ask)
 	@$(BIN)/python deploy.py deploy --env $(ENV) $(YES_OPTION) $(PLAN_OPTIONS)
 
-status: .venv/ready ## stacks and their outputs
+status: .venv/ready $(EMULATOR) ## stacks and their outputs
 	@$(BIN)/python deploy.py status --env $(ENV) $(ARGS)
 
-image: .venv/ready ## build and push the image that the service is made with, unless it is there
+image: .venv/ready $(EMULATOR) ## build and push the image that the service is made with, unless it is there
 	@$(BIN)/python deploy.py image --env $(ENV) $(ARGS)
 
-drift: .venv/ready ## where reality differs from the templates
+drift: .venv/ready $(EMULATOR) ## where reality differs from the templates
 	@$(BIN)/python deploy.py drift --env $(ENV) $(ARGS)
 
-rollback: .venv/ready ## stop the running release, or go back to the one before
+rollback: .venv/ready $(EMULATOR) ## stop the running release, or go back to the one before
 	@$(BIN)/python deploy.py rollback --env $(ENV) $(YES_OPTION) $(ARGS)
 
-continue-rollback: .venv/ready ## go on with taking an update back (UPDATE_ROLLBACK_FAILED)
+continue-rollback: .venv/ready $(EMULATOR) ## go on with taking an update back (UPDATE_ROLLBACK_FAILED)
 	@$(BIN)/python deploy.py continue-rollback --env $(ENV) $(YES_OPTION) $(foreach layer,$(ONLY),--only $(layer)) $(ARGS)
 
-destroy: .venv/ready ## delete the stacks, in reverse order
+destroy: .venv/ready $(EMULATOR) ## delete the stacks, in reverse order
 	@$(BIN)/python deploy.py destroy --env $(ENV) $(YES_OPTION) $(ARGS)
 
 # A review that finds changes is no failure here (deploy.py answers 4); one that the deployer would block is.
@@ -57,43 +80,43 @@ review: .venv/ready ## what the files on disk change in every environment (BASE=
 	@$(BIN)/python deploy.py review --base $(or $(BASE),origin/main) $(if $(HEAD),--head $(HEAD)) || [ $$? -eq 4 ]
 
 # HEALTH_RATE=0.5 releases a bad version, HOOK=off without its smoke test; MINUTE and REQUESTS set the pace.
-rehearse: .venv/proven ## a release on this machine: canary, alarm, rollback (ENV=local)
-	@$(BIN)/python -m ecs_blue_green rehearse --env $(ENV) $(if $(HEALTH_RATE),--health-rate $(HEALTH_RATE)) \
+rehearse: .venv/proven .venv-emulator/ready ## a release on this machine: canary, alarm, rollback (ENV=local)
+	@$(EMULATOR_BIN)/python -m ecs_blue_green rehearse --env $(ENV) $(if $(HEALTH_RATE),--health-rate $(HEALTH_RATE)) \
 	  $(if $(MINUTE),--minute $(MINUTE)) $(if $(REQUESTS),--requests $(REQUESTS)) \
 	  $(if $(filter-out on off,$(HOOK)),$(error HOOK is on or off, not $(HOOK)))$(if $(filter off,$(HOOK)),--no-hook) $(ARGS)
 
 report-check: .venv/ready ## look at the last rehearsal's report in headless Chromium, where installed
 	@$(BIN)/python -m ecs_blue_green.rehearsal.report_check $(REPORT)
 
-lint: .venv/ready ## generated files, templates, code, workflows and documents
+lint: .venv/develop ## generated files, templates, code, workflows and documents
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
-	@cd tools && ../$(BIN)/mypy
+	@$(if $(TOOLS),cd tools && ../$(BIN)/mypy)
 	@$(BIN)/hadolint app/Dockerfile
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/zizmor --quiet --offline .github/workflows > .venv/zizmor || { cat .venv/zizmor; false; }
 	@$(COG) --check --diff --check-fail-msg='hint: run make docs' $(DOCUMENTS)
 
-docs: .venv/ready ## write the generated parts of README.md and docs/
+docs: .venv/develop ## write the generated parts of README.md and docs/
 	@$(COG) -r $(DOCUMENTS)
 	@$(BIN)/python -m ecs_blue_green.documents.deployer_policy
 
-fix: .venv/ready ## repair what lint can repair
+fix: .venv/develop ## repair what lint can repair
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)
 	@$(BIN)/ruff format $(PYTHON_FILES)
 
 check: lint ## what CI checks; CI runs make check test test-tools
 
-test: .venv/ready ## run the tests of this project, on every core
+test: .venv/develop .venv-emulator/ready ## run the tests of this project, on every core
 	@$(BIN)/python -m pytest -q -n logical --dist worksteal
 
-test-tools: .venv/ready ## run the tests of tools/, on every core
+test-tools: .venv/develop .venv-emulator/ready ## run the tests of tools/, on every core
 	@cd tools && ../$(BIN)/python -m pytest -q -n logical --dist worksteal
 
-test-review: .venv/ready ## compare the reviews of 500 seeded edits with change sets
+test-review: .venv/develop .venv-emulator/ready ## compare the reviews of 500 seeded edits with change sets
 	@cd tools && REVIEW_EDITS=500 ../$(BIN)/python -m pytest -q tests/deployer/test_review_edits.py
 
 # Tools that .venv cannot hold: they pin other versions, or are no Python. Needs Node.js as well.
@@ -105,16 +128,16 @@ tests/security/node_modules/ready: tests/security/package-lock.json
 	@cd tests/security && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-security: .venv/ready .venv-security/ready tests/security/node_modules/ready ## what every role may do, checkov, the AWS CLI
+security: .venv/develop .venv-emulator/ready .venv-security/ready tests/security/node_modules/ready ## what every role may do, checkov, the AWS CLI
 	@$(BIN)/python generate.py --check
 	@$(BIN)/cfn-lint
 	@$(BIN)/python -m pytest -q tests/security
-	@cd tools && ../$(BIN)/python -m pytest -q tests/pipeline/test_aws_stand_in.py
+	@$(if $(TOOLS),cd tools && ../$(BIN)/python -m pytest -q tests/pipeline/test_aws_stand_in.py)
 
-test-rehearsal: .venv/ready ## rehearse every mistake and 24 variations of the parameters
+test-rehearsal: .venv/develop .venv-emulator/ready ## rehearse every mistake and 24 variations of the parameters
 	@cd tools && REHEARSALS=all ../$(BIN)/python -m pytest -q tests/rehearsal
 
-test-faults: .venv/ready ## 550 deployments that meet faults, 20 deployers killed, and 45 interrupted
+test-faults: .venv/develop .venv-emulator/ready ## 550 deployments that meet faults, 20 deployers killed, and 45 interrupted
 	@cd tools && ../$(BIN)/python -m tests.faults --count 550 --kills 20 --presses 45
 
 # Sceptre and the AWS CLI, which pin other versions of what .venv has.
@@ -122,23 +145,25 @@ test-faults: .venv/ready ## 550 deployments that meet faults, 20 deployers kille
 	@requirements/install .venv-benchmarks requirements/benchmarks.txt
 	@touch $@
 
-benchmark-deploy: .venv/ready .venv-benchmarks/ready ## compare the deployer with Sceptre and the AWS CLI, on the emulator
+benchmark-deploy: .venv/ready .venv-emulator/ready .venv-benchmarks/ready ## compare the deployer with Sceptre and the AWS CLI, on the emulator
 	@cd tools && ../$(BIN)/python -m benchmarks.deploy $(ARGS)
 
-# Needs uv (python -m pip install uv). No index, path or option of this machine gets into the files.
-lock: ## pin requirements/*.in and app/requirements.in with hashes
-	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
-	  app/requirements.in -o app/requirements.txt
-	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
-	  -c app/requirements.txt requirements/main.in -o requirements/main.txt
-	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
-	  requirements/security.in -o requirements/security.txt
-	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
-	  requirements/benchmarks.in -o requirements/benchmarks.txt
+# No index, path or option of this machine gets into the files.
+UV = $(or $(wildcard .venv/bin/uv),uv)
+COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock'
+# Of cfn-lint the emulator reads files alone: what it imports stays out.
+NOT_IMPORTED = jsonpatch jsonpointer mpmath networkx sympy
+
+lock: ## pin requirements/*.in and app/requirements.in with hashes (needs uv, which make check installs)
+	$(COMPILE) app/requirements.in -o app/requirements.txt
+	$(COMPILE) requirements/generate.in -o requirements/generate.txt
+	$(COMPILE) -c requirements/generate.txt requirements/deploy.in -o requirements/deploy.txt
+	$(COMPILE) -c requirements/generate.txt -c app/requirements.txt requirements/emulator.in \
+	  $(NOT_IMPORTED:%=--no-emit-package %) -o requirements/emulator.txt
+	$(COMPILE) -c requirements/deploy.txt -c app/requirements.txt requirements/develop.in -o requirements/develop.txt
+	$(COMPILE) requirements/security.in -o requirements/security.txt
+	$(COMPILE) requirements/benchmarks.in -o requirements/benchmarks.txt
 
 .PHONY: rehearse report-check test-rehearsal test-faults benchmark-deploy
 .PHONY: help generate plan deploy status image drift continue-rollback rollback destroy review lint docs fix check test test-tools test-review security lock

@@ -36,7 +36,7 @@ def test_commands_need_bash_the_aws_cli_and_python_only(path: Path) -> None:
 
 def test_verify_installs_locked_requirements_and_checks_what_was_generated() -> None:
     assert commands(build_projects.BUILDSPECS / "verify.yml") == [
-        "sh requirements/install .venv requirements/main.txt",
+        "sh requirements/install .venv requirements/generate.txt",
         ".venv/bin/python generate.py --check",
         ".venv/bin/cfn-lint",
     ]

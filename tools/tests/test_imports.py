@@ -24,7 +24,8 @@ GROUND = (
 )
 # From a module (the longest prefix counts) to the only other modules of the package that it may import.
 ALLOWED: dict[str, tuple[str, ...]] = {
-    "__main__": ("project", "emulator", "rehearsal"),
+    "__main__": ("interpreters", "project", "emulator", "rehearsal"),
+    "interpreters": (),
     "project": (),
     # What may be read by everybody reads nobody.
     "runtime": (),
@@ -55,14 +56,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "deployer.environment": ("deployer.errors", "deployer.parameters"),
     "deployer.errors": (),
     "deployer.parameters": (),
-    "emulator": ("emulator",),
+    "emulator": ("emulator", "interpreters"),
     "codebuild": ("codebuild",),
     "pipeline": ("pipeline", "codebuild"),
-    "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "project"),
+    "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "interpreters", "project"),
     # What a push would bring is made from the files, as the deployer reads them.
     "rehearsal.source": ("deployer.environment", "deployer.errors", "deployer.layers"),
     # What a project's tests use: everything that runs here, and nothing that is asked of a person.
-    "testing": ("testing", "emulator", "pipeline", "codebuild", "deployer"),
+    "testing": ("testing", "emulator", "interpreters", "pipeline", "codebuild", "deployer"),
     "documents": ("documents", "deployer", "project", "template_yaml"),
     "workflows": ("workflows", "project"),
 }

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from benchmarks.deploy.project import Project, read
 from benchmarks.deploy.server import CALLS
 from benchmarks.deploy.times import USUAL
 from benchmarks.paths import PROJECT, TOOLS
+from ecs_blue_green import interpreters
 from ecs_blue_green.emulator import ENDPOINT_PREFIX
 
 STOP_SECONDS = 60.0
@@ -118,7 +118,7 @@ def fastest(pairs: Sequence[Pair]) -> Pair:
 @contextlib.contextmanager
 def served(folder: Path, region: str, scale: float) -> Iterator[Server]:
     """An emulator for the time of the block; what it writes is in the folder."""
-    command = [sys.executable, "-m", "benchmarks.deploy.server", str(folder)]
+    command = [interpreters.emulator(), "-m", "benchmarks.deploy.server", str(folder)]
     command += [str(PROJECT / "params" / "local.yaml"), str(scale)]
     log_file = folder / "log"
     with log_file.open("w") as log:

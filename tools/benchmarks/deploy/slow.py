@@ -8,30 +8,15 @@ The emulator makes them one after the other; each waits until the moment at whic
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from benchmarks.deploy.operation import Operation
 from benchmarks.deploy.times import Times
 from ecs_blue_green.emulator import engine
 from ecs_blue_green.emulator.cloudformation.stacks import change_set_of, made_change_set
 from ecs_blue_green.emulator.engine import Record
 
 Result = TypeVar("Result")
-
-
-@dataclass
-class Operation:
-    """One operation on a stack: what each resource waits for, and when those that are ready were."""
-
-    waits_for: Mapping[str, set[str]]
-    began: float
-    ready: dict[str, float] = field(default_factory=dict)
-
-    def ready_at(self, logical_id: str, seconds: float) -> float:
-        """When a resource that takes this long is ready."""
-        before = [self.ready.get(name, self.began) for name in self.waits_for.get(logical_id, ())]
-        self.ready[logical_id] = max([self.began, *before]) + seconds
-        return self.ready[logical_id]
 
 
 def install(times: Times) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import shutil
-import sys
 import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -11,7 +10,7 @@ from zipfile import ZipFile
 
 import boto3
 
-from ecs_blue_green import emulator
+from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.codebuild import stand_ins
 from ecs_blue_green.deployer import command_line
 from ecs_blue_green.pipeline import Execution, Workshop, read, run_action
@@ -57,7 +56,7 @@ def _release(folder: Path, endpoint: str) -> dict[str, float]:
         definition=definition,
         aws=aws,
         path=[stand_ins.make(folder / "bin")],
-        ready=Path(sys.prefix),
+        ready=Path(interpreters.deployer()).parents[1],
         variables={"DOCKER_STATE": str(folder / "docker")},
     )
     execution = Execution(folder / "artifacts", COMMIT, _archive(folder / "source.zip"))

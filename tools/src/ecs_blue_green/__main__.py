@@ -2,13 +2,16 @@
 
 import argparse
 import math
+import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-from ecs_blue_green import project
+from ecs_blue_green import interpreters, project
 from ecs_blue_green.emulator import SECONDS_A_MINUTE
 
-EXIT_INTERRUPTED = 130
+EXIT_NOT_INSTALLED, EXIT_INTERRUPTED = 1, 130
+COMMANDS = ("serve", "rehearse")
 
 
 def main(argv: list[str]) -> int:
@@ -76,6 +79,18 @@ def main(argv: list[str]) -> int:
     )
 
 
+def _run_where_the_emulator_is(argv: list[str]) -> None:
+    """Go on in the Python that has the emulator, as the same process. Raises interpreters.NotInstalled."""
+    if argv[:1] and argv[0] in COMMANDS and not find_spec("ministack"):
+        python = interpreters.emulator()
+        if Path(python).parent == Path(sys.executable).parent:
+            raise interpreters.NotInstalled(
+                f"the emulator is not installed: {python} has no ministack",
+                f"rm -r {interpreters.EMULATOR}; make {interpreters.EMULATOR}/ready",
+            )
+        os.execv(python, [python, "-P", "-m", "ecs_blue_green", *argv])  # noqa: S606 - no shell is wanted
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -88,7 +103,11 @@ def _seconds(text: str) -> float:
 
 if __name__ == "__main__":
     try:
+        _run_where_the_emulator_is(sys.argv[1:])
         sys.exit(main(sys.argv[1:]))
+    except interpreters.NotInstalled as missing:
+        sys.stderr.write(f"error: {missing}\nnext:  {missing.remedy}\n")
+        sys.exit(EXIT_NOT_INSTALLED)
     except KeyboardInterrupt:
         # While libraries are imported: a command that has begun says more.
         sys.stderr.write("interrupted\n")

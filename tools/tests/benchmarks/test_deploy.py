@@ -13,9 +13,9 @@ from benchmarks.deploy import counting, growth, measure, path, picture, sets, ta
 from benchmarks.deploy.deployers import AWS_CLI, CORE, OURS, SCEPTRE, version
 from benchmarks.deploy.growth import Series
 from benchmarks.deploy.measure import Pair, Run
+from benchmarks.deploy.operation import Operation
 from benchmarks.deploy.project import read
 from benchmarks.deploy.server import CALLS
-from benchmarks.deploy.slow import Operation
 from benchmarks.deploy.targets import Target
 from benchmarks.deploy.times import USUAL
 from ecs_blue_green.deployer import layers

@@ -1,4 +1,4 @@
 """This repository's documents, workflows and Makefile.
 
-The only tests of the tool that read outside tools/, but for the schemas in docs/.
+With `tests/installation`, the only tests of the tool that read outside tools/, but for the schemas in docs/.
 """

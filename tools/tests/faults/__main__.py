@@ -1,4 +1,8 @@
-"""Run scenarios: `python -m tests.faults --count 500` or, to see one again, `--seed 17`."""
+"""Run scenarios: `python -m tests.faults --count 500` or, to see one again, `--seed 17`.
+
+Their deployers are in one process with the emulator, so workers run them, in its environment. The deployers
+that are killed or interrupted run in their own.
+"""
 
 import argparse
 import contextlib
@@ -12,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ecs_blue_green import interpreters
 from tests.faults.kills import SECONDS_A_RESOURCE, Site, killed, site
 from tests.faults.presses import pressed
 from tests.paths import PROJECT, TOOLS
@@ -28,15 +33,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="only this one, with all that it says")
     parser.add_argument("--kills", type=int, default=0, help="how many deployers are killed (default: none)")
     parser.add_argument("--presses", type=int, default=0, help="how many get a Ctrl-C (default: none)")
+    parser.add_argument("--here", action="store_true", help="in this process, which has the emulator")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="workers side by side")
     options = parser.parse_args(arguments)
     if options.seed is not None:
-        return _work([options.seed], loud=True)
+        if options.here:
+            return _work([options.seed], loud=True)
+        return _share(range(options.seed, options.seed + 1), 1, "--seed", str(options.seed))
     seeds = range(options.first, options.first + options.count * options.step, options.step)
+    if options.here:
+        return _work(list(seeds), loud=False)
     began = time.monotonic()
-    code = _share(seeds, options.processes) if options.processes > 1 else _work(list(seeds), loud=False)
-    if options.processes > 1:
-        _say(f"{len(seeds)} scenarios in {time.monotonic() - began:.0f} s")
+    code = _share(seeds, options.processes)
+    _say(f"{len(seeds)} scenarios in {time.monotonic() - began:.0f} s")
     for disturb, count in ((killed, options.kills), (pressed, options.presses)):
         if count:
             began = time.monotonic()
@@ -45,13 +54,13 @@ def main(arguments: list[str]) -> int:
     return code
 
 
-def _share(seeds: range, processes: int) -> int:
-    """Have worker processes run every n-th scenario each."""
+def _share(seeds: range, processes: int, *options: str) -> int:
+    """Have worker processes run every n-th scenario each, in the emulator's environment."""
     workers = []
     for number in range(min(processes, len(seeds))):
         mine = seeds[number::processes]
-        command = [sys.executable, "-m", "tests.faults", "--processes", "1", "--step", str(mine.step)]
-        command += ["--first", str(mine.start), "--count", str(len(mine))]
+        command = [interpreters.emulator(), "-m", "tests.faults", "--here", "--step", str(mine.step)]
+        command += ["--first", str(mine.start), "--count", str(len(mine)), *options]
         workers.append(subprocess.Popen(command, cwd=TOOLS))
     return max((worker.wait() for worker in workers), default=0)
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 
 import boto3
 
+from ecs_blue_green import interpreters
 from ecs_blue_green.emulator import ENDPOINT_PREFIX
 from tests.paths import PROJECT, TOOLS
 
@@ -34,7 +34,10 @@ class Site:
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the deployer as a person would, in a group of processes of its own."""
         return subprocess.Popen(
-            [sys.executable, str(self.root / "deploy.py"), arguments[0], "--env", "dev", *arguments[1:]],
+            [
+                *(interpreters.deployer(), str(self.root / "deploy.py")),
+                *(arguments[0], "--env", "dev", *arguments[1:]),
+            ],
             cwd=self.root,
             env=self.variables,
             stdin=subprocess.DEVNULL,
@@ -121,7 +124,7 @@ def site(root: Path, seconds: float = SECONDS_A_RESOURCE) -> Iterator[Site]:
     with (root / "server.log").open("w") as log:
         server = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tests.faults.server", str(state)),
+                *(interpreters.emulator(), "-m", "tests.faults.server", str(state)),
                 *(str(root / "params" / "local.yaml"), str(seconds)),
             ],
             cwd=TOOLS,

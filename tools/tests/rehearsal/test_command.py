@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ecs_blue_green import interpreters
 from ecs_blue_green.rehearsal import command
 from tests.checkout import committed
 from tests.paths import PROJECT
@@ -144,7 +145,10 @@ def root(deployed: Path, tmp_path: Path) -> Path:
 def running(root: Path, errors: Path) -> Iterator[subprocess.Popen[bytes]]:
     with errors.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(root)], stdout=subprocess.DEVNULL, stderr=log
+            # Where `make rehearse` runs it.
+            [interpreters.emulator(), "-c", RUN, str(root)],
+            stdout=subprocess.DEVNULL,
+            stderr=log,
         )
     try:
         yield process

@@ -7,7 +7,6 @@ import itertools
 import json
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ecs_blue_green import emulator
+from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.emulator.names import TASKS
 from ecs_blue_green.rehearsal import rehearsal, system
 from ecs_blue_green.rehearsal.cloud import Cloud
@@ -180,7 +179,8 @@ print(json.dumps({name: stages.shifts(routing) for name, routing in codedeploy.P
 
 
 def test_predefined_configurations_are_those_of_the_documentation() -> None:
-    done = subprocess.run([sys.executable, "-c", PLANNED], capture_output=True, check=True)
+    command = [interpreters.emulator(), "-c", PLANNED]
+    done = subprocess.run(command, capture_output=True, check=True)
     planned = {
         name: list(
             zip(itertools.accumulate(wait for _, wait in shifts), (share for share, _ in shifts), strict=True)

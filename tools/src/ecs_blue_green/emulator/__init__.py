@@ -1,5 +1,7 @@
 """AWS on this machine: an emulator that refuses what AWS refuses, a child process for the time of a block.
 
+The child runs in an environment of its own: `ecs_blue_green.interpreters` finds it.
+
 The deployer and the rehearsal come in through `running` alone; people use `python -m ecs_blue_green serve`.
 Importing this package is cheap: what the emulator is made of is imported by the child.
 """
@@ -13,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ecs_blue_green import interpreters
 from ecs_blue_green.emulator import disk, lock
 
 LOG_FILE = "emulator.log"
@@ -94,10 +97,14 @@ def _server_or_free(state: Path) -> str | None:
 
 
 def _start(state: Path, parameter_file: Path, minute: float, options: Sequence[str]) -> subprocess.Popen[str]:
+    try:
+        python = interpreters.emulator()
+    except interpreters.NotInstalled as missing:
+        raise EmulatorError(str(missing), missing.remedy) from missing
     state.mkdir(parents=True, exist_ok=True)
     command = [
         # -P: nothing in the working directory is taken for a module.
-        *(sys.executable, "-P", "-m", "ecs_blue_green", "serve", "--until-stdin-closes"),
+        *(python, "-P", "-m", "ecs_blue_green", "serve", "--until-stdin-closes"),
         *(
             "--state",
             str(state.resolve()),

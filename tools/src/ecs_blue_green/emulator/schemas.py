@@ -74,5 +74,5 @@ def _folder() -> Path:
     # Finding a top-level package does not run it.
     found = find_spec("cfnlint")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("cfn-lint is not installed: run make")
+        raise ModuleNotFoundError("cfn-lint is not installed: run make .venv-emulator/ready")
     return Path(found.origin).parent / "data" / "schemas"

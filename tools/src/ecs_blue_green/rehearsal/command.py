@@ -24,7 +24,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from ecs_blue_green import emulator
+from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.codebuild import BadSpecification
 from ecs_blue_green.emulator import disk, lock
 from ecs_blue_green.rehearsal import (
@@ -248,7 +248,9 @@ def _rehearse(
     state = _state(root, options.environment)
     parameter_file = root / "params" / f"{options.environment}.yaml"
     try:
-        source.commit(root)  # Refused before anything starts, where there is none.
+        # Refused before anything starts, where there is none.
+        source.commit(root)
+        interpreters.deployer()
         with emulator.running(state, parameter_file, minute=options.minute, attended=True) as endpoint:
             # Nobody else uses this state now, so what is still in the ledger was left by a killed rehearsal.
             ledger = Ledger(folder / "processes.jsonl")
@@ -276,6 +278,8 @@ def _rehearse(
             finally:
                 over.set()
                 ledger.end_leftovers()
+    except interpreters.NotInstalled as error:
+        raise Refused("the stacks cannot be deployed", str(error), error.remedy) from error
     except emulator.EmulatorError as error:
         raise Refused("the emulator cannot be used", str(error), error.remedy or "rehearse again") from error
     except SourceError as error:
@@ -356,7 +360,8 @@ def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     done = subprocess.run(
         [
-            *(sys.executable, str(root / "deploy.py"), "deploy", "--env", environment, "--yes", "--json"),
+            *(interpreters.deployer(), str(root / "deploy.py")),
+            *("deploy", "--env", environment, "--yes", "--json"),
             *(part for layer in layers for part in ("--only", layer)),
         ],
         cwd=root,

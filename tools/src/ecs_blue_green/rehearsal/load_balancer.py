@@ -5,12 +5,12 @@ import json
 import os
 import shutil
 import socket
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx2
 
+from ecs_blue_green import interpreters
 from ecs_blue_green.rehearsal import access_log, caddy_config, processes
 from ecs_blue_green.rehearsal.access_log import Request
 from ecs_blue_green.rehearsal.caddy_config import Listener, Targets, Weights
@@ -147,10 +147,10 @@ def _listen() -> socket.socket:
 
 
 def _program() -> str:
-    """Caddy's program, which its package put beside this interpreter."""
-    found = shutil.which("caddy", path=str(Path(sys.executable).parent)) or shutil.which("caddy")
+    """Caddy's program, which its package put beside the Python of the emulator's environment."""
+    found = shutil.which("caddy", path=str(Path(interpreters.emulator()).parent)) or shutil.which("caddy")
     if not found:
-        raise LoadBalancerError("caddy is not installed; run: make")
+        raise LoadBalancerError(f"caddy is not installed; run: make {interpreters.EMULATOR}/ready")
     return found
 
 

@@ -1,10 +1,10 @@
 """The pipeline of a rehearsal: `ecs_blue_green.pipeline` runs it, this writes down what it does."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from ecs_blue_green import interpreters
 from ecs_blue_green.codebuild import artifacts, stand_ins
 from ecs_blue_green.pipeline import Action, ActionResult, Definition, Execution, Stage, Workshop, run_stage
 from ecs_blue_green.pipeline.deploy import Release
@@ -66,8 +66,8 @@ class PipelineRun:
             definition=definition,
             aws=self._cloud.environment(),
             path=[stand_ins.make(self._folder / "bin")],
-            # The environment that runs this is the one that the install phase would make.
-            ready=Path(sys.prefix),
+            # It has what the install phase would install.
+            ready=Path(interpreters.deployer()).parents[1],
             variables={"DOCKER_STATE": str(self._folder / "docker")},
             deployment=deployment,
             log=self._log,

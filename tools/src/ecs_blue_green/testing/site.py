@@ -11,7 +11,6 @@ import contextlib
 import io
 import json
 import shutil
-import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from typing import Any
 import boto3
 import yaml
 
-from ecs_blue_green import emulator
+from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.codebuild import artifacts, stand_ins
 from ecs_blue_green.deployer import command_line, environment, layers
 from ecs_blue_green.pipeline import (
@@ -119,7 +118,7 @@ class Site:
             "definition": self.definition,
             "aws": self.aws,
             "path": self.path,
-            "ready": Path(sys.prefix),
+            "ready": Path(interpreters.deployer()).parents[1],
             "variables": {"DOCKER_STATE": str(self.docker)},
             "deployment": self.deployment,
         }
