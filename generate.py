@@ -6,11 +6,10 @@ Usage: generate.py [--check]
 import argparse
 import contextlib
 import difflib
-import itertools
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +126,8 @@ def files(params: Path) -> dict[str, str]:
     if wrong:
         problems = "".join(f"\n  {where}: {problem}" for where, problem in wrong)
         raise Failed(f"no file is written, because what the modules give cannot be deployed:{problems}")
-    known = runtime.made(said, runtime.FILE)
     texts[runtime.FILE] = written(said) + "\n"
-    return texts | policies | dict(configurations(params, documents, known.released))
+    return texts | policies | dict(configurations(params, documents, runtime.made(said, runtime.FILE)))
 
 
 @contextlib.contextmanager
@@ -176,13 +174,14 @@ def too_long(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def configurations(
-    params: Path, documents: Mapping[str, Mapping[str, Any]], released: Iterable[str]
+    params: Path, documents: Mapping[str, Mapping[str, Any]], said: runtime.Runtime
 ) -> Iterator[tuple[str, str]]:
     """What the pipeline of each environment gives CloudFormation beside the templates that it changes."""
     declared = {slug: document.get("Parameters", {}) for slug, document in documents.items()}
-    for name, slug in itertools.product(environment.names(params), released):
-        values = environment.load(params, name, declared)
-        yield f"config/{name}/{slug}.json", values.configuration(slug, declared[slug])
+    for name in environment.names(params):
+        values = environment.load(params, name, declared, said)
+        for slug in said.released:
+            yield f"config/{name}/{slug}.json", values.configuration(slug, declared[slug])
 
 
 def written(value: Any, indent: str = "") -> str:

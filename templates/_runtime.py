@@ -123,7 +123,8 @@ class Runtime:
     stack, the connection that it `waits_for_connection`, and whether it may change during a release.
 
     Of the whole, which is put together from all layers: `controller` has outputs of this layer by what they
-    name there, `network`, `capacity` and `image` the parameters (and the folder that images are built from).
+    name there, `controller_parameters`, `network`, `capacity` and `image` have parameters (`image` also the
+    folder that images are built from).
     """
 
     stack_policy: PolicyDocument | None = None
@@ -135,6 +136,7 @@ class Runtime:
     waits_for_connection: str | None = None
     untouched_by_releases: bool = False
     controller: Mapping[str, str] = field(default_factory=dict)
+    controller_parameters: Mapping[str, str] = field(default_factory=dict)
     network: Mapping[str, str] = field(default_factory=dict)
     capacity: Mapping[str, str] = field(default_factory=dict)
     image: Mapping[str, str] = field(default_factory=dict)
@@ -187,6 +189,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
             # They are made for this controller, and go with it.
             "layers": list(controller),
             **_merged("controller", controller.values()),
+            **_merged("controller", [layer.controller_parameters for layer in said]),
         },
         "network": {
             **_merged("network", [layer.network for layer in said]),

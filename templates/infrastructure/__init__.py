@@ -112,7 +112,6 @@ RUNTIME = Runtime(
     controller={
         "cluster": "ClusterName",
         "production_listener": "ProductionListenerArn",
-        "test_listener": "TestListenerArn",
         "blue_target_group": "BlueTargetGroupArn",
         "green_target_group": "GreenTargetGroupArn",
     },

@@ -186,6 +186,7 @@ RUNTIME = Runtime(
         "deployment_group": "CodeDeployDeploymentGroupName",
         "pipeline": "PipelineName",
     },
+    controller_parameters={"alarms": "DeploymentAlarms", "termination_wait": "TerminationWaitMinutes"},
     buckets=(Bucket("ArtifactLogBucketName"),),
 )
 

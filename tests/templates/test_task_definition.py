@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ecs_blue_green.deployer.environment import FARGATE_MEMORY
+from ecs_blue_green import runtime
 
+import generate
 from templates import _application, infrastructure, task_definition
 from templates._application import SECRETS, VARIABLES, Secret
 from templates.task_definition import STOP_TIMEOUT_SECONDS
@@ -55,9 +56,12 @@ def test_task_runs_on_fargate(properties: dict[str, Any]) -> None:
 
 def test_sizes_are_those_that_the_deployer_checks_in_pairs(document: Document) -> None:
     parameters = document["Parameters"]
-    assert set(parameters["TaskCpu"]["AllowedValues"]) == set(FARGATE_MEMORY)
-    assert set(parameters["TaskMemory"]["AllowedValues"]) == set().union(*FARGATE_MEMORY.values())
-    assert parameters["TaskMemory"]["Default"] in FARGATE_MEMORY[parameters["TaskCpu"]["Default"]]
+    (rule,) = runtime.read(generate.ROOT / "build").rules.pairs
+    assert (rule.first, rule.second) == ("TaskCpu", "TaskMemory")
+    sizes = {int(cpu): set(memory) for cpu, memory in rule.pairs.items()}
+    assert set(parameters["TaskCpu"]["AllowedValues"]) == set(sizes)
+    assert set(parameters["TaskMemory"]["AllowedValues"]) == set().union(*sizes.values())
+    assert parameters["TaskMemory"]["Default"] in sizes[parameters["TaskCpu"]["Default"]]
 
 
 def test_container_is_confined(container: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # What may be read by everybody reads nobody.
     "runtime": (),
     "template_yaml": (),
-    "deployer": ("deployer",),
+    "deployer": ("deployer", "runtime"),
     "deployer.cloudformation": (*GROUND, "deployer.cloudformation"),
     "deployer.effects": (*GROUND, "deployer.effects"),
     "deployer.release": (*GROUND, "deployer.release", "deployer.cloudformation"),
@@ -53,18 +53,23 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # The one door to the emulator.
     "deployer.aws": ("deployer", "emulator"),
     # generate.py needs these, so they must not bring boto3 along.
-    "deployer.environment": ("deployer.errors", "deployer.parameters"),
+    "deployer.environment": ("deployer.errors", "deployer.parameters", "runtime"),
     "deployer.errors": (),
     "deployer.parameters": (),
-    "emulator": ("emulator", "interpreters"),
+    "emulator": ("emulator", "interpreters", "runtime"),
     "codebuild": ("codebuild",),
     "pipeline": ("pipeline", "codebuild"),
-    "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "interpreters", "project"),
-    # What a push would bring is made from the files, as the deployer reads them.
-    "rehearsal.source": ("deployer.environment", "deployer.errors", "deployer.layers"),
+    "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "interpreters", "project", "runtime"),
+    # What is pushed with another value of a parameter is what `generate.py` would write.
+    "rehearsal.source": (
+        "deployer.environment",
+        "deployer.errors",
+        "deployer.layers",
+        "runtime",
+    ),
     # What a project's tests use: everything that runs here, and nothing that is asked of a person.
-    "testing": ("testing", "emulator", "interpreters", "pipeline", "codebuild", "deployer"),
-    "documents": ("documents", "deployer", "project", "template_yaml"),
+    "testing": ("testing", "emulator", "interpreters", "pipeline", "codebuild", "deployer", "runtime"),
+    "documents": ("documents", "deployer", "project", "runtime", "template_yaml"),
     "workflows": ("workflows", "project"),
 }
 # The reviewed YAML is deployed, not a fresh rendering; and what generates it talks to nobody.

@@ -61,7 +61,8 @@ WHOLE: dict[str, Any] = {
         "cluster": "ground.Cluster",
         "service": "runs.Service",
         "production_listener": "ground.Door",
-        "test_listener": "ground.BackDoor",
+        "alarms": "Watched",
+        "termination_wait": "Keeps",
         "blue_target_group": "ground.One",
         "green_target_group": "ground.Two",
         "application": "runs.Application",
@@ -83,14 +84,14 @@ WHOLE: dict[str, Any] = {
 TEMPLATES: dict[str, dict[str, Any]] = {
     "ground": {
         "Resources": {"Door": {}},
-        "Outputs": dict.fromkeys(("RoleArn", "LinkArn", "Cluster", "Door", "BackDoor", "One", "Two")),
+        "Outputs": dict.fromkeys(("RoleArn", "LinkArn", "Cluster", "Door", "One", "Two")),
         "Parameters": dict.fromkeys(("Protocol", "Outside", "Office", "Net", "Inside", "Logs")),
     },
     "runs": {
         "Resources": {},
         "Outputs": dict.fromkeys(("Revision", "Service", "Application", "Group", "Pipeline")),
         "Parameters": dict.fromkeys(
-            ("Fewest", "Most", "Cpu", "Memory", "Probe", "FirstTag", "KeyArn", "Rate")
+            ("Fewest", "Most", "Cpu", "Memory", "Probe", "FirstTag", "KeyArn", "Rate", "Watched", "Keeps")
         ),
     },
 }
@@ -121,17 +122,20 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert ground.fixed_at_creation[0].for_older_stacks == "HTTP"
     assert (runs.role, found.released) == (Output("ground", "RoleArn"), ("runs",))
     assert found.rules.pairs[0].pairs == {"256": (512,)}
-    assert found.controller.test_listener == Output("ground", "BackDoor")
+    assert (found.controller.application, found.controller.alarms) == (
+        Output("runs", "Application"),
+        "Watched",
+    )
 
 
 def test_what_may_be_left_out_is_left_out() -> None:
-    document = without(WHOLE, "controller", "test_listener")
+    document = without(without(WHOLE, "controller", "alarms"), "controller", "termination_wait")
     for key in ("rules", "buckets", "keys", "rehearsal"):
         del document[key]
     document["layers"] = {"ground": {}, "runs": {}}
     found = runtime.made(document, "build/runtime.json")
     assert found.layers["ground"] == runtime.LayerRuntime()
-    assert (found.rules, found.released, found.controller.test_listener) == (runtime.Rules(), (), None)
+    assert (found.rules, found.released, found.controller.alarms) == (runtime.Rules(), (), None)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -222,7 +226,6 @@ def test_names_that_the_templates_have_are_right() -> None:
         (("ground", "Resources", "Door"), "ground.yaml has no resource Door"),
         (("ground", "Parameters", "Protocol"), "ground.yaml has no parameter Protocol"),
         (("ground", "Outputs", "RoleArn"), "ground.yaml has no output RoleArn"),
-        (("ground", "Outputs", "BackDoor"), "ground.yaml has no output BackDoor"),
         (("runs", "Outputs", "Revision"), "runs.yaml has no output Revision"),
         (("runs", "Outputs", "Pipeline"), "runs.yaml has no output Pipeline"),
         *(

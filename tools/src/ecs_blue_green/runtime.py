@@ -9,7 +9,7 @@ the schema itself would take as long as a fifth of a command.
 import json
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -156,7 +156,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Controller:
-    """What controls the releases, the layers that belong together for it, and where its parts are named."""
+    """What controls the releases, the layers that belong together for it, and where its parts are named.
+
+    Where parameters say whether `alarms` stop a release and how long old tasks stay, people are told these.
+    """
 
     type: Literal["code-deploy"]
     layers: tuple[str, ...]
@@ -168,7 +171,8 @@ class Controller:
     application: Output
     deployment_group: Output
     pipeline: Output
-    test_listener: Output | None = None
+    alarms: Parameter | None = None
+    termination_wait: Parameter | None = None
 
 
 @dataclass(frozen=True)
@@ -255,6 +259,11 @@ class Runtime:
         """The layers that the pipeline changes on every release."""
         return tuple(slug for slug, layer in self.layers.items() if layer.released)
 
+    @property
+    def fixed_at_creation(self) -> set[str]:
+        """The parameters that the deployer fills in once for a stack's life."""
+        return {fixed.parameter for layer in self.layers.values() for fixed in layer.fixed_at_creation}
+
 
 def read(build: Path) -> Runtime:
     """The file in a folder `build/`. Raises Unusable where it is missing, broken or of another schema."""
@@ -284,11 +293,34 @@ def made(document: Any, name: str) -> Runtime:
     return runtime
 
 
-def problems(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """What the file names and the templates do not have. `templates` are the layers' by slug."""
+def lacking(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The outputs and parameters that are named and that no template has: nothing works without them.
+
+    `templates` are the layers' by slug.
+    """
+
+    def outputs(slug: str) -> Collection[str]:
+        declared: Collection[str] = templates.get(slug, {}).get("Outputs", {})
+        return declared
+
     for slug, layer in runtime.layers.items():
-        resources, outputs, parameters = (
-            templates.get(slug, {}).get(section, {}) for section in ("Resources", "Outputs", "Parameters")
+        if layer.revision is not None and layer.revision not in outputs(slug):
+            yield f"{slug}.yaml has no output {layer.revision}"
+    for output in _found(runtime, Output):
+        if output.title not in outputs(output.layer):
+            yield f"{output.layer}.yaml has no output {output.title}"
+    declared = {title for template in templates.values() for title in template.get("Parameters", {})}
+    for title in dict.fromkeys(_found(runtime, Parameter)):
+        if title not in declared:
+            yield f"no template has a parameter {title}"
+
+
+def problems(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """All that is named and not there, or contradicts itself: what must not be written into the file."""
+    yield from lacking(runtime, templates)
+    for slug, layer in runtime.layers.items():
+        resources, parameters = (
+            templates.get(slug, {}).get(section, {}) for section in ("Resources", "Parameters")
         )
         for changed in layer.changed_by:
             if changed.resource not in resources:
@@ -299,18 +331,9 @@ def problems(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> It
             elif layer.released:
                 # The pipeline gives this stack its parameters from a file that is the same for all stacks.
                 yield f"{slug} is released, so its parameter {fixed.parameter} cannot be fixed at creation"
-        if layer.revision is not None and layer.revision not in outputs:
-            yield f"{slug}.yaml has no output {layer.revision}"
     for slug in runtime.controller.layers:
         if slug not in runtime.layers:
             yield f"there is no layer {slug}"
-    for output in _found(runtime, Output):
-        if output.title not in templates.get(output.layer, {}).get("Outputs", {}):
-            yield f"{output.layer}.yaml has no output {output.title}"
-    declared = {title for template in templates.values() for title in template.get("Parameters", {})}
-    for title in dict.fromkeys(_found(runtime, Parameter)):
-        if title not in declared:
-            yield f"no template has a parameter {title}"
 
 
 def _found(value: Any, kind: type[T]) -> Iterator[T]:

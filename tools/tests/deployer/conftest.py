@@ -13,7 +13,7 @@ from ecs_blue_green import emulator
 from ecs_blue_green.deployer import command_line, layers
 from ecs_blue_green.deployer.layers import Layer
 from tests.deployer.shop import Shop
-from tests.paths import PROJECT
+from tests.paths import PROJECT, RUNTIME
 
 Write = Callable[..., Path]
 
@@ -21,7 +21,7 @@ Write = Callable[..., Path]
 @pytest.fixture(scope="session")
 def built() -> Mapping[str, Layer]:
     """The committed layers."""
-    return layers.read(PROJECT / "build")
+    return layers.read(PROJECT / "build", RUNTIME)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def desk(
 @pytest.fixture
 def quick_desk(desk: Desk, built: Mapping[str, Layer], monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A desk whose templates are read once, for hundreds of runs."""
-    monkeypatch.setattr(layers, "read", lambda build: dict(built))
+    monkeypatch.setattr(layers, "read", lambda build, said: dict(built))
     return desk
 
 

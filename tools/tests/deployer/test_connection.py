@@ -14,7 +14,9 @@ def handshake(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     now = {"status": "PENDING"}
     status = connection.status
     monkeypatch.setattr(
-        connection, "status", lambda aws, stack: now["status"] if status(aws, stack) else None
+        connection,
+        "status",
+        lambda aws, stack, title: now["status"] if status(aws, stack, title) else None,
     )
     return now
 

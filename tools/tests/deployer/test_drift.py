@@ -11,9 +11,11 @@ from botocore.exceptions import ClientError
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.drift import drift, report
 from ecs_blue_green.deployer.drift.drift import ResourceDrift, StackDrift
+from ecs_blue_green.deployer.drift.ownership import Owners
 from ecs_blue_green.deployer.environment import Environment
 from tests.deployer.releases import Releases, client
 from tests.deployer.shop import Shop
+from tests.paths import RUNTIME
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BLUE = "arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:targetgroup/blue/1"
@@ -109,7 +111,8 @@ def detect(layer: str, fake: FakeCloudFormation, status: str = "CREATE_COMPLETE"
         stacks["infrastructure"] = Stack(
             "shell", "arn:stack/shell/1", "REVIEW_IN_PROGRESS", outputs=stacks["infrastructure"].outputs
         )
-    results = drift.detect(fake, stacks, sleep=lambda seconds: None)  # type: ignore[arg-type]
+    owners = {slug: Owners(RUNTIME.layers[slug].changed_by, {BLUE, GREEN}) for slug in stacks}
+    results = drift.detect(fake, stacks, owners, sleep=lambda seconds: None)  # type: ignore[arg-type]
     return next(result for result in results if result.layer == layer)
 
 

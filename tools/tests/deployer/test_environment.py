@@ -14,12 +14,12 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
 from tests.deployer.conftest import Write
-from tests.paths import PROJECT
+from tests.paths import PROJECT, RUNTIME
 
 
 def load(project: Path, built: Mapping[str, Layer], name: str = "local") -> Environment:
     return environment.load(
-        project / "params", name, {slug: layer.parameters for slug, layer in built.items()}
+        project / "params", name, {slug: layer.parameters for slug, layer in built.items()}, RUNTIME
     )
 
 

@@ -39,7 +39,7 @@ def live(
 ) -> Live:
     sets = (TaskSet("1", "PRIMARY", "family:1", primary, 1, True),) if primary else ()
     return Live(
-        weights={"ProductionListenerArn": {BLUE: blue, GREEN: green}},
+        weights={BLUE: blue, GREEN: green},
         blue=BLUE,
         green=GREEN,
         task_sets=sets,

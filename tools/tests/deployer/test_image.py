@@ -20,7 +20,7 @@ from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.preflight import engine, image, quotas
 from tests.deployer.releases import client
 from tests.deployer.shop import LAYERS, Shop
-from tests.paths import PROJECT
+from tests.paths import PROJECT, RUNTIME
 
 NAME = "000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/sample-dev-api:first"
 PASSWORD = "ministack-auth-token"
@@ -87,7 +87,7 @@ def shop(dev: Shop, programs: Engine, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """An environment that takes the emulator for AWS, with an image that is nobody's placeholder."""
     monkeypatch.setattr(Aws, "emulated", False)
     # The emulator has no quotas.
-    monkeypatch.setattr(quotas, "questions", lambda survey: iter(()))
+    monkeypatch.setattr(quotas, "questions", lambda survey, capacity: iter(()))
     (dev.root / "app").mkdir()
     (dev.root / "app" / "Dockerfile").write_text("FROM scratch\n")
     path = dev.root / "params" / "dev.yaml"
@@ -236,10 +236,13 @@ def test_platform_is_that_of_the_task_definition(built: Mapping[str, Layer], pro
     settings = environment.load(
         PROJECT / "params", "local", {slug: layer.parameters for slug, layer in built.items()}
     )
-    assert image.wanted(settings, built, project).platform == "linux/amd64"
+    assert image.wanted(settings, built, RUNTIME.image, project).platform == "linux/amd64"
     body = (project / "build" / "task-definition.yaml").read_text()
     (project / "build" / "task-definition.yaml").write_text(body.replace("X86_64", "ARM64"))
-    assert image.wanted(settings, layers.read(project / "build"), project).platform == "linux/arm64"
+    assert (
+        image.wanted(settings, layers.read(project / "build"), RUNTIME.image, project).platform
+        == "linux/arm64"
+    )
 
 
 def test_interrupt_ends_what_the_engine_is_at(

@@ -1,6 +1,7 @@
 """Layers as they are in `build/`, and the order that is derived from them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
-from tests.paths import PROJECT
+from ecs_blue_green.runtime import LayerRuntime
+from tests.paths import PROJECT, RUNTIME
 
 RESOURCES = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n"
 
@@ -54,30 +56,32 @@ POLICY = '{"Statement": [{"Effect": "Allow", "Action": "Update:*", "Principal": 
 
 
 def test_stack_policy_is_read_and_one_that_is_missing_or_broken_is_an_error(tmp_path: Path) -> None:
-    declared = f"Metadata: {{{layers.STACK_POLICY}: a.stack-policy.json}}\n{template()}"
+    (tmp_path / "a.yaml").write_text(template())
+    said = replace(RUNTIME, layers={"a": LayerRuntime(stack_policy="a.stack-policy.json")})
     with pytest.raises(BadInput, match=r"/a\.stack-policy\.json is missing.*a\.yaml needs it") as refused:
-        read(tmp_path, a=declared)
+        layers.read(tmp_path, said)
     assert refused.value.remedy == "run: make generate"
     file = tmp_path / "a.stack-policy.json"
     for broken in ('{"Statement": [', "[]", '{"Statement": [{}]}', '{"Statement": ["Allow"]}'):
         file.write_text(broken)
         with pytest.raises(BadInput, match=r"/a\.stack-policy\.json is n"):
-            read(tmp_path, a=declared)
+            layers.read(tmp_path, said)
     file.write_text(POLICY)
-    assert read(tmp_path, a=declared)[0]["a"].stack_policy == POLICY
-    # A revision from before templates said so.
-    assert read(tmp_path, a=template())[0]["a"].stack_policy == POLICY
+    assert layers.read(tmp_path, said)["a"].stack_policy == POLICY
+    # A revision from before layers said so.
+    assert layers.read(tmp_path)["a"].stack_policy == POLICY
 
 
-def test_every_generated_stack_policy_is_declared_by_its_template() -> None:
+def test_every_generated_stack_policy_is_declared_by_its_template_and_its_layer() -> None:
     build = PROJECT / "build"
     written = {path.name.removesuffix(".stack-policy.json") for path in build.glob("*.stack-policy.json")}
     declared = {
         slug
         for slug, layer in layers.read(build).items()
-        if layers.STACK_POLICY in layer.template.get("Metadata", {})
+        if "StackPolicy" in layer.template.get("Metadata", {})
     }
-    assert declared == written == {"infrastructure", "service"}
+    said = {slug for slug, layer in RUNTIME.layers.items() if layer.stack_policy}
+    assert declared == said == written == {"infrastructure", "service"}
 
 
 def test_import_that_nobody_exports_is_an_error(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from ecs_blue_green.deployer.preflight import Trouble, image, names, network, qu
 from ecs_blue_green.deployer.preflight.network import Network
 from tests.deployer.releases import client
 from tests.deployer.shop import Shop
-from tests.paths import PROJECT
+from tests.paths import PROJECT, RUNTIME
 
 REGION = "ap-northeast-1"
 VPC = "vpc-0a1b2c3d4e5f60718"
@@ -128,7 +128,7 @@ def without_way_out(**changes: Any) -> Network:
 
 
 def judged(survey: Survey, seen: Network) -> list[str]:
-    return [str(trouble) for trouble in network.judge(survey, VPC, PUBLIC, PRIVATE, seen)]
+    return [str(trouble) for trouble in network.judge(survey, RUNTIME, PUBLIC, PRIVATE, seen)]
 
 
 def test_network_that_is_right(built: Mapping[str, Layer]) -> None:
@@ -305,9 +305,12 @@ POLICY = "arn:aws:iam::000000000000:policy/a"
 ACL = f"arn:aws:wafv2:{REGION}:000000000000:regional/webacl/a/0"
 STORED = f"arn:aws:ssm:{REGION}:000000000000:parameter/a/b"
 
+KEYS = {str(key.parameter): key for key in RUNTIME.keys}
+ACCESS_LOGS, ARTIFACT_LOGS = RUNTIME.buckets
+
 
 def looked_up(clients: Clients, survey: Survey, title: str, arn: str) -> list[Trouble]:
-    return list(references.troubles(clients, survey, title, arn))  # type: ignore[arg-type]
+    return list(references.troubles(clients, survey, title, arn, KEYS.get(title)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -482,25 +485,25 @@ def test_bucket_for_access_logs_must_let_somebody_write(
         clients.answer("s3", "get_bucket_policy", {"Policy": policy})
     else:
         clients.refuse("s3", "get_bucket_policy", "NoSuchBucketPolicy")
-    found = list(references.bucket_troubles(clients, survey_of(built), "AccessLogBucketName", "logs"))  # type: ignore[arg-type]
+    found = list(references.bucket_troubles(clients, survey_of(built), ACCESS_LOGS, "logs"))  # type: ignore[arg-type]
     assert bool(found) is not good
 
 
 def test_bucket_for_access_logs_must_be_in_the_region(built: Mapping[str, Layer], clients: Clients) -> None:
     clients.answer("s3", "head_bucket", {"BucketRegion": "eu-west-1"})
-    (trouble,) = references.bucket_troubles(clients, survey_of(built), "AccessLogBucketName", "logs")  # type: ignore[arg-type]
+    (trouble,) = references.bucket_troubles(clients, survey_of(built), ACCESS_LOGS, "logs")  # type: ignore[arg-type]
     assert "is in eu-west-1, and must be in ap-northeast-1" in str(trouble)
 
 
 def test_only_the_load_balancer_needs_a_policy(built: Mapping[str, Layer], clients: Clients) -> None:
     clients.answer("s3", "head_bucket", {"BucketRegion": REGION})
     survey = survey_of(built, ArtifactLogBucketName="logs")
-    assert list(references.buckets(survey)) == [("ArtifactLogBucketName", "logs")]
-    assert list(references.bucket_troubles(clients, survey, "ArtifactLogBucketName", "logs")) == []  # type: ignore[arg-type]
+    assert list(references.buckets(survey, RUNTIME.buckets)) == [(ARTIFACT_LOGS, "logs")]
+    assert list(references.bucket_troubles(clients, survey, ARTIFACT_LOGS, "logs")) == []  # type: ignore[arg-type]
 
 
 def quota_troubles(clients: Clients, survey: Survey) -> list[str]:
-    return [str(one) for _, ask in quotas.questions(survey) for one in ask(clients)]  # type: ignore[arg-type]
+    return [str(one) for _, ask in quotas.questions(survey, RUNTIME.capacity) for one in ask(clients)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -599,7 +602,7 @@ def test_whoever_is_not_known_to_aws_is_told_so_at_once(error: Exception) -> Non
 
 def refused(answers: preflight.Answers, built: Mapping[str, Layer]) -> Failure:
     survey = survey_of(built)
-    wanted = image.wanted(survey.environment, built, PROJECT)
+    wanted = image.wanted(survey.environment, built, RUNTIME.image, PROJECT)
     with pytest.raises((BadInput, Blocked)) as caught:
         preflight.refuse(survey.environment, answers, wanted)
     return caught.value

@@ -62,6 +62,13 @@ class Checkout:
 
         self.template(slug, edit)
 
+    def said(self, edit: Callable[[Json], Any]) -> None:
+        """Change what the layers say of themselves."""
+        path = self.root / "build" / "runtime.json"
+        document = json.loads(path.read_text())
+        edit(document)
+        path.write_text(json.dumps(document))
+
     def params(self, name: str, **changes: Any) -> None:
         """Change a parameter file's keys, or below `parameters` where it is a parameter's name."""
         path = self.root / "params" / f"{name}.yaml"
@@ -374,6 +381,7 @@ def test_ports_and_ranges_that_open_are_told(checkout: Checkout) -> None:
 def test_protection_that_goes_is_told(checkout: Checkout) -> None:
     checkout.template("service", lambda document: document.pop("Metadata"))
     (checkout.root / "build" / "service.stack-policy.json").unlink()
+    checkout.said(lambda document: document["layers"]["service"].pop("stack_policy"))
     document = checkout.review()
     assert document["exit_code"] == 4
     assert words(document, "service", "Service") == ["is no longer protected by the stack policy"]
@@ -461,6 +469,123 @@ def test_what_git_says_is_passed_on(checkout: Checkout, monkeypatch: pytest.Monk
     document = checkout.review()
     assert document["exit_code"] == 2
     assert "not a git repository" in document["error"]["why"]
+
+
+def forget(checkout: Checkout) -> None:
+    """Be what revisions were before layers said anything of themselves."""
+    (checkout.root / "build" / "runtime.json").unlink()
+
+
+def release_of(document: Json, name: str = "prod") -> set[str]:
+    """How the changes of the released layer get into an environment."""
+    return {
+        layer["by"] for layer in environment(document, name)["layers"] if layer["layer"] == "task-definition"
+    }
+
+
+def test_base_that_is_older_than_what_the_layers_say_is_reviewed_as_ever(checkout: Checkout) -> None:
+    kept = (checkout.root / "build" / "runtime.json").read_text()
+    checkout.params("prod", HealthRate="0.9", MinCapacity="3")
+    checkout.properties("service", "Service", EnableECSManagedTags=False)
+    known = checkout.review()
+    forget(checkout)
+    checkout.git("checkout", "--quiet", "HEAD", "--", "params", "build/service.yaml")
+    checkout.commit()
+    (checkout.root / "build" / "runtime.json").write_text(kept)
+    checkout.params("prod", HealthRate="0.9", MinCapacity="3")
+    checkout.properties("service", "Service", EnableECSManagedTags=False)
+    older = checkout.review()
+    assert {**older, "base": known["base"]} == known
+    assert older["warnings"] == []
+    assert release_of(older) == {"pipeline"}
+    # The stack policy of the base counts, although nothing says whose it is.
+    assert {finding["rule"] for finding in environment(older)["findings"]} == {
+        "service-frozen",
+        "stack-policy",
+    }
+
+
+def test_two_revisions_that_are_older_are_reviewed(checkout: Checkout) -> None:
+    forget(checkout)
+    checkout.commit()
+    checkout.params("prod", HealthRate="0.9")
+    checkout.commit()
+    document = checkout.review("--base", "HEAD~1", "--head", "HEAD")
+    assert (document["exit_code"], document["warnings"]) == (4, [])
+    # Nothing says that the pipeline changes it.
+    assert release_of(document) == {"deploy"}
+
+
+def test_going_back_to_a_revision_that_is_older_is_reviewed(checkout: Checkout) -> None:
+    kept = (checkout.root / "build" / "runtime.json").read_text()
+    checkout.params("prod", HealthRate="0.9")
+    forget(checkout)
+    checkout.commit()
+    (checkout.root / "build" / "runtime.json").write_text(kept)
+    checkout.params("prod", HealthRate="0.8")
+    checkout.commit()
+    document = checkout.review("--base", "HEAD", "--head", "HEAD~1")
+    assert document["exit_code"] == 4
+    assert not any("runtime.json" in warning for warning in document["warnings"])
+    assert release_of(document) == {"pipeline"}
+
+
+def test_revision_that_says_what_is_not_known_here_is_told(checkout: Checkout) -> None:
+    kept = (checkout.root / "build" / "runtime.json").read_text()
+    checkout.said(lambda document: document.update(schema="runtime/2"))
+    checkout.commit()
+    (checkout.root / "build" / "runtime.json").write_text(kept)
+    checkout.params("prod", HealthRate="0.9")
+    document = checkout.review()
+    (warning,) = document["warnings"]
+    assert (
+        "build/runtime.json cannot be used: its schema is runtime/2, and runtime/1 is known here" in warning
+    )
+    assert release_of(document) == {"pipeline"}
+
+
+@pytest.mark.parametrize("schema", [None, "runtime/0", "runtime/2"])
+def test_files_on_disk_must_have_what_the_deployer_needs(checkout: Checkout, schema: str | None) -> None:
+    if schema:
+        checkout.said(lambda document: document.update(schema=schema))
+    else:
+        forget(checkout)
+    document = checkout.review()
+    assert document["exit_code"] == 2
+    assert document["error"]["what"].startswith("build/runtime.json ")
+    assert document["error"]["remedy"] == "run: make generate"
+
+
+def test_rule_of_the_layers_counts_for_the_files_on_disk(checkout: Checkout) -> None:
+    checkout.params("prod", MinCapacity="9", MaxCapacity="2")
+    document = checkout.review()
+    assert document["exit_code"] == 2
+    assert "parameters.MinCapacity: 9 must not be above MaxCapacity (2)" in document["error"]["why"]
+
+
+def test_value_that_is_fixed_at_creation_stays_in_what_is_deployed(checkout: Checkout) -> None:
+    def declare(document: Json) -> None:
+        document["Parameters"]["Insights"] = {"Type": "String"}
+        settings = document["Resources"]["Cluster"]["Properties"]["ClusterSettings"]
+        settings[0]["Value"] = {"Ref": "Insights"}
+
+    fixed = {"parameter": "Insights", "for_new_stacks": "enhanced", "for_older_stacks": "enabled"}
+    checkout.template("infrastructure", declare)
+    checkout.said(lambda document: document["layers"]["infrastructure"].update(fixed_at_creation=[fixed]))
+    shutil.copy(checkout.root / "params" / "prod.yaml", checkout.root / "params" / "new.yaml")
+    document = checkout.review()
+    # Nothing happens to a cluster that is there; the value is the one that it has.
+    assert "Cluster" not in resources(document, "infrastructure")
+    for name, value in (("prod", "enabled"), ("new", "enhanced")):
+        (found,) = [one for one in environment(document, name)["layers"] if one["layer"] == "infrastructure"]
+        insights = {"name": "Insights", "before": None, "after": value}
+        assert insights in found["parameters"] or name == "new"
+    assert "new parameters: Insights=enabled" in checkout.talk()[1]
+    checkout.commit()
+    # Another value for what is new is no change of what is there.
+    fixed["for_new_stacks"] = "disabled"
+    checkout.said(lambda document: document["layers"]["infrastructure"].update(fixed_at_creation=[fixed]))
+    assert checkout.review()["exit_code"] == 0
 
 
 def test_template_that_is_missing_is_not_the_parameter_files_mistake(checkout: Checkout) -> None:

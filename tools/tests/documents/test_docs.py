@@ -13,7 +13,7 @@ import pytest
 import ecs_blue_green
 from ecs_blue_green import __main__ as local_commands
 from ecs_blue_green.deployer import command_line, errors, layers
-from ecs_blue_green.deployer.drift import ownership
+from ecs_blue_green.documents.generated import RUNTIME
 from ecs_blue_green.rehearsal import command
 from tests.deployer.test_preflight import THROUGH_SNS
 from tests.paths import TOOLS
@@ -93,7 +93,12 @@ def test_every_exit_code_is_documented_and_exists() -> None:
 
 def test_every_name_in_the_documents_exists() -> None:
     """Parameters, resources, their properties, and outputs are called what the templates call them."""
-    names = {delegation.property for delegation in ownership.DELEGATIONS}
+    names = {
+        delegation.property
+        for layer in RUNTIME.layers.values()
+        for changed in layer.changed_by
+        for delegation in changed.properties
+    }
     for layer in layers.read(ROOT / "build").values():
         for section in ("Parameters", "Conditions", "Resources", "Outputs"):
             names |= layer.template.get(section, {}).keys()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ecs_blue_green.documents import idle
+from ecs_blue_green.documents import generated
 from ecs_blue_green.documents.generated import LAYERS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,4 +47,4 @@ def test_output_is_that_of_the_readme() -> None:
 
 def test_quantities_are_of_types_that_there_are() -> None:
     types = {resource["Type"] for layer in LAYERS.values() for resource in layer.resources.values()}
-    assert idle.QUANTITIES.keys() <= types
+    assert generated.texts("idle").keys() <= types

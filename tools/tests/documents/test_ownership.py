@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from ecs_blue_green.deployer.drift import ownership
 from ecs_blue_green.deployer.effects import schemas
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.documents.generated import RUNTIME
+from ecs_blue_green.runtime import Delegation
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "ownership.md").read_text(encoding="utf-8")
@@ -103,17 +104,36 @@ def test_parameters_do_what_is_said(built: Mapping[str, Layer]) -> None:
     assert by_name["TaskRole"].parameters == "in place: `PermissionsBoundaryArn`, `EnableExecuteCommand`"
 
 
+DELEGATIONS = [
+    (slug, changed.resource, delegation)
+    for slug, layer in RUNTIME.layers.items()
+    for changed in layer.changed_by
+    for delegation in changed.properties
+]
+
+
 @pytest.mark.parametrize(
-    "delegation", ownership.DELEGATIONS, ids=lambda one: f"{one.resource}-{one.property}"
+    ("layer", "resource", "delegation"),
+    DELEGATIONS,
+    ids=[f"{resource}-{delegation.property}" for _, resource, delegation in DELEGATIONS],
 )
-def test_every_delegation_is_in_both_tables(delegation: Any, built: Mapping[str, Layer]) -> None:
-    assert delegation.resource in built[delegation.layer].resources
-    row = next(row for row in rows(delegation.layer) if row.logical_id == delegation.resource)
+def test_every_delegation_is_in_both_tables(
+    layer: str, resource: str, delegation: Delegation, built: Mapping[str, Layer]
+) -> None:
+    assert resource in built[layer].resources
+    row = next(row for row in rows(layer) if row.logical_id == resource)
     assert delegation.owner in row.who
-    listed = (
-        f"| {delegation.layer} | `{delegation.resource}` | `{delegation.property}` | {delegation.owner} |"
-    )
-    assert listed in DOCUMENT
+    assert f"| {layer} | `{resource}` | `{delegation.property}` | {delegation.owner} |" in DOCUMENT
+
+
+def test_there_are_delegations_of_both_kinds() -> None:
+    assert {(layer, delegation.property) for layer, _, delegation in DELEGATIONS} == {
+        ("infrastructure", "DefaultActions"),
+        ("service", "LoadBalancers"),
+        ("service", "TaskDefinition"),
+        ("service", "PlatformVersion"),
+        ("service", "DesiredCount"),
+    }
 
 
 def test_what_survives_destroy_is_said_of_what_the_stacks_retain() -> None:

@@ -1,5 +1,6 @@
 """An environment that names secrets, keys or buckets can be deployed here, although nobody made them."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,16 @@ import yaml
 from botocore.exceptions import ClientError
 
 from ecs_blue_green import emulator
-from tests.paths import PARAMETER_FILE
+from tests.paths import PARAMETER_FILE, PROJECT
 
 SECRET = "arn:aws:secretsmanager:ap-northeast-1:000000000000:secret:shop/database-AbCdEf"
 PARAMETER = "arn:aws:ssm:ap-northeast-1:000000000000:parameter/shop/key"
 
 
 def test_what_the_parameter_file_names_exists(tmp_path: Path) -> None:
-    file = tmp_path / "local.yaml"
+    shutil.copytree(PROJECT / "build", tmp_path / "build")
+    file = tmp_path / "params" / "local.yaml"
+    file.parent.mkdir()
     settings = yaml.load(PARAMETER_FILE.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - text, lists
     settings["parameters"] |= {
         "DatabaseUrlArn": SECRET,

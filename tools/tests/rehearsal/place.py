@@ -30,7 +30,7 @@ from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.rehearsal import Options, Rehearsal
 from ecs_blue_green.rehearsal.source import Source
 from ecs_blue_green.rehearsal.verdict import Verdict
-from tests.paths import PROJECT, REHEARSAL_SCHEMA
+from tests.paths import PROJECT, REHEARSAL_SCHEMA, RUNTIME
 
 # Every mistake and every variation with real processes takes minutes: `make test-rehearsal`.
 EVERYTHING = os.environ.get("REHEARSALS") == "all"
@@ -135,7 +135,9 @@ class Place:
 
     async def _play(self, options: Options, cloud: Cloud, source: Source, folder: Path) -> Rehearsal:
         ledger = Ledger(folder / "processes")
-        prepared = await rehearsal.prepare(options, cloud, "sample-local", source, self.root, folder, ledger)
+        prepared = await rehearsal.prepare(
+            options, cloud, "sample-local", RUNTIME, source, self.root, folder, ledger
+        )
         await prepared.run()
         return prepared
 
@@ -146,7 +148,7 @@ class Place:
         settings = json.loads(config.read_text())
         settings["Parameters"]["HealthRate"] = health_rate
         config.write_text(json.dumps(settings))
-        return Source(COMMIT, folder, 0)
+        return Source(COMMIT, folder, 0, "app")
 
 
 def problems(made: Mapping[str, Any]) -> list[str]:

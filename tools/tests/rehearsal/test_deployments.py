@@ -19,6 +19,7 @@ from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.emulator.names import TASKS
 from ecs_blue_green.rehearsal import rehearsal, system
 from ecs_blue_green.rehearsal.cloud import Cloud
+from tests.paths import RUNTIME
 
 # A minute in seconds: the longest configuration takes 27 of them.
 MINUTE = 0.03
@@ -34,7 +35,7 @@ class Stage:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self.system = system.read(cloud, "sample-local")
+        self.system = system.read(cloud, "sample-local", RUNTIME)
         self.codedeploy = cloud.client("codedeploy")
         self.codedeploy.update_deployment_group(
             applicationName=self.system.application,

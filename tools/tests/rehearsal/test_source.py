@@ -38,25 +38,26 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_snapshot_is_the_last_commit(repository: Path, tmp_path: Path) -> None:
-    found = source.snapshot(repository, tmp_path / "snapshot")
+    found = source.snapshot(repository, tmp_path / "snapshot", "app")
     assert found.commit == git(repository, "rev-parse", "HEAD")
     assert found.uncommitted == 1
+    assert found.code == found.folder / "app"
     assert (found.folder / "app" / "main.py").read_text() == "VERSION = 2\n"
     assert not (found.folder / "notes").exists()
 
 
 def test_application_of_an_earlier_commit(repository: Path, tmp_path: Path) -> None:
     earlier = git(repository, "rev-parse", "HEAD^")
-    folder = source.application(repository, earlier, tmp_path)
+    folder = source.earlier_code(repository, earlier, tmp_path, "app")
     assert folder is not None
-    assert (folder / "app" / "main.py").read_text() == "VERSION = 1\n"
-    assert source.application(repository, "0" * 40, tmp_path) is None
+    assert (folder / "main.py").read_text() == "VERSION = 1\n"
+    assert source.earlier_code(repository, "0" * 40, tmp_path, "app") is None
 
 
 def test_folder_without_a_commit_is_refused(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     with pytest.raises(SourceError, match="the source of a release is a commit"):
-        source.snapshot(tmp_path, tmp_path / "snapshot")
+        source.snapshot(tmp_path, tmp_path / "snapshot", "app")
 
 
 def test_health_rate_is_pushed_as_a_parameter_and_in_what_is_made_from_it(tmp_path: Path) -> None:
@@ -65,9 +66,9 @@ def test_health_rate_is_pushed_as_a_parameter_and_in_what_is_made_from_it(tmp_pa
         shutil.copytree(PROJECT / name, folder / name)
     before = files(folder / "build")
     configuration = Path("config", "local", "task-definition.json")
-    pushed = source.Source("0" * 40, folder, 0)
+    pushed = source.Source("0" * 40, folder, 0, "app")
     for rate in ("0.5", "0.25"):
-        source.set_health_rate(pushed, "local", rate)
+        source.set_parameter(pushed, "local", "HealthRate", rate)
         after = files(folder / "build")
         assert json.loads(after[configuration])["Parameters"]["HealthRate"] == rate
         assert f"HealthRate: '{rate}'" in (folder / "params" / "local.yaml").read_text()
@@ -75,7 +76,7 @@ def test_health_rate_is_pushed_as_a_parameter_and_in_what_is_made_from_it(tmp_pa
         default = after[configuration].replace(f'"HealthRate": "{rate}"', '"HealthRate": "1.0"')
         assert after | {configuration: default} == before
     with pytest.raises(SourceError, match="HealthRate"):
-        source.set_health_rate(pushed, "local", "7")
+        source.set_parameter(pushed, "local", "HealthRate", "7")
 
 
 def files(folder: Path) -> dict[Path, str]:

@@ -1,6 +1,6 @@
 """CodeBuild on this machine: a project's build specification is run as it is in the template.
 
-    project = read_project("VerifyProject", resolved_properties)
+    project = read_project("Tests", resolved_properties)
     build = run(project, source_folder, output=folder / "artifact.zip", path=stand_ins.make(folder / "bin"))
 
 What is real: bash, the commands, the order of phases, which of them run after a failure, the variables and

@@ -2,7 +2,8 @@
 
 Neither boto3 nor troposphere is imported here, because `generate.py` needs this module too. The templates'
 `Parameters` blocks are the schema of `parameters:`; this module adds what they cannot say: rules across
-parameters, and the file's other keys. All problems of a file are reported in one message.
+parameters, which the layers declare, and the file's other keys. All problems of a file are reported in one
+message.
 """
 
 import difflib
@@ -19,6 +20,7 @@ import yaml
 
 from ecs_blue_green.deployer import parameters as schema
 from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.runtime import Rules, Runtime
 
 LOCAL = "local"
 PLACE = ("account", "region")
@@ -30,18 +32,6 @@ KEYS = (*PLACE, "project", "protected", "tags", "parameters")
 # page of AWS's has the rule; the names in https://github.com/KensioSoftware/yulin/issues/1113 and
 # https://github.com/convox/rack/issues/2297 follow it, and docs/first-run.md asks.
 NAME_CHARACTERS = 23
-
-# Fargate's sizes that this project offers: CPU units to MiB of memory.
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
-FARGATE_MEMORY = {
-    256: {512, 1024, 2048},
-    512: set(range(1024, 4097, 1024)),
-    1024: set(range(2048, 8193, 1024)),
-    2048: set(range(4096, 16385, 1024)),
-    4096: set(range(8192, 30721, 1024)),
-    8192: set(range(16384, 61441, 4096)),
-    16384: set(range(32768, 122881, 8192)),
-}
 
 # How no name in Systems Manager's Parameter Store may begin.
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
@@ -154,11 +144,14 @@ def names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environment:
+def load(
+    folder: Path, name: str, layers: Mapping[str, Declarations], runtime: Runtime | None = None
+) -> Environment:
     """Read and check `<folder>/<name>.yaml`.
 
-    `layers` has each layer's `Parameters` block by the layer's slug. Raises BadInput with every problem, and
-    TemplateMissing where another layer's stack is needed that no layer has.
+    `layers` has each layer's `Parameters` block by the layer's slug; the layers' rules across parameters are
+    in `runtime`. Raises BadInput with every problem, and TemplateMissing where another layer's stack is
+    needed that no layer has.
     """
     path = folder / f"{name}.yaml"
     known = names(folder)
@@ -171,6 +164,7 @@ def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environ
         )
     document = _read(path)
     filled_in = {"Project", "Environment", "Protected", *map(stack_name_parameter, layers)}
+    filled_in |= runtime.fixed_at_creation if runtime else set()
     given = document.get("parameters")
     _refuse_missing_layers(layers, given)
     values, problems = _parameter_values(given, declared, filled_in)
@@ -182,7 +176,8 @@ def load(folder: Path, name: str, layers: Mapping[str, Declarations]) -> Environ
         for title, block in declared.items()
         if "Default" in block and not (isinstance(given, dict) and title in given)
     }
-    problems += _cross_problems(defaults | values)
+    if runtime:
+        problems += _cross_problems(defaults | values, declared, runtime.rules)
     problems += _place_problems(values, {key: document[key] for key in PLACE if key not in wrong})
     if problems:
         raise BadInput(
@@ -398,39 +393,59 @@ def _parameter_values(
     return values, problems
 
 
-def _cross_problems(values: Mapping[str, list[str]]) -> Iterator[Problem]:
-    """Rules across parameters, which no template can state. `values` includes the defaults."""
-    for title in ("PublicSubnetIds", "PrivateSubnetIds"):
-        subnets = values.get(title)
-        if subnets is not None and len(set(subnets)) < 2:
-            yield Problem(f"parameters.{title}", _shown(subnets), "must be two different subnets or more")
-        elif subnets is not None and len(set(subnets)) < len(subnets):
-            yield Problem(f"parameters.{title}", _shown(subnets), "must not name a subnet twice")
+def _cross_problems(
+    values: Mapping[str, list[str]], declared: Declarations, rules: Rules
+) -> Iterator[Problem]:
+    """The rules across parameters, which no template can state. `values` includes the defaults."""
+    for distinct in rules.distinct:
+        members = values.get(distinct.parameter)
+        if members is None:
+            continue
+        where, noun = f"parameters.{distinct.parameter}", _noun(declared[distinct.parameter])
+        if len(set(members)) < distinct.at_least:
+            least = _NUMBERS.get(distinct.at_least, distinct.at_least)
+            yield Problem(where, _shown(members), f"must be {least} different {noun}s or more")
+        elif len(set(members)) < len(members):
+            yield Problem(where, _shown(members), f"must not name a {noun} twice")
 
     def number(title: str) -> int | None:
         return int(float(values[title][0])) if title in values else None
 
-    low, high = number("MinCapacity"), number("MaxCapacity")
-    if low is not None and high is not None and low > high:
-        yield Problem("parameters.MinCapacity", str(low), f"must not be above MaxCapacity ({high})")
+    for rule in rules.not_above:
+        low, high = number(rule.lower), number(rule.upper)
+        if low is not None and high is not None and low > high:
+            yield Problem(f"parameters.{rule.lower}", str(low), f"must not be above {rule.upper} ({high})")
 
-    cpu, memory = number("TaskCpu"), number("TaskMemory")
-    if cpu is not None and memory is not None and memory not in FARGATE_MEMORY.get(cpu, set()):
-        fitting = ", ".join(map(str, sorted(FARGATE_MEMORY.get(cpu, set()))))
-        yield Problem(
-            "parameters.TaskMemory",
-            str(memory),
-            f"must be one of {fitting} (MiB) with TaskCpu {cpu}"
-            if fitting
-            else f"cannot be checked: Fargate has no TaskCpu {cpu}",
-        )
+    for pairs in rules.pairs:
+        first, second = number(pairs.first), number(pairs.second)
+        fitting = pairs.pairs.get(str(first), ())
+        if first is not None and second is not None and second not in fitting:
+            listed = ", ".join(map(str, sorted(fitting)))
+            yield Problem(
+                f"parameters.{pairs.second}",
+                str(second),
+                f"must be one of {listed} ({pairs.unit}) with {pairs.first} {first}"
+                if fitting
+                else f"cannot be checked: {pairs.of} has no {pairs.first} {first}",
+            )
 
-    cidr = values.get("TestListenerCidr", [""])[0]
-    if cidr:
-        try:
-            ipaddress.ip_network(cidr)
-        except ValueError as error:
-            yield Problem("parameters.TestListenerCidr", cidr, f"must be a CIDR block: {error}")
+    for cidr in rules.cidr:
+        value = values.get(cidr.parameter, [""])[0]
+        if value:
+            try:
+                ipaddress.ip_network(value)
+            except ValueError as error:
+                yield Problem(f"parameters.{cidr.parameter}", value, f"must be a CIDR block: {error}")
+
+
+_NUMBERS = {2: "two", 3: "three", 4: "four"}
+
+
+def _noun(declaration: Mapping[str, Any]) -> str:
+    """What a list's members are, by the parameter's type: `List<AWS::EC2::Subnet::Id>` has subnets."""
+    kind: str = declaration["Type"].removeprefix("List<").removesuffix(">")
+    parts = kind.split("::")
+    return re.sub(r"(?<=.)([A-Z])", r" \1", parts[2]).lower() if len(parts) > 2 else "value"
 
 
 # Services whose resources are of use in the account that they belong to, and nowhere else.
@@ -442,7 +457,7 @@ def _place_problems(values: Mapping[str, list[str]], place: Mapping[str, str]) -
     for title, members in values.items():
         for value in members:
             parts = value.split(":")
-            if not title.endswith("Arn") or parts[0] != "arn" or len(parts) < 6:
+            if parts[0] != "arn" or len(parts) < 6:
                 continue
             service, region, account = parts[2:5]
             # IAM's ARNs have no region, and those of its managed policies no account.

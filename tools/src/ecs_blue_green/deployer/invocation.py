@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ecs_blue_green import runtime
 from ecs_blue_green.deployer import commands, environment, interrupts, layers
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Interrupted
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.runtime import Runtime
 
 # What answers a question that ends with [y/N]; the whole word does so too.
 YES = "y"
@@ -37,17 +39,35 @@ class Invocation:
         """Whether a person reads standard output, and not a script."""
         return not self.options.json
 
-    def load(self) -> tuple[Environment, dict[str, Layer]]:
-        """The environment and its layers in the order of deployment.
+    def load(self) -> tuple[Environment, dict[str, Layer], Runtime]:
+        """The environment, its layers in the order of deployment, and what they say of themselves.
 
         Raises BadInput for everything that is wrong with the files, before anything is asked of AWS.
         """
-        found = layers.read(self.root / "build")
-        layers.refuse_unknown(found)
+        settings, found, said = self._load(strict=True)
+        assert isinstance(said, Runtime)  # noqa: S101 - where it is not, that was raised
+        return settings, found, said
+
+    def look(self) -> tuple[Environment, dict[str, Layer], Runtime | BadInput]:
+        """The same for verbs that must work without what the layers say: then the reason is in its place."""
+        return self._load(strict=False)
+
+    def _load(self, *, strict: bool) -> tuple[Environment, dict[str, Layer], Runtime | BadInput]:
+        said = _said(self.root / "build")
+        found = layers.read(self.root / "build", said if isinstance(said, Runtime) else None)
+        try:
+            if isinstance(said, BadInput):
+                raise said
+            layers.refuse_unknown(found, said)
+        except BadInput as error:
+            if strict:
+                raise
+            said = error
+        known = said if isinstance(said, Runtime) else None
         declared = {slug: layer.parameters for slug, layer in found.items()}
-        settings = environment.load(self.root / "params", self.options.env, declared)
+        settings = environment.load(self.root / "params", self.options.env, declared, known)
         waits_for = layers.dependencies(found, settings)
-        return settings, {slug: found[slug] for slug in layers.in_order(waits_for)}
+        return settings, {slug: found[slug] for slug in layers.in_order(waits_for)}, said
 
     @property
     def command(self) -> str:
@@ -76,6 +96,13 @@ class Invocation:
         given = answer(question)
         if given != wanted and not (wanted == YES and given == "yes"):
             raise Interrupted("nothing was changed", "the answer was no")
+
+
+def _said(build: Path) -> Runtime | BadInput:
+    try:
+        return runtime.read(build)
+    except runtime.Unusable as error:
+        return BadInput(error.what, error.why, error.remedy)
 
 
 def has_person() -> bool:

@@ -7,7 +7,7 @@ resolved with the environment's parameters, so what is compared is what CloudFor
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -18,34 +18,27 @@ from cfn_tools.yaml_loader import multi_constructor
 from ecs_blue_green.deployer import policy
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.runtime import LayerRuntime, Runtime, lacking
 
 # CloudFormation takes a template of this many bytes in the call itself; a longer one needs a bucket.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 TEMPLATE_BYTES = 51_200
 
-# The stack that the pipeline updates on every push. It is always operated through a role that can touch
-# only this stack's resources, from its first creation: CloudFormation goes on using the role that a stack
-# was last operated with, so a person and the pipeline must not differ.
-RELEASED_LAYER = "task-definition"
-EXECUTION_ROLE = ("infrastructure", "TaskDefinitionStackRoleArn")
-
-# The key of a template's metadata that names the file with the layer's stack policy.
-STACK_POLICY = "StackPolicy"
-
-# The layer that must not be made before a person has completed the connection to GitHub, and which output
-# names that.
-PIPELINE_LAYER = "pipeline"
-CONNECTION = ("infrastructure", "ConnectionArn")
-
 
 @dataclass(frozen=True)
 class Layer:
-    """One generated template: its text as reviewed, and what is in it."""
+    """One generated template: its text as reviewed, what is in it, and what the layer says of itself.
+
+    `fixed` are the values of the parameters that a stack keeps for its life: those of a new stack, until the
+    stack is known.
+    """
 
     slug: str
     body: str
     template: Mapping[str, Any]
     stack_policy: str | None
+    runtime: LayerRuntime = field(default_factory=LayerRuntime)
+    fixed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def parameters(self) -> Mapping[str, Mapping[str, Any]]:
@@ -64,6 +57,18 @@ class Layer:
         """The template's `Outputs` block."""
         declared: Mapping[str, Mapping[str, Any]] = self.template.get("Outputs", {})
         return declared
+
+    def given(self, environment: Environment) -> dict[str, str]:
+        """The parameters that its stack is given, without those left to their default."""
+        return {**environment.parameters_for(self.parameters), **self.fixed}
+
+    def keeping(self, deployed: Mapping[str, str]) -> "Layer":
+        """The layer for a stack with these parameters, whose fixed ones it keeps."""
+        kept = {
+            str(fixed.parameter): deployed.get(fixed.parameter, fixed.for_older_stacks)
+            for fixed in self.runtime.fixed_at_creation
+        }
+        return replace(self, fixed=kept) if kept else self
 
     @property
     def capabilities(self) -> list[str]:
@@ -94,28 +99,32 @@ def parse(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
 
 
-def read(build: Path) -> dict[str, Layer]:
-    """The layers in `build/` by slug. Raises BadInput when it is missing or not this project's."""
+def read(build: Path, runtime: Runtime | None = None) -> dict[str, Layer]:
+    """The layers in `build/` by slug, each with what `runtime` says of it.
+
+    Raises BadInput when it is missing or not this project's.
+    """
     files = sorted(build.glob("*.yaml")) if build.is_dir() else []
     if not files:
         raise BadInput(f"{build.name}/ has no template", "nothing to deploy", "run: make generate")
-    return {path.stem: _read(path) for path in files}
+    said = runtime.layers if runtime else {}
+    return {path.stem: _read(path, said.get(path.stem, LayerRuntime())) for path in files}
 
 
-def refuse_unknown(found: Mapping[str, Layer]) -> None:
-    """Raise BadInput for templates that are another project's: what the deployer itself needs is missing."""
-    owner, output = EXECUTION_ROLE
-    missing = [f"{slug}.yaml" for slug in (owner, RELEASED_LAYER, PIPELINE_LAYER) if slug not in found]
-    if missing or output not in found[owner].outputs:
+def refuse_unknown(found: Mapping[str, Layer], runtime: Runtime) -> None:
+    """Raise BadInput for templates that do not have what `runtime` says of them: those of another project."""
+    missing = [f"{slug}.yaml" for slug in runtime.layers if slug not in found]
+    wrong = lacking(runtime, {slug: layer.template for slug, layer in found.items()})
+    why = f"{' and '.join(missing)} missing" if missing else next(wrong, "")
+    if why:
         raise BadInput(
             "build/ is not what this project generates",
-            f"it has {', '.join(f'{slug}.yaml' for slug in found)}; "
-            + (f"{' and '.join(missing)} missing" if missing else f"{owner}.yaml has no output {output}"),
+            f"it has {', '.join(f'{slug}.yaml' for slug in found)}; {why}",
             "run: make generate",
         )
 
 
-def _read(path: Path) -> Layer:
+def _read(path: Path, said: LayerRuntime) -> Layer:
     name = f"{path.parent.name}/{path.name}"
     try:
         body = path.read_text(encoding="utf-8")
@@ -131,15 +140,21 @@ def _read(path: Path) -> Layer:
             f"CloudFormation takes {TEMPLATE_BYTES} bytes, it has {len(body.encode())}",
             "move a part of it to a layer of its own",
         )
-    return Layer(slug=path.stem, body=body, template=template, stack_policy=_stack_policy(path, template))
+    return Layer(
+        slug=path.stem,
+        body=body,
+        template=template,
+        stack_policy=_stack_policy(path, said.stack_policy),
+        runtime=said,
+        fixed={str(fixed.parameter): fixed.for_new_stacks for fixed in said.fixed_at_creation},
+    )
 
 
-def _stack_policy(path: Path, template: Mapping[str, Any]) -> str | None:
-    """The text of the layer's stack policy; a layer that has one says so in its template's metadata."""
-    metadata = template.get("Metadata")
-    declared = metadata.get(STACK_POLICY) if isinstance(metadata, dict) else None
-    file = path.with_name(f"{path.stem}.stack-policy.json")
+def _stack_policy(path: Path, declared: str | None) -> str | None:
+    """The text of the layer's stack policy, which is in the file `declared`."""
+    file = path.with_name(declared or f"{path.stem}.stack-policy.json")
     name = f"{path.parent.name}/{file.name}"
+    # A revision of before layers said so has it under the same name.
     if not declared and not file.exists():
         return None
     try:
@@ -264,7 +279,7 @@ def _resolved(name: Any, layer: Layer, environment: Environment) -> str:
         "AWS::StackName": environment.stack_name(layer.slug),
         "AWS::Region": environment.region,
         "AWS::AccountId": environment.account,
-        **environment.parameters_for(layer.parameters),
+        **layer.given(environment),
     }
     missing = [variable for variable in re.findall(r"\$\{([^}!]+)\}", text) if variable not in values]
     if missing:

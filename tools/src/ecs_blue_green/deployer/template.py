@@ -20,7 +20,7 @@ def parameter_values(layer: Layer, environment: Environment) -> dict[str, str]:
     defaults = {
         title: str(block["Default"]) for title, block in layer.parameters.items() if "Default" in block
     }
-    return defaults | environment.parameters_for(layer.parameters)
+    return defaults | layer.given(environment)
 
 
 def text(value: Any, parameters: Mapping[str, str]) -> str:

@@ -8,16 +8,20 @@ import argparse
 import html
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
-from ecs_blue_green import project
+import yaml
+
+from ecs_blue_green import project, runtime
 from ecs_blue_green.deployer import command_line, environment, layers
 
 ROOT = project.root()
-LAYERS = layers.read(ROOT / "build")
+RUNTIME = runtime.read(ROOT / "build")
+LAYERS = layers.read(ROOT / "build", RUNTIME)
 DECLARED = {slug: layer.parameters for slug, layer in LAYERS.items()}
 # Any environment would do: exports and imports match in all of them, or in none.
-LOCAL = environment.load(ROOT / "params", environment.LOCAL, DECLARED)
+LOCAL = environment.load(ROOT / "params", environment.LOCAL, DECLARED, RUNTIME)
 IMPORTS_FROM = layers.dependencies(LAYERS, LOCAL)
 ORDER = layers.in_order(IMPORTS_FROM)
 
@@ -140,7 +144,7 @@ def _settable() -> Iterator[tuple[str, list[str], Mapping[str, Any]]]:
         for title in DECLARED[slug]:
             declarers.setdefault(title, []).append(slug)
     everything = {title: DECLARED[slugs[0]][title] for title, slugs in declarers.items()}
-    filled_in = LOCAL.parameters_for(everything).keys() - LOCAL.parameters.keys()
+    filled_in = LOCAL.parameters_for(everything).keys() - LOCAL.parameters.keys() | RUNTIME.fixed_at_creation
     for title, slugs in declarers.items():
         if title not in filled_in:
             yield title, slugs, everything[title]
@@ -175,7 +179,8 @@ def _stages() -> Iterator[tuple[Mapping[str, Any], bool]]:
     """The pipeline's stages, and whether each is there only under a condition."""
     (pipeline,) = (
         resource["Properties"]
-        for resource in LAYERS["pipeline"].resources.values()
+        for layer in LAYERS.values()
+        for resource in layer.resources.values()
         if resource["Type"] == "AWS::CodePipeline::Pipeline"
     )
     for stage in pipeline["Stages"]:
@@ -192,6 +197,13 @@ def _by_run_order(actions: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping
 
 def _flowchart(direction: str, lines: Iterable[str]) -> str:
     return "\n".join(["```mermaid", f"flowchart {direction}", *(f"    {line}" for line in lines), "```"])
+
+
+@cache
+def texts(name: str) -> dict[str, str]:
+    """The texts of a table that are the project's alone, from docs/tables.yaml."""
+    tables: dict[str, dict[str, str]] = yaml.safe_load((ROOT / "docs" / "tables.yaml").read_text("utf-8"))
+    return tables[name]
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -1,87 +1,24 @@
 """The table in docs/ownership.md: every resource of every template, and what becomes of it.
 
-Who changes a resource at run time is written down here; everything else is worked out from `build/`.
+Who changes a resource at run time is what its layer says; everything else is worked out from `build/`.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.changes import ResourceChange
-from ecs_blue_green.deployer.drift import ownership
+from ecs_blue_green.deployer.drift.ownership import LIMITS
 from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.rules import LISTENER, denied_resources, forwards
-from ecs_blue_green.documents.generated import LAYERS, LOCAL, ORDER
+from ecs_blue_green.documents.generated import LAYERS, LOCAL, ORDER, RUNTIME
+from ecs_blue_green.runtime import Changed
 
 IN_ORDER = {slug: LAYERS[slug] for slug in ORDER}
 
-
-class AtRunTime(NamedTuple):
-    """Who changes a resource after its creation, besides the deployer, what of it, and in which role."""
-
-    who: str
-    role: str
-
-
-_BUILD_LOGS = "CodeBuild: its log streams"
-_ALARM = AtRunTime("CloudWatch: its state", "none")
-
-AT_RUN_TIME: Mapping[tuple[str, str], AtRunTime] = {
-    ("container-repository", "Repository"): AtRunTime(
-        "pipeline: pushes `<commit>`, tags `release-<commit>` after a release; ECR expires images",
-        "`ImageBuildRole`, `TagReleaseRole`",
-    ),
-    ("infrastructure", "ProductionListener"): AtRunTime("CodeDeploy: its actions", "`CodeDeployRole`"),
-    ("infrastructure", "TestListener"): AtRunTime("CodeDeploy: its actions", "`CodeDeployRole`"),
-    ("infrastructure", "BlueTargetGroup"): AtRunTime("ECS: its targets", "ECS's service-linked role"),
-    ("infrastructure", "GreenTargetGroup"): AtRunTime("ECS: its targets", "ECS's service-linked role"),
-    ("infrastructure", "Connection"): AtRunTime("a person: the handshake with GitHub, once", "the person's"),
-    ("task-definition", "TaskDefinition"): AtRunTime(
-        "pipeline: this stack, on a push; each release registers a revision of its own beside it",
-        "`TaskDefinitionStackRole`, `DeployActionRole`",
-    ),
-    ("task-definition", "LogGroup"): AtRunTime(
-        "pipeline: this stack, on a push; tasks: log streams",
-        "`TaskDefinitionStackRole`, `TaskExecutionRole`",
-    ),
-    ("service", "Service"): AtRunTime(
-        "CodeDeploy: task sets, revision, target group, and network where an AppSpec names one (none of ours "
-        "does); Application Auto Scaling: desired count; ECS: platform version",
-        "`CodeDeployRole`, Application Auto Scaling's service-linked role",
-    ),
-    ("service-preference", "CpuScalingPolicy"): AtRunTime(
-        "Application Auto Scaling: the alarms it keeps for it", "its service-linked role"
-    ),
-    ("service-preference", "MemoryScalingPolicy"): AtRunTime(
-        "Application Auto Scaling: the alarms it keeps for it", "its service-linked role"
-    ),
-    ("service-preference", "NotificationTopic"): AtRunTime(
-        "the recipient: confirms the subscription, once", "none"
-    ),
-    ("service-preference", "SmokeTestLogGroup"): AtRunTime("Lambda: its log streams", "`SmokeTestRole`"),
-    ("pipeline", "ArtifactBucket"): AtRunTime(
-        "pipeline: its objects; S3 expires them", "`PipelineRole`, the roles of the actions"
-    ),
-    ("pipeline", "VerifyLogGroup"): AtRunTime(_BUILD_LOGS, "`VerifyRole`"),
-    ("pipeline", "ImageBuildLogGroup"): AtRunTime(_BUILD_LOGS, "`ImageBuildRole`"),
-    ("pipeline", "RenderLogGroup"): AtRunTime(_BUILD_LOGS, "`RenderRole`"),
-    ("pipeline", "TagReleaseLogGroup"): AtRunTime(_BUILD_LOGS, "`TagReleaseRole`"),
-    ("pipeline", "BlueTargetGroupFiveXxRateAlarm"): _ALARM,
-    ("pipeline", "BlueTargetGroupUnhealthyHostAlarm"): _ALARM,
-    ("pipeline", "GreenTargetGroupFiveXxRateAlarm"): _ALARM,
-    ("pipeline", "GreenTargetGroupUnhealthyHostAlarm"): _ALARM,
-    ("pipeline", "LoadBalancerFiveXxRateAlarm"): _ALARM,
-    ("pipeline", "CodeDeployApplication"): AtRunTime("pipeline: its revisions", "`DeployActionRole`"),
-    ("pipeline", "CodeDeployDeploymentGroup"): AtRunTime(
-        "pipeline: its deployments; a person: `deploy.py rollback`", "`DeployActionRole`, the person's"
-    ),
-    ("pipeline", "Pipeline"): AtRunTime(
-        "CodePipeline: its executions; a person: approvals", "`PipelineRole`"
-    ),
-}
 
 # What `destroy` does with a resource of this type beyond deleting it with its stack.
 DESTROYED = {
@@ -102,6 +39,11 @@ _EFFECTS = {
 }
 
 
+def tables() -> str:
+    """A section with a table for each layer, in the order in which the file of the layers has them."""
+    return "\n\n".join(f"### {layer}\n\n{table(layer)}" for layer in RUNTIME.layers)
+
+
 def table(layer: str) -> str:
     """The rows of one layer, as a Markdown table."""
     head = (
@@ -115,8 +57,10 @@ def table(layer: str) -> str:
 def delegations() -> str:
     """What counts as delegated drift, as a Markdown table."""
     rows = [
-        f"| {one.layer} | `{one.resource}` | `{one.property}` | {one.owner} | {one.limit.__doc__} |"
-        for one in ownership.DELEGATIONS
+        f"| {slug} | `{changed.resource}` | `{one.property}` | {one.owner} | {LIMITS[one.limit].__doc__} |"
+        for slug, layer in RUNTIME.layers.items()
+        for changed in layer.changed_by
+        for one in changed.properties
     ]
     return "\n".join(
         [
@@ -129,7 +73,8 @@ def delegations() -> str:
 
 def _row(layer: str, logical_id: str, resource: Mapping[str, Any]) -> str:
     kind = resource["Type"]
-    at_run_time = AT_RUN_TIME.get((layer, logical_id), AtRunTime("nobody", "none"))
+    said = {changed.resource: changed for changed in LAYERS[layer].runtime.changed_by}
+    at_run_time = said.get(logical_id, Changed(logical_id, "nobody"))
     deletion = resource.get("DeletionPolicy", "Delete")
     when = f", if `{resource['Condition']}`" if "Condition" in resource else ""
     destroyed = DESTROYED.get(kind, "deleted")
@@ -137,7 +82,7 @@ def _row(layer: str, logical_id: str, resource: Mapping[str, Any]) -> str:
         destroyed = "retained by the stack, then deleted with its logs"
     cells = (
         f"`{logical_id}`<br>{kind.removeprefix('AWS::')}{when}",
-        at_run_time.who,
+        at_run_time.by,
         at_run_time.role,
         _tag_words(layer, logical_id, kind),
         _parameter_words(layer, logical_id),
@@ -188,20 +133,28 @@ def _effects_of(changed: Environment) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _tagged() -> dict[tuple[str, str], str]:
-    """The effect on each resource of one more tag, with the resources that only HTTPS has."""
-    everything = replace(LOCAL, parameters={**LOCAL.parameters, "CertificateArn": "changed"})
-    changed = replace(everything, tags={"changed": "changed"})
-    before, after = effects.side(IN_ORDER, everything), effects.side(IN_ORDER, changed)
-    return {
-        (change.layer, resource.logical_id): resource.effect
-        for change in effects.compare(before, after)
-        for resource in change.resources
-    }
+    """The effect on each resource of one more tag, also on those that only an optional parameter makes."""
+    found: dict[tuple[str, str], str] = {}
+    for given in ({}, *({title: "changed"} for title in _optional())):
+        everything = replace(LOCAL, parameters={**LOCAL.parameters, **given})
+        changed = replace(everything, tags={"changed": "changed"})
+        before, after = effects.side(IN_ORDER, everything), effects.side(IN_ORDER, changed)
+        for change in effects.compare(before, after):
+            for resource in change.resources:
+                found.setdefault((change.layer, resource.logical_id), resource.effect)
+    return found
+
+
+def _optional() -> list[str]:
+    """The parameters whose default is that nothing is given."""
+    declared = {title: block for layer in LAYERS.values() for title, block in layer.parameters.items()}
+    return [title for title, block in declared.items() if block.get("Default") == ""]
 
 
 def _parameters() -> Mapping[tuple[str, str], Mapping[str, list[str]]]:
     """The parameters that change each resource, by what they do to it."""
     filled_in = {"Project", "Environment", "Protected", *map(environment.stack_name_parameter, LAYERS)}
+    filled_in |= RUNTIME.fixed_at_creation
     declared = {name: block for slug in ORDER for name, block in LAYERS[slug].parameters.items()}
     changes = {
         name: replace(LOCAL, parameters={**LOCAL.parameters, name: _another(name, block)})

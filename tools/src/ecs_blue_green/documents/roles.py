@@ -3,22 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ecs_blue_green.documents.generated import LAYERS, _table
-
-# What a role is for, where its own description does not say it.
-PURPOSE = {
-    "SmokeTestRole": "The smoke test",
-    "CodeDeployRole": "CodeDeploy, to shift traffic between the task sets",
-    "PipelineRole": "The pipeline, to hand its actions on",
-    "SourceActionRole": "The source action",
-    "BuildActionRole": "The actions that start builds",
-    "CloudFormationActionRole": "The actions that change the task-definition stack",
-    "DeployActionRole": "The action that starts a deployment",
-    "VerifyRole": "The build `Verify`, which runs pushed code",
-    "ImageBuildRole": "The build `ImageBuild`, which runs a pushed Dockerfile",
-    "RenderRole": "The build `Render`",
-    "TagReleaseRole": "The build `TagRelease`",
-}
+from ecs_blue_green.documents.generated import LAYERS, _table, texts
 
 
 def role_table() -> str:
@@ -29,7 +14,7 @@ def role_table() -> str:
             if resource["Type"] == "AWS::IAM::Role":
                 properties = resource["Properties"]
                 rights = [*_rights(properties), *_attached(title)]
-                purpose = PURPOSE.get(title) or properties["Description"]
+                purpose = texts("roles").get(title) or properties.get("Description", "")
                 rows.append(
                     (
                         f"`{title}`<br>{purpose}",

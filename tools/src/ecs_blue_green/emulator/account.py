@@ -1,24 +1,36 @@
-"""The account that the emulator plays: read from the parameter file, never repeated here."""
+"""The account that the emulator plays: read from the parameter file, never repeated here.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+Which parameters name the network, the first image and buckets is said in `build/runtime.json`, which lies
+beside the folder of the parameter file.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ecs_blue_green import runtime
+from ecs_blue_green.runtime import Runtime
+
 
 @dataclass(frozen=True)
 class Account:
-    """What exists before anything is deployed; `parameters` name more than the network."""
+    """What exists before anything is deployed.
+
+    `names` are the ARNs and buckets that the parameter file names. Where it is not known which parameters
+    name the network, there is none, and `unusable` says why.
+    """
 
     id: str
     region: str
-    vpc: str
-    public_subnets: tuple[str, ...]
-    private_subnets: tuple[str, ...]
-    initial_image_tag: str = "initial"
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    vpc: str = ""
+    public_subnets: tuple[str, ...] = ()
+    private_subnets: tuple[str, ...] = ()
+    initial_image_tag: str = ""
+    names: tuple[str, ...] = ()
+    unusable: str = ""
 
 
 def read(file: Path) -> Account:
@@ -26,17 +38,49 @@ def read(file: Path) -> Account:
 
     Scalars are read as text, as the deployer does: 000000000000 is no number.
     """
+    build = file.resolve().parents[1] / "build"
     try:
         document = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps only
         parameters = document["parameters"]
-        return Account(
-            id=document["account"],
-            region=document["region"],
-            vpc=parameters["VpcId"],
-            public_subnets=tuple(parameters["PublicSubnetIds"]),
-            private_subnets=tuple(parameters["PrivateSubnetIds"]),
-            initial_image_tag=parameters.get("InitialImageTag", "initial"),
-            parameters=parameters,
+        account = Account(document["account"], document["region"], names=tuple(names(parameters, None)))
+        try:
+            said = runtime.read(build)
+        except runtime.Unusable as error:
+            return replace(account, unusable=f"{error}; {error.remedy}")
+        named = said.network
+        return replace(
+            account,
+            vpc=parameters[named.vpc],
+            public_subnets=tuple(parameters[named.public_subnets]),
+            private_subnets=tuple(parameters[named.private_subnets]),
+            initial_image_tag=parameters.get(said.image.tag) or _default(build, said.image.tag),
+            names=tuple(names(parameters, said)),
         )
     except (yaml.YAMLError, TypeError, LookupError) as error:
         raise ValueError(f"{file} does not describe an account and its network: {error!r}") from error
+
+
+def names(parameters: Mapping[str, Any], said: Runtime | None) -> Iterator[str]:
+    """The ARNs and buckets that a parameter file names, for all that no template makes.
+
+    Which parameters name buckets the layers have `said`, where that is known.
+    """
+    buckets = {bucket.parameter for bucket in said.buckets} if said else set()
+    for title, value in parameters.items():
+        if isinstance(value, str) and (value.startswith("arn:") or (title in buckets and value)):
+            yield value
+
+
+def _default(build: Path, title: str) -> str:
+    """The default of a parameter, from the first template that declares it with one."""
+    for path in sorted(build.glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        if title in text:
+            # Nodes alone: the functions of a template have tags that nobody needs here.
+            default = yaml.compose(text, yaml.SafeLoader)
+            for key in ("Parameters", title, "Default"):
+                members = default.value if isinstance(default, yaml.MappingNode) else ()
+                default = next((value for name, value in members if name.value == key), None)
+            if isinstance(default, yaml.ScalarNode):
+                return str(default.value)
+    return ""

@@ -48,10 +48,11 @@ def application(
     resources.install()
     cloudformation.install()
     state.attach(folder)
-    network.seed(account)
+    if account.vpc:
+        network.seed(account)
     if not attended:  # A rehearsal has them made itself, and says so.
         with engine.scope(account.id, account.region):
-            placeholders.provide(account.parameters)
+            placeholders.provide(account.names)
     _have_stacks_wait_for_schemas()
     _have_deployments_advance()
     return engine.app.app

@@ -59,8 +59,8 @@ def report_tasks(request: Record) -> Record:
 
 
 def provide(request: Record) -> Record:
-    """Make what the `parameters` name exist; gives what was made."""
-    return {"made": placeholders.provide(request["parameters"])}
+    """Make what has these `names` exist; gives what was made."""
+    return {"made": placeholders.provide(request["names"])}
 
 
 def _listeners(group: Record) -> list[str]:

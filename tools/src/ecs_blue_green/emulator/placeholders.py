@@ -5,28 +5,21 @@ placeholder under the name that the file gives it: it exists, and that is all.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from ecs_blue_green.emulator import engine
 from ecs_blue_green.emulator.services.connections import CONNECTIONS, PLACEHOLDER_STATUS
 
 
-def provide(parameters: Mapping[str, Any]) -> list[str]:
-    """Make a placeholder of everything that the parameters name and that is not there; gives their names."""
+def provide(names: Iterable[str]) -> list[str]:
+    """Make a placeholder of everything that is not there: ARNs, and names of buckets. Gives what was made."""
     made = []
-    for name in _named(parameters):
+    for name in names:
         service = name.split(":")[2] if name.startswith("arn:") else "s3"
         make = _MAKERS.get(service)
         if make and make(name):
             made.append(name)
     return made
-
-
-def _named(parameters: Mapping[str, Any]) -> Iterator[str]:
-    for title, value in parameters.items():
-        if isinstance(value, str) and (value.startswith("arn:") or (title.endswith("BucketName") and value)):
-            yield value
 
 
 def _certificate(arn: str) -> bool:

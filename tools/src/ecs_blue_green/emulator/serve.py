@@ -81,6 +81,8 @@ def _run(
         description = account.read(parameter_file)
     except (OSError, ValueError) as error:
         raise CannotServe(str(error)) from error
+    if description.unusable:
+        sys.stderr.write(f"{description.unusable}. Until then there is no network, no image and no bucket\n")
     listener = _listen(port)
     port = listener.getsockname()[1]
     with disk.usable(state, CannotServe):

@@ -58,14 +58,12 @@ class Definition:
         raise KeyError(name)
 
 
-def read(client: Client, stack_name: str) -> Definition:
-    """The pipeline of a stack, which names it in its output `PipelineName`.
+def read(client: Client, name: str) -> Definition:
+    """The pipeline of this name.
 
     Raises botocore's ClientError when there is none, and codebuild.BadSpecification for a project that
     cannot be run here.
     """
-    (stack,) = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
-    name = next(item["OutputValue"] for item in stack["Outputs"] if item["OutputKey"] == "PipelineName")
     declared = client("codepipeline").get_pipeline(name=name)["pipeline"]
     stages = tuple(_stage(stage) for stage in declared["stages"])
     names = sorted(

@@ -24,9 +24,9 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from ecs_blue_green import emulator, interpreters
+from ecs_blue_green import emulator, interpreters, runtime
 from ecs_blue_green.codebuild import BadSpecification
-from ecs_blue_green.emulator import disk, lock
+from ecs_blue_green.emulator import account, disk, lock
 from ecs_blue_green.rehearsal import (
     document,
     ending,
@@ -46,6 +46,7 @@ from ecs_blue_green.rehearsal.load_balancer import LoadBalancerError
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.rehearsal import Options, Rehearsal
 from ecs_blue_green.rehearsal.source import Source, SourceError
+from ecs_blue_green.runtime import Runtime
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_BLOCKED = 1, 2, 3
 LOCAL = "local"
@@ -119,7 +120,17 @@ def _run(
     reports = arguments.report or folder
     if arguments.report:
         _require_writable(reports)
-    found = _rehearse(options, settings, root, folder, talk, interrupts)
+    try:
+        said = runtime.read(root / "build")
+    except runtime.Unusable as error:
+        raise Refused(error.what, error.why, error.remedy) from error
+    if options.health_rate and not said.rehearsal.health_rate:
+        raise Refused(
+            "--health-rate (HEALTH_RATE) cannot be set",
+            "no layer says which parameter makes a version that is not well",
+            "rehearse without it, or name one: health_rate in RUNTIME of a layer",
+        )
+    found = _rehearse(options, settings, said, root, folder, talk, interrupts)
     judged = verdict.judge(
         found.system,
         found.journal,
@@ -240,6 +251,7 @@ def _state(root: Path, environment: str) -> Path:
 def _rehearse(
     options: Options,
     settings: Mapping[str, Any],
+    said: Runtime,
     root: Path,
     folder: Path,
     talk: Console,
@@ -261,17 +273,19 @@ def _rehearse(
             cloud = Cloud(endpoint, settings["region"])
             prefix = f"{settings['project']}-{options.environment}"
             if options.environment != LOCAL:
-                for name in cloud.control("Provide", parameters=settings["parameters"])["made"]:
+                names = list(account.names(settings["parameters"], said))
+                for name in cloud.control("Provide", names=names)["made"]:
                     talk.print(f"a placeholder in the emulator: {name}", highlight=False, soft_wrap=True)
             with talk.status("deploying the stacks in the emulator"):
-                _deploy(cloud, root, options.environment, prefix)
-                pushed = source.snapshot(root, folder / "source")
-                if options.health_rate:
-                    source.set_health_rate(pushed, options.environment, options.health_rate)
+                _deploy(cloud, root, options.environment, prefix, said)
+                pushed = source.snapshot(root, folder / "source", said.image.folder)
+                if options.health_rate and said.rehearsal.health_rate:
+                    title = said.rehearsal.health_rate
+                    source.set_parameter(pushed, options.environment, title, options.health_rate)
             over = threading.Event()
             try:
                 return asyncio.run(
-                    _play(options, cloud, prefix, pushed, root, folder, ledger, talk, interrupts, over)
+                    _play(options, cloud, prefix, said, pushed, root, folder, ledger, talk, interrupts, over)
                 )
             except asyncio.CancelledError:
                 raise KeyboardInterrupt from None
@@ -310,6 +324,7 @@ async def _play(
     options: Options,
     cloud: Cloud,
     prefix: str,
+    said: Runtime,
     pushed: Source,
     root: Path,
     folder: Path,
@@ -321,7 +336,7 @@ async def _play(
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - this runs in one
     with interrupts.cancelling(task):
-        prepared = await rehearsal.prepare(options, cloud, prefix, pushed, root, folder, ledger)
+        prepared = await rehearsal.prepare(options, cloud, prefix, said, pushed, root, folder, ledger)
         live = view.show(prepared, talk) if talk.is_terminal else view.tell(prepared, Console())
         shown = asyncio.create_task(live)
         try:
@@ -348,15 +363,17 @@ def _emulators_number(root: Path, environment: str) -> int | None:
     return holder.pid if holder else None
 
 
-def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str) -> None:
+def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str, said: Runtime) -> None:
     """Bring the stacks to what is in build/ and params/, as `deploy.py` does it.
 
-    The task-definition stack is left to the pipeline once it exists.
+    A stack that is released is left to the pipeline once it exists.
     """
-    stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
-    layers = sorted(path.stem for path in (root / "build").glob("*.yaml"))
-    if f"{prefix}-task-definition" in {stack["StackName"] for stack in stacks}:
-        layers.remove("task-definition")
+    stacks = {stack["StackName"] for stack in cloud.client("cloudformation").describe_stacks()["Stacks"]}
+    layers = [
+        path.stem
+        for path in sorted((root / "build").glob("*.yaml"))
+        if path.stem not in said.released or f"{prefix}-{path.stem}" not in stacks
+    ]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     done = subprocess.run(
         [

@@ -25,6 +25,7 @@ from ecs_blue_green.rehearsal.target_groups import TargetGroups
 from ecs_blue_green.rehearsal.task_sets import TaskSets
 from ecs_blue_green.rehearsal.tasks import Task
 from ecs_blue_green.rehearsal.watch import Watch
+from ecs_blue_green.runtime import Runtime
 
 # The service as it is must serve first; one that never does is rehearsed all the same, as it would be on AWS.
 STEADY_SECONDS = 20.0
@@ -246,10 +247,20 @@ class Rehearsal:
 
 
 async def prepare(
-    options: Options, cloud: Cloud, prefix: str, source: Source, root: Path, folder: Path, ledger: Ledger
+    options: Options,
+    cloud: Cloud,
+    prefix: str,
+    said: Runtime,
+    source: Source,
+    root: Path,
+    folder: Path,
+    ledger: Ledger,
 ) -> Rehearsal:
-    """A rehearsal of the stacks `<prefix>-<layer>`. Raises alarms.UnsupportedAlarm."""
-    found = await asyncio.to_thread(system.read, cloud, prefix)
+    """A rehearsal of the stacks `<prefix>-<layer>`, of which the layers have `said` what is where.
+
+    Raises alarms.UnsupportedAlarm.
+    """
+    found = await asyncio.to_thread(system.read, cloud, prefix, said)
     return Rehearsal(options, cloud, found, source, root, folder, ledger)
 
 

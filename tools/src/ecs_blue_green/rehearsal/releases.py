@@ -33,7 +33,7 @@ class Releases:
         described = self._cloud.client("ecs").describe_task_definition(
             taskDefinition=task_set["taskDefinition"]
         )["taskDefinition"]
-        version, code = "", self._pushed.folder
+        version, code = "", self._pushed.code
         for container in described["containerDefinitions"]:
             if container["name"] == target["containerName"]:
                 version = self._tag(container["image"])
@@ -59,5 +59,6 @@ class Releases:
 
     def _code(self, version: str) -> Path:
         if version == self._pushed.commit or len(version) != COMMIT_LENGTH:
-            return self._pushed.folder
-        return source.application(self._root, version, self._folder) or self._pushed.folder
+            return self._pushed.code
+        earlier = source.earlier_code(self._root, version, self._folder, self._pushed.application)
+        return earlier or self._pushed.code

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment as environments
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.errors import BadInput
@@ -19,11 +20,20 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A snapshot: the commit, its folder, and how many files of the working copy are not part of it."""
+    """A snapshot: the commit, its folder, and how many files of the working copy are not part of it.
+
+    `application` is the folder in it that the application's image is built of.
+    """
 
     commit: str
     folder: Path
     uncommitted: int
+    application: str
+
+    @property
+    def code(self) -> Path:
+        """The folder of the application."""
+        return self.folder / self.application
 
 
 def commit(root: Path) -> str:
@@ -31,47 +41,52 @@ def commit(root: Path) -> str:
     return _git(root, "rev-parse", "--verify", "HEAD").strip()
 
 
-def snapshot(root: Path, folder: Path) -> Source:
-    """Unpack the last commit of the repository at `root` into `folder`. Raises SourceError."""
+def snapshot(root: Path, folder: Path, application: str) -> Source:
+    """Unpack the last commit of the repository at `root` into `folder`. Raises SourceError.
+
+    `application` is the path of the application's folder.
+    """
     last = commit(root)
     _unpack(root, last, folder, ".")
-    return Source(last, folder, len(_git(root, "status", "--porcelain").splitlines()))
+    return Source(last, folder, len(_git(root, "status", "--porcelain").splitlines()), application)
 
 
-def application(root: Path, earlier: str, folder: Path) -> Path | None:
+def earlier_code(root: Path, earlier: str, folder: Path, application: str) -> Path | None:
     """The application as of an earlier commit, unpacked below `folder`; None where the commit is not here."""
     place = folder / earlier
     if not place.exists():
         try:
-            _unpack(root, earlier, place, "app")
+            _unpack(root, earlier, place, application)
         except SourceError:
             return None
-    return place
+    return place / application
 
 
-def set_health_rate(source: Source, environment: str, rate: str) -> None:
-    """Have the snapshot be what somebody pushes who sets `HealthRate` for this environment.
+def set_parameter(source: Source, environment: str, title: str, value: str) -> None:
+    """Have the snapshot be what somebody pushes who sets a parameter for this environment.
 
     The parameter file gets the value, and so do the files below `build/config/` that are made from it, as the
     pipeline finds them in a fresh `build/`. Raises SourceError.
     """
-    file = source.folder / "params" / f"{environment}.yaml"
+    params, build = source.folder / "params", source.folder / "build"
+    file = params / f"{environment}.yaml"
     try:
         settings = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
-        settings["parameters"]["HealthRate"] = rate
+        settings["parameters"][title] = value
     except FileNotFoundError as error:
         raise SourceError(f"params/{environment}.yaml is not committed") from error
     except (yaml.YAMLError, TypeError, LookupError) as error:
         raise SourceError(f"params/{environment}.yaml, as committed, has no parameters") from error
     file.write_text(yaml.safe_dump(settings))
-    build = source.folder / "build"
     try:
-        declared = {slug: layer.parameters for slug, layer in layers.read(build).items()}
-        values = environments.load(file.parent, environment, declared)
-    except BadInput as error:
+        said = runtime.read(build)
+        declared = {slug: layer.parameters for slug, layer in layers.read(build, said).items()}
+        values = environments.load(params, environment, declared, said)
+    except (runtime.Unusable, BadInput) as error:
         raise SourceError(str(error)) from error
-    for path in (build / "config" / environment).glob("*.json"):
-        path.write_text(values.configuration(path.stem, declared[path.stem]))
+    for slug in said.released:
+        path = build / "config" / environment / f"{slug}.json"
+        path.write_text(values.configuration(slug, declared[slug]))
 
 
 def _unpack(root: Path, commit: str, folder: Path, path: str) -> None:

@@ -10,6 +10,7 @@ from ecs_blue_green.rehearsal import alarms, target_health
 from ecs_blue_green.rehearsal.alarms import Alarm, NotModelled
 from ecs_blue_green.rehearsal.cloud import Cloud
 from ecs_blue_green.rehearsal.target_health import Settings
+from ecs_blue_green.runtime import Controller, Output, Runtime
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class System:
     alarms: Sequence[Alarm]
     # Alarms of the deployment group that a rehearsal cannot evaluate, each with the reason.
     not_modelled: Sequence[str]
+    # Which layers and parameters have what, for people.
+    controller: Controller
 
     def colour(self, arn: str) -> str:
         """The colour of a target group."""
@@ -62,16 +65,19 @@ class System:
         return next(arn for arn, found in self.colours.items() if found == colour)
 
 
-def read(cloud: Cloud, stack_prefix: str) -> System:
-    """Read the system whose stacks are `<stack_prefix>-<layer>`.
+def read(cloud: Cloud, stack_prefix: str, said: Runtime) -> System:
+    """Read the system whose stacks are `<stack_prefix>-<layer>`; the layers have `said` what is where.
 
     Raises alarms.UnsupportedAlarm for an alarm whose expression is outside of what can be evaluated, and
     codebuild.BadSpecification for a build project that cannot be run here.
     """
-    outputs = cloud.outputs(f"{stack_prefix}-pipeline")
-    infrastructure = cloud.outputs(f"{stack_prefix}-infrastructure")
-    application = outputs["CodeDeployApplicationName"]
-    group_name = outputs["CodeDeployDeploymentGroupName"]
+    controller = said.controller
+    outputs = {layer: cloud.outputs(f"{stack_prefix}-{layer}") for layer in controller.layers}
+
+    def value(output: Output) -> str:
+        return outputs[output.layer][output.title]
+
+    application, group_name = value(controller.application), value(controller.deployment_group)
     codedeploy = cloud.client("codedeploy")
     group = codedeploy.get_deployment_group(applicationName=application, deploymentGroupName=group_name)[
         "deploymentGroupInfo"
@@ -91,9 +97,12 @@ def read(cloud: Cloud, stack_prefix: str) -> System:
     low, high = _capacity(cloud, named)
     watched = group.get("alarmConfiguration", {})
     names = [item["name"] for item in watched.get("alarms", [])]
-    found_alarms, not_modelled = _alarms(cloud, names, _logical_ids(cloud, f"{stack_prefix}-pipeline"))
+    labels: dict[str, str] = {}
+    for layer in said.layers if names else ():
+        labels |= _logical_ids(cloud, f"{stack_prefix}-{layer}")
+    found_alarms, not_modelled = _alarms(cloud, names, labels)
     return System(
-        pipeline=pipeline.read(cloud.client, f"{stack_prefix}-pipeline"),
+        pipeline=pipeline.read(cloud.client, value(controller.pipeline)),
         application=application,
         deployment_group=group_name,
         cluster=named["clusterName"],
@@ -109,7 +118,10 @@ def read(cloud: Cloud, stack_prefix: str) -> System:
         listeners=listeners,
         production=production,
         test=next(iter(pair.get("testTrafficRoute", {}).get("listenerArns", [])), None),
-        colours={infrastructure[f"{colour.title()}TargetGroupArn"]: colour for colour in ("blue", "green")},
+        colours={
+            value(controller.blue_target_group): "blue",
+            value(controller.green_target_group): "green",
+        },
         groups=groups,
         deployment_config=group["deploymentConfigName"],
         routing=config["deploymentConfigInfo"]["trafficRoutingConfig"],
@@ -121,6 +133,7 @@ def read(cloud: Cloud, stack_prefix: str) -> System:
         watches_alarms=bool(watched.get("enabled")),
         alarms=found_alarms,
         not_modelled=not_modelled,
+        controller=controller,
     )
 
 

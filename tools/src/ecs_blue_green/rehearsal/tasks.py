@@ -15,8 +15,6 @@ from ecs_blue_green.rehearsal import processes
 from ecs_blue_green.rehearsal.processes import Ledger
 
 HOST = "127.0.0.1"
-# How the image starts the application, with this interpreter in the place of the image's.
-COMMAND = (sys.executable, "-m", "app")
 # A process that listens on nothing after this time is as good as one that never will.
 START_SECONDS = 15.0
 # ECS's StopTimeout is time for the application, which is no faster at a fast pace.
@@ -62,7 +60,7 @@ class Task:
 def read_definition(
     described: Mapping[str, Any], container: str, container_port: int, code: Path
 ) -> Definition:
-    """The container of a revision as DescribeTaskDefinition shows it; `code` is what its image was built of.
+    """The container of a revision as DescribeTaskDefinition shows it; `code` is what its image is built of.
 
     Raises LookupError when the revision has no such container.
     """
@@ -86,7 +84,7 @@ async def start(
 ) -> Task:
     """Start a task and wait until it listens, or clearly does not.
 
-    `code` is the folder that holds the application's package; `version` is what its image was built as.
+    `code` is the application's package; `version` is what its image was built as.
     """
     port = processes.free_port()
     # An application that does not listen where the task definition says is not found by the load balancer.
@@ -94,8 +92,9 @@ async def start(
     process = await processes.start(
         ledger,
         f"task {name}",
-        COMMAND,
-        folder=code,
+        # As the image starts it, with this interpreter in the place of the image's.
+        (sys.executable, "-m", code.name),
+        folder=code.parent,
         environment={
             # Not the user's environment: a task has what its definition gives it.
             "PATH": os.environ.get("PATH", ""),
@@ -134,6 +133,6 @@ async def _listens(process: asyncio.subprocess.Process, port: int) -> None:
 def _exposed(code: Path) -> int | None:
     """The port that the image's Dockerfile exposes."""
     with contextlib.suppress(OSError):
-        found = re.search(r"^EXPOSE\s+(\d+)", (code / "app" / "Dockerfile").read_text(), re.MULTILINE)
+        found = re.search(r"^EXPOSE\s+(\d+)", (code / "Dockerfile").read_text(), re.MULTILINE)
         return int(found[1]) if found else None
     return None

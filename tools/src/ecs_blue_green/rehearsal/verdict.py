@@ -98,7 +98,10 @@ def _about_release(system: System, journal: Journal, tally: Tally, new: str) -> 
         return
     yield f"released although the 5xx rate was {100 * five_xx / answers:.0f} %"
     if not system.watches_alarms:
-        yield "the deployment group watches no alarm (DeploymentAlarms is disabled, or the list is empty)"
+        yield (
+            "the deployment group watches no alarm"
+            f" ({system.controller.alarms or 'its alarm configuration'} is disabled, or the list is empty)"
+        )
         return
     seeing = [alarm for alarm in system.alarms if _watches(alarm, system.groups[system.group(new)].full_name)]
     errors = [alarm for alarm in seeing if any("5XX" in metric.name for metric in alarm.metrics.values())]
@@ -136,6 +139,7 @@ def _about_checks(
 def _about_the_way_back(system: System, journal: Journal, new: str) -> Iterator[str]:
     if system.termination_wait == 0 and any(shares.get(new) == 100 for _, shares in journal.weights):
         yield (
-            "the old tasks went the moment all traffic had moved (TerminationWaitMinutes is 0):"
+            "the old tasks went the moment all traffic had moved"
+            f" ({system.controller.termination_wait or 'the wait before their termination'} is 0):"
             " from then on there was no instant way back"
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.effects import resolve
 from ecs_blue_green.deployer.effects.resolve import Expression, Reference, Scope
@@ -16,9 +17,10 @@ class Project:
     """The layers of the project at `root`, and its local environment."""
 
     def __init__(self, root: Path) -> None:
-        self.layers = layers.read(root / "build")
+        said = runtime.read(root / "build")
+        self.layers = layers.read(root / "build", said)
         self.declared = {slug: layer.parameters for slug, layer in self.layers.items()}
-        self.environment = environment.load(root / "params", environment.LOCAL, self.declared)
+        self.environment = environment.load(root / "params", environment.LOCAL, self.declared, said)
 
     def templates(self, parameters: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
         """Every template, by slug, with these parameters and otherwise the environment's.
@@ -33,7 +35,7 @@ class Project:
         layer, settings = self.layers[slug], self.environment
         given = {
             **{name: str(block["Default"]) for name, block in layer.parameters.items() if "Default" in block},
-            **settings.parameters_for(layer.parameters),
+            **layer.given(settings),
             **parameters,
         }
         return Scope(

@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 import yaml
 
-from ecs_blue_green import emulator, interpreters
+from ecs_blue_green import emulator, interpreters, runtime
 from ecs_blue_green.codebuild import artifacts, stand_ins
 from ecs_blue_green.deployer import command_line, environment, layers
 from ecs_blue_green.pipeline import (
@@ -82,9 +82,10 @@ class Site:
     def __init__(self, root: Path, endpoint: str, folder: Path, pushed: Sequence[str]) -> None:
         self.root = root
         self.folder = folder
-        self.layers = layers.read(root / "build")
+        said = runtime.read(root / "build")
+        self.layers = layers.read(root / "build", said)
         declared = {slug: layer.parameters for slug, layer in self.layers.items()}
-        self.environment = environment.load(root / "params", environment.LOCAL, declared)
+        self.environment = environment.load(root / "params", environment.LOCAL, declared, said)
         self.aws = {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": CREDENTIAL,
@@ -174,8 +175,7 @@ class Site:
 
     def reread(self) -> Definition:
         """The generated pipeline as it is deployed now."""
-        layer, _ = self._one("AWS::CodePipeline::Pipeline")
-        return read(self.client, self.environment.stack_name(layer))
+        return read(self.client, self.physical_id("AWS::CodePipeline::Pipeline"))
 
     def action(self, name: str) -> Action:
         """An action of the pipeline."""

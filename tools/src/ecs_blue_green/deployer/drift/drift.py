@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeSt
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation.describe import STEADY, Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
-from ecs_blue_green.deployer.drift import ownership
+from ecs_blue_green.deployer.drift.ownership import Owners
 from ecs_blue_green.deployer.errors import Failed
 
 Verdict = Literal["in sync", "delegated", "real", "not checked"]
@@ -74,27 +74,27 @@ class StackDrift:
 def detect(
     aws: Aws,
     stacks: Mapping[str, Stack | None],
+    owners: Mapping[str, Owners],
     say: Callable[[str], None] = lambda text: None,
     sleep: Sleep = time.sleep,
 ) -> list[StackDrift]:
     """Have CloudFormation compare every stack, all at the same time, and sort what it finds.
 
-    `stacks` are the environment's stacks by layer, none of them with an operation running.
+    `stacks` are the environment's stacks by layer, none of them with an operation running; `owners` says
+    for each of them who else changes what in it.
     """
     client = aws.client("cloudformation")
-    infrastructure = stacks.get("infrastructure")
-    outputs = infrastructure.outputs if infrastructure else {}
-    colours = {outputs[key] for key in ("BlueTargetGroupArn", "GreenTargetGroupArn") if key in outputs}
 
     def stack_drift(item: tuple[str, Stack | None]) -> StackDrift:
-        return _stack(client, *item, colours, sleep)
+        layer, stack = item
+        return _stack(client, layer, stack, owners[layer], sleep)
 
     say("CloudFormation compares the stacks with their templates")
     with ThreadPoolExecutor(WORKERS) as pool:
         return list(pool.map(stack_drift, stacks.items()))
 
 
-def _stack(client: Any, layer: str, stack: Stack | None, colours: Set[str], sleep: Sleep) -> StackDrift:
+def _stack(client: Any, layer: str, stack: Stack | None, owners: Owners, sleep: Sleep) -> StackDrift:
     if stack is None or not stack.exists:
         return StackDrift(layer, None)
     if stack.status not in CHECKABLE:
@@ -107,7 +107,7 @@ def _stack(client: Any, layer: str, stack: Stack | None, colours: Set[str], slee
             fresh[item["LogicalResourceId"]] = item
     failed = detection["DetectionStatus"] == "DETECTION_FAILED"
     failure = detection.get("DetectionStatusReason", "no reason given") if failed else ""
-    resources = tuple(_resources(client, layer, stack, fresh, failure, colours))
+    resources = tuple(_resources(client, stack, fresh, failure, owners))
     return StackDrift(layer, stack, resources, failure)
 
 
@@ -153,7 +153,7 @@ def _pages(client: Any, stack_arn: str) -> Iterator[Any]:
 
 
 def _resources(
-    client: Any, layer: str, stack: Stack, fresh: Mapping[str, Any], failure: str, colours: Set[str]
+    client: Any, stack: Stack, fresh: Mapping[str, Any], failure: str, owners: Owners
 ) -> Iterator[ResourceDrift]:
     for page in client.get_paginator("list_stack_resources").paginate(StackName=stack.arn):
         for resource in page["StackResourceSummaries"]:
@@ -168,12 +168,12 @@ def _resources(
                 physical_id = resource.get("PhysicalResourceId", "")
                 yield ResourceDrift(logical_id, kind, physical_id, "NOT_CHECKED", "not checked", reason)
             else:
-                yield _judged(layer, item, colours)
+                yield _judged(item, owners)
 
 
-def _judged(layer: str, item: Any, colours: Set[str]) -> ResourceDrift:
+def _judged(item: Any, owners: Owners) -> ResourceDrift:
     status = item["StackResourceDriftStatus"]
-    differences = tuple(_differences(layer, item, colours)) if status == "MODIFIED" else ()
+    differences = tuple(_differences(item, owners)) if status == "MODIFIED" else ()
     verdict: Verdict
     if status == "IN_SYNC":
         verdict = "in sync"
@@ -196,7 +196,7 @@ def _judged(layer: str, item: Any, colours: Set[str]) -> ResourceDrift:
     )
 
 
-def _differences(layer: str, item: Any, colours: Set[str]) -> Iterator[Difference]:
+def _differences(item: Any, owners: Owners) -> Iterator[Difference]:
     expected = json.loads(item.get("ExpectedProperties") or "{}")
     actual = json.loads(item.get("ActualProperties") or "{}")
     for found in item.get("PropertyDifferences", []):
@@ -206,7 +206,7 @@ def _differences(layer: str, item: Any, colours: Set[str]) -> Iterator[Differenc
             kind=found["DifferenceType"],
             expected=_shown(path, found.get("ExpectedValue", "")),
             actual=_shown(path, found.get("ActualValue", "")),
-            owner=ownership.owner(layer, item["LogicalResourceId"], path, expected, actual, colours),
+            owner=owners.of(item["LogicalResourceId"], path, expected, actual),
         )
 
 

@@ -2,28 +2,19 @@
 
 CloudFormation creates the resources; CodeDeploy, auto scaling and ECS move some of their properties at run
 time. Such a difference between template and reality is delegated: it is how the system works, and "repairing"
-it would break a release. docs/ownership.md has the table of all resources, with the reasons.
+it would break a release. The layers say whose property is whose; here is how far an owner may change it.
 """
 
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
+
+from ecs_blue_green import runtime
 
 # Whether the actual value is still one that the owner may set: called with the property's expected and
 # actual value and the ARNs of the two target groups.
 Limit = Callable[[Any, Any, Set[str]], bool]
-
-
-@dataclass(frozen=True)
-class Delegation:
-    """One property that belongs to somebody else. Outside of its limit a difference is real."""
-
-    layer: str
-    resource: str
-    property: str
-    owner: str
-    limit: Limit
 
 
 def _forwards_to_colours(expected: Any, actual: Any, colours: Set[str]) -> bool:
@@ -75,28 +66,37 @@ def _resolved_latest(expected: Any, actual: Any, colours: Set[str]) -> bool:
 
 
 def _anything(expected: Any, actual: Any, colours: Set[str]) -> bool:
+    """Whatever its owner makes it."""
     return True
 
 
-DELEGATIONS = (
-    Delegation("infrastructure", "ProductionListener", "DefaultActions", "CodeDeploy", _forwards_to_colours),
-    Delegation("infrastructure", "TestListener", "DefaultActions", "CodeDeploy", _forwards_to_colours),
-    Delegation("service", "Service", "LoadBalancers", "CodeDeploy", _only_the_colour),
-    Delegation("service", "Service", "TaskDefinition", "CodeDeploy", _same_family),
-    Delegation("service", "Service", "PlatformVersion", "ECS", _resolved_latest),
-    Delegation("service", "Service", "DesiredCount", "Application Auto Scaling", _anything),
-)
+LIMITS: Mapping[runtime.Limit, Limit] = {
+    "forwards-to-target-groups": _forwards_to_colours,
+    "same-container": _only_the_colour,
+    "same-family": _same_family,
+    "latest": _resolved_latest,
+    "anything": _anything,
+}
 
 
-def owner(layer: str, resource: str, path: str, expected: Any, actual: Any, colours: Set[str]) -> str | None:
-    """Who may have made this difference, or None when it belongs to CloudFormation alone.
+@dataclass(frozen=True)
+class Owners:
+    """Who else changes what in one layer's resources. `colours` are the ARNs of the two target groups."""
 
-    `path` is a JSON pointer into the resource's properties. `expected` and `actual` are all of them, because
-    CloudFormation tells one and the same change as an addition, a removal or a new value.
-    """
-    top = path.lstrip("/").split("/")[0]
-    for delegation in DELEGATIONS:
-        if (delegation.layer, delegation.resource, delegation.property) == (layer, resource, top):
-            within = delegation.limit(expected.get(top), actual.get(top), colours)
-            return delegation.owner if within else None
-    return None
+    changed: Iterable[runtime.Changed]
+    colours: Set[str]
+
+    def of(self, resource: str, path: str, expected: Any, actual: Any) -> str | None:
+        """Who may have made this difference, or None when it belongs to CloudFormation alone.
+
+        `path` is a JSON pointer into the resource's properties. `expected` and `actual` are all of them,
+        because CloudFormation tells one and the same change as an addition, a removal or a new value.
+        """
+        top = path.lstrip("/").split("/")[0]
+        for changed in self.changed:
+            for delegation in changed.properties if changed.resource == resource else ():
+                if delegation.property == top:
+                    limit = LIMITS[delegation.limit]
+                    within = limit(expected.get(top), actual.get(top), self.colours)
+                    return delegation.owner if within else None
+        return None

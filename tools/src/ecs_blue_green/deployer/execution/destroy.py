@@ -25,22 +25,32 @@ from ecs_blue_green.deployer.planning import deployed
 _ONLY_DELETED = {*FAILED_CREATIONS, "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
 
 
-def refuse_protected(environment: Environment) -> None:
+def refuse_protected(environment: Environment, layers: Mapping[str, Layer]) -> None:
     """Raise Blocked for a protected environment; nothing has been asked of AWS by then."""
     if environment.protected:
         raise Blocked(
             f"{environment.name} is protected",
             f"params/{environment.name}.yaml says protected: true",
-            f"to really destroy it: set protected: false, {_lowering(environment)}, "
+            f"to really destroy it: set protected: false, {_lowering(environment, layers)}, "
             "then destroy (docs/operations.md)",
         )
 
 
-def _lowering(environment: Environment) -> str:
-    return commands.make("deploy", environment.name, ALLOW="infrastructure:LoadBalancer")
+def _lowering(environment: Environment, layers: Mapping[str, Layer]) -> str:
+    """What to type to lower the protection of the load balancers; stack policies may protect them besides."""
+    balancers = [
+        f"{slug}:{logical_id}"
+        for slug, layer in layers.items()
+        for logical_id, resource in layer.resources.items()
+        if resource["Type"] == obstacles.LOAD_BALANCER
+    ]
+    variables = {"ALLOW": " ".join(balancers)} if balancers else {}
+    return commands.make("deploy", environment.name, **variables)
 
 
-def protected(aws: Aws, environment: Environment, found: Mapping[str, Stack]) -> dict[str, list[Obstacle]]:
+def protected(
+    aws: Aws, environment: Environment, layers: Mapping[str, Layer], found: Mapping[str, Stack]
+) -> dict[str, list[Obstacle]]:
     """The load balancers that are protected from deletion, by layer, of stacks that can only be deleted.
 
     Raises Blocked for one of a stack that can be updated: a deploy lowers its protection, and the plan shows
@@ -55,7 +65,7 @@ def protected(aws: Aws, environment: Environment, found: Mapping[str, Stack]) ->
             raise Blocked(
                 f"the load balancer of {stack.name} is still protected",
                 f"params/{environment.name}.yaml says protected: false, and that was not deployed",
-                f"nothing was deleted; {_lowering(environment)}, then destroy (docs/operations.md)",
+                f"nothing was deleted; {_lowering(environment, layers)}, then destroy (docs/operations.md)",
             )
         shielded[slug] = obstacle
     return shielded
@@ -90,7 +100,7 @@ def destroy(
     protection of load balancers is lowered. With `follows`, `on_event` gets the events of resources too, and
     not of stacks alone.
     """
-    refuse_protected(environment)
+    refuse_protected(environment, layers)
     waits_for = dependencies(layers, environment)
     importers: dict[str, set[str]] = {slug: set() for slug in layers}
     for slug, upstreams in waits_for.items():

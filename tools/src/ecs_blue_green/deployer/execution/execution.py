@@ -19,7 +19,7 @@ from ecs_blue_green.deployer.cloudformation.operation import LostSight, OnEvent,
 from ecs_blue_green.deployer.cloudformation.schedule import Left, OnInterrupt, Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.errors import Blocked, Failed
-from ecs_blue_green.deployer.layers import RELEASED_LAYER
+from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.pace import Pace
 from ecs_blue_green.deployer.planning import deployed, guard, making
 from ecs_blue_green.deployer.planning.plan import Plan, Step
@@ -133,8 +133,9 @@ class _Execution:
         with _after_success("the stack is as planned, but not its policy or its protection"):
             self._complete(step, stack, outcome)
         outcome.outputs = stack.outputs
-        if layer == RELEASED_LAYER and step.act == "update":
-            revision = outcome.outputs.get("TaskDefinitionArn", "").rpartition(":")[2]
+        said = step.layer.runtime
+        if said.released and step.act == "update":
+            revision = outcome.outputs.get(said.revision or "", "").rpartition(":")[2]
             outcome.notes.append(f"revision {revision} registered; it runs after the next release")
         return outcome
 
@@ -213,7 +214,13 @@ class _Execution:
         while True:
             try:
                 return making.request(
-                    self._client, self._environment, step.layer, stack, self._role(slug), sleep, self._pace
+                    self._client,
+                    self._environment,
+                    step.layer,
+                    stack,
+                    self._role(step.layer),
+                    sleep,
+                    self._pace,
                 )
             except Failed as error:
                 passing = any(words in error.why for words in _UNSETTLED)
@@ -257,9 +264,9 @@ class _Execution:
             for denied in guard.denied_resources(step, change)
         }
 
-    def _role(self, slug: str) -> str | None:
+    def _role(self, layer: Layer) -> str | None:
         stacks: dict[str, Stack | None] = {**self._planned.stacks, **self._after}
-        return deployed.execution_role(self._environment, slug, stacks)
+        return deployed.execution_role(self._environment, layer, stacks)
 
 
 @contextmanager

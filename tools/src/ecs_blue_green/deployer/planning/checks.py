@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ecs_blue_green.deployer import clock
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import guard
 from ecs_blue_green.deployer.planning.plan import Plan
 from ecs_blue_green.deployer.release import live
+from ecs_blue_green.deployer.release.service import Service
 from ecs_blue_green.deployer.rules import Finding, name
 
 RELEASE_POLL_SECONDS = 10
 
 
-def findings(aws: Aws, planned: Plan, allowed: set[str]) -> list[Finding]:
+def findings(aws: Aws, planned: Plan, service: Service, allowed: set[str]) -> list[Finding]:
     """What blocks the plan; nothing is asked when it changes nothing."""
     if not planned.changes_something:
         return []
@@ -27,7 +27,7 @@ def findings(aws: Aws, planned: Plan, allowed: set[str]) -> list[Finding]:
         if step.act == "update"
         for export in step.endangered_exports
     }
-    return guard.findings(planned, live.read(aws, planned.stacks), importers, allowed)
+    return guard.findings(planned, live.read(aws, service), importers, allowed)
 
 
 def unmatched(planned: Plan, allowed: Iterable[str], layers: Mapping[str, Layer]) -> Iterator[str]:
@@ -42,14 +42,14 @@ def unmatched(planned: Plan, allowed: Iterable[str], layers: Mapping[str, Layer]
 
 def wait_for_release(
     aws: Aws,
-    stacks: Mapping[str, Stack | None],
+    service: Service,
     say: Callable[[str], None],
     sleep: Sleep = clock.sleep,
 ) -> None:
     """Wait until neither CodeDeploy nor the pipeline is at work."""
     told = ""
     while True:
-        now = live.read(aws, stacks)
+        now = live.read(aws, service)
         running = now.deployment or now.execution
         if not running:
             return

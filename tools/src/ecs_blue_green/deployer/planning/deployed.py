@@ -11,7 +11,7 @@ from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, St
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Blocked
-from ecs_blue_green.deployer.layers import EXECUTION_ROLE, RELEASED_LAYER, Layer, exports, imports
+from ecs_blue_green.deployer.layers import Layer, exports, imports
 from ecs_blue_green.deployer.rules import Finding, Guarded
 
 Say = Callable[[str], None]
@@ -130,10 +130,12 @@ def refuse_missing(
                 )
 
 
-def execution_role(environment: Environment, slug: str, found: Mapping[str, Stack | None]) -> str | None:
-    """The role through which CloudFormation operates this layer's stack, where that is not the caller's."""
-    if slug != RELEASED_LAYER:
-        return None
-    owner, output = EXECUTION_ROLE
-    stack = found.get(owner)
-    return stack.exports.get(f"{environment.stack_name(owner)}-{output}") if stack else None
+def execution_role(environment: Environment, layer: Layer, found: Mapping[str, Stack | None]) -> str | None:
+    """The role through which CloudFormation operates this layer's stack, where that is not the caller's.
+
+    From the first creation on: CloudFormation goes on using the role that a stack was last operated with, so
+    a person and the pipeline must not differ.
+    """
+    role = layer.runtime.role
+    stack = found.get(role.layer) if role else None
+    return stack.exports.get(f"{environment.stack_name(role.layer)}-{role.title}") if role and stack else None

@@ -11,9 +11,6 @@ from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.release.live import Live
 from ecs_blue_green.deployer.rules import LISTENER, Finding
 
-# A push releases into these only; the repository of the images has no part in a running release.
-UNTOUCHED_BY_RELEASES = {"container-repository"}
-
 
 def findings(plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed: set[str]) -> list[Finding]:
     """Everything that blocks the plan.
@@ -65,7 +62,7 @@ def release_running(plan: Plan, live: Live) -> Iterator[Finding]:
     changed = [
         slug
         for slug, step in plan.steps.items()
-        if step.act != "nothing" and slug not in UNTOUCHED_BY_RELEASES
+        if step.act != "nothing" and not step.layer.runtime.untouched_by_releases
     ]
     if not changed:
         return

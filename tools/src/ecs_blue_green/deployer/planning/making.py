@@ -132,6 +132,9 @@ class _Planning:
             )
             stacks = _stacks(found)
             self._refuse(stacks, chosen)
+            self._layers = {
+                slug: _keeping(layer, found[slug].deployed) for slug, layer in self._layers.items()
+            }
             changed = [slug for slug in chosen if not self._is_unchanged(slug, found)]
             offline = interrupts.attend(lambda: self._surveyed(found, chosen)) if changed else {}
             futures = {slug: pool.submit(self._step, slug, found, offline[slug]) for slug in changed}
@@ -208,9 +211,10 @@ class _Planning:
 
     def _is_unchanged(self, slug: str, found: Mapping[str, Found]) -> bool:
         one = found[slug]
-        role = deployed.execution_role(self._environment, slug, _stacks(found))
+        layer = self._layers[slug]
+        role = deployed.execution_role(self._environment, layer, _stacks(found))
         return one.deployed is not None and _is_deployed(
-            self._environment, self._layers[slug], one.deployed, one.body, role
+            self._environment, layer, one.deployed, one.body, role
         )
 
     def _unchanged(self, slug: str, found: Mapping[str, Found]) -> Step:
@@ -244,7 +248,7 @@ class _Planning:
             environment,
             layer,
             stack,
-            deployed.execution_role(environment, slug, _stacks(found)),
+            deployed.execution_role(environment, layer, _stacks(found)),
             self._nap,
             self._pace,
             verb=self._verb,
@@ -264,6 +268,10 @@ class _Planning:
 
 def _stacks(found: Mapping[str, Found]) -> dict[str, Stack | None]:
     return {slug: one.stack for slug, one in found.items()}
+
+
+def _keeping(layer: Layer, stack: Stack | None) -> Layer:
+    return layer.keeping(stack.parameters) if stack else layer
 
 
 def _policy(client: Any, stack: Stack) -> str | None:
@@ -291,7 +299,7 @@ def request(
             stack_name=stack.arn if stack else name,
             kind="UPDATE" if stack else "CREATE",
             body=layer.body,
-            parameters=environment.parameters_for(layer.parameters),
+            parameters=layer.given(environment),
             tags=environment.stack_tags(layer.slug),
             capabilities=layer.capabilities,
             role_arn=role,

@@ -73,8 +73,9 @@ class Plan:
 
 def inputs_digest(environment: Environment, layer: Layer) -> str:
     """What a layer is deployed with: template, stack policy, parameters, tags."""
-    given = environment.parameters_for(layer.parameters)
-    return digest([layer.body, layer.stack_policy, given, environment.stack_tags(layer.slug)])
+    return digest(
+        [layer.body, layer.stack_policy, layer.given(environment), environment.stack_tags(layer.slug)]
+    )
 
 
 def digest(facts: Any) -> str:

@@ -23,6 +23,7 @@ from ecs_blue_green.deployer.cloudformation.describe import Event
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.rules import Finding
 from ecs_blue_green.deployer.terminal import console
@@ -49,6 +50,11 @@ RESULTS = {
 def say(text: str) -> None:
     """Tell a person something, on standard error."""
     console(stderr=True).print(escape(text))
+
+
+def say_found_by_type(reason: BadInput) -> None:
+    """That what is live is looked for in the stacks, because nothing says where, and what repairs that."""
+    say(f"{reason}; so it is found by the types of the stacks' resources ({reason.remedy})")
 
 
 def say_where(environment: Environment, talks: bool) -> None:

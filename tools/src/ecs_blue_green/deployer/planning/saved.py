@@ -23,7 +23,6 @@ from ecs_blue_green.deployer.cloudformation.change_sets import KEPT, ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Blocked
-from ecs_blue_green.deployer.layers import RELEASED_LAYER
 from ecs_blue_green.deployer.planning import making, plan
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 
@@ -229,8 +228,8 @@ def approved(aws: Aws, document: Mapping[str, Any]) -> making.Approved:
 def refuse_moved(document: Mapping[str, Any], fresh: Plan) -> None:
     """Raise Blocked, with what moved, unless `fresh`, which was made just now, is what was approved.
 
-    The layers that the kept plan changes must be as they were; task-definition may have moved, since every
-    release moves it, when planning it again gives the same changes. A layer that needs nothing any more is
+    The layers that the kept plan changes must be as they were; one that every release moves may have moved,
+    when planning it again gives the same changes. A layer that needs nothing any more is
     done: an earlier run of the same plan got that far.
     """
     moved = []
@@ -240,7 +239,7 @@ def refuse_moved(document: Mapping[str, Any], fresh: Plan) -> None:
             continue
         if kept["inputs"] != plan.inputs_digest(fresh.environment, step.layer):
             moved.append(f"{slug}: build/ or params/ is not what was planned")
-        elif not _is_approved(slug, kept, step):
+        elif not _is_approved(kept, step):
             moved.append(f"{slug}: {_what_moved(kept, step)}")
     if moved:
         raise Blocked(
@@ -260,13 +259,13 @@ def adopted(planned: Plan, document: Mapping[str, Any] | None) -> set[str]:
     }
 
 
-def _is_approved(slug: str, kept: Mapping[str, Any], step: Step) -> bool:
+def _is_approved(kept: Mapping[str, Any], step: Step) -> bool:
     if step.change_set and step.change_set.arn == kept["change_set"]:
         return True
     if kept["act"] != step.act or kept["changes"] != _summary(step):
         return False
     # Without a change set the template is the plan.
-    return slug == RELEASED_LAYER or (kept["change_set"] is None and _is_unmoved(kept, step.stack))
+    return step.layer.runtime.released or (kept["change_set"] is None and _is_unmoved(kept, step.stack))
 
 
 def _is_unmoved(kept: Mapping[str, Any], stack: Stack | None) -> bool:

@@ -10,16 +10,15 @@ from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
-from ecs_blue_green.deployer.layers import CONNECTION
+from ecs_blue_green.runtime import Output
 
 AVAILABLE = "AVAILABLE"
 CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 
 
-def status(aws: Aws, stack: Stack | None) -> str | None:
-    """PENDING, AVAILABLE or ERROR; None while `stack`, which owns the connection, is not deployed."""
-    _, output = CONNECTION
-    arn = stack.outputs.get(output) if stack else None
+def status(aws: Aws, stack: Stack | None, title: str) -> str | None:
+    """PENDING, AVAILABLE or ERROR; None while `stack`, whose output `title` has the ARN, is not deployed."""
+    arn = stack.outputs.get(title) if stack else None
     if not arn:
         return None
     found: str = aws.client("codeconnections").get_connection(ConnectionArn=arn)["Connection"][
@@ -28,11 +27,10 @@ def status(aws: Aws, stack: Stack | None) -> str | None:
     return found
 
 
-def require_available(aws: Aws, environment: Environment) -> None:
-    """Raise Blocked when the environment's connection waits for a person."""
-    owner, _ = CONNECTION
-    stack = describe.stack(aws.client("cloudformation"), environment.stack_name(owner))
-    now = status(aws, stack)
+def require_available(aws: Aws, environment: Environment, named: Output) -> None:
+    """Raise Blocked when the connection that an output names waits for a person."""
+    stack = describe.stack(aws.client("cloudformation"), environment.stack_name(named.layer))
+    now = status(aws, stack, named.title)
     if now not in (None, AVAILABLE):
         raise pending(environment, str(now))
 

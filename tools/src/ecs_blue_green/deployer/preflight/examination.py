@@ -13,11 +13,11 @@ from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.effects.schemas import schema
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Blocked
-from ecs_blue_green.deployer.layers import CONNECTION, PIPELINE_LAYER
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight import connection, engine, image, names, network, quotas, references
 from ecs_blue_green.deployer.preflight.image import Image
 from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+from ecs_blue_green.runtime import Runtime
 
 # Each question is one call, or a few: this many run side by side, as many as there are connections.
 WORKERS = door.CONNECTIONS
@@ -36,8 +36,8 @@ class Question(NamedTuple):
 class Answers:
     """What was found. `unchecked` says what could not be asked, and why.
 
-    `connection` is the status of the connection to GitHub while there is no pipeline, None where there is
-    none yet or nothing waits for it. `engine` is the program that will build the image.
+    `connection` is the status of the connection to GitHub while the layers in `waiting` are not made, None
+    where there is none yet or nothing waits for it. `engine` is the program that will build the image.
     """
 
     troubles: tuple[Trouble, ...] = ()
@@ -45,14 +45,15 @@ class Answers:
     image: ImageState = "not needed"
     engine: str | None = None
     connection: str | None = None
+    waiting: tuple[str, ...] = ()
 
     @property
     def connection_waits(self) -> bool:
-        """Whether a person must complete the connection before there can be a pipeline."""
+        """Whether a person must complete the connection before the layers in `waiting` can be made."""
         return self.connection not in (None, connection.AVAILABLE)
 
 
-def examine(aws: Aws, survey: Survey, wanted: Image) -> Answers:
+def examine(aws: Aws, survey: Survey, wanted: Image, runtime: Runtime) -> Answers:
     """Ask everything that matters for what would change; nothing is asked when nothing is new.
 
     Raises Failure when AWS cannot be asked at all: credentials, network.
@@ -62,15 +63,16 @@ def examine(aws: Aws, survey: Survey, wanted: Image) -> Answers:
     with ThreadPoolExecutor(WORKERS) as pool:
         picture = pool.submit(_image, aws, survey, wanted)
         link = pool.submit(_connection, aws, survey)
-        asked = [(question, pool.submit(_answer, question)) for question in _questions(aws, survey)]
+        questions = _questions(aws, survey, runtime)
+        asked = [(question, pool.submit(_answer, question)) for question in questions]
         for question, future in asked:
             found, why = future.result()
             troubles += found
             if why:
                 unchecked.append(f"{question.about}: {why}")
         state, program = picture.result()
-        status = link.result()
-    return Answers(tuple(dict.fromkeys(troubles)), tuple(unchecked), state, program, status)
+        status, waiting = link.result()
+    return Answers(tuple(dict.fromkeys(troubles)), tuple(unchecked), state, program, status, waiting)
 
 
 def refuse(
@@ -114,7 +116,8 @@ def notes(environment: Environment, answers: Answers, wanted: Image) -> Iterator
     if answers.image == "placeholder":
         yield f"the emulator has placeholders for the image {wanted} and for the handshake with GitHub"
     elif answers.connection_waits:
-        yield f"{PIPELINE_LAYER} waits until somebody completes the connection: it is {answers.connection}"
+        layers = ", ".join(answers.waiting)
+        yield f"{layers} waits until somebody completes the connection: it is {answers.connection}"
     for trouble in answers.troubles:
         yield f"gone on in spite of: {trouble}"
     for text in answers.unchecked:
@@ -134,17 +137,18 @@ def document(answers: Answers) -> dict[str, Any]:
     }
 
 
-def _questions(aws: Aws, survey: Survey) -> Iterator[Question]:
-    if network.relevant(survey):
-        yield Question("the network", partial(network.troubles, aws, survey))
+def _questions(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Question]:
+    if network.relevant(survey, runtime.network):
+        yield Question("the network", partial(network.troubles, aws, survey, runtime))
+    keys = {str(key.parameter): key for key in runtime.keys}
     for title, arn in references.arns(survey):
-        yield Question(title, partial(references.troubles, aws, survey, title, arn))
-    for title, name in references.buckets(survey):
-        yield Question(title, partial(references.bucket_troubles, aws, survey, title, name))
+        yield Question(title, partial(references.troubles, aws, survey, title, arn, keys.get(title)))
+    for bucket, name in references.buckets(survey, runtime.buckets):
+        yield Question(bucket.parameter, partial(references.bucket_troubles, aws, survey, bucket, name))
     for named in names.taken(survey):
         yield Question(f"whether {named.name} is free", partial(names.troubles, aws, named))
     if not aws.emulated:
-        for about, ask in quotas.questions(survey):
+        for about, ask in quotas.questions(survey, runtime.capacity):
             yield Question(about, partial(ask, aws))
 
 
@@ -186,15 +190,22 @@ def _image(aws: Aws, survey: Survey, wanted: Image) -> tuple[ImageState, str | N
 def no_image(wanted: Image) -> Trouble:
     """The image is not there, and nobody here can build it."""
     return Trouble(
-        parameter("InitialImageTag"),
+        parameter(wanted.parameter),
         wanted.tag,
         f"must be in the repository {wanted.repository} when the service is made, which would wait for it for"
         " hours; it is not, and no container engine runs here that could build it",
     )
 
 
-def _connection(aws: Aws, survey: Survey) -> str | None:
-    if PIPELINE_LAYER not in survey.created:
-        return None
-    owner, _ = CONNECTION
-    return connection.status(aws, survey.stacks[owner])
+def _connection(aws: Aws, survey: Survey) -> tuple[str | None, tuple[str, ...]]:
+    """The status of the connection that layers wait for which are to be made, and these."""
+    named = {
+        slug: layer.runtime.waits_for_connection
+        for slug, layer in survey.layers.items()
+        if slug in survey.created and layer.runtime.waits_for_connection
+    }
+    # There is one connection for all of them.
+    output = next(iter(named.values()), None)
+    if output is None:
+        return None, ()
+    return connection.status(aws, survey.stacks.get(output.layer), output.title), tuple(named)

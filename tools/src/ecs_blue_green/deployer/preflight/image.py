@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ecs_blue_green import runtime
 from ecs_blue_green.deployer import commands, template
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
@@ -23,8 +24,6 @@ from ecs_blue_green.deployer.preflight import engine
 from ecs_blue_green.deployer.rules import SERVICE, TASK_DEFINITION
 
 REPOSITORY = "AWS::ECR::Repository"
-TAG_PARAMETER = "InitialImageTag"
-FOLDER = "app"
 # A task definition's names for what an image is built for, and those of the engines.
 ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 # Attestations would be images of their own in the repository, and count as such.
@@ -37,11 +36,12 @@ Say = Callable[[str], None]
 class Image:
     """Where the image goes, what it is built from and for, and the layers around it.
 
-    `layer` makes the repository, `service_layer` the service that runs it.
+    `parameter` sets its tag, `layer` makes the repository, `service_layer` the service that runs it.
     """
 
     repository: str
     tag: str
+    parameter: str
     platform: str
     folder: Path
     layer: str
@@ -52,12 +52,13 @@ class Image:
         return f"{self.repository}:{self.tag}"
 
 
-def wanted(environment: Environment, layers: Mapping[str, Layer], root: Path) -> Image:
-    """The image of an environment, read from its templates."""
+def wanted(environment: Environment, layers: Mapping[str, Layer], named: runtime.Image, root: Path) -> Image:
+    """The image of an environment, read from its templates; the layers have `named` tag and folder."""
     layer, repository = _resource(layers, REPOSITORY)
     defining_layer, task_definition = _resource(layers, TASK_DEFINITION)
     service_layer, _ = _resource(layers, SERVICE)
     values = template.parameter_values(layers[layer], environment)
+    tags = (template.parameter_values(one, environment) for one in layers.values())
     # What Fargate takes where the template says nothing.
     platform = {"OperatingSystemFamily": "LINUX", "CpuArchitecture": "X86_64"} | {
         key: template.text(value, template.parameter_values(layers[defining_layer], environment))
@@ -65,9 +66,10 @@ def wanted(environment: Environment, layers: Mapping[str, Layer], root: Path) ->
     }
     return Image(
         repository=template.text(repository["RepositoryName"], values),
-        tag=values[TAG_PARAMETER],
+        tag=next(found[named.tag] for found in tags if named.tag in found),
+        parameter=named.tag,
         platform=f"{platform['OperatingSystemFamily'].lower()}/{ARCHITECTURES[platform['CpuArchitecture']]}",
-        folder=root / FOLDER,
+        folder=root / named.folder,
         layer=layer,
         service_layer=service_layer,
     )

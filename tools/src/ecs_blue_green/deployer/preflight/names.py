@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.effects.sides import Resource
 from ecs_blue_green.deployer.planning.survey import Survey
-from ecs_blue_green.deployer.preflight.trouble import Trouble
+from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
 
 CONNECTION = "AWS::CodeConnections::Connection"
 
@@ -62,8 +62,9 @@ def troubles(aws: Aws, named: Named) -> Iterator[Trouble]:
         owner = _owner(aws, named)
         if owner and _is_free_in_time(named, *owner):
             return
-        key = "parameters.ClusterName" if named.resource.type == "AWS::ECS::Cluster" else "project"
-        value = named.name if key != "project" else named.survey.environment.project
+        title = _parameter(named)
+        key = parameter(title) if title else "project"
+        value = named.name if title else named.survey.environment.project
         if owner:
             layer, logical_id = owner
             yield Trouble(
@@ -79,6 +80,14 @@ def troubles(aws: Aws, named: Named) -> Iterator[Trouble]:
                 f"leads to the {what} {named.name}, which exists outside the stacks of this environment",
                 "choose another name, or delete it if nobody needs it",
             )
+
+
+def _parameter(named: Named) -> str:
+    """The parameter that is the name, as the template says; empty where the name is made of the project's."""
+    template = named.survey.layers[named.layer].resources[named.logical_id]
+    value = template["Properties"][EXISTS[named.resource.type][0]]
+    title = str(value.get("Ref", "")) if isinstance(value, dict) else ""
+    return title if title in named.survey.environment.parameters else ""
 
 
 def _owner(aws: Aws, named: Named) -> tuple[str, str] | None:

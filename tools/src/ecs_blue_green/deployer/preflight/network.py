@@ -13,9 +13,8 @@ from typing import Any
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
-
-PUBLIC, PRIVATE = "PublicSubnetIds", "PrivateSubnetIds"
-TITLES = ("VpcId", PUBLIC, PRIVATE)
+from ecs_blue_green.runtime import Endpoints, Runtime
+from ecs_blue_green.runtime import Network as Named
 
 # What a load balancer must find free in each of its subnets to be created and to grow.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
@@ -24,8 +23,6 @@ LOAD_BALANCER_ADDRESSES = 8
 # What pulls an image and writes logs without a way to the internet, as the ends of endpoints' service names.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 TASK_ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "s3")
-# What the smoke test calls; its own log takes another way.
-SMOKE_TEST_ENDPOINTS = ("codedeploy", "ec2")
 
 
 @dataclass(frozen=True)
@@ -56,18 +53,20 @@ class Network:
         return next((route for route in routes if route.get("DestinationCidrBlock") == "0.0.0.0/0"), None)
 
 
-def relevant(survey: Survey) -> bool:
-    """Whether the network is new to one of the stacks."""
-    return survey.concerns(*TITLES)
+def relevant(survey: Survey, named: Named) -> bool:
+    """Whether the network is new to one of the stacks. `named` are the parameters that name it."""
+    return survey.concerns(named.vpc, named.public_subnets, named.private_subnets)
 
 
-def troubles(aws: Aws, survey: Survey) -> Iterator[Trouble]:
+def troubles(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Trouble]:
     """Everything about the network that would not work."""
-    vpc = survey.value("VpcId")
-    public = survey.values(PUBLIC) if survey.concerns("VpcId", PUBLIC) else []
-    private = survey.values(PRIVATE) if survey.concerns(PRIVATE) else []
+    named = runtime.network
+    vpc = survey.value(named.vpc)
+    is_public_new = survey.concerns(named.vpc, named.public_subnets)
+    public = survey.values(named.public_subnets) if is_public_new else []
+    private = survey.values(named.private_subnets) if survey.concerns(named.private_subnets) else []
     network = read(aws, vpc, [*public, *private])
-    yield from judge(survey, vpc, public, private, network)
+    yield from judge(survey, runtime, public, private, network)
 
 
 def read(aws: Aws, vpc: str, subnets: list[str]) -> Network:
@@ -105,62 +104,66 @@ def read(aws: Aws, vpc: str, subnets: list[str]) -> Network:
 
 
 def judge(
-    survey: Survey, vpc: str, public: list[str], private: list[str], network: Network
+    survey: Survey, runtime: Runtime, public: list[str], private: list[str], network: Network
 ) -> Iterator[Trouble]:
     """What is wrong, from what EC2 has said."""
-    region = survey.environment.region
+    named = runtime.network
+    vpc, region = survey.value(named.vpc), survey.environment.region
     if not network.vpc:
-        yield Trouble(parameter("VpcId"), vpc, f"does not exist in {region}")
+        yield Trouble(parameter(named.vpc), vpc, f"does not exist in {region}")
         return
-    for title, subnets in ((PUBLIC, public), (PRIVATE, private)):
+    for title, subnets in ((named.public_subnets, public), (named.private_subnets, private)):
         for subnet in subnets:
             found = network.subnets.get(subnet)
             if found is None:
                 yield Trouble(parameter(title), subnet, f"does not exist in {region}")
             elif found["VpcId"] != vpc:
-                yield Trouble(parameter(title), subnet, f"is in {found['VpcId']}, and VpcId is {vpc}")
+                yield Trouble(parameter(title), subnet, f"is in {found['VpcId']}, and {named.vpc} is {vpc}")
     here = {name for name, subnet in network.subnets.items() if subnet["VpcId"] == vpc}
-    yield from _public(network, [subnet for subnet in public if subnet in here])
-    yield from _private(survey, network, [subnet for subnet in private if subnet in here])
+    yield from _public(network, named, [subnet for subnet in public if subnet in here])
+    yield from _private(survey, runtime, network, [subnet for subnet in private if subnet in here])
 
 
-def _public(network: Network, subnets: list[str]) -> Iterator[Trouble]:
+def _public(network: Network, named: Named, subnets: list[str]) -> Iterator[Trouble]:
+    key = parameter(named.public_subnets)
     zones: dict[str, str] = {}
     for subnet in subnets:
         zone = network.subnets[subnet]["AvailabilityZone"]
         if zone in zones:
             reason = f"is in {zone} like {zones[zone]}; a load balancer takes one subnet of a zone"
-            yield Trouble(parameter(PUBLIC), subnet, reason)
+            yield Trouble(key, subnet, reason)
         zones.setdefault(zone, subnet)
         free = network.subnets[subnet]["AvailableIpAddressCount"]
         if free < LOAD_BALANCER_ADDRESSES:
             reason = f"has {free} free addresses; a load balancer needs {LOAD_BALANCER_ADDRESSES}"
-            yield Trouble(parameter(PUBLIC), subnet, reason)
+            yield Trouble(key, subnet, reason)
         route = network.default_route(subnet)
         if not route or not str(route.get("GatewayId", "")).startswith("igw-") or _is_dead(route):
             yield Trouble(
-                parameter(PUBLIC),
+                key,
                 subnet,
                 f"must have a route to an internet gateway; {_said(network, subnet, route)}",
             )
 
 
-def _private(survey: Survey, network: Network, subnets: list[str]) -> Iterator[Trouble]:
+def _private(survey: Survey, runtime: Runtime, network: Network, subnets: list[str]) -> Iterator[Trouble]:
+    key, most = parameter(runtime.network.private_subnets), runtime.capacity.maximum
     zones = {network.subnets[subnet]["AvailabilityZone"] for subnet in subnets}
     if len(subnets) > 1 and len(zones) == 1:
-        yield Trouble(parameter(PRIVATE), "", f"must be in two zones or more; all are in {zones.pop()}")
+        yield Trouble(key, "", f"must be in two zones or more; all are in {zones.pop()}")
     # During a release old and new tasks run side by side.
-    needed = 2 * int(survey.value("MaxCapacity") or 1)
+    needed = 2 * int(survey.value(most) or 1)
     free = sum(network.subnets[subnet]["AvailableIpAddressCount"] for subnet in subnets)
     if subnets and free < needed:
-        reason = f"have {free} free addresses; a release at MaxCapacity needs {needed}"
-        yield Trouble(parameter(PRIVATE), "", reason)
+        reason = f"have {free} free addresses; a release at {most} needs {needed}"
+        yield Trouble(key, "", reason)
     for subnet in subnets:
         route = network.default_route(subnet)
-        lacking = "" if _leads_out(network, route) else _lacking(survey, network, subnet)
+        endpoints = runtime.network.endpoints
+        lacking = "" if _leads_out(network, route) else _lacking(survey, endpoints, network, subnet)
         if lacking:
             yield Trouble(
-                parameter(PRIVATE),
+                key,
                 subnet,
                 f"has no way out: {_said(network, subnet, route)}, and {lacking}",
             )
@@ -205,24 +208,23 @@ def _said(network: Network, subnet: str, route: Any) -> str:
     return f"{name} leads to {target}"
 
 
-def _lacking(survey: Survey, network: Network, subnet: str) -> str:
+def _lacking(survey: Survey, endpoints: Iterable[Endpoints], network: Network, subnet: str) -> str:
     """The endpoints that would have to stand in for a way out; empty where all of them do."""
     missing = []
-    for service in _needed(survey):
+    for service in _needed(survey, endpoints):
         problem = _endpoint_problem(network, service, subnet, survey.environment.region)
         if problem:
             missing.append(problem)
     return f"without it these endpoints are needed: {', '.join(missing)}" if missing else ""
 
 
-def _needed(survey: Survey) -> list[str]:
+def _needed(survey: Survey, endpoints: Iterable[Endpoints]) -> list[str]:
     services = list(TASK_ENDPOINTS)
-    if survey.value("EnableExecuteCommand") == "true":
-        services.append("ssmmessages")
     for secret in {value.split(":")[2] for value in _arns(survey)} & {"secretsmanager", "ssm"}:
         services.append(secret)
-    if survey.value("SmokeTest") == "enabled":
-        services += SMOKE_TEST_ENDPOINTS
+    for asked in endpoints:
+        if survey.value(asked.parameter) == asked.value:
+            services += asked.services
     return services
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+from ecs_blue_green.runtime import Capacity
 
 ROLE = "AWS::IAM::Role"
 LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
@@ -15,8 +16,8 @@ FARGATE_CPU = ("fargate", "L-3032A538")
 CPU_UNITS = 1024
 
 
-def questions(survey: Survey) -> Iterator[tuple[str, Callable[[Aws], Iterator[Trouble]]]]:
-    """What to ask for these stacks: what it is about, and how to ask it."""
+def questions(survey: Survey, capacity: Capacity) -> Iterator[tuple[str, Callable[[Aws], Iterator[Trouble]]]]:
+    """What to ask for these stacks: what it is about, and how to ask it. `capacity` names parameters."""
     count: dict[str, int] = {}
     for _, _, resource in survey.new_resources():
         count[resource.type] = count.get(resource.type, 0) + 1
@@ -25,8 +26,8 @@ def questions(survey: Survey) -> Iterator[tuple[str, Callable[[Aws], Iterator[Tr
     if count.get(LOAD_BALANCER) or count.get(TARGET_GROUP):
         balancers, groups = count.get(LOAD_BALANCER, 0), count.get(TARGET_GROUP, 0)
         yield "the quotas of load balancers", lambda aws: _load_balancers(aws, balancers, groups)
-    if survey.concerns("MinCapacity", "TaskCpu"):
-        yield "the quota of Fargate", lambda aws: _fargate(aws, survey)
+    if survey.concerns(capacity.minimum, capacity.cpu):
+        yield "the quota of Fargate", lambda aws: _fargate(aws, survey, capacity)
 
 
 def _roles(aws: Aws, needed: int) -> Iterator[Trouble]:
@@ -62,19 +63,20 @@ def _load_balancers(aws: Aws, balancers: int, groups: int) -> Iterator[Trouble]:
             yield from _exceeded(words, count(operation, key, "application"), needed, limits[name])
 
 
-def _fargate(aws: Aws, survey: Survey) -> Iterator[Trouble]:
+def _fargate(aws: Aws, survey: Survey, capacity: Capacity) -> Iterator[Trouble]:
     service, code = FARGATE_CPU
     quota = aws.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"][
         "Value"
     ]
     # A release runs the new tasks beside the old ones.
-    needed = 2 * int(survey.value("MinCapacity")) * int(survey.value("TaskCpu")) / CPU_UNITS
+    tasks, cpu = survey.value(capacity.minimum), survey.value(capacity.cpu)
+    needed = 2 * int(tasks) * int(cpu) / CPU_UNITS
     if needed > quota:
         yield Trouble(
-            parameter("MinCapacity"),
-            survey.value("MinCapacity"),
-            f"and TaskCpu {survey.value('TaskCpu')} need {needed:g} virtual CPUs in a release, and this"
-            f" account may have {quota:g}",
+            parameter(capacity.minimum),
+            tasks,
+            f"and {capacity.cpu} {cpu} need {needed:g} virtual CPUs in a release, and this account may have"
+            f" {quota:g}",
             f"have the quota raised (Service Quotas, {service} {code})",
         )
 

@@ -7,7 +7,7 @@ listed here.
 import fnmatch
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,16 +16,8 @@ from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+from ecs_blue_green.runtime import Bucket, Key
 
-# Buckets that must be there, and whether the load balancer is to write into them.
-BUCKETS = {"AccessLogBucketName": True, "ArtifactLogBucketName": False}
-# Which services must be let use a key, as the key's policy names them.
-KEY_SERVICES = {
-    "KmsKeyArn": ("logs.{region}.amazonaws.com",),
-    "NotificationKeyArn": ("events.amazonaws.com", "cloudwatch.amazonaws.com"),
-}
-# Through which service this environment's roles must be let use it besides.
-KEY_THROUGH = {"NotificationKeyArn": "sns.{region}.amazonaws.com"}
 # How each service says that there is no such thing.
 MISSING = {
     "404",
@@ -36,8 +28,8 @@ MISSING = {
     "WAFNonexistentItemException",
 }
 
-# From a parameter's title and value to what is wrong and what somebody has to do, or None.
-Look = Callable[[Aws, Environment, str, str], "tuple[str, str] | None"]
+# From an ARN, and what its parameter says of a key, to what is wrong and what somebody has to do, or None.
+Look = Callable[[Aws, Environment, str, Key | None], "tuple[str, str] | None"]
 
 
 def arns(survey: Survey) -> Iterator[tuple[str, str]]:
@@ -47,13 +39,16 @@ def arns(survey: Survey) -> Iterator[tuple[str, str]]:
             yield title, value
 
 
-def troubles(aws: Aws, survey: Survey, title: str, arn: str) -> Iterator[Trouble]:
-    """What is wrong with the thing that a parameter names. Nothing for a service that is not known here."""
+def troubles(aws: Aws, survey: Survey, title: str, arn: str, key: Key | None = None) -> Iterator[Trouble]:
+    """What is wrong with the thing that a parameter names; `key` says who must be let use it.
+
+    Nothing for a service that is not known here.
+    """
     look = LOOKS.get(arn.split(":")[2])
     if look is None:
         return
     try:
-        wrong = look(aws, survey.environment, title, arn)
+        wrong = look(aws, survey.environment, arn, key)
     except ClientError as error:
         if error.response["Error"]["Code"] not in MISSING:
             raise
@@ -63,7 +58,7 @@ def troubles(aws: Aws, survey: Survey, title: str, arn: str) -> Iterator[Trouble
         yield Trouble(parameter(title), arn, reason, act)
 
 
-def _certificate(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
+def _certificate(aws: Aws, environment: Environment, arn: str, key: Key | None) -> tuple[str, str] | None:
     status = aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]["Status"]
     if status == "ISSUED":
         return None
@@ -71,23 +66,23 @@ def _certificate(aws: Aws, environment: Environment, title: str, arn: str) -> tu
     return f"is {status}, and a load balancer takes an issued certificate only", act
 
 
-def _connection(aws: Aws, environment: Environment, title: str, arn: str) -> None:
+def _connection(aws: Aws, environment: Environment, arn: str, key: Key | None) -> None:
     # Whether it is AVAILABLE matters when the pipeline is made: `preflight/connection.py`.
     aws.client("codeconnections").get_connection(ConnectionArn=arn)
 
 
-def _key(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
+def _key(aws: Aws, environment: Environment, arn: str, key: Key | None) -> tuple[str, str] | None:
     client = aws.client("kms")
     state = client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
     if state != "Enabled":
         return f"is {state}", ""
-    if title not in KEY_SERVICES:
+    if key is None:
         return None
     statements = list(_allowing(json.loads(client.get_key_policy(KeyId=arn)["Policy"])))
-    services = [service.format(region=environment.region) for service in KEY_SERVICES[title]]
+    services = [service.format(region=environment.region) for service in key.services]
     missing = " and ".join(one for one in services if not any(_names(stated, one) for stated in statements))
     lacks = [f"does not let {missing} use it"] if missing else []
-    through = KEY_THROUGH.get(title, "").format(region=environment.region)
+    through = (key.through or "").format(region=environment.region)
     if through and not any(_lets_roles(stated, environment, through) for stated in statements):
         lacks.append(
             "does not let this account use it through SNS (kms:ViaService):"
@@ -134,16 +129,18 @@ def _through(statement: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _web_acl(aws: Aws, environment: Environment, title: str, arn: str) -> None:
+def _web_acl(aws: Aws, environment: Environment, arn: str, key: Key | None) -> None:
     aws.client("wafv2").get_web_acl(ARN=arn)
 
 
-def _secret(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
+def _secret(aws: Aws, environment: Environment, arn: str, key: Key | None) -> tuple[str, str] | None:
     found = aws.client("secretsmanager").describe_secret(SecretId=arn)
     return ("is scheduled for deletion", "") if "DeletedDate" in found else None
 
 
-def _stored_parameter(aws: Aws, environment: Environment, title: str, arn: str) -> tuple[str, str] | None:
+def _stored_parameter(
+    aws: Aws, environment: Environment, arn: str, key: Key | None
+) -> tuple[str, str] | None:
     # The ARN does not show whether the name begins with a slash. The value is not read.
     name = arn.partition(":parameter/")[2]
     wanted = [{"Key": "Name", "Option": "Equals", "Values": [name, f"/{name}"]}]
@@ -151,7 +148,7 @@ def _stored_parameter(aws: Aws, environment: Environment, title: str, arn: str) 
     return None if found else ("does not exist in this account and region", "")
 
 
-def _policy(aws: Aws, environment: Environment, title: str, arn: str) -> None:
+def _policy(aws: Aws, environment: Environment, arn: str, key: Key | None) -> None:
     aws.client("iam").get_policy(PolicyArn=arn)
 
 
@@ -167,14 +164,15 @@ LOOKS: Mapping[str, Look] = {
 }
 
 
-def buckets(survey: Survey) -> Iterator[tuple[str, str]]:
-    """The parameters that name a bucket and are new to AWS: title and name."""
-    for title in BUCKETS:
-        if survey.value(title) and survey.concerns(title):
-            yield title, survey.value(title)
+def buckets(survey: Survey, named: Iterable[Bucket]) -> Iterator[tuple[Bucket, str]]:
+    """Of the parameters that name a bucket those that are new to AWS, with the bucket's name."""
+    for bucket in named:
+        name = survey.value(bucket.parameter)
+        if name and survey.concerns(bucket.parameter):
+            yield bucket, name
 
 
-def bucket_troubles(aws: Aws, survey: Survey, title: str, name: str) -> Iterator[Trouble]:
+def bucket_troubles(aws: Aws, survey: Survey, bucket: Bucket, name: str) -> Iterator[Trouble]:
     """What is wrong with a bucket for logs: the load balancer is not created when it cannot write.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
@@ -186,12 +184,12 @@ def bucket_troubles(aws: Aws, survey: Survey, title: str, name: str) -> Iterator
     except ClientError as error:
         if error.response["Error"]["Code"] not in MISSING:
             raise
-        yield Trouble(parameter(title), name, "does not exist")
+        yield Trouble(parameter(bucket.parameter), name, "does not exist")
         return
     if there != region:
-        yield Trouble(parameter(title), name, f"is in {there}, and must be in {region}")
+        yield Trouble(parameter(bucket.parameter), name, f"is in {there}, and must be in {region}")
         return
-    if not BUCKETS[title]:
+    if bucket.written_by == "nobody":
         return
     try:
         policy = json.loads(client.get_bucket_policy(Bucket=name)["Policy"])
@@ -201,7 +199,8 @@ def bucket_troubles(aws: Aws, survey: Survey, title: str, name: str) -> Iterator
         policy = {}
     if not _lets_write(policy):
         reason = "has no policy that lets Elastic Load Balancing write"
-        yield Trouble(parameter(title), name, reason, "add s3:PutObject for its principal to the policy")
+        act = "add s3:PutObject for its principal to the policy"
+        yield Trouble(parameter(bucket.parameter), name, reason, act)
 
 
 def _lets_write(policy: Mapping[str, Any]) -> bool:

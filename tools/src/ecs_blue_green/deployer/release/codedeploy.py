@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ecs_blue_green.deployer.errors import Blocked, Failed
+from ecs_blue_green.deployer.release.service import Service
 
 if TYPE_CHECKING:
     from mypy_boto3_codedeploy.client import CodeDeployClient
@@ -80,10 +81,9 @@ class AppSpec:
     task_definition: str
 
 
-def group(client: "CodeDeployClient", outputs: Mapping[str, str]) -> Group:
-    """The deployment group that the pipeline stack's outputs name."""
-    application = outputs["CodeDeployApplicationName"]
-    name = outputs["CodeDeployDeploymentGroupName"]
+def group(client: "CodeDeployClient", service: Service) -> Group:
+    """The deployment group of the service."""
+    application, name = service.application, service.deployment_group
     found: Any = client.get_deployment_group(applicationName=application, deploymentGroupName=name)
     info = found["deploymentGroupInfo"]
     alarms = info.get("alarmConfiguration", {})

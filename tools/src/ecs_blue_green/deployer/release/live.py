@@ -11,7 +11,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer.aws import Aws
-from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.release.service import Service
 
 Colour = Literal["blue", "green", "shifting", "none"]
 
@@ -35,11 +35,13 @@ class TaskSet:
 class Live:
     """A snapshot of what CodeDeploy, CodePipeline and the load balancer do in one environment."""
 
-    # Listener's output (ProductionListenerArn) to target group ARN to weight in percent.
-    weights: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # Of the production listener: target group ARN to weight in percent.
+    weights: Mapping[str, int] = field(default_factory=dict)
     blue: str = ""
     green: str = ""
     task_sets: tuple[TaskSet, ...] = ()
+    # The names of the containers that get traffic.
+    containers: frozenset[str] = frozenset()
     deployment: str | None = None
     execution: str | None = None
 
@@ -50,7 +52,7 @@ class Live:
         Task sets confirm: while the primary one is behind another target group than the weights name,
         traffic is shifting.
         """
-        weights = {arn for arn, weight in self.weights.get("ProductionListenerArn", {}).items() if weight}
+        weights = {arn for arn, weight in self.weights.items() if weight}
         if not weights:
             return "none"
         if weights not in ({self.blue}, {self.green}):
@@ -63,10 +65,9 @@ class Live:
     @property
     def traffic(self) -> str:
         """Where the users' requests go, such as `90 % blue, 10 % green`; empty where nothing is deployed."""
-        weights = self.weights.get("ProductionListenerArn", {})
-        total = sum(weights.values()) or 1
+        total = sum(self.weights.values()) or 1
         names = {self.blue: "blue", self.green: "green"}
-        shares = sorted((names.get(arn, arn), weight) for arn, weight in weights.items() if weight)
+        shares = sorted((names.get(arn, arn), weight) for arn, weight in self.weights.items() if weight)
         return ", ".join(f"{100 * weight // total} % {name}" for name, weight in shares)
 
 
@@ -75,21 +76,19 @@ def short(task_definition: str) -> str:
     return task_definition.rpartition("/")[2]
 
 
-def read(aws: Aws, stacks: Mapping[str, Stack | None]) -> Live:
+def read(aws: Aws, service: Service) -> Live:
     """Take the snapshot. What is not deployed yet is left out."""
-    infrastructure = _outputs(stacks, "infrastructure")
-    service = _outputs(stacks, "service")
-    pipeline = _outputs(stacks, "pipeline")
     with ThreadPoolExecutor(4) as pool:
-        weights = pool.submit(_weights, aws, infrastructure)
-        task_sets = pool.submit(_task_sets, aws, infrastructure, service)
-        deployment = pool.submit(_deployment, aws, pipeline)
-        execution = pool.submit(_execution, aws, pipeline)
+        weights = pool.submit(_weights, aws, service)
+        found = pool.submit(_found_task_sets, aws, service)
+        deployment = pool.submit(_deployment, aws, service)
+        execution = pool.submit(_execution, aws, service)
         return Live(
             weights=weights.result(),
-            blue=infrastructure.get("BlueTargetGroupArn", ""),
-            green=infrastructure.get("GreenTargetGroupArn", ""),
-            task_sets=task_sets.result(),
+            blue=service.blue,
+            green=service.green,
+            task_sets=tuple(map(_task_set, found.result())),
+            containers=frozenset(one["containerName"] for one in map(_behind, found.result()) if one),
             deployment=deployment.result(),
             execution=execution.result(),
         )
@@ -107,20 +106,12 @@ def importers(client: Any, export: str) -> list[str]:
         raise
 
 
-def _outputs(stacks: Mapping[str, Stack | None], layer: str) -> Mapping[str, str]:
-    stack = stacks.get(layer)
-    return stack.outputs if stack else {}
-
-
-def _weights(aws: Aws, outputs: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    arns = {outputs[key]: key for key in ("ProductionListenerArn", "TestListenerArn") if key in outputs}
-    if not arns:
+def _weights(aws: Aws, service: Service) -> dict[str, int]:
+    if not service.production_listener:
         return {}
-    listeners = aws.client("elbv2").describe_listeners(ListenerArns=list(arns))["Listeners"]
-    return {arns[listener["ListenerArn"]]: _listener_weights(listener) for listener in listeners}
-
-
-def _listener_weights(listener: Any) -> dict[str, int]:
+    (listener,) = aws.client("elbv2").describe_listeners(ListenerArns=[service.production_listener])[
+        "Listeners"
+    ]
     for action in listener.get("DefaultActions", []):
         groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
         if groups:
@@ -130,44 +121,48 @@ def _listener_weights(listener: Any) -> dict[str, int]:
     return {}
 
 
-def _task_sets(
-    aws: Aws, infrastructure: Mapping[str, str], service: Mapping[str, str]
-) -> tuple[TaskSet, ...]:
-    if "ServiceName" not in service or "ClusterName" not in infrastructure:
-        return ()
-    services = aws.client("ecs").describe_services(
-        cluster=infrastructure["ClusterName"], services=[service["ServiceName"]]
-    )["services"]
-    return tuple(
-        TaskSet(
-            id=found["id"],
-            status=found["status"],
-            task_definition=found["taskDefinition"],
-            target_group=next((lb["targetGroupArn"] for lb in found.get("loadBalancers", [])), ""),
-            running=found.get("runningCount", 0),
-            steady=found.get("stabilityStatus") == "STEADY_STATE",
-        )
-        for found in (services[0].get("taskSets", []) if services else [])
+def _found_task_sets(aws: Aws, service: Service) -> list[Any]:
+    if not service.name or not service.cluster:
+        return []
+    services = aws.client("ecs").describe_services(cluster=service.cluster, services=[service.name])[
+        "services"
+    ]
+    return list(services[0].get("taskSets", [])) if services else []
+
+
+def _behind(task_set: Any) -> Any:
+    """The target group of a task set, and which container gets its traffic; empty without one."""
+    return next(iter(task_set.get("loadBalancers", [])), {})
+
+
+def _task_set(found: Any) -> TaskSet:
+    return TaskSet(
+        id=found["id"],
+        status=found["status"],
+        task_definition=found["taskDefinition"],
+        target_group=_behind(found).get("targetGroupArn", ""),
+        running=found.get("runningCount", 0),
+        steady=found.get("stabilityStatus") == "STEADY_STATE",
     )
 
 
-def _deployment(aws: Aws, outputs: Mapping[str, str]) -> str | None:
-    if "CodeDeployApplicationName" not in outputs:
+def _deployment(aws: Aws, service: Service) -> str | None:
+    if not service.application:
         return None
     running = aws.client("codedeploy").list_deployments(
-        applicationName=outputs["CodeDeployApplicationName"],
-        deploymentGroupName=outputs["CodeDeployDeploymentGroupName"],
+        applicationName=service.application,
+        deploymentGroupName=service.deployment_group,
         includeOnlyStatuses=RUNNING_DEPLOYMENT,
     )["deployments"]
     return running[0] if running else None
 
 
-def _execution(aws: Aws, outputs: Mapping[str, str]) -> str | None:
-    if "PipelineName" not in outputs:
+def _execution(aws: Aws, service: Service) -> str | None:
+    if not service.pipeline:
         return None
     # The newest come first, and in QUEUED mode those that run are among the newest.
     newest = aws.client("codepipeline").list_pipeline_executions(
-        pipelineName=outputs["PipelineName"], maxResults=50
+        pipelineName=service.pipeline, maxResults=50
     )["pipelineExecutionSummaries"]
     running = [
         found["pipelineExecutionId"] for found in newest if found["status"] in ("InProgress", "Stopping")

@@ -6,7 +6,7 @@ back. After that the previous revision is deployed again, like any release.
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -16,12 +16,12 @@ from botocore.exceptions import ClientError
 from ecs_blue_green.deployer import commands, interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked, Failed
 from ecs_blue_green.deployer.release import alarms, codedeploy, live
 from ecs_blue_green.deployer.release.codedeploy import AppSpec, Deployment, Group
 from ecs_blue_green.deployer.release.live import Live, short
+from ecs_blue_green.deployer.release.service import Service
 
 Say = Callable[[str], None]
 
@@ -64,19 +64,19 @@ class Result:
     live: Live
 
 
-def intend(aws: Aws, environment: Environment, stacks: Mapping[str, Stack | None]) -> Intention:
+def intend(aws: Aws, environment: Environment, service: Service) -> Intention:
     """Find out what going back means now. Raises Blocked where it is not possible."""
-    pipeline = stacks.get("pipeline")
-    outputs = pipeline.outputs if pipeline else {}
-    if "CodeDeployDeploymentGroupName" not in outputs:
+    if not service.deployment_group:
         raise Blocked(
             f"nothing is released in {environment.name}",
-            "its pipeline stack is not deployed",
+            f"its {service.layer} stack is not deployed"
+            if service.layer
+            else "none of its deployed stacks has a deployment group",
             commands.make("deploy", environment.name),
         )
     client = aws.client("codedeploy")
-    group = codedeploy.group(client, outputs)
-    now = live.read(aws, stacks)
+    group = codedeploy.group(client, service)
+    now = live.read(aws, service)
     running = codedeploy.deployment(client, now.deployment) if now.deployment else None
     if running and not running.ended:
         return _with_running(client, group, running, now)
@@ -107,7 +107,7 @@ def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployme
 def carry_out(
     aws: Aws,
     environment: Environment,
-    stacks: Mapping[str, Stack | None],
+    service: Service,
     intention: Intention,
     *,
     at_once: bool,
@@ -138,8 +138,8 @@ def carry_out(
         say(f"started {deployment_id}")
     followed = deployment_id
     if followed:
-        interrupts.attend(lambda: _follow(aws, stacks, followed, intention.returns, look, say, sleep))
-    arrived = interrupts.attend(lambda: _arrived(aws, stacks, intention.returns, look, sleep))
+        interrupts.attend(lambda: _follow(aws, service, followed, intention.returns, look, say, sleep))
+    arrived = interrupts.attend(lambda: _arrived(aws, service, intention.returns, look, sleep))
     return Result(deployment_id, arrived)
 
 
@@ -226,7 +226,7 @@ def _its_rollback(client: Any, deployment_id: str, sleep: Sleep) -> str | None:
 
 def _follow(
     aws: Aws,
-    stacks: Mapping[str, Stack | None],
+    service: Service,
     deployment_id: str,
     returns: str,
     look: str,
@@ -237,7 +237,7 @@ def _follow(
     told = ""
     while True:
         found = codedeploy.deployment(aws.client("codedeploy"), deployment_id)
-        now = live.read(aws, stacks)
+        now = live.read(aws, service)
         text = f"{deployment_id} is {found.status}, traffic: {now.traffic}"
         if text != told:
             say(text)
@@ -258,11 +258,11 @@ def _is_back(now: Live, returns: str) -> bool:
     return now.colour in ("blue", "green") and primary == {returns}
 
 
-def _arrived(aws: Aws, stacks: Mapping[str, Stack | None], returns: str, look: str, sleep: Sleep) -> Live:
+def _arrived(aws: Aws, service: Service, returns: str, look: str, sleep: Sleep) -> Live:
     """What is live, once it is what was wanted: a deployment's status alone does not prove that."""
     waited = 0
     while True:
-        now = live.read(aws, stacks)
+        now = live.read(aws, service)
         if _is_back(now, returns):
             return now
         if waited >= PATIENCE_SECONDS:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review, is_released
+from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
 from ecs_blue_green.deployer.review.text import grouped, outcome
 from ecs_blue_green.deployer.terminal import console
 
@@ -67,7 +67,7 @@ def _environment(review: EnvironmentReview) -> dict[str, Any]:
                 "layer": layer.layer,
                 "stack": layer.stack,
                 "action": layer.action,
-                "by": "pipeline" if is_released(layer) else "deploy",
+                "by": "pipeline" if review.is_released(layer) else "deploy",
                 "parameters": [_value(change) for change in layer.parameters],
                 "tags": [_value(change) for change in layer.tags],
                 "exports": [

@@ -19,7 +19,7 @@ from ecs_blue_green.deployer.effects.effects import LayerChange, Side
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
-from ecs_blue_green.deployer.layers import RELEASED_LAYER, Layer
+from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.review import openings, permissions
 from ecs_blue_green.deployer.review.revisions import Revision
 from ecs_blue_green.deployer.rules import Finding
@@ -49,6 +49,7 @@ class EnvironmentReview:
     `settings` are the changes of the file's own keys (account, region, ...), `configuration` those of the
     pipeline's file for it. `release` has the changed files for which a push starts the pipeline, `branch`
     its branch, `own` are the texts by which it differs from another environment with the same changes.
+    `released` are the layers that the pipeline brings into production.
     """
 
     name: str
@@ -61,6 +62,11 @@ class EnvironmentReview:
     branch: str = ""
     notes: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
+
+    def is_released(self, layer: LayerChange) -> bool:
+        """Whether the pipeline brings the layer's changes into production; others need `make deploy`."""
+        return layer.layer in self.released and layer.action == "update"
 
     @property
     def changed(self) -> tuple[LayerChange, ...]:
@@ -105,6 +111,7 @@ def review(base: Revision, head: Revision, changed_files: Iterable[str], lacking
         )
     for name, problem in base.broken.items():
         warnings.append(f"{name} cannot be read from {base.label}, so all of it counts as new: {problem}")
+    warnings += [f"of {side.label}, {side.unusable}" for side in (base, head) if side.unusable]
     files = tuple(changed_files)
     names = sorted({*base.environments, *head.environments})
     return Review(
@@ -124,9 +131,10 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
             notes=("its file goes away; its stacks stay: destroy them first (make destroy)",),
         )
     before = effects.side(base.layers, old) if old else Side(new.account, new.region, {})
-    after = effects.side(head.layers, new)
+    after = effects.side({slug: _keeping(layer, before, new) for slug, layer in head.layers.items()}, new)
     worlds = World(before), World(after)
     layers = tuple(effects.compare_worlds(*worlds))
+    released = head.runtime or base.runtime
     release, branch = _release(worlds[1], files)
     return EnvironmentReview(
         name,
@@ -139,7 +147,20 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
         branch=branch,
         notes=() if old else ("a new environment",),
         own=tuple(_own(new)),
+        released=released.released if released else (),
     )
+
+
+def _keeping(layer: Layer, before: Side, environment: Environment) -> Layer:
+    """The layer with what its stack keeps for its life, where there is one before the change.
+
+    Of a value that is decided when a stack is made, all that two revisions tell is that it stays.
+    """
+    stack = before.stacks.get(layer.slug)
+    place = environment.account, environment.region, environment.stack_name(layer.slug)
+    if stack is None or (before.account, before.region, stack.stack) != place:
+        return layer
+    return layer.keeping(stack.parameters)
 
 
 def _own(environment: Environment) -> Iterator[str]:
@@ -230,8 +251,3 @@ def _triggered(pipeline: Mapping[str, Any], files: tuple[str, ...]) -> tuple[tup
             found = tuple(f for f in files if any(fnmatchcase(f, str(pattern)) for pattern in patterns))
             return found, str(branches[0]) if branches else ""
     return (), ""
-
-
-def is_released(layer: LayerChange) -> bool:
-    """Whether the pipeline brings the layer's changes into production; others need `make deploy`."""
-    return layer.layer == RELEASED_LAYER and layer.action == "update"

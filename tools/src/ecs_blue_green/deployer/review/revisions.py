@@ -6,13 +6,15 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.environment import Environment, TemplateMissing
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.runtime import Runtime
 
 FOLDERS = ("build", "params")
 
@@ -22,7 +24,8 @@ class Revision:
     """What a revision deploys: its layers in the order of deployment, and its environments by name.
 
     `broken` has the environments whose parameter file cannot be used, each with the reason.
-    `configurations` has the text of each file below `build/config/`, by its path there.
+    `configurations` has the text of each file below `build/config/`, by its path there. `runtime` is what the
+    layers say of themselves: None where the revision is older than that, and where `unusable` says why.
     """
 
     label: str
@@ -30,18 +33,29 @@ class Revision:
     environments: Mapping[str, Environment]
     broken: Mapping[str, str]
     configurations: Mapping[str, str]
+    runtime: Runtime | None = None
+    unusable: str = ""
 
 
 def read(root: Path, name: str | None) -> Revision:
     """The revision of this name in the repository at `root`; None is what is on disk.
 
-    Raises BadInput when git does not know the revision, or its templates cannot be used.
+    Raises BadInput when git does not know the revision, or its templates cannot be used. What is on disk must
+    have all that the deployer needs; what is in git cannot be repaired, so it is read as far as it goes.
     """
     if name is None:
-        return _read(root, "the working tree")
+        try:
+            return _read(root, "the working tree")
+        except runtime.Unusable as error:
+            raise BadInput(error.what, error.why, error.remedy) from error
     commit = _commit(root, name)
+    label = name if commit.startswith(name) else f"{name} ({commit[:7]})"
     with _unpacked(root, commit) as folder:
-        return _read(folder, name if commit.startswith(name) else f"{name} ({commit[:7]})")
+        try:
+            return _read(folder, label)
+        except runtime.Unusable as error:
+            is_older = not (folder / "build" / runtime.FILE).exists()
+            return replace(_read(folder, label, tolerant=True), unusable="" if is_older else str(error))
 
 
 def changed_files(root: Path, base: str, head: str | None) -> list[str]:
@@ -55,15 +69,16 @@ def lacks(root: Path, base: str, head: str | None) -> int:
     return int(_git(root, "rev-list", "--count", f"{_commit(root, head or 'HEAD')}..{_commit(root, base)}"))
 
 
-def _read(folder: Path, label: str) -> Revision:
+def _read(folder: Path, label: str, *, tolerant: bool = False) -> Revision:
     if not any((folder / "build").glob("*.yaml")):
         return Revision(label, {}, {}, {}, {})
-    found = layers.read(folder / "build")
+    said = None if tolerant else runtime.read(folder / "build")
+    found = layers.read(folder / "build", said)
     declared = {slug: layer.parameters for slug, layer in found.items()}
     environments, broken = {}, {}
     for name in environment.names(folder / "params"):
         try:
-            environments[name] = environment.load(folder / "params", name, declared)
+            environments[name] = environment.load(folder / "params", name, declared, said)
         except TemplateMissing:
             raise
         except BadInput as problem:
@@ -78,6 +93,7 @@ def _read(folder: Path, label: str) -> Revision:
             str(path.relative_to(config)): path.read_text(encoding="utf-8")
             for path in sorted(config.rglob("*.json"))
         },
+        said,
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.effects.effects import ExportChange, LayerChange
-from ecs_blue_green.deployer.review.review import EnvironmentReview, is_released
+from ecs_blue_green.deployer.review.review import EnvironmentReview
 
 # A value of more characters than this is shown around the place where it changes.
 LONG = 100
@@ -70,14 +70,17 @@ def lines(review: EnvironmentReview) -> Iterator[Line]:
 
 def ways(review: EnvironmentReview) -> Iterator[str]:
     """How the changes get into the environment."""
-    by_hand = [layer.layer for layer in review.changed if layer.action != "remove" and not is_released(layer)]
+    released = [layer.layer for layer in review.changed if review.is_released(layer)]
+    by_hand = [
+        layer.layer for layer in review.changed if layer.action != "remove" and layer.layer not in released
+    ]
     if by_hand:
         yield f"by `make deploy` only: {', '.join(by_hand)}"
     if review.release:
         files = ", ".join(review.release[:3]) + (", ..." if len(review.release) > 3 else "")
         yield f"a push to {review.branch} starts a release, because of {files}"
-    elif any(is_released(layer) for layer in review.changed):
-        yield "task-definition: with the next release, or by `make deploy`"
+    elif released:
+        yield f"{', '.join(released)}: with the next release, or by `make deploy`"
 
 
 def told(change: PropertyChange) -> str:

@@ -74,7 +74,8 @@ def _warnings(status: Status) -> Iterator[tuple[str, str]]:
         stops = "stops every release" if status.alarms_watched else "stops no release: they are disabled"
         yield "alarm", f"{alarm} is in ALARM, which {stops}"
     if status.alarms_watched is False:
-        yield "alarms", "are disabled for deployments (DeploymentAlarms): no alarm stops a release"
+        where = f" ({status.alarms_parameter})" if status.alarms_parameter else ""
+        yield "alarms", f"are disabled for deployments{where}: no alarm stops a release"
     for layer, names in status.lifted.items():
         yield "stack policy", f"of {layer} is lifted for {', '.join(names)}; deploy puts it back"
     if status.holder:
@@ -86,7 +87,7 @@ def _warnings(status: Status) -> Iterator[tuple[str, str]]:
 def document(environment: Environment, status: Status) -> dict[str, Any]:
     """The same for scripts."""
     now, holder = status.live, status.holder
-    weights = now.weights.get("ProductionListenerArn", {})
+    weights = now.weights
     return {
         "stacks": [
             {

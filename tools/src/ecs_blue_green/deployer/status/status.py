@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -13,12 +13,15 @@ from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.execution import history, lock
 from ecs_blue_green.deployer.execution.lock import Holder
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.policy import Update
 from ecs_blue_green.deployer.release import alarms, codedeploy, live
 from ecs_blue_green.deployer.release.live import Live
+from ecs_blue_green.deployer.release.service import Service, located
+from ecs_blue_green.runtime import Runtime
 
 T = TypeVar("T")
 
@@ -31,8 +34,9 @@ class Status:
 
     `images` has the image of the container that gets the traffic, by the task definition's ARN. `lifted` has,
     by layer, the resources that the deployed stack policy protects less than the one in `build/`.
-    `alarms_watched` is None where there is no deployment group yet. `unread` says what AWS did not tell, and
-    why: somebody who looks because something is broken should see the rest.
+    `alarms_watched` is None where there is no deployment group yet; `alarms_parameter` is the parameter that
+    says it, where that is known. `unread` says what AWS did not tell, and why: somebody who looks because
+    something is broken should see the rest.
     """
 
     stacks: Mapping[str, Stack | None]
@@ -40,6 +44,7 @@ class Status:
     images: Mapping[str, str]
     alarms: tuple[str, ...]
     alarms_watched: bool | None
+    alarms_parameter: str | None
     lifted: Mapping[str, tuple[str, ...]]
     holder: Holder | None
     commit: str | None
@@ -52,10 +57,11 @@ class Status:
         return next((task_set.task_definition for task_set in primary), None)
 
 
-def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> Status:
+def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer], said: Runtime | BadInput) -> Status:
     """Ask AWS for all of it. What is not deployed yet is left out.
 
-    Raises what the client raises only where not even the stacks can be read.
+    `said` is what the layers say of themselves, or why that is not known. Raises what the client raises only
+    where not even the stacks can be read.
     """
     client, store = aws.client("cloudformation"), aws.client("ssm")
     unread: list[str] = []
@@ -66,9 +72,10 @@ def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> Sta
         commit = pool.submit(_told, unread, None, lambda: history.last(store, environment))
         stacks = dict(zip(layers, found, strict=True))
         lifted = pool.submit(_told, unread, {}, lambda: _lifted(client, layers, stacks))
-        ringing = pool.submit(_told, unread, (None, ()), lambda: _alarms(aws, stacks))
-        now = _live(unread, aws, stacks)
-        images: dict[str, str] = _told(unread, {}, lambda: _images(aws, stacks, now))
+        service: Service = _told(unread, Service(), lambda: located(aws, said, stacks))
+        ringing = pool.submit(_told, unread, (None, ()), lambda: _alarms(aws, service))
+        now = _live(unread, aws, service)
+        images: dict[str, str] = _told(unread, {}, lambda: _images(aws, now))
         watched, in_alarm = ringing.result()
         return Status(
             stacks=stacks,
@@ -76,6 +83,7 @@ def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> Sta
             images=images,
             alarms=in_alarm,
             alarms_watched=watched,
+            alarms_parameter=None if isinstance(said, BadInput) else said.controller.alarms,
             lifted=lifted.result(),
             holder=holder.result(),
             commit=commit.result(),
@@ -83,10 +91,10 @@ def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> Sta
         )
 
 
-def _live(unread: list[str], aws: Aws, stacks: Mapping[str, Stack | None]) -> Live:
+def _live(unread: list[str], aws: Aws, service: Service) -> Live:
     """The snapshot; where CodeDeploy or CodePipeline does not answer, the load balancer and ECS still may."""
-    whole: Live | None = _told(unread, None, lambda: live.read(aws, stacks))
-    without = {slug: stack for slug, stack in stacks.items() if slug != "pipeline"}
+    whole: Live | None = _told(unread, None, lambda: live.read(aws, service))
+    without = replace(service, application="", deployment_group="", pipeline="")
     return whole or _told(unread, Live(), lambda: live.read(aws, without))
 
 
@@ -137,22 +145,19 @@ def is_made(stack: Stack) -> bool:
     )
 
 
-def _alarms(aws: Aws, stacks: Mapping[str, Stack | None]) -> tuple[bool | None, tuple[str, ...]]:
-    pipeline = stacks.get("pipeline")
-    if pipeline is None or "CodeDeployDeploymentGroupName" not in pipeline.outputs:
+def _alarms(aws: Aws, service: Service) -> tuple[bool | None, tuple[str, ...]]:
+    if not service.deployment_group:
         return None, ()
-    group = codedeploy.group(aws.client("codedeploy"), pipeline.outputs)
+    group = codedeploy.group(aws.client("codedeploy"), service)
     return group.watches_alarms, alarms.in_alarm(aws, group.alarms)
 
 
-def _images(aws: Aws, stacks: Mapping[str, Stack | None], now: Live) -> dict[str, str]:
-    stack = stacks.get("task-definition")
-    name = stack.outputs.get("ContainerName") if stack else None
+def _images(aws: Aws, now: Live) -> dict[str, str]:
     client = aws.client("ecs")
     images = {}
     for arn in {task_set.task_definition for task_set in now.task_sets}:
         found = client.describe_task_definition(taskDefinition=arn)["taskDefinition"]
         for container in found["containerDefinitions"]:
-            if container["name"] == name:
+            if container["name"] in now.containers:
                 images[arn] = container["image"]
     return images

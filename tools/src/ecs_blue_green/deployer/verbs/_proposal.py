@@ -16,15 +16,22 @@ from ecs_blue_green.deployer.planning.plan import Plan
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight import Answers, image
 from ecs_blue_green.deployer.preflight.image import Image
+from ecs_blue_green.deployer.release import service
+from ecs_blue_green.deployer.release.service import Service
 from ecs_blue_green.deployer.rules import Finding
+from ecs_blue_green.runtime import Runtime
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A plan, and what was found out about the account before it: `wanted` is the service's first image."""
+    """A plan, and what was found out about the account before it.
+
+    `service` is what a release goes through now, `wanted` its first image.
+    """
 
     plan: Plan
     layers: Mapping[str, Layer]
+    service: Service
     wanted: Image
     answers: Answers
 
@@ -34,6 +41,7 @@ def make(
     door: Aws,
     settings: Environment,
     layers: Mapping[str, Layer],
+    runtime: Runtime,
     only: list[str],
     *,
     verb: Literal["plan", "deploy"],
@@ -51,12 +59,12 @@ def make(
         if not tolerant:
             raise
         report.say(f"gone on in spite of: {error}")
-    wanted = image.wanted(settings, layers, invocation.root)
+    wanted = image.wanted(settings, layers, runtime.image, invocation.root)
     answers = Answers()
 
     def inspect(survey: Survey) -> None:
         nonlocal answers
-        answers = preflight.examine(door, survey, wanted)
+        answers = preflight.examine(door, survey, wanted, runtime)
         invocation.document["preflight"] = preflight.document(answers)
         preflight.refuse(settings, answers, wanted, plan_only=verb == "plan", tolerant=tolerant)
 
@@ -71,7 +79,7 @@ def make(
         approved=approved,
         inspect=inspect,
     )
-    return Proposal(plan, layers, wanted, answers)
+    return Proposal(plan, layers, service.named(runtime.controller, plan.stacks), wanted, answers)
 
 
 def judge(
@@ -82,7 +90,7 @@ def judge(
     `allowed` are the resources that may change although a rule blocks that, as LAYER:LOGICALID.
     """
     plan = proposal.plan
-    findings = interrupts.attend(lambda: checks.findings(door, plan, allowed))
+    findings = interrupts.attend(lambda: checks.findings(door, plan, proposal.service, allowed))
     invocation.document |= report.plan_document(plan, findings)
     if invocation.talks:
         report.show_plan(plan, whole=whole)

@@ -20,7 +20,7 @@ from ecs_blue_green.deployer.planning import deployed, report
 def run(invocation: Invocation) -> int:
     """Go on with the stacks that are UPDATE_ROLLBACK_FAILED, without the resources of --skip."""
     options = invocation.options
-    settings, layers = invocation.load()
+    settings, layers, _ = invocation.load()
     only = chosen(options.only, layers)
     skips = allowed(options.skip, layers, settings.name, "--skip")
     with session.opened(invocation, settings) as (door, held):

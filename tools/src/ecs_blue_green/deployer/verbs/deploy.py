@@ -1,6 +1,7 @@
 """`deploy`: plan, guard, ask, then execute exactly what was shown."""
 
 import contextlib
+import functools
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from ecs_blue_green.deployer.execution import execution, history, session
 from ecs_blue_green.deployer.execution.execution import Errand, Gate
 from ecs_blue_green.deployer.execution.lock import Lock
 from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, answer, chosen, has_person
-from ecs_blue_green.deployer.layers import PIPELINE_LAYER, Layer
+from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import checks, making, report, saved
 from ecs_blue_green.deployer.planning.plan import Plan
 from ecs_blue_green.deployer.planning.report import Progress
@@ -25,6 +26,7 @@ from ecs_blue_green.deployer.preflight import connection, image
 from ecs_blue_green.deployer.rules import Guarded
 from ecs_blue_green.deployer.verbs import _proposal
 from ecs_blue_green.deployer.verbs._proposal import Proposal
+from ecs_blue_green.runtime import Runtime
 
 # How the work on the first image is called among the layers.
 IMAGE = "image"
@@ -33,7 +35,7 @@ IMAGE = "image"
 def run(invocation: Invocation) -> int:
     """Deploy the layers, or those of --only, or the plan in the file of --plan."""
     options = invocation.options
-    settings, layers = invocation.load()
+    settings, layers, runtime = invocation.load()
     kept = saved.read_complete(Path(options.plan), settings) if options.plan else None
     only = chosen(options.only or list(kept["layers"] if kept else []), layers)
     others = [slug for slug in only if kept and slug not in kept["layers"]]
@@ -48,7 +50,7 @@ def run(invocation: Invocation) -> int:
         # Asked with the lock in hand: whoever held it until now may have deployed.
         if not (settings.is_local or options.yes_older):
             interrupts.attend(lambda: history.refuse_older(door.client("ssm"), settings, invocation.root))
-        return _deploy(invocation, door, settings, layers, only, named, kept, held)
+        return _deploy(invocation, door, settings, layers, runtime, only, named, kept, held)
 
 
 def _deploy(
@@ -56,13 +58,16 @@ def _deploy(
     door: Aws,
     settings: Environment,
     layers: dict[str, Layer],
+    runtime: Runtime,
     only: list[str],
     named: set[str],
     kept: dict[str, Any] | None,
     held: Lock,
 ) -> int:
     approved = saved.approved(door, kept) if kept else making.nothing_approved
-    proposal = _proposal.make(invocation, door, settings, layers, only, verb="deploy", approved=approved)
+    proposal = _proposal.make(
+        invocation, door, settings, layers, runtime, only, verb="deploy", approved=approved
+    )
     planned, answers = proposal.plan, proposal.answers
     try:
         _approve(invocation, door, proposal, named, kept)
@@ -107,12 +112,13 @@ def _approve(
     if kept:
         saved.refuse_moved(kept, planned)
     if invocation.options.wait and planned.changes_something:
-        interrupts.attend(lambda: checks.wait_for_release(door, planned.stacks, report.say))
+        interrupts.attend(lambda: checks.wait_for_release(door, proposal.service, report.say))
     findings = _proposal.judge(invocation, door, proposal, named, whole=False)
     if findings:
         raise Guarded(findings)
-    if proposal.answers.connection_waits and planned.changed == {PIPELINE_LAYER}:
-        raise connection.pending(settings, str(proposal.answers.connection))
+    answers = proposal.answers
+    if answers.connection_waits and planned.changed and planned.changed <= set(answers.waiting):
+        raise connection.pending(settings, str(answers.connection))
     if planned.changes_something and not kept:
         invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", YES)
         if any(step.obstacles for step in planned.steps.values()):
@@ -121,10 +127,11 @@ def _approve(
 
 def _gates(door: Aws, settings: Environment, planned: Plan) -> dict[str, Gate]:
     """A pipeline that exists was made with a connection that worked; a new one must not be too early."""
-    step = planned.steps.get(PIPELINE_LAYER)
-    if step is None or step.act not in ("create", "recreate"):
-        return {}
-    return {PIPELINE_LAYER: lambda: connection.require_available(door, settings)}
+    return {
+        slug: functools.partial(connection.require_available, door, settings, named)
+        for slug, step in planned.steps.items()
+        if step.act in ("create", "recreate") and (named := step.layer.runtime.waits_for_connection)
+    }
 
 
 def _errand(door: Aws, settings: Environment, proposal: Proposal, progress: Progress) -> Errand:

@@ -16,11 +16,11 @@ from ecs_blue_green.deployer.planning import report
 
 def run(invocation: Invocation) -> int:
     """Ask, then delete everything that the environment has."""
-    settings, layers = invocation.load()
-    destroy.refuse_protected(settings)
+    settings, layers, _ = invocation.load()
+    destroy.refuse_protected(settings, layers)
     with session.opened(invocation, settings) as (door, held):
         existing = interrupts.attend(lambda: destroy.existing(door, settings, layers))
-        shielded = interrupts.attend(lambda: destroy.protected(door, settings, existing))
+        shielded = interrupts.attend(lambda: destroy.protected(door, settings, layers, existing))
         left = [] if existing else interrupts.attend(lambda: _left(door, settings, layers))
         if existing or left:
             report.say("To be deleted, with everything in them:" if existing else "To be deleted:")

@@ -1,6 +1,7 @@
 """`drift`: where reality differs from the templates, and whose doing that is. Changes nothing."""
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from ecs_blue_green.deployer import aws, interrupts
@@ -10,18 +11,22 @@ from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.drift import drift
 from ecs_blue_green.deployer.drift import report as drift_report
 from ecs_blue_green.deployer.drift.drift import StackDrift
+from ecs_blue_green.deployer.drift.ownership import Owners
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_CHANGES, EXIT_DONE, EXIT_FAILED
 from ecs_blue_green.deployer.invocation import Invocation
+from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.release.service import named
+from ecs_blue_green.runtime import Runtime
 
 
 def run(invocation: Invocation) -> int:
     """Answer 4 for real drift, 1 when a stack could not be checked, else 0."""
-    settings, layers = invocation.load()
+    settings, layers, runtime = invocation.load()
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
-        found = interrupts.attend(lambda: _detect(door, settings, list(layers)))
+        found = interrupts.attend(lambda: _detect(door, settings, layers, runtime))
     invocation.document |= drift_report.document(settings, found)
     if invocation.talks:
         drift_report.show(settings, found)
@@ -31,7 +36,9 @@ def run(invocation: Invocation) -> int:
     return EXIT_FAILED if any(stack.failure for stack in found) else EXIT_DONE
 
 
-def _detect(door: Aws, settings: Environment, layers: list[str]) -> list[StackDrift]:
+def _detect(
+    door: Aws, settings: Environment, layers: Mapping[str, Layer], runtime: Runtime
+) -> list[StackDrift]:
     client = door.client("cloudformation")
 
     def settled(slug: str) -> Stack | None:
@@ -42,4 +49,7 @@ def _detect(door: Aws, settings: Environment, layers: list[str]) -> list[StackDr
 
     with ThreadPoolExecutor(WORKERS) as pool:
         stacks = dict(zip(layers, pool.map(settled, layers), strict=True))
-    return drift.detect(door, stacks, report.say)
+    service = named(runtime.controller, stacks)
+    colours = {service.blue, service.green} - {""}
+    owners = {slug: Owners(layer.runtime.changed_by, colours) for slug, layer in layers.items()}
+    return drift.detect(door, stacks, owners, report.say)

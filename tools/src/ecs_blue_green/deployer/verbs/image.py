@@ -9,8 +9,8 @@ from ecs_blue_green.deployer.preflight import image
 
 def run(invocation: Invocation) -> int:
     """Say which image is in the repository afterwards."""
-    settings, layers = invocation.load()
-    wanted = image.wanted(settings, layers, invocation.root)
+    settings, layers, runtime = invocation.load()
+    wanted = image.wanted(settings, layers, runtime.image, invocation.root)
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
         if door.emulated:

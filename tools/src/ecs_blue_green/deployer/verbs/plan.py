@@ -15,7 +15,7 @@ from ecs_blue_green.deployer.verbs import _proposal
 def run(invocation: Invocation) -> int:
     """Print the plan; with --out keep it, with --discard remove a kept one."""
     options = invocation.options
-    settings, layers = invocation.load()
+    settings, layers, runtime = invocation.load()
     only = chosen(options.only, layers)
     named = allowed(options.allow, layers, settings.name)
     kept_before = saved.read(Path(options.discard), settings) if options.discard else None
@@ -29,7 +29,9 @@ def run(invocation: Invocation) -> int:
             return EXIT_DONE
         name = saved.begin(Path(options.out), door, settings) if options.out else None
         try:
-            proposal = _proposal.make(invocation, door, settings, layers, only, verb="plan", keeps_as=name)
+            proposal = _proposal.make(
+                invocation, door, settings, layers, runtime, only, verb="plan", keeps_as=name
+            )
             planned = proposal.plan
             try:
                 findings = _proposal.judge(invocation, door, proposal, named, whole=True)

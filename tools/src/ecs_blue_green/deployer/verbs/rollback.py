@@ -7,10 +7,9 @@ from dataclasses import asdict
 from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import describe
-from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.errors import EXIT_DONE, Interrupted
+from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Interrupted
 from ecs_blue_green.deployer.execution import session
 from ecs_blue_green.deployer.execution.lock import Lock
 from ecs_blue_green.deployer.invocation import YES, Invocation
@@ -18,19 +17,23 @@ from ecs_blue_green.deployer.planning import deployed, report
 from ecs_blue_green.deployer.release import rollback
 from ecs_blue_green.deployer.release.live import Live, short
 from ecs_blue_green.deployer.release.rollback import Intention
+from ecs_blue_green.deployer.release.service import Service, located
 from ecs_blue_green.deployer.terminal import console
+from ecs_blue_green.runtime import Runtime
 
 
 def run(invocation: Invocation) -> int:
     """Say what going back means, ask, do it, and wait until the users are served by it."""
-    settings, layers = invocation.load()
+    settings, layers, said = invocation.look()
+    if isinstance(said, BadInput):
+        report.say_found_by_type(said)
     with session.opened(invocation, settings) as (door, held):
-        return _rollback(invocation, door, settings, list(layers), held)
+        service = interrupts.attend(lambda: _service(door, settings, list(layers), said))
+        return _rollback(invocation, door, settings, service, held)
 
 
-def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: list[str], held: Lock) -> int:
-    stacks = interrupts.attend(lambda: _stacks(door, settings, layers))
-    intention = interrupts.attend(lambda: rollback.intend(door, settings, stacks))
+def _rollback(invocation: Invocation, door: Aws, settings: Environment, service: Service, held: Lock) -> int:
+    intention = interrupts.attend(lambda: rollback.intend(door, settings, service))
     invocation.document |= _document(intention)
     for line in _lines(intention, invocation.options.at_once):
         report.say(line)
@@ -43,7 +46,7 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: 
         result = rollback.carry_out(
             door,
             settings,
-            stacks,
+            service,
             intention,
             at_once=invocation.options.at_once,
             say=report.say,
@@ -61,7 +64,8 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, layers: 
     return EXIT_DONE
 
 
-def _stacks(door: Aws, settings: Environment, layers: list[str]) -> dict[str, Stack | None]:
+def _service(door: Aws, settings: Environment, layers: list[str], said: Runtime | BadInput) -> Service:
+    """What a release goes through. Raises Guarded where a stack of that name is not this project's."""
     client = door.client("cloudformation")
     with ThreadPoolExecutor(WORKERS) as pool:
         found = pool.map(lambda slug: describe.stack(client, settings.stack_name(slug)), layers)
@@ -69,7 +73,7 @@ def _stacks(door: Aws, settings: Environment, layers: list[str]) -> dict[str, St
     for slug, stack in stacks.items():
         if stack:
             deployed.refuse_foreign(settings, slug, stack)
-    return stacks
+    return located(door, said, stacks)
 
 
 def _document(intention: Intention) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """`status`: every stack with its status and outputs, what is live, and who is at work."""
 
 from ecs_blue_green.deployer import aws, interrupts
-from ecs_blue_green.deployer.errors import EXIT_DONE, EXIT_FAILED
+from ecs_blue_green.deployer.errors import EXIT_DONE, EXIT_FAILED, BadInput
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.status import report as status_report
@@ -10,10 +10,12 @@ from ecs_blue_green.deployer.status import status
 
 def run(invocation: Invocation) -> int:
     """Print the environment as it is now. Answer 1 when AWS did not tell all of it."""
-    settings, layers = invocation.load()
+    settings, layers, said = invocation.look()
     report.say_where(settings, invocation.talks)
+    if isinstance(said, BadInput):
+        report.say_found_by_type(said)
     with aws.connect(settings, invocation.root) as door:
-        found = interrupts.attend(lambda: status.read(door, settings, layers))
+        found = interrupts.attend(lambda: status.read(door, settings, layers, said))
     invocation.document |= status_report.document(settings, found)
     if invocation.talks:
         status_report.show(settings, found)
