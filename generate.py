@@ -117,17 +117,17 @@ def files(params: Path) -> dict[str, str]:
                 policies[name] = policy.to_json(indent=2, sort_keys=False) + "\n"
                 documents[slug].setdefault("Metadata", {})[STACK_POLICY] = name
     with told("RUNTIME of the layers"):
-        said = _runtime.document({slug: templates.runtime(layer) for slug, layer in LAYERS.items()})
+        declared = _runtime.document({slug: templates.runtime(layer) for slug, layer in LAYERS.items()})
     texts = {f"{slug}.yaml": render(slug, document) for slug, document in documents.items()}
     wrong = [
         *((module(slug), problem) for slug, problem in (*_exports.problems(documents), *too_long(texts))),
-        *(("RUNTIME of the layers", problem) for problem in unknown(said, documents)),
+        *(("RUNTIME of the layers", problem) for problem in unknown(declared, documents)),
     ]
     if wrong:
         problems = "".join(f"\n  {where}: {problem}" for where, problem in wrong)
         raise Failed(f"no file is written, because what the modules give cannot be deployed:{problems}")
-    texts[runtime.FILE] = written(said) + "\n"
-    return texts | policies | dict(configurations(params, documents, runtime.made(said, runtime.FILE)))
+    texts[runtime.FILE] = written(declared) + "\n"
+    return texts | policies | dict(configurations(params, documents, runtime.made(declared, runtime.FILE)))
 
 
 @contextlib.contextmanager
@@ -153,10 +153,10 @@ def module(slug: str) -> str:
     return f"{name}/__init__.py" if (ROOT / name).is_dir() else f"{name}.py"
 
 
-def unknown(said: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def unknown(declared: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """What the layers say of themselves that the tool does not know, or the templates do not have."""
     try:
-        known = runtime.made(said, runtime.FILE)
+        known = runtime.made(declared, runtime.FILE)
     except runtime.Unusable as error:
         yield f"{error}"
     else:
@@ -174,13 +174,13 @@ def too_long(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def configurations(
-    params: Path, documents: Mapping[str, Mapping[str, Any]], said: runtime.Runtime
+    params: Path, documents: Mapping[str, Mapping[str, Any]], known: runtime.Runtime
 ) -> Iterator[tuple[str, str]]:
     """What the pipeline of each environment gives CloudFormation beside the templates that it changes."""
     declared = {slug: document.get("Parameters", {}) for slug, document in documents.items()}
     for name in environment.names(params):
-        values = environment.load(params, name, declared, said)
-        for slug in said.released:
+        values = environment.load(params, name, declared, known)
+        for slug in known.released:
             yield f"config/{name}/{slug}.json", values.configuration(slug, declared[slug])
 
 

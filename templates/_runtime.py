@@ -38,7 +38,10 @@ class Changed:
 
 @dataclass(frozen=True)
 class FixedAtCreation:
-    """A parameter that the deployer fills in once for a stack's life, and with what for stacks before it."""
+    """A parameter that the deployer fills in once for a stack's life, and with what for stacks before it.
+
+    It needs a default in its table: what reads an environment without this file takes that.
+    """
 
     parameter: str
     for_new_stacks: str
@@ -169,9 +172,9 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
 
     Raises ValueError where two layers say who is what in the controller, the network and so on.
     """
-    said = layers.values()
+    declared = layers.values()
     rules = {
-        name: [_plain(rule) for layer in said for rule in layer.rules if isinstance(rule, kind)]
+        name: [_plain(rule) for layer in declared for rule in layer.rules if isinstance(rule, kind)]
         for name, kind in RULES.items()
     }
     controller = {
@@ -179,7 +182,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
         for slug, layer in layers.items()
         if layer.controller
     }
-    health_rates = [{"health_rate": layer.health_rate} for layer in said if layer.health_rate]
+    health_rates = [{"health_rate": layer.health_rate} for layer in declared if layer.health_rate]
     return {
         "schema": SCHEMA,
         "layers": {slug: _of_the_layer(slug, layer) for slug, layer in layers.items()},
@@ -189,24 +192,24 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
             # They are made for this controller, and go with it.
             "layers": list(controller),
             **_merged("controller", controller.values()),
-            **_merged("controller", [layer.controller_parameters for layer in said]),
+            **_merged("controller", [layer.controller_parameters for layer in declared]),
         },
         "network": {
-            **_merged("network", [layer.network for layer in said]),
-            "endpoints": [_plain(endpoints) for layer in said for endpoints in layer.endpoints],
+            **_merged("network", [layer.network for layer in declared]),
+            "endpoints": [_plain(endpoints) for layer in declared for endpoints in layer.endpoints],
         },
-        "capacity": _merged("capacity", [layer.capacity for layer in said]),
-        "image": _merged("image", [layer.image for layer in said]),
-        "buckets": [_plain(bucket) for layer in said for bucket in layer.buckets],
-        "keys": [_plain(key) for layer in said for key in layer.keys],
+        "capacity": _merged("capacity", [layer.capacity for layer in declared]),
+        "image": _merged("image", [layer.image for layer in declared]),
+        "buckets": [_plain(bucket) for layer in declared for bucket in layer.buckets],
+        "keys": [_plain(key) for layer in declared for key in layer.keys],
         "rehearsal": _merged("rehearsal", health_rates),
     }
 
 
 def _of_the_layer(slug: str, layer: Runtime) -> dict[str, Any]:
     policy = {"stack_policy": stack_policy_file(slug)} if layer.stack_policy else {}
-    said = {name: getattr(layer, name) for name in OF_THE_LAYER}
-    return {**policy, **{name: _plain(value) for name, value in said.items() if value}}
+    values = {name: getattr(layer, name) for name in OF_THE_LAYER}
+    return {**policy, **{name: _plain(value) for name, value in values.items() if value}}
 
 
 def _merged(name: str, parts: Any) -> dict[str, str]:

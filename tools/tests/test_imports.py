@@ -60,13 +60,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "codebuild": ("codebuild",),
     "pipeline": ("pipeline", "codebuild"),
     "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "interpreters", "project", "runtime"),
-    # What is pushed with another value of a parameter is what `generate.py` would write.
-    "rehearsal.source": (
-        "deployer.environment",
-        "deployer.errors",
-        "deployer.layers",
-        "runtime",
-    ),
+    # What a push would bring is made from the files, as the deployer reads them.
+    "rehearsal.source": ("deployer.environment", "deployer.errors", "deployer.layers", "runtime"),
     # What a project's tests use: everything that runs here, and nothing that is asked of a person.
     "testing": ("testing", "emulator", "interpreters", "pipeline", "codebuild", "deployer", "runtime"),
     "documents": ("documents", "deployer", "project", "runtime", "template_yaml"),

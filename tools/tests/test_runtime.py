@@ -85,7 +85,10 @@ TEMPLATES: dict[str, dict[str, Any]] = {
     "ground": {
         "Resources": {"Door": {}},
         "Outputs": dict.fromkeys(("RoleArn", "LinkArn", "Cluster", "Door", "One", "Two")),
-        "Parameters": dict.fromkeys(("Protocol", "Outside", "Office", "Net", "Inside", "Logs")),
+        "Parameters": {
+            "Protocol": {"Default": "HTTP"},
+            **dict.fromkeys(("Outside", "Office", "Net", "Inside", "Logs")),
+        },
     },
     "runs": {
         "Resources": {},
@@ -244,6 +247,12 @@ def test_released_layer_cannot_fix_a_value_at_creation() -> None:
     assert any(
         "cannot be fixed at creation" in said for said in runtime.problems(whole(layers=layers), TEMPLATES)
     )
+
+
+def test_value_that_is_fixed_at_creation_needs_a_default() -> None:
+    templates = without(TEMPLATES, "ground", "Parameters", "Protocol", "Default")
+    (said,) = runtime.problems(whole(), templates)
+    assert said.startswith("ground.yaml must give Protocol a default")
 
 
 def test_layer_of_the_controller_must_be_one() -> None:

@@ -328,6 +328,9 @@ def problems(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> It
         for fixed in layer.fixed_at_creation:
             if fixed.parameter not in parameters:
                 yield f"{slug}.yaml has no parameter {fixed.parameter}"
+            elif "Default" not in parameters[fixed.parameter]:
+                # Where this file is not known, an environment must be readable all the same.
+                yield f"{slug}.yaml must give {fixed.parameter} a default, since it is fixed at creation"
             elif layer.released:
                 # The pipeline gives this stack its parameters from a file that is the same for all stacks.
                 yield f"{slug} is released, so its parameter {fixed.parameter} cannot be fixed at creation"

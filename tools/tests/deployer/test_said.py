@@ -182,7 +182,8 @@ def fix_at_creation(root: Path, new: str = "enhanced", old: str = "enabled") -> 
     path = root / "build" / f"{LAYER}.yaml"
     text = path.read_text()
     assert "Value: enabled" in text
-    declaration = f"  {FIXED}:\n    Type: String\n    AllowedValues: [enabled, enhanced, disabled]\n"
+    allowed = "[enabled, enhanced, disabled]"
+    declaration = f"  {FIXED}: {{Type: String, AllowedValues: {allowed}, Default: {old}}}\n"
     text = text.replace("Value: enabled", f"Value: !Ref {FIXED}").replace(
         "Parameters:\n", f"Parameters:\n{declaration}", 1
     )

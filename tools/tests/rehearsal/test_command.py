@@ -74,6 +74,8 @@ def test_bad_input_is_refused_before_anything_starts(
         ("params/local.yaml", "project: [", "params/local.yaml cannot be read"),
         ("params/local.yaml", "project: sample", "params/local.yaml is not complete: it has no 'region'"),
         (".local/state.json", "{", "the emulator cannot be used"),
+        ("build/runtime.json", None, "build/runtime.json is missing"),
+        ("build/runtime.json", '{"schema": "runtime/2"}', "build/runtime.json cannot be used"),
         ("build/service.yaml", None, "the stacks cannot be deployed in the emulator"),
     ],
 )
@@ -89,6 +91,15 @@ def test_damaged_file_is_named(
     assert said.startswith(f"error: {words}")
     assert "\nnext:  " in said
     assert Path(file).name.partition(".")[0] in said
+
+
+def test_health_rate_of_an_application_that_has_none_is_refused(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = root / "build" / "runtime.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rehearsal": {}}))
+    assert rehearse(root, "--health-rate", "0.5") == 2
+    assert capsys.readouterr().err.startswith("error: --health-rate (HEALTH_RATE) cannot be set")
 
 
 def test_what_blocks_the_deploy_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,9 @@ import yaml
 
 from ecs_blue_green import emulator
 from ecs_blue_green.deployer import command_line
+from ecs_blue_green.emulator import account
 from ecs_blue_green.rehearsal.cloud import Cloud
-from tests.paths import PROJECT
+from tests.paths import PROJECT, RUNTIME
 
 ACCOUNT = "222222222222"
 NAMED = {
@@ -37,9 +38,10 @@ def test_production_can_be_deployed_in_the_emulator(
     file.write_text(yaml.safe_dump(settings))
     with emulator.running(tmp_path / "state", file, minute=0.1, attended=True) as endpoint:
         cloud = Cloud(endpoint, settings["region"])
-        made = cloud.control("Provide", parameters={**settings["parameters"], **NAMED})["made"]
+        names = list(account.names({**settings["parameters"], **NAMED}, RUNTIME))
+        made = cloud.control("Provide", names=names)["made"]
         assert {*NAMED.values(), settings["parameters"]["CertificateArn"]} == set(made)
-        assert cloud.control("Provide", parameters=NAMED)["made"] == []
+        assert cloud.control("Provide", names=names)["made"] == []
         secret = cloud.client("secretsmanager").describe_secret(SecretId=NAMED["SomeSecretArn"])
         assert secret["ARN"] == NAMED["SomeSecretArn"]
         for name, value in cloud.environment().items():

@@ -11,6 +11,7 @@ from ecs_blue_green.rehearsal.journal import Journal, Reading
 from ecs_blue_green.rehearsal.load import Tally
 from ecs_blue_green.rehearsal.system import System
 from ecs_blue_green.rehearsal.target_health import Settings
+from tests.paths import RUNTIME
 from tests.rehearsal.test_alarms import BALANCER, BLUE, GREEN, rate_alarm
 
 SUCCEEDED = {
@@ -51,6 +52,7 @@ def system(watched: list[Alarm], **changes: Any) -> System:
         "watches_alarms": True,
         "alarms": watched,
         "not_modelled": [],
+        "controller": RUNTIME.controller,
     }
     return System(**given | changes)
 
@@ -113,7 +115,12 @@ def test_few_failures_among_many_answers_are_no_bad_release() -> None:
             id="request floor above the traffic",
         ),
         pytest.param(system(BOTH), {f"rate-{GREEN}": None}, "was missing", id="no data"),
-        pytest.param(system(BOTH, watches_alarms=False), {}, "watches no alarm", id="alarms disabled"),
+        pytest.param(
+            system(BOTH, watches_alarms=False),
+            {},
+            "watches no alarm (DeploymentAlarms is disabled, or the list is empty)",
+            id="alarms disabled",
+        ),
     ],
 )
 def test_bad_release_that_was_not_stopped(found: System, values: dict[str, float], words: str) -> None:
@@ -130,7 +137,7 @@ def test_hook_left_out_is_told() -> None:
 
 def test_no_wait_before_termination_is_told() -> None:
     (finding,) = judge(system(BOTH, termination_wait=0.0)).findings
-    assert "no instant way back" in finding
+    assert "(TerminationWaitMinutes is 0): from then on there was no instant way back" in finding
 
 
 def test_requests_without_an_answer_are_told() -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ecs_blue_green import runtime
 from ecs_blue_green.deployer import commands, environment, interrupts, layers
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Interrupted
 from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.runtime import Runtime
+from ecs_blue_green.runtime import Runtime, Unusable
+from ecs_blue_green.runtime import read as read_runtime
 
 # What answers a question that ends with [y/N]; the whole word does so too.
 YES = "y"
@@ -44,30 +44,30 @@ class Invocation:
 
         Raises BadInput for everything that is wrong with the files, before anything is asked of AWS.
         """
-        settings, found, said = self._load(strict=True)
-        assert isinstance(said, Runtime)  # noqa: S101 - where it is not, that was raised
-        return settings, found, said
+        settings, found, runtime = self._load(strict=True)
+        assert isinstance(runtime, Runtime)  # noqa: S101 - where it is not, that was raised
+        return settings, found, runtime
 
     def look(self) -> tuple[Environment, dict[str, Layer], Runtime | BadInput]:
         """The same for verbs that must work without what the layers say: then the reason is in its place."""
         return self._load(strict=False)
 
     def _load(self, *, strict: bool) -> tuple[Environment, dict[str, Layer], Runtime | BadInput]:
-        said = _said(self.root / "build")
-        found = layers.read(self.root / "build", said if isinstance(said, Runtime) else None)
+        runtime = _runtime(self.root / "build")
+        found = layers.read(self.root / "build", runtime if isinstance(runtime, Runtime) else None)
         try:
-            if isinstance(said, BadInput):
-                raise said
-            layers.refuse_unknown(found, said)
+            if isinstance(runtime, BadInput):
+                raise runtime
+            layers.refuse_unknown(found, runtime)
         except BadInput as error:
             if strict:
                 raise
-            said = error
-        known = said if isinstance(said, Runtime) else None
+            runtime = error
+        known = runtime if isinstance(runtime, Runtime) else None
         declared = {slug: layer.parameters for slug, layer in found.items()}
         settings = environment.load(self.root / "params", self.options.env, declared, known)
         waits_for = layers.dependencies(found, settings)
-        return settings, {slug: found[slug] for slug in layers.in_order(waits_for)}, said
+        return settings, {slug: found[slug] for slug in layers.in_order(waits_for)}, runtime
 
     @property
     def command(self) -> str:
@@ -98,10 +98,10 @@ class Invocation:
             raise Interrupted("nothing was changed", "the answer was no")
 
 
-def _said(build: Path) -> Runtime | BadInput:
+def _runtime(build: Path) -> Runtime | BadInput:
     try:
-        return runtime.read(build)
-    except runtime.Unusable as error:
+        return read_runtime(build)
+    except Unusable as error:
         return BadInput(error.what, error.why, error.remedy)
 
 

@@ -107,8 +107,8 @@ def read(build: Path, runtime: Runtime | None = None) -> dict[str, Layer]:
     files = sorted(build.glob("*.yaml")) if build.is_dir() else []
     if not files:
         raise BadInput(f"{build.name}/ has no template", "nothing to deploy", "run: make generate")
-    said = runtime.layers if runtime else {}
-    return {path.stem: _read(path, said.get(path.stem, LayerRuntime())) for path in files}
+    known = runtime.layers if runtime else {}
+    return {path.stem: _read(path, known.get(path.stem, LayerRuntime())) for path in files}
 
 
 def refuse_unknown(found: Mapping[str, Layer], runtime: Runtime) -> None:
@@ -124,7 +124,7 @@ def refuse_unknown(found: Mapping[str, Layer], runtime: Runtime) -> None:
         )
 
 
-def _read(path: Path, said: LayerRuntime) -> Layer:
+def _read(path: Path, runtime: LayerRuntime) -> Layer:
     name = f"{path.parent.name}/{path.name}"
     try:
         body = path.read_text(encoding="utf-8")
@@ -144,9 +144,9 @@ def _read(path: Path, said: LayerRuntime) -> Layer:
         slug=path.stem,
         body=body,
         template=template,
-        stack_policy=_stack_policy(path, said.stack_policy),
-        runtime=said,
-        fixed={str(fixed.parameter): fixed.for_new_stacks for fixed in said.fixed_at_creation},
+        stack_policy=_stack_policy(path, runtime.stack_policy),
+        runtime=runtime,
+        fixed={str(fixed.parameter): fixed.for_new_stacks for fixed in runtime.fixed_at_creation},
     )
 
 
@@ -154,7 +154,7 @@ def _stack_policy(path: Path, declared: str | None) -> str | None:
     """The text of the layer's stack policy, which is in the file `declared`."""
     file = path.with_name(declared or f"{path.stem}.stack-policy.json")
     name = f"{path.parent.name}/{file.name}"
-    # A revision of before layers said so has it under the same name.
+    # A revision from before layers said so has it under the same name.
     if not declared and not file.exists():
         return None
     try:

@@ -73,8 +73,8 @@ def delegations() -> str:
 
 def _row(layer: str, logical_id: str, resource: Mapping[str, Any]) -> str:
     kind = resource["Type"]
-    said = {changed.resource: changed for changed in LAYERS[layer].runtime.changed_by}
-    at_run_time = said.get(logical_id, Changed(logical_id, "nobody"))
+    changed_by = {changed.resource: changed for changed in LAYERS[layer].runtime.changed_by}
+    at_run_time = changed_by.get(logical_id, Changed(logical_id, "nobody"))
     deletion = resource.get("DeletionPolicy", "Delete")
     when = f", if `{resource['Condition']}`" if "Condition" in resource else ""
     destroyed = DESTROYED.get(kind, "deleted")

@@ -1,6 +1,6 @@
 """The account that the emulator plays: read from the parameter file, never repeated here.
 
-Which parameters name the network, the first image and buckets is said in `build/runtime.json`, which lies
+Which parameters name the network, the first image and buckets is runtime in `build/runtime.json`, which lies
 beside the folder of the parameter file.
 """
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from ecs_blue_green import runtime
-from ecs_blue_green.runtime import Runtime
+from ecs_blue_green.runtime import Runtime, Unusable
+from ecs_blue_green.runtime import read as read_runtime
 
 
 @dataclass(frozen=True)
@@ -44,28 +44,28 @@ def read(file: Path) -> Account:
         parameters = document["parameters"]
         account = Account(document["account"], document["region"], names=tuple(names(parameters, None)))
         try:
-            said = runtime.read(build)
-        except runtime.Unusable as error:
+            runtime = read_runtime(build)
+        except Unusable as error:
             return replace(account, unusable=f"{error}; {error.remedy}")
-        named = said.network
+        named = runtime.network
         return replace(
             account,
             vpc=parameters[named.vpc],
             public_subnets=tuple(parameters[named.public_subnets]),
             private_subnets=tuple(parameters[named.private_subnets]),
-            initial_image_tag=parameters.get(said.image.tag) or _default(build, said.image.tag),
-            names=tuple(names(parameters, said)),
+            initial_image_tag=parameters.get(runtime.image.tag) or _default(build, runtime.image.tag),
+            names=tuple(names(parameters, runtime)),
         )
     except (yaml.YAMLError, TypeError, LookupError) as error:
         raise ValueError(f"{file} does not describe an account and its network: {error!r}") from error
 
 
-def names(parameters: Mapping[str, Any], said: Runtime | None) -> Iterator[str]:
+def names(parameters: Mapping[str, Any], runtime: Runtime | None) -> Iterator[str]:
     """The ARNs and buckets that a parameter file names, for all that no template makes.
 
-    Which parameters name buckets the layers have `said`, where that is known.
+    `runtime` says which parameters name buckets, where that is known.
     """
-    buckets = {bucket.parameter for bucket in said.buckets} if said else set()
+    buckets = {bucket.parameter for bucket in runtime.buckets} if runtime else set()
     for title, value in parameters.items():
         if isinstance(value, str) and (value.startswith("arn:") or (title in buckets and value)):
             yield value

@@ -24,7 +24,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from ecs_blue_green import emulator, interpreters, runtime
+from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.codebuild import BadSpecification
 from ecs_blue_green.emulator import account, disk, lock
 from ecs_blue_green.rehearsal import (
@@ -46,7 +46,8 @@ from ecs_blue_green.rehearsal.load_balancer import LoadBalancerError
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.rehearsal import Options, Rehearsal
 from ecs_blue_green.rehearsal.source import Source, SourceError
-from ecs_blue_green.runtime import Runtime
+from ecs_blue_green.runtime import Runtime, Unusable
+from ecs_blue_green.runtime import read as read_runtime
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_BLOCKED = 1, 2, 3
 LOCAL = "local"
@@ -120,17 +121,7 @@ def _run(
     reports = arguments.report or folder
     if arguments.report:
         _require_writable(reports)
-    try:
-        said = runtime.read(root / "build")
-    except runtime.Unusable as error:
-        raise Refused(error.what, error.why, error.remedy) from error
-    if options.health_rate and not said.rehearsal.health_rate:
-        raise Refused(
-            "--health-rate (HEALTH_RATE) cannot be set",
-            "no layer says which parameter makes a version that is not well",
-            "rehearse without it, or name one: health_rate in RUNTIME of a layer",
-        )
-    found = _rehearse(options, settings, said, root, folder, talk, interrupts)
+    found = _rehearse(options, settings, root, folder, talk, interrupts)
     judged = verdict.judge(
         found.system,
         found.journal,
@@ -229,6 +220,21 @@ def _settings(root: Path, environment: str) -> Mapping[str, Any]:
         ) from error
 
 
+def _runtime(root: Path, options: Options) -> Runtime:
+    """What the layers say of themselves. Raises Refused where they do not say what is needed."""
+    try:
+        runtime = read_runtime(root / "build")
+    except Unusable as error:
+        raise Refused(error.what, error.why, error.remedy) from error
+    if options.health_rate and not runtime.rehearsal.health_rate:
+        raise Refused(
+            "--health-rate (HEALTH_RATE) cannot be set",
+            "no layer says which parameter makes a version that is not well",
+            "rehearse without it, or name one: health_rate in RUNTIME of a layer",
+        )
+    return runtime
+
+
 def _require_writable(folder: Path) -> None:
     """Raise Refused where the reports could not be written at the end."""
     try:
@@ -251,7 +257,6 @@ def _state(root: Path, environment: str) -> Path:
 def _rehearse(
     options: Options,
     settings: Mapping[str, Any],
-    said: Runtime,
     root: Path,
     folder: Path,
     talk: Console,
@@ -263,6 +268,7 @@ def _rehearse(
         # Refused before anything starts, where there is none.
         source.commit(root)
         interpreters.deployer()
+        runtime = _runtime(root, options)
         with emulator.running(state, parameter_file, minute=options.minute, attended=True) as endpoint:
             # Nobody else uses this state now, so what is still in the ledger was left by a killed rehearsal.
             ledger = Ledger(folder / "processes.jsonl")
@@ -273,19 +279,21 @@ def _rehearse(
             cloud = Cloud(endpoint, settings["region"])
             prefix = f"{settings['project']}-{options.environment}"
             if options.environment != LOCAL:
-                names = list(account.names(settings["parameters"], said))
+                names = list(account.names(settings["parameters"], runtime))
                 for name in cloud.control("Provide", names=names)["made"]:
                     talk.print(f"a placeholder in the emulator: {name}", highlight=False, soft_wrap=True)
             with talk.status("deploying the stacks in the emulator"):
-                _deploy(cloud, root, options.environment, prefix, said)
-                pushed = source.snapshot(root, folder / "source", said.image.folder)
-                if options.health_rate and said.rehearsal.health_rate:
-                    title = said.rehearsal.health_rate
+                _deploy(cloud, root, options.environment, prefix, runtime)
+                pushed = source.snapshot(root, folder / "source", runtime.image.folder)
+                if options.health_rate:
+                    title = str(runtime.rehearsal.health_rate)
                     source.set_parameter(pushed, options.environment, title, options.health_rate)
             over = threading.Event()
             try:
                 return asyncio.run(
-                    _play(options, cloud, prefix, said, pushed, root, folder, ledger, talk, interrupts, over)
+                    _play(
+                        options, cloud, prefix, runtime, pushed, root, folder, ledger, talk, interrupts, over
+                    )
                 )
             except asyncio.CancelledError:
                 raise KeyboardInterrupt from None
@@ -324,7 +332,7 @@ async def _play(
     options: Options,
     cloud: Cloud,
     prefix: str,
-    said: Runtime,
+    runtime: Runtime,
     pushed: Source,
     root: Path,
     folder: Path,
@@ -336,7 +344,7 @@ async def _play(
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - this runs in one
     with interrupts.cancelling(task):
-        prepared = await rehearsal.prepare(options, cloud, prefix, said, pushed, root, folder, ledger)
+        prepared = await rehearsal.prepare(options, cloud, prefix, runtime, pushed, root, folder, ledger)
         live = view.show(prepared, talk) if talk.is_terminal else view.tell(prepared, Console())
         shown = asyncio.create_task(live)
         try:
@@ -363,7 +371,7 @@ def _emulators_number(root: Path, environment: str) -> int | None:
     return holder.pid if holder else None
 
 
-def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str, said: Runtime) -> None:
+def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str, runtime: Runtime) -> None:
     """Bring the stacks to what is in build/ and params/, as `deploy.py` does it.
 
     A stack that is released is left to the pipeline once it exists.
@@ -372,7 +380,7 @@ def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str, said: Runti
     layers = [
         path.stem
         for path in sorted((root / "build").glob("*.yaml"))
-        if path.stem not in said.released or f"{prefix}-{path.stem}" not in stacks
+        if path.stem not in runtime.released or f"{prefix}-{path.stem}" not in stacks
     ]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     done = subprocess.run(

@@ -250,17 +250,17 @@ async def prepare(
     options: Options,
     cloud: Cloud,
     prefix: str,
-    said: Runtime,
+    runtime: Runtime,
     source: Source,
     root: Path,
     folder: Path,
     ledger: Ledger,
 ) -> Rehearsal:
-    """A rehearsal of the stacks `<prefix>-<layer>`, of which the layers have `said` what is where.
+    """A rehearsal of the stacks `<prefix>-<layer>`, of which `runtime` says what is where.
 
     Raises alarms.UnsupportedAlarm.
     """
-    found = await asyncio.to_thread(system.read, cloud, prefix, said)
+    found = await asyncio.to_thread(system.read, cloud, prefix, runtime)
     return Rehearsal(options, cloud, found, source, root, folder, ledger)
 
 

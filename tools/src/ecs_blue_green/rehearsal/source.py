@@ -8,10 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment as environments
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.runtime import Unusable
+from ecs_blue_green.runtime import read as read_runtime
 
 
 class SourceError(Exception):
@@ -79,12 +80,12 @@ def set_parameter(source: Source, environment: str, title: str, value: str) -> N
         raise SourceError(f"params/{environment}.yaml, as committed, has no parameters") from error
     file.write_text(yaml.safe_dump(settings))
     try:
-        said = runtime.read(build)
-        declared = {slug: layer.parameters for slug, layer in layers.read(build, said).items()}
-        values = environments.load(params, environment, declared, said)
-    except (runtime.Unusable, BadInput) as error:
+        runtime = read_runtime(build)
+        declared = {slug: layer.parameters for slug, layer in layers.read(build, runtime).items()}
+        values = environments.load(params, environment, declared, runtime)
+    except (Unusable, BadInput) as error:
         raise SourceError(str(error)) from error
-    for slug in said.released:
+    for slug in runtime.released:
         path = build / "config" / environment / f"{slug}.json"
         path.write_text(values.configuration(slug, declared[slug]))
 

@@ -65,13 +65,13 @@ class System:
         return next(arn for arn, found in self.colours.items() if found == colour)
 
 
-def read(cloud: Cloud, stack_prefix: str, said: Runtime) -> System:
-    """Read the system whose stacks are `<stack_prefix>-<layer>`; the layers have `said` what is where.
+def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
+    """Read the system whose stacks are `<stack_prefix>-<layer>`; `runtime` says what is where.
 
     Raises alarms.UnsupportedAlarm for an alarm whose expression is outside of what can be evaluated, and
     codebuild.BadSpecification for a build project that cannot be run here.
     """
-    controller = said.controller
+    controller = runtime.controller
     outputs = {layer: cloud.outputs(f"{stack_prefix}-{layer}") for layer in controller.layers}
 
     def value(output: Output) -> str:
@@ -98,7 +98,7 @@ def read(cloud: Cloud, stack_prefix: str, said: Runtime) -> System:
     watched = group.get("alarmConfiguration", {})
     names = [item["name"] for item in watched.get("alarms", [])]
     labels: dict[str, str] = {}
-    for layer in said.layers if names else ():
+    for layer in runtime.layers if names else ():
         labels |= _logical_ids(cloud, f"{stack_prefix}-{layer}")
     found_alarms, not_modelled = _alarms(cloud, names, labels)
     return System(

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.effects import resolve
 from ecs_blue_green.deployer.effects.resolve import Expression, Reference, Scope
+from ecs_blue_green.runtime import read as read_runtime
 
 
 class Project:
     """The layers of the project at `root`, and its local environment."""
 
     def __init__(self, root: Path) -> None:
-        said = runtime.read(root / "build")
-        self.layers = layers.read(root / "build", said)
+        runtime = read_runtime(root / "build")
+        self.layers = layers.read(root / "build", runtime)
         self.declared = {slug: layer.parameters for slug, layer in self.layers.items()}
-        self.environment = environment.load(root / "params", environment.LOCAL, self.declared, said)
+        self.environment = environment.load(root / "params", environment.LOCAL, self.declared, runtime)
 
     def templates(self, parameters: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
         """Every template, by slug, with these parameters and otherwise the environment's.

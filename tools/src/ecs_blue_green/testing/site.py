@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 import yaml
 
-from ecs_blue_green import emulator, interpreters, runtime
+from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.codebuild import artifacts, stand_ins
 from ecs_blue_green.deployer import command_line, environment, layers
 from ecs_blue_green.pipeline import (
@@ -36,6 +36,7 @@ from ecs_blue_green.pipeline import (
     run_stage,
 )
 from ecs_blue_green.pipeline import deploy as deploy_action
+from ecs_blue_green.runtime import read as read_runtime
 
 # A deployment's waits take no time to speak of.
 SECONDS_A_MINUTE = 0.02
@@ -82,10 +83,10 @@ class Site:
     def __init__(self, root: Path, endpoint: str, folder: Path, pushed: Sequence[str]) -> None:
         self.root = root
         self.folder = folder
-        said = runtime.read(root / "build")
-        self.layers = layers.read(root / "build", said)
+        runtime = read_runtime(root / "build")
+        self.layers = layers.read(root / "build", runtime)
         declared = {slug: layer.parameters for slug, layer in self.layers.items()}
-        self.environment = environment.load(root / "params", environment.LOCAL, declared, said)
+        self.environment = environment.load(root / "params", environment.LOCAL, declared, runtime)
         self.aws = {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": CREDENTIAL,

@@ -133,9 +133,9 @@ class _Execution:
         with _after_success("the stack is as planned, but not its policy or its protection"):
             self._complete(step, stack, outcome)
         outcome.outputs = stack.outputs
-        said = step.layer.runtime
-        if said.released and step.act == "update":
-            revision = outcome.outputs.get(said.revision or "", "").rpartition(":")[2]
+        runtime = step.layer.runtime
+        if runtime.released and step.act == "update":
+            revision = outcome.outputs.get(runtime.revision or "", "").rpartition(":")[2]
             outcome.notes.append(f"revision {revision} registered; it runs after the next release")
         return outcome
 

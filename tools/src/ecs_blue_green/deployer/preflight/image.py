@@ -12,7 +12,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green import runtime
 from ecs_blue_green.deployer import commands, template
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
@@ -22,6 +21,7 @@ from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight import engine
 from ecs_blue_green.deployer.rules import SERVICE, TASK_DEFINITION
+from ecs_blue_green.runtime import Image as NamedImage
 
 REPOSITORY = "AWS::ECR::Repository"
 # A task definition's names for what an image is built for, and those of the engines.
@@ -52,8 +52,8 @@ class Image:
         return f"{self.repository}:{self.tag}"
 
 
-def wanted(environment: Environment, layers: Mapping[str, Layer], named: runtime.Image, root: Path) -> Image:
-    """The image of an environment, read from its templates; the layers have `named` tag and folder."""
+def wanted(environment: Environment, layers: Mapping[str, Layer], named: NamedImage, root: Path) -> Image:
+    """The image of an environment, read from its templates; `named` says by which parameter and folder."""
     layer, repository = _resource(layers, REPOSITORY)
     defining_layer, task_definition = _resource(layers, TASK_DEFINITION)
     service_layer, _ = _resource(layers, SERVICE)

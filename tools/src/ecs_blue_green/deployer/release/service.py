@@ -5,7 +5,9 @@ deployed stacks have: to see what is live, and to go back, must not depend on a 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -61,9 +63,9 @@ def named(controller: Controller, stacks: Mapping[str, Stack | None]) -> Service
     )
 
 
-def located(aws: Aws, said: Runtime | BadInput, stacks: Mapping[str, Stack | None]) -> Service:
+def located(aws: Aws, runtime: Runtime | BadInput, stacks: Mapping[str, Stack | None]) -> Service:
     """What a release goes through, as the layers say, or by types where it is not known what they say."""
-    return found(aws, stacks) if isinstance(said, BadInput) else named(said.controller, stacks)
+    return found(aws, stacks) if isinstance(runtime, BadInput) else named(runtime.controller, stacks)
 
 
 def found(aws: Aws, stacks: Mapping[str, Stack | None]) -> Service:
@@ -73,8 +75,11 @@ def found(aws: Aws, stacks: Mapping[str, Stack | None]) -> Service:
     """
     resources = list(_resources(aws, stacks))
 
+    def every(kind: str) -> list[str]:
+        return [physical_id for _, other, physical_id in resources if other == kind]
+
     def first(kind: str) -> str:
-        return next((physical_id for _, other, physical_id in resources if other == kind), "")
+        return next(iter(every(kind)), "")
 
     # arn:aws:ecs:<region>:<account>:service/<cluster>/<name>
     _, _, path = first(SERVICE).partition(":service/")
@@ -87,18 +92,16 @@ def found(aws: Aws, stacks: Mapping[str, Stack | None]) -> Service:
         pipeline=first(PIPELINE),
         layer=next((layer for layer, kind, _ in resources if kind == DEPLOYMENT_GROUP), ""),
     )
-    if not service.deployment_group:
-        return service
-    try:
-        answer: Any = aws.client("codedeploy").get_deployment_group(
-            applicationName=service.application, deploymentGroupName=service.deployment_group
-        )
-    except ClientError:
+    client = aws.client("codedeploy")
+    for application, group in product(every(APPLICATION), every(DEPLOYMENT_GROUP)):
         # Whoever needs the group asks for it again, and tells why it cannot be had.
-        return service
-    return _completed(
-        service, answer["deploymentGroupInfo"], [arn for _, kind, arn in resources if kind == TARGET_GROUP]
-    )
+        with suppress(ClientError):
+            answer: Any = client.get_deployment_group(applicationName=application, deploymentGroupName=group)
+            # A group of another kind deploys functions or machines.
+            if answer["deploymentGroupInfo"].get("ecsServices"):
+                service = replace(service, application=application, deployment_group=group)
+                return _completed(service, answer["deploymentGroupInfo"], every(TARGET_GROUP))
+    return service
 
 
 def _completed(service: Service, group: Any, target_groups: Iterable[str]) -> Service:

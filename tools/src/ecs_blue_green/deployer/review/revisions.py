@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.environment import Environment, TemplateMissing
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.runtime import Runtime
+from ecs_blue_green.runtime import FILE, Runtime, Unusable
+from ecs_blue_green.runtime import read as read_runtime
 
 FOLDERS = ("build", "params")
 
@@ -46,15 +46,15 @@ def read(root: Path, name: str | None) -> Revision:
     if name is None:
         try:
             return _read(root, "the working tree")
-        except runtime.Unusable as error:
+        except Unusable as error:
             raise BadInput(error.what, error.why, error.remedy) from error
     commit = _commit(root, name)
     label = name if commit.startswith(name) else f"{name} ({commit[:7]})"
     with _unpacked(root, commit) as folder:
         try:
             return _read(folder, label)
-        except runtime.Unusable as error:
-            is_older = not (folder / "build" / runtime.FILE).exists()
+        except Unusable as error:
+            is_older = not (folder / "build" / FILE).exists()
             return replace(_read(folder, label, tolerant=True), unusable="" if is_older else str(error))
 
 
@@ -72,13 +72,13 @@ def lacks(root: Path, base: str, head: str | None) -> int:
 def _read(folder: Path, label: str, *, tolerant: bool = False) -> Revision:
     if not any((folder / "build").glob("*.yaml")):
         return Revision(label, {}, {}, {}, {})
-    said = None if tolerant else runtime.read(folder / "build")
-    found = layers.read(folder / "build", said)
+    runtime = None if tolerant else read_runtime(folder / "build")
+    found = layers.read(folder / "build", runtime)
     declared = {slug: layer.parameters for slug, layer in found.items()}
     environments, broken = {}, {}
     for name in environment.names(folder / "params"):
         try:
-            environments[name] = environment.load(folder / "params", name, declared, said)
+            environments[name] = environment.load(folder / "params", name, declared, runtime)
         except TemplateMissing:
             raise
         except BadInput as problem:
@@ -93,7 +93,7 @@ def _read(folder: Path, label: str, *, tolerant: bool = False) -> Revision:
             str(path.relative_to(config)): path.read_text(encoding="utf-8")
             for path in sorted(config.rglob("*.json"))
         },
-        said,
+        runtime,
     )
 
 

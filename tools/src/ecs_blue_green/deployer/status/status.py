@@ -57,11 +57,13 @@ class Status:
         return next((task_set.task_definition for task_set in primary), None)
 
 
-def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer], said: Runtime | BadInput) -> Status:
+def read(
+    aws: Aws, environment: Environment, layers: Mapping[str, Layer], runtime: Runtime | BadInput
+) -> Status:
     """Ask AWS for all of it. What is not deployed yet is left out.
 
-    `said` is what the layers say of themselves, or why that is not known. Raises what the client raises only
-    where not even the stacks can be read.
+    `runtime` is what the layers say of themselves, or why that is not known. Raises what the client raises
+    only where not even the stacks can be read.
     """
     client, store = aws.client("cloudformation"), aws.client("ssm")
     unread: list[str] = []
@@ -72,7 +74,7 @@ def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer], said: 
         commit = pool.submit(_told, unread, None, lambda: history.last(store, environment))
         stacks = dict(zip(layers, found, strict=True))
         lifted = pool.submit(_told, unread, {}, lambda: _lifted(client, layers, stacks))
-        service: Service = _told(unread, Service(), lambda: located(aws, said, stacks))
+        service: Service = _told(unread, Service(), lambda: located(aws, runtime, stacks))
         ringing = pool.submit(_told, unread, (None, ()), lambda: _alarms(aws, service))
         now = _live(unread, aws, service)
         images: dict[str, str] = _told(unread, {}, lambda: _images(aws, now))
@@ -83,7 +85,7 @@ def read(aws: Aws, environment: Environment, layers: Mapping[str, Layer], said: 
             images=images,
             alarms=in_alarm,
             alarms_watched=watched,
-            alarms_parameter=None if isinstance(said, BadInput) else said.controller.alarms,
+            alarms_parameter=None if isinstance(runtime, BadInput) else runtime.controller.alarms,
             lifted=lifted.result(),
             holder=holder.result(),
             commit=commit.result(),

@@ -24,11 +24,11 @@ from ecs_blue_green.runtime import Runtime
 
 def run(invocation: Invocation) -> int:
     """Say what going back means, ask, do it, and wait until the users are served by it."""
-    settings, layers, said = invocation.look()
-    if isinstance(said, BadInput):
-        report.say_found_by_type(said)
+    settings, layers, runtime = invocation.look()
+    if isinstance(runtime, BadInput):
+        report.say_found_by_type(runtime)
     with session.opened(invocation, settings) as (door, held):
-        service = interrupts.attend(lambda: _service(door, settings, list(layers), said))
+        service = interrupts.attend(lambda: _service(door, settings, list(layers), runtime))
         return _rollback(invocation, door, settings, service, held)
 
 
@@ -64,7 +64,7 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, service:
     return EXIT_DONE
 
 
-def _service(door: Aws, settings: Environment, layers: list[str], said: Runtime | BadInput) -> Service:
+def _service(door: Aws, settings: Environment, layers: list[str], runtime: Runtime | BadInput) -> Service:
     """What a release goes through. Raises Guarded where a stack of that name is not this project's."""
     client = door.client("cloudformation")
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -73,7 +73,7 @@ def _service(door: Aws, settings: Environment, layers: list[str], said: Runtime 
     for slug, stack in stacks.items():
         if stack:
             deployed.refuse_foreign(settings, slug, stack)
-    return located(door, said, stacks)
+    return located(door, runtime, stacks)
 
 
 def _document(intention: Intention) -> dict[str, object]:

@@ -10,12 +10,12 @@ from ecs_blue_green.deployer.status import status
 
 def run(invocation: Invocation) -> int:
     """Print the environment as it is now. Answer 1 when AWS did not tell all of it."""
-    settings, layers, said = invocation.look()
+    settings, layers, runtime = invocation.look()
     report.say_where(settings, invocation.talks)
-    if isinstance(said, BadInput):
-        report.say_found_by_type(said)
+    if isinstance(runtime, BadInput):
+        report.say_found_by_type(runtime)
     with aws.connect(settings, invocation.root) as door:
-        found = interrupts.attend(lambda: status.read(door, settings, layers, said))
+        found = interrupts.attend(lambda: status.read(door, settings, layers, runtime))
     invocation.document |= status_report.document(settings, found)
     if invocation.talks:
         status_report.show(settings, found)
