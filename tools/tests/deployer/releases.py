@@ -10,19 +10,29 @@ AT_ONCE = "CodeDeployDefault.ECSAllAtOnce"
 CANARY = "CodeDeployDefault.ECSCanary10Percent5Minutes"
 
 
-def client(service: str) -> Any:
+def client(service: str, region: str = "ap-northeast-1") -> Any:
     """A client of the emulator that AWS_ENDPOINT_URL names."""
-    return boto3.client(service, region_name="ap-northeast-1")  # type: ignore[call-overload]
+    return boto3.client(service, region_name=region)  # type: ignore[call-overload]
 
 
 class Releases:
-    """The releases of one service; `name` is that of its family, application, group and service."""
+    """The releases of one service; `name` is that of its family and service, and of what has no other."""
 
-    def __init__(self, cluster: str = "sample-local", name: str = "sample-dev-api") -> None:
+    def __init__(
+        self,
+        cluster: str = "sample-local",
+        name: str = "sample-dev-api",
+        *,
+        application: str | None = None,
+        group: str | None = None,
+        region: str = "ap-northeast-1",
+    ) -> None:
         self.cluster = cluster
         self.name = name
-        self.ecs = client("ecs")
-        self.codedeploy = client("codedeploy")
+        self.application = application or name
+        self.group = group or name
+        self.ecs = client("ecs", region)
+        self.codedeploy = client("codedeploy", region)
 
     def register(self, image: str | None = None) -> str:
         """A new revision of the family, like the newest one with another image. Gives its ARN."""
@@ -51,8 +61,8 @@ class Releases:
         service = {"Type": "AWS::ECS::Service", "Properties": properties}
         content = json.dumps({"version": 0.0, "Resources": [{"TargetService": service}]})
         made = self.codedeploy.create_deployment(
-            applicationName=self.name,
-            deploymentGroupName=self.name,
+            applicationName=self.application,
+            deploymentGroupName=self.group,
             revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
             deploymentConfigName=configuration,
         )
