@@ -7,6 +7,9 @@ BIN = .venv/bin
 EMULATOR_BIN = .venv-emulator/bin
 DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md docs/security.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
+# For the region of each environment, and for the one that has most types.
+REGIONS = $(sort us-east-1 $(shell sed -n 's/^region: *["'"'"']*\([a-z0-9-]*\).*/\1/p' params/*.yaml))
+CFN_LINT = $(BIN)/cfn-lint --regions $(REGIONS) -- build/*.yaml
 
 # YES=1 answers the question. ONLY="layer ..." and ALLOW="layer:LogicalId ..." limit and let through;
 # ARGS="--wait ..." passes anything else that the verb takes.
@@ -48,7 +51,7 @@ generate: .venv/ready ## write build/ from templates/ and params/
 .venv/proven: .venv/ready generate.py .cfnlintrc $(shell find templates params build $(TOOLS:%=%/src) -type f -not -name '*.pyc')
 	@echo 'Checking build/: is it what templates/ generates, does it lint clean?' >&2
 	@$(BIN)/python generate.py --check
-	@$(BIN)/cfn-lint
+	@$(CFN_LINT)
 	@touch $@
 
 plan: .venv/proven $(EMULATOR) ## what a deploy would change (ENV=local)
@@ -90,7 +93,7 @@ report-check: .venv/ready ## look at the last rehearsal's report in headless Chr
 
 lint: .venv/develop ## generated files, templates, code, workflows and documents
 	@$(BIN)/python generate.py --check
-	@$(BIN)/cfn-lint
+	@$(CFN_LINT)
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
@@ -130,7 +133,7 @@ tests/security/node_modules/ready: tests/security/package-lock.json
 
 security: .venv/develop .venv-emulator/ready .venv-security/ready tests/security/node_modules/ready ## what every role may do, checkov, the AWS CLI
 	@$(BIN)/python generate.py --check
-	@$(BIN)/cfn-lint
+	@$(CFN_LINT)
 	@$(BIN)/python -m pytest -q tests/security
 	@$(if $(TOOLS),cd tools && ../$(BIN)/python -m pytest -q tests/pipeline/test_aws_stand_in.py)
 

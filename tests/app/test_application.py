@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from ecs_blue_green.testing import imports
 from starlette.testclient import TestClient
 
 import app.main
@@ -16,7 +17,11 @@ from app.main import Settings, create_application, read_settings, server_config
 from templates.infrastructure.load_balancing import IDLE_TIMEOUT_SECONDS
 from templates.task_definition import STOP_TIMEOUT_SECONDS
 
-REQUIREMENTS = Path(app.main.__file__).with_name("requirements.txt")
+FOLDER = Path(app.main.__file__).parent
+REQUIREMENTS = FOLDER / "requirements.txt"
+# Where the load balancer finds the application.
+PORT = int(re.findall(r"^EXPOSE (\d+)$", (FOLDER / "Dockerfile").read_text(), re.MULTILINE)[0])
+MODULES = imports.modules(FOLDER.parent, ["app"])
 
 
 def client(health_rate: float = 1.0, seed: int = 1) -> TestClient:
@@ -93,7 +98,7 @@ def test_health_checks_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_defaults_are_a_healthy_development_version_on_this_machine_only() -> None:
-    assert read_settings({}) == Settings(health_rate=1.0, version="dev", host="127.0.0.1", port=1323)
+    assert read_settings({}) == Settings(health_rate=1.0, version="dev", host="127.0.0.1", port=PORT)
     assert read_settings({"VERSION": ""}).version == "dev"
 
 
@@ -139,3 +144,11 @@ def test_these_tests_run_with_the_versions_that_the_image_gets() -> None:
     locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", REQUIREMENTS.read_text(), re.MULTILINE))
     assert {"starlette", "uvicorn", "h11"} <= locked.keys()
     assert {name: importlib.metadata.version(name) for name in locked} == locked
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_imports_only_what_the_design_allows(name: str) -> None:
+    """Nothing of the system around it."""
+    for wanted in imports.imported(MODULES[name], FOLDER.parent, {}):
+        assert not imports.is_in(wanted, ("deploy", "ecs_blue_green", "generate", "templates", "tests"))
+        assert not imports.is_in(wanted, ("boto3", "botocore", "troposphere", "awacs", "ministack"))

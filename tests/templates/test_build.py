@@ -3,18 +3,20 @@
 import difflib
 import json
 import re
-from pathlib import Path
+from typing import Any
 
 import cfn_flip
 import pytest
+import yaml
 from ecs_blue_green import template_yaml
+from ecs_blue_green.deployer import environment
 
 import generate
 from templates import LAYERS
 from tests.templates.conftest import Document
 
-BUILD = Path(generate.ROOT, "build")
-WANTED = generate.files(generate.ROOT / "params")
+BUILD, PARAMS = generate.ROOT / "build", generate.ROOT / "params"
+WANTED = generate.files(PARAMS)
 
 
 @pytest.mark.parametrize("name", WANTED)
@@ -61,20 +63,31 @@ def test_template_means_what_the_module_says(slug: str, documents: dict[str, Doc
     assert read == documents[slug]
 
 
-@pytest.mark.parametrize("environment", ["dev", "local", "prod"])
-def test_no_template_knows_an_environment(environment: str) -> None:
+@pytest.mark.parametrize("name", environment.names(PARAMS))
+def test_no_template_knows_an_environment(name: str) -> None:
+    project = settings(name)["project"]
     for slug in LAYERS:
-        assert f"-{environment}" not in WANTED[f"{slug}.yaml"]
+        assert not re.search(rf"(\$\{{Project\}}|\b{project})-{name}\b", WANTED[f"{slug}.yaml"])
 
 
-def test_pipeline_configuration_sets_every_parameter(documents: dict[str, Document]) -> None:
-    configuration = json.loads(WANTED["config/local/task-definition.json"])
+@pytest.mark.parametrize("name", environment.names(PARAMS))
+def test_pipeline_configuration_sets_every_parameter(name: str, documents: dict[str, Document]) -> None:
+    configuration = json.loads(WANTED[f"config/{name}/task-definition.json"])
     assert configuration["Parameters"].keys() == documents["task-definition"]["Parameters"].keys()
     assert all(isinstance(value, str) for value in configuration["Parameters"].values())
-    assert configuration["Parameters"]["InfrastructureStackName"] == "sample-local-infrastructure"
+    file = settings(name)
+    stack = f"{file['project']}-{name}-infrastructure"
+    assert configuration["Parameters"]["InfrastructureStackName"] == stack
     assert configuration["Tags"] == {
-        "team": "platform",
-        "Project": "sample",
-        "Environment": "local",
+        **file.get("tags", {}),
+        "Project": file["project"],
+        "Environment": name,
         "Layer": "task-definition",
     }
+
+
+def settings(name: str) -> dict[str, Any]:
+    """A parameter file."""
+    text = (PARAMS / f"{name}.yaml").read_text()
+    found: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps only
+    return found

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
+from ecs_blue_green.deployer import environment
 from troposphere import Export, ImportValue, Output, Sub, Template
 from troposphere.sns import Topic
 
@@ -76,12 +78,14 @@ def test_files_that_a_desktop_hides_are_left_alone(root: Path) -> None:
 def test_wrong_parameters_are_reported_and_nothing_is_written(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parameters = root / "params" / "prod.yaml"
-    parameters.write_text(parameters.read_text() + "  HealthRate: 2\n")
+    parameters = root / "params" / f"{environment.LOCAL}.yaml"
+    settings = yaml.load(parameters.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - text, lists, maps only
+    settings["parameters"]["TaskCpu"] = "2"
+    parameters.write_text(yaml.safe_dump(settings))
     (root / "build" / "service.yaml").unlink()
     before = contents(root)
     assert generate.main([], root) == 2
-    assert "HealthRate" in capsys.readouterr().err
+    assert "TaskCpu" in capsys.readouterr().err
     assert contents(root) == before
 
 

@@ -4,9 +4,6 @@ import http.server
 import json
 import os
 import re
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -225,37 +222,6 @@ def test_call_that_keeps_the_function_awake_does_nothing(
     (target,) = RESOURCES["SmokeTestRule"]["Properties"]["Targets"]
     smoke_test.handler(json.loads(target["Input"]), Context(60))
     assert (aws.filters, aws.answers, capsys.readouterr().out) == ({}, [], "")
-
-
-@pytest.mark.skipif(not (ROOT / "app" / "main.py").exists(), reason="the application is not the sample")
-@pytest.mark.parametrize(("health_rate", "status"), [("1.0", "Succeeded"), ("0.5", "Failed")])
-def test_application(health_rate: str, status: str, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    """The real application; its health check passes in both cases."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with subprocess.Popen(
-        [sys.executable, "-m", "app"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "PORT": str(port), "HEALTH_RATE": health_rate},
-        stdout=subprocess.DEVNULL,
-    ) as process:
-        try:
-            wait_until_it_answers(process, port)
-            assert run(port, capsys)["status"] == status
-        finally:
-            process.kill()
-
-
-def wait_until_it_answers(process: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the application does not listen on PORT")
 
 
 # What the template gives it

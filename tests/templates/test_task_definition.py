@@ -14,6 +14,13 @@ from templates.task_definition import STOP_TIMEOUT_SECONDS
 from tests.templates.conftest import Document
 
 
+def the_applications(containers: list[dict[str, Any]]) -> dict[str, Any]:
+    """The container that is released, whatever runs beside it."""
+    name = _application.CONTAINER_NAME.to_dict()
+    (found,) = [container for container in containers if container["Name"] == name]
+    return found
+
+
 @pytest.fixture(scope="module")
 def document(documents: dict[str, Document]) -> Document:
     return documents["task-definition"]
@@ -27,9 +34,7 @@ def properties(document: Document) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def container(properties: dict[str, Any]) -> dict[str, Any]:
-    (only,) = properties["ContainerDefinitions"]
-    found: dict[str, Any] = only
-    return found
+    return the_applications(properties["ContainerDefinitions"])
 
 
 def test_revisions_and_logs_outlive_the_stack(document: Document) -> None:
@@ -126,7 +131,8 @@ def test_a_secret_is_one_entry_in_one_place() -> None:
     """The container is given it, and the execution role may read it and nothing else."""
     definition, ground = task_definition.build().to_dict(), infrastructure.build().to_dict()
 
-    (container,) = definition["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    properties = definition["Resources"]["TaskDefinition"]["Properties"]
+    container = the_applications(properties["ContainerDefinitions"])
     assert container["Secrets"] == [{"Name": "DATABASE_URL", "ValueFrom": {"Ref": "DatabaseUrlArn"}}]
     assert [variable["Name"] for variable in container["Environment"]] == [name for name, *_ in VARIABLES]
 

@@ -1,11 +1,8 @@
 """Which part of the package may import which: the arrows of the design, read from the code."""
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
+from ecs_blue_green.testing import imports
 from tests.paths import TOOLS
 
 SOURCE = TOOLS / "src"
@@ -79,50 +76,23 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 }
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    """The package's modules by their dotted name, without its own."""
-    for path in sorted((SOURCE / PACKAGE).rglob("*.py")):
-        names = path.relative_to(SOURCE / PACKAGE).with_suffix("").parts
-        yield ".".join(names[:-1] if names[-1] == "__init__" else names), path
-
-
-def imported(path: Path) -> Iterator[str]:
-    """The modules that a file imports, as precisely as its import statements name them."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            module = node.module or ""
-            for alias in node.names:
-                # `from ecs_blue_green import project` names a module, `from ... import root` does not.
-                below = SOURCE.joinpath(*module.split("."), alias.name)
-                is_module = below.with_suffix(".py").exists() or below.is_dir()
-                yield f"{module}.{alias.name}" if is_module else module
-
-
-def is_in(name: str, prefixes: tuple[str, ...]) -> bool:
-    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
-
-
-def rule(name: str, rules: dict[str, tuple[str, ...]]) -> tuple[str, ...] | None:
-    """The rule for the longest prefix of a module's name."""
-    found = [prefix for prefix in rules if not prefix or is_in(name, (prefix,))]
-    return rules[max(found, key=len)] if found else None
-
-
-MODULES = {name: path for name, path in modules() if name}
+# By their names below the package, without itself.
+MODULES = {
+    name.removeprefix(f"{PACKAGE}."): path
+    for name, path in imports.modules(SOURCE, [PACKAGE]).items()
+    if name != PACKAGE
+}
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_module_imports_only_what_the_design_allows(name: str) -> None:
-    allowed, forbidden = rule(name, ALLOWED), rule(name, FORBIDDEN) or ()
+    allowed, forbidden = imports.rule(name, ALLOWED), imports.rule(name, FORBIDDEN) or ()
     assert allowed is not None, f"{name} has no rule"
-    for wanted in imported(MODULES[name]):
+    for wanted in imports.imported(MODULES[name], SOURCE, {}):
         if wanted.split(".")[0] == PACKAGE:
             own = wanted.removeprefix(PACKAGE).lstrip(".")
-            assert is_in(own, allowed), f"{name} must not import {wanted}"
-        assert not is_in(wanted, forbidden), f"{name} must not import {wanted}"
+            assert imports.is_in(own, allowed), f"{name} must not import {wanted}"
+        assert not imports.is_in(wanted, forbidden), f"{name} must not import {wanted}"
 
 
 def test_rules_name_modules_that_exist() -> None:

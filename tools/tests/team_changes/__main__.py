@@ -1,0 +1,95 @@
+"""Change copies of this repository as teams do, and run in each what a team runs.
+
+Usage: python -m tests.team_changes [CHANGE ...]     without one: all of them, each in a copy of its own
+
+A copy is a clone of the last commit. Nothing is installed: it uses the environments and caches that are here.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.paths import TOOLS
+from tests.team_changes.changes import CHANGES
+
+REPOSITORY = TOOLS.parent
+AUTHOR = ("-c", "user.name=Team", "-c", "user.email=team@example.com")
+# The last: the tests of the tool that read outside tools/, and so the only ones that could notice.
+COMMANDS = (
+    ("make", "generate", "docs", "check", "test"),
+    ("sh", "-c", "cd tools && ../.venv/bin/python -m pytest -q -n 2 tests/documents"),
+)
+CACHES = (".mypy_cache", ".ruff_cache", "tools/.mypy_cache", "tools/.ruff_cache")
+SIDE_BY_SIDE = 2
+# 2000-01-01: a ZIP archive knows nothing before 1980.
+LONG_AGO = 946684800
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the changes; 1 when something is red after one, with what it said."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("changes", nargs="*", metavar="CHANGE", help=", ".join(CHANGES))
+    wanted = parser.parse_args(arguments).changes or list(CHANGES)
+    if unknown := sorted(set(wanted) - CHANGES.keys()):
+        parser.error(f"there is no change {', '.join(unknown)}: there are {', '.join(CHANGES)}")
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        results = list(pool.map(_run, wanted))
+    return 0 if all(results) else 1
+
+
+def _run(name: str) -> bool:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="team-") as folder:
+        root = Path(folder) / "copy"
+        _copy(root)
+        CHANGES[name](root)
+        for command in COMMANDS:
+            done = subprocess.run(
+                command,
+                cwd=root,
+                env={**os.environ, "GIT_CEILING_DIRECTORIES": folder},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                _say(f"{name}: red after {time.monotonic() - began:.0f} s\n{done.stdout}")
+                return False
+            _git(root, "add", "--all")
+            _git(root, *AUTHOR, "commit", "--quiet", "--allow-empty", "-m", name)
+    _say(f"{name}: green, {time.monotonic() - began:.0f} s")
+    return True
+
+
+def _copy(root: Path) -> None:
+    """A clone that has the environments of this one: they are newer than all that they are made of."""
+    subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(root)], check=True)  # noqa: S607
+    for path in root.rglob("*"):
+        if ".git" not in path.parts:
+            os.utime(path, (LONG_AGO, LONG_AGO))
+    for environment in REPOSITORY.glob(".venv*"):
+        (root / environment.name).symlink_to(environment)
+    for name in CACHES:
+        if (REPOSITORY / name).exists():
+            shutil.copytree(REPOSITORY / name, root / name)
+
+
+def _git(root: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=root, check=True)  # noqa: S607 (the person's git)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
