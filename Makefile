@@ -151,22 +151,38 @@ test-faults: .venv/develop .venv-emulator/ready ## 550 deployments that meet fau
 benchmark-deploy: .venv/ready .venv-emulator/ready .venv-benchmarks/ready ## compare the deployer with Sceptre and the AWS CLI, on the emulator
 	@cd tools && ../$(BIN)/python -m benchmarks.deploy $(ARGS)
 
+# Of the commit, not of the folder: whoever has the commit makes the same bytes.
+wheel: .venv/ready ## the package in tools/ as a wheel in dist/, for a copy that has no tools/ (docs/updating.md)
+	@git diff --quiet HEAD -- tools || { echo 'make: tools/ has changes, and the wheel is that of the commit: commit them first' >&2; exit 2; }
+	@rm -rf dist && mkdir dist
+	@git archive --prefix=source/ --output=dist/source.tar HEAD tools && tar -xf dist/source.tar -C dist
+	@cd dist/source/tools && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) ../../../$(BIN)/python -m flit_core.wheel --outdir ../.. >/dev/null
+	@rm -r dist/source dist/source.tar
+	@cd dist && ../$(BIN)/python -c 'import hashlib, sys; print("dist/" + sys.argv[1], "sha256:" + hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' *.whl
+
 # No index, path or option of this machine gets into the files.
 UV = $(or $(wildcard .venv/bin/uv),uv)
 COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock'
+# The versions in locked sets, which bind in another. By name: a wheel that is a file here cannot be a constraint.
+BIND = sed -e '/^\.\//d' -e '/^ /d' -e 's/ \\$$//' $(1) | $(COMPILE) -c /dev/stdin
 # Of cfn-lint the emulator reads files alone: what it imports stays out.
 NOT_IMPORTED = jsonpatch jsonpointer mpmath networkx sympy
 
 lock: ## pin requirements/*.in and app/requirements.in with hashes (needs uv, which make check installs)
 	$(COMPILE) app/requirements.in -o app/requirements.txt
 	$(COMPILE) requirements/generate.in -o requirements/generate.txt
-	$(COMPILE) -c requirements/generate.txt requirements/deploy.in -o requirements/deploy.txt
-	$(COMPILE) -c requirements/generate.txt -c app/requirements.txt requirements/emulator.in \
+	$(call BIND,requirements/generate.txt) requirements/deploy.in -o requirements/deploy.txt
+	$(call BIND,requirements/generate.txt app/requirements.txt) requirements/emulator.in \
 	  $(NOT_IMPORTED:%=--no-emit-package %) -o requirements/emulator.txt
-	$(COMPILE) -c requirements/deploy.txt -c app/requirements.txt requirements/develop.in -o requirements/develop.txt
+	$(call BIND,requirements/deploy.txt app/requirements.txt) requirements/develop.in -o requirements/develop.txt
 	$(COMPILE) requirements/security.in -o requirements/security.txt
 	$(COMPILE) requirements/benchmarks.in -o requirements/benchmarks.txt
 
 .PHONY: rehearse report-check test-rehearsal test-faults benchmark-deploy
+# By what the index has; nothing is installed.
+resolve: ## whether the locked sets have wheels for Python 3.11 to 3.13, on Linux and macOS (needs uv)
+	@requirements/resolve $(UV)
+
+.PHONY: wheel resolve
 .PHONY: help generate plan deploy status image drift continue-rollback rollback destroy review lint docs fix check test test-tools test-review security lock

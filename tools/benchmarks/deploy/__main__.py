@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from benchmarks.deploy import growth, measure, picture, tables, targets
 from benchmarks.deploy.deployers import AWS_CLI, OURS, SCEPTRE
 from benchmarks.deploy.project import write_own
-from benchmarks.deploy.targets import Target
 from benchmarks.deploy.times import USUAL
 from benchmarks.paths import REPOSITORY
+from benchmarks.target import Target
 
 PICTURE = REPOSITORY / "docs" / "pictures" / "benchmark-deploy.svg"
 ALL = (OURS, SCEPTRE, AWS_CLI)

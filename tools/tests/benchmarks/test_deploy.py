@@ -16,8 +16,8 @@ from benchmarks.deploy.measure import Pair, Run
 from benchmarks.deploy.operation import Operation
 from benchmarks.deploy.project import read
 from benchmarks.deploy.server import CALLS
-from benchmarks.deploy.targets import Target
 from benchmarks.deploy.times import USUAL
+from benchmarks.target import Target
 from ecs_blue_green.deployer import layers
 from tests.paths import PROJECT
 
