@@ -18,7 +18,7 @@ from ecs_blue_green.pipeline import Execution, Workshop, read, run_action
 ROOT = Path(__file__).resolve().parents[3]
 REGION = "ap-northeast-1"
 COMMIT = "0" * 40
-RELEASED = ("app", "build", "params", "requirements", "stacks", "templates", "generate.py", ".cfnlintrc")
+RELEASED = ("app", "build", "params", "requirements", "templates", "tools/src", "generate.py", ".cfnlintrc")
 # CodeDeploy's minutes are its settings, not work: they are left out.
 SECONDS_A_MINUTE = 0.001
 
