@@ -84,3 +84,34 @@ def test_property_that_replaces_is_added_and_a_harmless_one_is_not() -> None:
     harmless = PropertyChange("/Properties/Comment", "a", "b")
     (merged,) = worse([change("modify")], [change("replace", replaces, harmless)])
     assert merged.properties == (replaces,)
+
+
+def tag(path: str, before: str | None, after: str | None) -> PropertyChange:
+    """A tag as CloudFormation tells it: by its place among all of a resource's tags."""
+    return PropertyChange(f"/Properties/Tags{path}", before, after, of_tags=True)
+
+
+COSTCENTER = PropertyChange("/Tags/costcenter", None, "4711")
+
+
+@pytest.mark.parametrize(
+    ("answered", "expected", "told"),
+    [
+        # The stack's tag alone; with one of the resource's own, which is at another place there.
+        ([tag("/2", None, '{"Key":"costcenter","Value":"4711"}')], [COSTCENTER], [COSTCENTER]),
+        ([PropertyChange("/Tags", of_tags=True)], [COSTCENTER], [COSTCENTER]),
+        (
+            [tag("/0/Key", "a", "costcenter"), tag("/0/Value", "b", "4711"), tag("/1", None, "x")],
+            [COSTCENTER, PropertyChange("/Properties/Tags/0/Value", "x", "y")],
+            [COSTCENTER, PropertyChange("/Properties/Tags/0/Value", "x", "y")],
+        ),
+        # Of which nothing else is known.
+        ([tag("/2", None, "x")], [], [tag("/2", None, "x")]),
+        ([PropertyChange("/Tags", of_tags=True)], [], [PropertyChange("/Tags", of_tags=True)]),
+    ],
+)
+def test_tags_are_told_by_key(
+    answered: list[PropertyChange], expected: list[PropertyChange], told: list[PropertyChange]
+) -> None:
+    (merged,) = worse([change("modify", *answered)], [change("modify", *expected)])
+    assert list(merged.properties) == told

@@ -169,7 +169,7 @@ def test_property_is_told_once_with_its_values_and_the_worst_recreation(
             "",
             (
                 PropertyChange("/Properties/TopicName", "a", "b", "Always"),
-                PropertyChange("/Tags"),
+                PropertyChange("/Tags", of_tags=True),
             ),
         ),
     )

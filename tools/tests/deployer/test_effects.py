@@ -454,3 +454,54 @@ def test_listener_that_forwards_warns_of_the_colour(action: str, warned: bool) -
 
     notes = change(listener(80), listener(81)).notes
     assert any("goes back to blue" in note for note in notes) is warned
+
+
+# Outputs, and what is not shown.
+
+
+def test_outputs_are_told_exported_or_not() -> None:
+    topic = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "a"}}}
+    renamed = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "b"}}}
+    export = {"Export": {"Name": "x-Extra"}}
+    before = {
+        "Stays": {"Value": "1"},
+        "Old": {"Value": "1"},
+        "Plain": {"Value": "1"},
+        "Moves": {"Value": "1"},
+    }
+    after = {"Stays": {"Value": "1"}, "New": {"Value": "1", **export}, "Plain": {"Value": "2"}}
+    after |= {"Moves": {"Value": "1", "Export": {"Name": "x-Moves"}}}
+    arn = {"Arn": {"Value": {"Ref": "Topic"}}}
+    found = compare(
+        {"a": template(topic, Outputs=before | arn)}, {"a": template(renamed, Outputs=after | arn)}
+    )["a"].outputs
+    assert {one.output: (one.action, one.before, one.after, one.export) for one in found} == {
+        "New": ("add", None, "1", "x-Extra"),
+        "Plain": ("change", "1", "2", ""),
+        "Moves": ("change", "1", "1", "x-Moves"),
+        "Arn": ("change", "${Topic}", "${Topic}", ""),
+        "Old": ("remove", "1", None, ""),
+    }
+    assert {one.output: one.because for one in found if one.because} == {
+        "Moves": "it was not exported",
+        "Arn": "Topic is replaced",
+    }
+
+
+def test_secret_that_changes_is_told_and_not_shown() -> None:
+    hidden = {"Word": {"Type": "String", "NoEcho": "true"}}
+    layer = {
+        "a": template(
+            {"It": {"Type": "AWS::SSM::Parameter", "Properties": {"Value": {"Fn::Sub": "a${Word}"}}}},
+            Parameters=hidden,
+            Outputs={"Given": {"Value": {"Ref": "Word"}}},
+        )
+    }
+    found = compare(layer, layer, parameters=({"Word": "first"}, {"Word": "second"}))["a"]
+    assert "first" not in repr(found)
+    assert "second" not in repr(found)
+    (value,) = found.resources[0].properties
+    assert (value.path, value.before, value.after) == ("/Properties/Value", "a****", "a****")
+    assert value.because == found.outputs[0].because == "what NoEcho hides in it changes"
+    assert [(one.path, one.before, one.after) for one in found.parameters] == [("Word", "****", "****")]
+    assert compare(layer, layer, parameters=({"Word": "x"}, {"Word": "x"}))["a"].action == "nothing"

@@ -1,12 +1,15 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ecs_blue_green.deployer.effects.differences import shown
 from ecs_blue_green.deployer.effects.resolve import (
     Expression,
     Reference,
     Scope,
     canonical,
+    has_secret,
     holds,
     pseudo_parameters,
     references,
@@ -133,3 +136,36 @@ def test_expression_is_never_equal_to_a_text_that_reads_like_it() -> None:
 def test_partition_follows_from_the_region(region: str, partition: str, suffix: str) -> None:
     pseudo = pseudo_parameters("1", region, "s")
     assert (pseudo["AWS::Partition"], pseudo["AWS::URLSuffix"]) == (partition, suffix)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"Ref": "Word"}, "****"),
+        ({"Fn::Sub": "user:${Word}@${Name}"}, "user:****@shop"),
+        ({"Fn::Join": ["/", ["a", {"Ref": "Word"}]]}, "a/****"),
+        ({"Fn::Base64": {"Ref": "Word"}}, "!Base64 ****"),
+        ({"Fn::Select": [0, {"Fn::Split": [",", {"Ref": "Word"}]}]}, "!Select [0, !Split [,, ****]]"),
+    ],
+)
+@pytest.mark.parametrize("hides", [True, "true"])
+def test_what_noecho_hides_is_compared_and_not_shown(value: Any, text: str, hides: Any) -> None:
+    declared = {**TEMPLATE["Parameters"], "Word": {"Type": "String", "NoEcho": hides}}
+    conditions = {
+        "Is": {"Fn::Equals": [{"Ref": "Word"}, "secret"]},
+        "IsSub": {"Fn::Equals": [{"Fn::Sub": "${Word}!"}, "secret!"]},
+    }
+    template = {**TEMPLATE, "Parameters": declared, "Conditions": conditions}
+    one, other = (
+        replace(scope(), template=template, parameters={"Name": "shop", "Word": word})
+        for word in ("secret", "other")
+    )
+    found = resolve(value, one)
+    assert shown(found, "store") == text
+    assert "secret" not in repr(found)
+    assert has_secret([{"a": found}])
+    assert not list(references(found))
+    assert canonical(found) == canonical(resolve(value, one)) != canonical(resolve(value, other))
+    # Conditions know it.
+    for name in conditions:
+        assert (holds(name, one), holds(name, other)) == (True, False)

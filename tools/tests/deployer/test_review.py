@@ -277,15 +277,44 @@ def test_stack_tag_modifies_every_resource_and_freezes_the_service(checkout: Che
             "path": "/Tags/team",
             "before": "platform",
             "after": "shop",
+            "difference": None,
             "requires_recreation": "Never",
             "because": None,
             "certain": True,
         }
     ]
     assert ("service-frozen", "service", "Service") in rules(document)
-    # One line for all that only get the tag.
-    lines = [line for line in checkout.talk()[1].splitlines() if "only the stack's tags" in line]
-    assert any("Cluster" in line and "TaskRole" in line for line in lines)
+    # One line for all that get the tag, and nothing more of those that get nothing else.
+    text = checkout.talk()[1]
+    tagged = [
+        resource
+        for layer in environment(document)["layers"]
+        for resource in layer["resources"]
+        if resource["properties"]
+    ]
+    assert f"  tags: team, on {len(tagged)} resources\n      team: platform -> shop\n" in text
+    assert "Cluster" not in text and "TaskRole" not in text
+
+
+def test_code_is_shown_as_the_lines_that_differ(checkout: Checkout) -> None:
+    path = checkout.root / "build" / "pipeline.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("generate.py --check", "generate.py --check --quiet"))
+    differs = ["-      - .venv/bin/python generate.py --check"]
+    differs.append(f"+{differs[0][1:]} --quiet")
+    (told,) = resources(checkout.review(), "pipeline")["VerifyProject"]["properties"]
+    assert [line for line in told["difference"] if line[0] in "-+"] == differs
+    text, comment = checkout.talk()[1], checkout.talk("--markdown")[1]
+    for line in differs:
+        assert f"          {line}\n" in text
+        # In a block of diff a line is coloured by its first character.
+        assert f"\n{line[0]}        {line[1:]}\n" in comment
+
+
+def test_long_difference_is_whole(checkout: Checkout) -> None:
+    checkout.properties("pipeline", "VerifyProject", Description="\n".join(f"line {n}" for n in range(40)))
+    text = checkout.talk()[1]
+    assert all(f"+line {n}\n" in text for n in range(40))
 
 
 # Access.

@@ -24,7 +24,8 @@ class PropertyChange:
 
     `because` names what makes a value change that reads the same before and after, such as the replacement
     of a resource that it refers to. `certain` is False when the value may also stay. `reread` is whether
-    CloudFormation lists it only because it will read an attribute of another resource again, which may stay.
+    CloudFormation lists it only because it will read an attribute of another resource again, which may stay;
+    `of_tags` whether it lists it among the changes of tags, of which it tells the place and not the key.
     """
 
     path: str
@@ -34,6 +35,12 @@ class PropertyChange:
     because: str = ""
     certain: bool = True
     reread: bool = False
+    of_tags: bool = False
+
+    @property
+    def is_stack_tag(self) -> bool:
+        """Whether it is a tag of the stack, which every resource of it gets; its key is the path's end."""
+        return self.path.startswith("/Tags/")
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
             kept = verb.add_mutually_exclusive_group()
             kept.add_argument("--out", **file, help="keep the plan and its change sets")
             kept.add_argument("--discard", **file, help="remove the change sets of a kept plan")
+            verb.add_argument("--summary", **file, help="add the plan to this file, as Markdown")
             verb.add_argument("--exit-code", action="store_true", help="0 no change, 4 changes, 3 blocked")
         if name == "deploy":
             verb.add_argument("--plan", **file, help="execute this kept plan, and nothing else")

@@ -236,6 +236,7 @@ def _resource_change(change: Any) -> ResourceChange:
             after=target.get("AfterValue", known.after if known else None),
             recreation=recreation,
             reread=_is_reread(detail) and (known is None or known.reread),
+            of_tags=attribute == "Tags",
         )
     return ResourceChange(
         logical_id=change["LogicalResourceId"],

@@ -13,12 +13,15 @@ from typing import Any, Literal
 from ecs_blue_green.deployer.changes import Action, PropertyChange, Recreation, ResourceChange
 from ecs_blue_green.deployer.effects.differences import Difference, aligned, map_changes, same, shown
 from ecs_blue_green.deployer.effects.renames import with_renames
-from ecs_blue_green.deployer.effects.resolve import Expression, references
+from ecs_blue_green.deployer.effects.resolve import HIDDEN, Expression, has_secret, is_hidden, references
 from ecs_blue_green.deployer.effects.schemas import Location, Schema, schema
 from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource, Side, StackSide, World, side
 from ecs_blue_green.deployer.effects.verdict import modification, removal
 
-__all__ = ["ExportChange", "LayerChange", "Side", "StackSide", "compare", "side"]
+__all__ = ["ExportChange", "LayerChange", "OutputChange", "Side", "StackSide", "compare", "side"]
+
+# Why a value changes that reads the same.
+OTHERWISE = "what NoEcho hides in it changes"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,18 @@ class ExportChange:
 
 
 @dataclass(frozen=True)
+class OutputChange:
+    """What happens to one output of a stack; `export` is the name under which it is, or was, exported."""
+
+    output: str
+    action: Literal["add", "remove", "change", "may change"]
+    before: str | None = None
+    after: str | None = None
+    because: str = ""
+    export: str = ""
+
+
+@dataclass(frozen=True)
 class LayerChange:
     """What happens to one layer. `move` is a stack of another name, account or region beside the old one.
 
@@ -46,6 +61,7 @@ class LayerChange:
     action: Literal["nothing", "create", "update", "remove", "move"]
     resources: tuple[ResourceChange, ...] = ()
     exports: tuple[ExportChange, ...] = ()
+    outputs: tuple[OutputChange, ...] = ()
     parameters: tuple[PropertyChange, ...] = ()
     tags: tuple[PropertyChange, ...] = ()
 
@@ -85,7 +101,8 @@ class _Comparison:
                 [change for change in changes if change], old_resources, new_resources, self.after.side.region
             ),
             exports=tuple(self._exports(slug)),
-            parameters=tuple(map_changes(old.parameters, new.parameters)),
+            outputs=tuple(self._outputs(slug)),
+            parameters=tuple(_parameters(old, new)),
             tags=tuple(map_changes(old.tags, new.tags)),
         )
         nothing = not (found.resources or found.exports or found.parameters or found.tags)
@@ -132,6 +149,7 @@ class _Comparison:
                 for name, (layer, title) in self.after.exports().items()
                 if layer == slug
             ),
+            tuple(self._outputs(slug)),
         )
 
     def _compare(self, layer: str, logical_id: str) -> ResourceChange | None:
@@ -166,12 +184,13 @@ class _Comparison:
             )
             if recreation == "Always" and not difference.certain:
                 recreation = "Conditionally"
+            told = shown(difference.before, layer), shown(difference.after, layer)
+            hides = told[0] == told[1] and has_secret(difference.after)
             yield PropertyChange(
                 "/".join(["/Properties", *difference.location]),
-                shown(difference.before, layer),
-                shown(difference.after, layer),
+                *told,
                 recreation,
-                difference.because,
+                difference.because or (OTHERWISE if hides else ""),
                 difference.certain,
             )
         for name in ATTRIBUTES:
@@ -247,6 +266,38 @@ class _Comparison:
                 if because:
                     action: Literal["change", "may change"] = "change" if certain else "may change"
                     yield ExportChange(name, title, action, *told, because, importers)
+
+    def _outputs(self, slug: str) -> Iterator[OutputChange]:
+        old, new = self.before.outputs(slug), self.after.outputs(slug)
+        for title in {**new, **old}:
+            before, was = old.get(title, (None, ""))
+            after, becomes = new.get(title, (None, ""))
+            told = shown(before, slug), shown(after, slug)
+            if title not in old:
+                yield OutputChange(title, "add", after=told[1], export=becomes)
+            elif title not in new:
+                yield OutputChange(title, "remove", before=told[0], export=was)
+            elif not same(before, after):
+                because = OTHERWISE if told[0] == told[1] else ""
+                yield OutputChange(title, "change", *told, because, becomes)
+            elif was != becomes:
+                because = f"it was exported as {was}" if was else "it was not exported"
+                yield OutputChange(title, "change", *told, because, becomes)
+            else:
+                certain, because = self._why(after)
+                if because:
+                    action: Literal["change", "may change"] = "change" if certain else "may change"
+                    yield OutputChange(title, action, *told, because, becomes)
+
+
+def _parameters(old: StackSide, new: StackSide) -> Iterator[PropertyChange]:
+    declared = {**old.template.get("Parameters", {}), **new.template.get("Parameters", {})}
+    for change in map_changes(old.parameters, new.parameters):
+        if is_hidden(declared.get(change.path, {})):
+            before, after = (None if side is None else HIDDEN for side in (change.before, change.after))
+            yield replace(change, before=before, after=after, because=OTHERWISE)
+        else:
+            yield change
 
 
 _BECOMES: dict[Action, str] = {

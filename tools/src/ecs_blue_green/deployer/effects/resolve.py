@@ -2,7 +2,8 @@
 
 Functions over parameters are carried out. What only a running resource can tell stays an `Expression`: a
 text with references in it, such as `${LoadBalancer.DNSName}`. An import is followed to the output that
-exports it, so that references reach across stacks.
+exports it, so that references reach across stacks. What a parameter with NoEcho gives is compared and never
+shown.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
 """
 
@@ -10,7 +11,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -24,10 +25,17 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Expression:
-    """A value that is known in parts: texts and references, in order."""
+class Secret:
+    """The value of a parameter with NoEcho."""
 
-    parts: tuple["str | Reference", ...]
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A value that is known, or may be shown, in parts: texts, references and secrets, in order."""
+
+    parts: tuple["str | Reference | Secret", ...]
 
     def __str__(self) -> str:
         """As a person reads it; a reference to another layer names it."""
@@ -42,7 +50,15 @@ class Expression:
         """The references in it."""
         return (part for part in self.parts if isinstance(part, Reference))
 
+    @property
+    def secrets(self) -> list[str]:
+        """What is hidden in it."""
+        return [part.value for part in self.parts if isinstance(part, Secret)]
 
+
+# How CloudFormation shows the value of a parameter with NoEcho.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+HIDDEN = "****"
 # What !Ref AWS::NoValue gives; it is taken out of the list or map that it stands in.
 NO_VALUE = Expression(("${AWS::NoValue}",))
 
@@ -121,15 +137,30 @@ def references(value: Any) -> Iterator[Reference]:
             yield from references(member)
 
 
-def _shown(reference: Reference, layer: str) -> str:
-    where = "" if reference.layer == layer else f"{reference.layer}:"
-    attribute = f".{reference.attribute}" if reference.attribute else ""
-    return f"${{{where}{reference.logical_id}{attribute}}}"
+def has_secret(value: Any) -> bool:
+    """Whether anything inside a resolved value may not be shown."""
+    if isinstance(value, Expression):
+        return bool(value.secrets)
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(has_secret, members))
+
+
+def is_hidden(declaration: Mapping[str, Any]) -> bool:
+    """Whether a parameter, declared like this, has a value that may not be shown."""
+    return str(declaration.get("NoEcho", "")).lower() == "true"
+
+
+def _shown(part: Reference | Secret, layer: str) -> str:
+    if isinstance(part, Secret):
+        return HIDDEN
+    where = "" if part.layer == layer else f"{part.layer}:"
+    attribute = f".{part.attribute}" if part.attribute else ""
+    return f"${{{where}{part.logical_id}{attribute}}}"
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Expression):
-        return {"expression": value.text()}
+        return {"expression": [value.text(), *value.secrets]}
     if isinstance(value, dict):
         return {key: _plain(member) for key, member in value.items()}
     if isinstance(value, list):
@@ -169,6 +200,8 @@ def _parameter(name: str, scope: Scope) -> Any:
     if name not in scope.parameters:
         return Expression((f"${{{name}}}",))
     value, kind = scope.parameters[name], scope.declared[name].get("Type", "String")
+    if is_hidden(scope.declared[name]):
+        return Expression((Secret(value),))
     if kind == "CommaDelimitedList" or kind.startswith("List<"):
         return [member.strip() for member in value.split(",")] if value else []
     return value
@@ -214,7 +247,7 @@ def _if(argument: Any, scope: Scope) -> Any:
 
 def _joined(parts: list[Any]) -> Any:
     """The texts in one; an Expression where one of them is."""
-    found: list[str | Reference] = []
+    found: list[str | Reference | Secret] = []
     for part in parts:
         if isinstance(part, Expression):
             found += part.parts
@@ -232,7 +265,7 @@ def _unknown(before: str, value: Any) -> Expression:
     if isinstance(value, Expression):
         return Expression((before, *value.parts))
     if isinstance(value, list):
-        parts: list[str | Reference] = [before, "["]
+        parts: list[str | Reference | Secret] = [before, "["]
         for index, member in enumerate(value):
             parts += [", " if index else "", *_unknown("", member).parts]
         return Expression((*parts, "]"))
@@ -297,6 +330,13 @@ _KNOWN: dict[str, Callable[[Any, Scope], Any]] = {
 }
 
 
+def _revealed(value: Any) -> Any:
+    """A value with its secrets in it, to be compared; one that is not known stays as it is."""
+    if not isinstance(value, Expression) or not value.secrets or any(value.references):
+        return value
+    return "".join(part if isinstance(part, str) else part.value for part in value.parts)  # type: ignore[union-attr]
+
+
 def _truth(condition: Any, scope: Scope) -> bool | None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html."""
     if not isinstance(condition, dict) or len(condition) != 1:
@@ -305,7 +345,7 @@ def _truth(condition: Any, scope: Scope) -> bool | None:
     if function == "Condition":
         return holds(argument, scope)
     if function == "Fn::Equals":
-        one, other = (resolve(side, scope) for side in argument)
+        one, other = (_revealed(resolve(side, scope)) for side in argument)
         if any(isinstance(side, Expression) for side in (one, other)):
             return None
         return canonical(one) == canonical(other)

@@ -127,6 +127,18 @@ class World:
                         self._exports[name if isinstance(name, str) else str(name)] = layer, title
         return self._exports
 
+    def outputs(self, layer: str) -> dict[str, tuple[Any, str]]:
+        """The value of each of the layer's outputs, and the name under which it is exported, if it is."""
+        if layer not in self.side.stacks:
+            return {}
+        names = {title: name for name, (slug, title) in self.exports().items() if slug == layer}
+        scope = self.scope(layer)
+        return {
+            title: (resolve(output["Value"], scope), names.get(title, ""))
+            for title, output in scope.template.get("Outputs", {}).items()
+            if _exists(output, scope)
+        }
+
     def exported(self, name: str) -> Any:
         """The value of an export."""
         layer, title = self.exports()[name]

@@ -74,9 +74,14 @@ def _properties(
     answered: Iterable[PropertyChange], expected: Iterable[PropertyChange]
 ) -> Iterator[PropertyChange]:
     left = {changed.path: changed for changed in expected}
+    answered = list(answered)
+    # CloudFormation tells a tag of the stack as one of the resource's own, by its place among them.
+    places = {"/Tags", *("/".join(told.path.split("/")[:3]) for told in answered if told.of_tags)}
+    tags = {path for path in left if any(_holds(place, path) for place in places)}
     for told in answered:
-        below = [path for path in left if _holds(told.path, path)]
-        if not below:
+        by_key = told.of_tags and tags
+        below = [path for path in left if (path in tags if by_key else _holds(told.path, path))]
+        if not below and not by_key:
             yield told
         for path in below:
             exact = left.pop(path)

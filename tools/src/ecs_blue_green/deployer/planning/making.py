@@ -22,7 +22,6 @@ from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.cloudformation.watch import Watch
-from ecs_blue_green.deployer.effects.effects import LayerChange
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Failed
 from ecs_blue_green.deployer.layers import Layer, dependencies, imports
@@ -136,8 +135,8 @@ class _Planning:
                 slug: _keeping(layer, found[slug].deployed) for slug, layer in self._layers.items()
             }
             changed = [slug for slug in chosen if not self._is_unchanged(slug, found)]
-            offline = interrupts.attend(lambda: self._surveyed(found, chosen)) if changed else {}
-            futures = {slug: pool.submit(self._step, slug, found, offline[slug]) for slug in changed}
+            surveyed = interrupts.attend(lambda: self._surveyed(found, chosen)) if changed else None
+            futures = {slug: pool.submit(self._step, slug, found, surveyed) for slug in changed if surveyed}
             try:
                 made = interrupts.attend(lambda: {slug: futures[slug].result() for slug in futures})
             except BaseException:
@@ -156,11 +155,11 @@ class _Planning:
                     deployed.refuse_stuck(self._client, self._environment, slug, stack)
         deployed.refuse_missing(self._environment, self._layers, stacks, chosen, self._waits_for)
 
-    def _surveyed(self, found: Mapping[str, Found], chosen: list[str]) -> Mapping[str, LayerChange]:
+    def _surveyed(self, found: Mapping[str, Found], chosen: list[str]) -> Survey:
         """What each layer's change would be, as far as that is known offline; raises where that is enough."""
         surveyed = survey.of(self._environment, self._layers, found, chosen)
         self._inspect(surveyed)
-        return surveyed.changes
+        return surveyed
 
     @contextlib.contextmanager
     def _workers(self) -> Iterator[ThreadPoolExecutor]:
@@ -230,11 +229,18 @@ class _Planning:
             sets_protection=self._environment.protected and not (one.deployed and one.deployed.protected),
         )
 
-    def _step(self, slug: str, found: Mapping[str, Found], offline: LayerChange) -> Step:
+    def _step(self, slug: str, found: Mapping[str, Found], surveyed: Survey) -> Step:
         environment, layer, stack = self._environment, self._layers[slug], found[slug].deployed
+        offline = surveyed.changes[slug]
         act: Act = "update" if stack else "recreate" if deployed.is_failed(found[slug].stack) else "create"
         endangered = tuple(export.name for export in offline.exports if export.action != "add")
-        step = replace(self._unchanged(slug, found), act=act, endangered_exports=endangered)
+        step = replace(
+            self._unchanged(slug, found),
+            act=act,
+            endangered_exports=endangered,
+            outputs=offline.outputs,
+            tags=offline.tags,
+        )
         left = found[slug].stack
         if act == "recreate" and left:
             step = replace(step, obstacles=tuple(obstacles.of(self._aws, left, protected_too=True)))
@@ -255,8 +261,9 @@ class _Planning:
             change_set_name=self._keeps_as,
         )
         if made is None:
-            return replace(step, act="nothing", endangered_exports=())
-        return replace(step, changes=worse(made.changes, offline.resources), change_set=made)
+            return replace(step, act="nothing", endangered_exports=(), outputs=(), tags=())
+        answered = surveyed.without_secrets(slug, made.changes)
+        return replace(step, changes=worse(answered, offline.resources), change_set=made)
 
     def _is_ready(self, slug: str, found: Mapping[str, Found]) -> bool:
         """Whether all that the layer imports is there, so that CloudFormation can be asked."""

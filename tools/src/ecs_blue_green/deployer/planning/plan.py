@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ecs_blue_green.deployer.changes import ResourceChange
+from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.obstacles import Obstacle
+from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 
@@ -31,6 +32,9 @@ class Step:
     sets_protection: bool = False
     # What is in the way of deleting what a failed first creation has left.
     obstacles: tuple[Obstacle, ...] = ()
+    # What changes besides resources: the stack's outputs, and its tags, by key in `path`.
+    outputs: tuple[OutputChange, ...] = ()
+    tags: tuple[PropertyChange, ...] = ()
 
     @property
     def changes_something(self) -> bool:

@@ -4,11 +4,12 @@ What was asked for goes to standard output; talk and progress go to standard err
 """
 
 import os
+import re
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -17,27 +18,40 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
-from ecs_blue_green.deployer.cloudformation.change_sets import KNOWN_AFTER_APPLY
+from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.cloudformation.describe import Event
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
+from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.deployer.planning import text
 from ecs_blue_green.deployer.planning.plan import Plan, Step
+from ecs_blue_green.deployer.planning.text import is_from_template
 from ecs_blue_green.deployer.rules import Finding
 from ecs_blue_green.deployer.terminal import console
+from ecs_blue_green.deployer.text import Line, differing
 
-SYMBOLS = {
-    "add": ("+", "green"),
-    "import": ("+", "green"),
-    "modify": ("~", "yellow"),
-    "may replace": ("?", "red"),
-    "replace": ("!", "bold red"),
-    "remove": ("-", "bold red"),
+STYLES: Mapping[str, str] = {
+    "title": "bold",
+    "nothing": "dim",
+    "aside": "dim",
+    "note": "italic",
+    "blocked": "bold red",
+    "add": "green",
+    "import": "green",
+    "modify": "yellow",
+    "change": "yellow",
+    "may replace": "red",
+    "may change": "red",
+    "replace": "bold red",
+    "remove": "bold red",
+    "less": "red",
+    "more": "green",
+    "where": "cyan",
 }
-LONGEST_VALUE = 100
-FROM_TEMPLATE = "From the template: what it imports is not there yet; AWS is asked when it is."
+_COLOURED = re.compile(r" *[-+~?!] (?:may )?\S+|blocked \[\S+\]")
+_IN_WORDS = ("blocked", "remedy", "note", "aside")
 RESULTS = {
     "done": ("done", "green"),
     "nothing": ("no change", "dim"),
@@ -47,9 +61,9 @@ RESULTS = {
 }
 
 
-def say(text: str) -> None:
+def say(words: str) -> None:
     """Tell a person something, on standard error."""
-    console(stderr=True).print(escape(text))
+    console(stderr=True).print(escape(words))
 
 
 def say_found_by_type(reason: BadInput) -> None:
@@ -68,85 +82,37 @@ def say_where(environment: Environment, talks: bool) -> None:
 
 def show_plan(plan: Plan, *, whole: bool) -> None:
     """The plan: a line per stack, and a line per resource of an existing stack (`whole`: of every stack)."""
-    out = console()
-    for slug, step in plan.steps.items():
-        out.print(_step_line(slug, step))
-        for obstacle in step.obstacles:
-            out.print(Text(f"    to be taken away before what is left can be deleted: {obstacle}"))
-        if whole or step.act == "update":
-            for change in step.changes:
-                for line in _change_lines(change):
-                    out.print(line)
-    if any(map(_is_from_template, plan.steps.values())):
-        out.print(Text(FROM_TEMPLATE, style="dim"))
-    if plan.changes_something:
-        out.print(f"Plan {plan.digest[:12]}", style="dim")
-    else:
-        out.print(f"Nothing changes in {escape(plan.environment.name)}.")
+    _show(text.lines(plan, whole=whole))
 
 
 def show_findings(findings: Iterable[Finding]) -> None:
-    """What blocks a plan, each with its rule and its reason; the way out once for those that share it."""
+    """What blocks a plan."""
+    _show(text.finding_lines(findings))
+
+
+def _show(lines: Iterable[Line]) -> None:
     out = console()
-    for (rule, remedy), alike in groupby(findings, key=lambda finding: (finding.rule, finding.remedy)):
-        for finding in alike:
-            where = f"{finding.layer}:{finding.resource}" if finding.resource else finding.layer
-            line = Text("blocked ", style="bold red")
-            line.append(f"[{rule}] ", style="bold")
-            line.append(f"{where}: {finding.reason}", style="not bold default")
-            out.print(line)
-        out.print(Text(f"        {remedy}"))
+    for line in lines:
+        shown, style = Text(_wrapped(line, out)), STYLES.get(line.about, "")
+        # Where a line says what becomes of something, or what blocks it, that is what the colour is for.
+        found = _COLOURED.match(line.text) if line.about in {*text.SIGNS, "blocked"} else None
+        shown.stylize(style, 0, found.end() if found else len(shown))
+        out.print(shown)
 
 
-def _is_from_template(step: Step) -> bool:
-    return step.act != "nothing" and step.change_set is None
-
-
-def _step_line(slug: str, step: Step) -> Text:
-    line = Text(f"{slug:<22}")
-    if step.act == "nothing":
-        line.append("no change", style="dim")
-    else:
-        count = len(step.changes)
-        line.append(f"{step.act}, {count} resource{'s' * (count != 1)}", style="bold")
-        if _is_from_template(step):
-            line.append(", from the template", style="dim")
-        if step.act == "recreate" and step.stack:
-            line.append(f" (its first creation failed: it is {step.stack.status})", style="dim")
-    if step.sets_policy:
-        line.append(", stack policy set")
-    if step.sets_protection:
-        line.append(", termination protection on")
-    return line
-
-
-def _change_lines(change: ResourceChange) -> Iterator[Text]:
-    symbol, style = SYMBOLS[change.action]
-    line = Text("    ")
-    line.append(f"{symbol} {change.action:<12}", style=style)
-    line.append(f"{change.logical_id}  ")
-    line.append(change.type, style="dim")
-    yield line
-    for changed in change.properties:
-        yield Text(f"        {_property_text(changed)}")
-    for note in change.notes:
-        yield Text(f"        {note}", style="italic")
-
-
-def _property_text(change: PropertyChange) -> str:
-    path = change.path.removeprefix("/Properties/").lstrip("/")
-    what = {"Always": " (this replaces it)", "Conditionally": " (this may replace it)"}
-    suffix = f"{', because ' + change.because if change.because else ''}{what.get(change.recreation, '')}"
-    if change.before == change.after:
-        return f"{path}{suffix}"
-    return f"{path}: {_value(change.before)} -> {_value(change.after)}{suffix}"
-
-
-def _value(text: str | None) -> str:
-    """A value on a person's screen; --json has it whole."""
-    if text is None or text == KNOWN_AFTER_APPLY:
-        return "(none)" if text is None else "(known only afterwards)"
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
+def _wrapped(line: Line, out: Console) -> str:
+    """What is said in words in lines as long as the terminal's; a value is left to the terminal."""
+    if line.about not in _IN_WORDS or not out.is_terminal:
+        return line.text
+    indent = " " * (len(line.text) - len(line.text.lstrip()))
+    return textwrap.fill(
+        line.text.strip(),
+        out.width,
+        initial_indent=indent,
+        subsequent_indent=indent or "        ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class Progress:
@@ -303,12 +269,26 @@ def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
         "layer": slug,
         "stack": plan.environment.stack_name(slug),
         "action": step.act,
-        "from_template": _is_from_template(step),
+        "from_template": is_from_template(step),
         "change_set": step.change_set.arn if step.change_set else None,
         "sets_stack_policy": step.sets_policy,
         "sets_termination_protection": step.sets_protection,
         "obstacles": [str(obstacle) for obstacle in step.obstacles],
         "changes": [_change_document(change) for change in step.changes],
+        "tags": [{"key": tag.path, "before": tag.before, "after": tag.after} for tag in step.tags],
+        "outputs": [_output_document(change) for change in step.outputs],
+    }
+
+
+def _output_document(change: OutputChange) -> dict[str, Any]:
+    return {
+        "name": change.output,
+        "action": change.action,
+        "before": change.before,
+        "after": change.after,
+        "difference": differing(change.before, change.after),
+        "because": change.because or None,
+        "export": change.export or None,
     }
 
 
@@ -323,6 +303,7 @@ def _change_document(change: ResourceChange) -> dict[str, Any]:
                 "path": changed.path,
                 "before": changed.before,
                 "after": changed.after,
+                "difference": differing(changed.before, changed.after),
                 "requires_recreation": changed.recreation,
             }
             for changed in change.properties

@@ -136,13 +136,13 @@ def read(path: Path, environment: Environment, remedy: str = "name the file of p
     return found
 
 
-def require_writable(path: Path) -> None:
-    """Raise BadInput when a plan could not be kept in this file."""
+def require_writable(path: Path, remedy: str = _ANOTHER) -> None:
+    """Raise BadInput, with `remedy`, when a plan could not be written to this file."""
     if path.exists() and not path.is_file():
-        raise BadInput(f"{path} cannot be written", "it is no regular file", _ANOTHER)
+        raise BadInput(f"{path} cannot be written", "it is no regular file", remedy)
     place = path if path.exists() else path.parent
     if not path.parent.is_dir() or not os.access(place, os.W_OK):
-        raise BadInput(f"{path} cannot be written", "no such folder, or no right to", _ANOTHER)
+        raise BadInput(f"{path} cannot be written", "no such folder, or no right to", remedy)
 
 
 def read_complete(path: Path, environment: Environment) -> dict[str, Any]:

@@ -4,13 +4,16 @@ The checks of `preflight` read this: which stacks are made, which parameters are
 resources with their values filled in.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ecs_blue_green.deployer import template
+from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.effects import LayerChange
+from ecs_blue_green.deployer.effects.resolve import HIDDEN, has_secret, is_hidden
 from ecs_blue_green.deployer.effects.sides import Resource, World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer, parse
@@ -59,6 +62,36 @@ class Survey:
                 if slug in self.created or logical_id in added:
                     yield slug, logical_id, resource
 
+    def without_secrets(self, slug: str, changes: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
+        """CloudFormation's changes of a layer; the values in which NoEcho hides something are hidden."""
+        resources = self.world.resources(slug)
+        found = []
+        for change in changes:
+            resource = resources.get(change.logical_id)
+            properties = tuple(
+                _hidden(one) if resource and _holds_secret(resource, one.path) else one
+                for one in change.properties
+            )
+            found.append(replace(change, properties=properties))
+        return tuple(found)
+
+
+def _holds_secret(resource: Resource, path: str) -> bool:
+    value: Any = {"Properties": resource.properties}
+    for name in path.strip("/").split("/"):
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            break
+    return has_secret(value)
+
+
+def _hidden(change: PropertyChange) -> PropertyChange:
+    before, after = (None if side is None else HIDDEN for side in (change.before, change.after))
+    return replace(change, before=before, after=after)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -83,7 +116,10 @@ def of(
         environment.region,
         {
             slug: effects.StackSide(
-                one.deployed.name, _parsed(one.body), one.deployed.parameters, one.deployed.tags
+                one.deployed.name,
+                _parsed(one.body),
+                _with_secrets(one.deployed.parameters, layers[slug], environment),
+                one.deployed.tags,
             )
             for slug, one in found.items()
             if one.deployed
@@ -98,6 +134,13 @@ def of(
         created=frozenset(slug for slug in chosen if not found[slug].deployed),
         world=world,
     )
+
+
+def _with_secrets(deployed: Mapping[str, str], layer: Layer, environment: Environment) -> Mapping[str, str]:
+    """The parameters of a stack. What NoEcho hides is taken to be as wanted: only CloudFormation can tell."""
+    wanted = template.parameter_values(layer, environment)
+    hidden = {title for title, declared in layer.parameters.items() if is_hidden(declared)}
+    return {title: wanted[title] if title in hidden else value for title, value in deployed.items()}
 
 
 def _parsed(body: Any) -> Any:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
-from ecs_blue_green.deployer.review.text import OUTCOMES, Line, alike, grouped, outcome, ways
+from ecs_blue_green.deployer.review.text import OUTCOMES, alike, grouped, outcome, ways
+from ecs_blue_green.deployer.text import fenced, fitting, plain
 
 # GitHub answers a longer comment with "Body is too long (maximum is 65536 characters)".
 LIMIT = 65_536
@@ -11,17 +12,22 @@ LIMIT = 65_536
 MARKER = "<!-- deploy.py review -->"
 # Findings and openings that are listed unfolded; all of them are in the details.
 LISTED = 30
+LEFT_OUT = "\nDetails that do not fit into a comment: `make review` shows them.\n"
 
 
 def markdown(review: Review, limit: int = LIMIT) -> str:
     """The comment, of `limit` characters at most: details that do not fit are left out, the last first."""
     head = "\n".join(_head(review))
-    details = [_details(title, lines) for title, lines in grouped(review.environments) if lines]
     foot = f"\nChecked at deploy: {', '.join(CHECKED_AT_DEPLOY)}.\n"
-    left_out = ""
-    while details and len(head) + sum(map(len, details)) + len(left_out) + len(foot) > limit:
-        details.pop()
-        left_out = "\nDetails that do not fit into a comment: `make review` shows them.\n"
+    left = limit - len(head) - len(foot) - len(LEFT_OUT)
+    details, left_out = [], ""
+    for title, lines in grouped(review.environments):
+        shown, more = fitting(lines, left - len(_details(title, "")))
+        if more:
+            left_out = LEFT_OUT
+        if shown:
+            details.append(_details(title, fenced(shown)))
+            left -= len(details[-1])
     return (head + "".join(details) + left_out)[: limit - len(foot)] + foot
 
 
@@ -30,7 +36,7 @@ def _head(review: Review) -> Iterator[str]:
     yield f"## {_verdict(review)}"
     yield f"{review.head} against {review.base}.\n"
     for warning in review.warnings:
-        yield f"> [!WARNING]\n> {_plain(warning)}\n"
+        yield f"> [!WARNING]\n> {plain(warning)}\n"
     changed = [environment for environment in review.environments if environment.changes_something]
     if not changed:
         return
@@ -70,12 +76,12 @@ def _findings(environment: EnvironmentReview) -> Iterator[str]:
     for finding in environment.findings:
         where = ":".join(filter(None, (finding.layer, finding.resource)))
         remedy = finding.remedy[:1].upper() + finding.remedy[1:]
-        yield f"**{finding.rule}** `{where}`: {_plain(finding.reason)}. {_plain(remedy)}."
+        yield f"**{finding.rule}** `{where}`: {plain(finding.reason)}. {plain(remedy)}."
 
 
 def _access(environment: EnvironmentReview) -> Iterator[str]:
     for access in environment.access:
-        yield f"`{access.layer}:{access.resource}` {_plain(access.words)}"
+        yield f"`{access.layer}:{access.resource}` {plain(access.words)}"
 
 
 def _said_of(
@@ -100,18 +106,6 @@ def _section(title: str, entries: Mapping[str, list[str]]) -> Iterator[str]:
     yield ""
 
 
-def _details(title: str, lines: list[Line]) -> str:
-    text = "\n".join(line.text for line in lines)
-    # A fence that is longer than any in the text.
-    fence = "```"
-    while fence in text:
-        fence += "`"
+def _details(title: str, block: str) -> str:
     summary = f"<summary>Details of {title}</summary>"
-    return f"\n<details>{summary}\n\n{fence}diff\n{text}\n{fence}\n\n</details>\n"
-
-
-def _plain(text: str) -> str:
-    """Text in which nothing is taken for Markdown, a mention or HTML."""
-    for character in "\\`*_<>|[]#@":
-        text = text.replace(character, f"\\{character}")
-    return " ".join(text.split())
+    return f"\n<details>{summary}\n\n{block}\n</details>\n"

@@ -7,8 +7,10 @@ from typing import Any
 from rich.text import Text
 
 from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
+from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.review.text import grouped, outcome
 from ecs_blue_green.deployer.terminal import console
+from ecs_blue_green.deployer.text import differing
 
 STYLES: Mapping[str, str] = {
     "title": "bold",
@@ -22,6 +24,10 @@ STYLES: Mapping[str, str] = {
     "refused": "bold red",
     "removed": "bold red",
     "blocked": "red",
+    "less": "red",
+    "more": "green",
+    "where": "cyan",
+    "same": "dim",
 }
 
 
@@ -86,6 +92,7 @@ def _environment(review: EnvironmentReview) -> dict[str, Any]:
                                 "path": part.path,
                                 "before": part.before,
                                 "after": part.after,
+                                "difference": differing(part.before, part.after),
                                 "requires_recreation": part.recreation,
                                 "because": part.because or None,
                                 "certain": part.certain,
@@ -101,5 +108,5 @@ def _environment(review: EnvironmentReview) -> dict[str, Any]:
     }
 
 
-def _value(change: Any) -> dict[str, str | None]:
+def _value(change: PropertyChange) -> dict[str, str | None]:
     return {"name": change.path, "before": change.before, "after": change.after}

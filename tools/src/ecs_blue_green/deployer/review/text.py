@@ -1,30 +1,19 @@
 """A review in lines of text, the same for the terminal and for the comment on a pull request."""
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.effects.effects import ExportChange, LayerChange
 from ecs_blue_green.deployer.review.review import EnvironmentReview
+from ecs_blue_green.deployer.text import Line, lines_of_change, lines_of_tags
 
-# A value of more characters than this is shown around the place where it changes.
+# A value that reads the same before and after is cut where it has more characters than this.
 LONG = 100
-CONTEXT = 30
-# Lines of a long text's difference; the files themselves are in the pull request.
-DIFF_LINES = 12
 
 # What becomes of a resource, in the words of this project and in the order of a summary.
 OUTCOMES = ("added", "in place", "released", "no effect", "may be replaced", "replaced", "refused", "removed")
 _SIGNS = {"added": "+", "removed": "-", "in place": "~", "released": "~", "no effect": "~"}
-
-
-class Line(NamedTuple):
-    """One line: its text, and what it is about, for a colour (an outcome, `title`, `detail`, `blocked`)."""
-
-    text: str
-    about: str
 
 
 def outcome(change: ResourceChange) -> str:
@@ -44,17 +33,21 @@ def summary(layer: LayerChange) -> str:
 
 
 def lines(review: EnvironmentReview) -> Iterator[Line]:
-    """All that happens to one environment, without its name."""
+    """All that happens to one environment, without its name.
+
+    A line is about an outcome, a `title`, a `detail`, what is `blocked`, or a part of a difference.
+    """
     for note in review.notes:
         yield Line(note, "title")
     for change in review.settings:
-        yield Line(f"~ {change.path}: {told(change)}", "in place")
+        yield from _changed("", change)
     for layer in review.changed:
         yield from _layer(layer)
+    yield from lines_of_tags(_tags(review.changed))
     if review.configuration:
         yield Line("build/config", "title")
         for change in review.configuration:
-            yield Line(f"~   {change.path}: {told(change)}", "in place")
+            yield from _changed("  ", change)
     if review.access:
         yield Line("access that opens", "title")
         for access in review.access:
@@ -83,22 +76,6 @@ def ways(review: EnvironmentReview) -> Iterator[str]:
         yield f"{', '.join(released)}: with the next release, or by `make deploy`"
 
 
-def told(change: PropertyChange) -> str:
-    """Before and after in one line: `1323 -> 8080`; of long values the part that differs."""
-    before, after = change.before, change.after
-    if before is None or after is None or before == after:
-        return f"{_short(before)} -> {_short(after)}"
-    if max(len(before), len(after)) <= LONG:
-        return f"{before or '(empty)'} -> {after or '(empty)'}"
-    start = next(
-        (i for i, (one, other) in enumerate(zip(before, after, strict=False)) if one != other),
-        min(len(before), len(after)),
-    )
-    begin = max(0, start - CONTEXT)
-    lead = "..." if begin else ""
-    return f"{lead}{_short(before[begin:])} -> {lead}{_short(after[begin:])}"
-
-
 def _layer(layer: LayerChange) -> Iterator[Line]:
     action = {
         "create": "a new stack, ",
@@ -115,21 +92,31 @@ def _layer(layer: LayerChange) -> Iterator[Line]:
         yield Line(f"~   new parameters: {new}", "in place")
     for value in layer.parameters:
         if value.before is not None:
-            yield Line(f"~   parameter {value.path}: {told(value)}", "in place")
-    for value in layer.tags:
-        yield Line(f"~   stack tag {value.path}: {told(value)}", "in place")
+            yield from _changed("  parameter ", value)
     if layer.action != "update":
         names = ", ".join(change.logical_id for change in layer.resources)
         yield Line(f"    {names}", "detail")
         return
-    tagged = [change.logical_id for change in layer.resources if layer.tags and _only_tagged(change)]
     for change in layer.resources:
-        if change.logical_id not in tagged:
+        if not (layer.tags and _only_tagged(change)):
             yield from _resource(change, hide_tags=bool(layer.tags))
-    if tagged:
-        yield Line(f"~   in place: only the stack's tags on {', '.join(tagged)}", "in place")
     for export in layer.exports:
-        yield Line(_export(export), "detail")
+        yield from _export(export)
+
+
+def _changed(name: str, change: PropertyChange) -> Iterator[Line]:
+    """What changes outside of resources: a setting, a parameter, a tag."""
+    yield from lines_of_change(Line(f"~ {name}{change.path}", "in place"), change.before, change.after, 6)
+
+
+def _tags(layers: Iterable[LayerChange]) -> dict[tuple[PropertyChange, ...], Counter[str]]:
+    """The tags of stacks that change, with the number of each layer's resources that get them."""
+    counts: dict[tuple[PropertyChange, ...], Counter[str]] = {}
+    for layer in layers:
+        if layer.tags and layer.action == "update":
+            tagged = [one for one in layer.resources if any(part.is_stack_tag for part in one.properties)]
+            counts.setdefault(layer.tags, Counter())[layer.layer] = len(tagged)
+    return counts
 
 
 def _is_filled_in(parameter: str) -> bool:
@@ -138,7 +125,7 @@ def _is_filled_in(parameter: str) -> bool:
 
 
 def _only_tagged(change: ResourceChange) -> bool:
-    tags = all(part.path.startswith("/Tags/") for part in change.properties)
+    tags = all(part.is_stack_tag for part in change.properties)
     return outcome(change) == "in place" and tags and not change.notes
 
 
@@ -153,7 +140,7 @@ def _resource(change: ResourceChange, *, hide_tags: bool) -> Iterator[Line]:
             "      another logical id is another resource: created anew, the old one removed", "detail"
         )
     for part in change.properties:
-        if not (hide_tags and part.path.startswith("/Tags/")):
+        if not (hide_tags and part.is_stack_tag and part.recreation == "Never"):
             yield from _property(part)
     for note in change.notes:
         yield Line(f"      {note}", "detail")
@@ -167,35 +154,22 @@ def _property(change: PropertyChange) -> Iterator[Line]:
     if change.because:
         may = "changes" if change.certain else "may change"
         yield Line(f"      {path}: {_short(change.after)} {may}, because {change.because}{does}", "detail")
-    elif change.before and change.after and "\n" in change.before + change.after:
-        yield Line(f"      {path}:{does}", "detail")
-        yield from _text_difference(change.before, change.after)
     else:
-        yield Line(f"      {path}: {told(change)}{does}", "detail")
+        yield from lines_of_change(Line(f"      {path}", "detail"), change.before, change.after, 8, does)
 
 
-def _text_difference(before: str, after: str) -> Iterator[Line]:
-    found = [
-        line
-        for line in difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
-        if not line.startswith(("---", "+++", "@@"))
-    ]
-    yield from (Line(f"        {line}", "detail") for line in found[:DIFF_LINES])
-    if len(found) > DIFF_LINES:
-        yield Line(f"        ... {len(found) - DIFF_LINES} more lines", "detail")
-
-
-def _export(export: ExportChange) -> str:
-    what = {
-        "add": "is new",
-        "remove": "goes away",
-        "change": f"changes: {_short(export.before)} -> {_short(export.after)}",
-        "may change": "may change",
-    }[export.action]
-    if export.because:
-        what = f"{export.action}{'s' if export.action == 'change' else ''}, because {export.because}"
+def _export(export: ExportChange) -> Iterator[Line]:
     users = f" (imported by {', '.join(export.importers)})" if export.importers else ""
-    return f"    export {export.output} {what}{users}"
+    head = f"    export {export.output}"
+    if export.because:
+        may = "may change" if export.action == "may change" else "changes"
+        yield Line(f"{head} {may}, because {export.because}{users}", "detail")
+    elif export.action == "change":
+        changes = Line(f"{head} changes", "detail")
+        yield from lines_of_change(changes, export.before, export.after, 8, users)
+    else:
+        what = {"add": "is new", "remove": "goes away", "may change": "may change"}[export.action]
+        yield Line(f"{head} {what}{users}", "detail")
 
 
 def _short(value: str | None) -> str:

@@ -6,14 +6,14 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import aws
-from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
+from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE, BadInput
 from ecs_blue_green.deployer.invocation import Invocation, allowed, chosen
-from ecs_blue_green.deployer.planning import making, report, saved
+from ecs_blue_green.deployer.planning import making, markdown, report, saved
 from ecs_blue_green.deployer.verbs import _proposal
 
 
 def run(invocation: Invocation) -> int:
-    """Print the plan; with --out keep it, with --discard remove a kept one."""
+    """Print the plan; with --out keep it, with --discard remove a kept one, with --summary also write it."""
     options = invocation.options
     settings, layers, runtime = invocation.load()
     only = chosen(options.only, layers)
@@ -21,6 +21,8 @@ def run(invocation: Invocation) -> int:
     kept_before = saved.read(Path(options.discard), settings) if options.discard else None
     if options.out:
         saved.require_writable(Path(options.out))
+    if options.summary:
+        saved.require_writable(Path(options.summary), "name another --summary")
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
         if kept_before:
@@ -35,6 +37,8 @@ def run(invocation: Invocation) -> int:
             planned = proposal.plan
             try:
                 findings = _proposal.judge(invocation, door, proposal, named, whole=True)
+                if options.summary:
+                    _summarize(Path(options.summary), markdown.markdown(planned, findings))
                 if name and not findings:
                     saved.write(Path(options.out), planned, name, named)
             except BaseException:
@@ -54,3 +58,14 @@ def run(invocation: Invocation) -> int:
     if findings and (options.exit_code or options.out):
         return EXIT_BLOCKED
     return EXIT_CHANGES if options.exit_code and planned.changes_something else EXIT_DONE
+
+
+def _summarize(path: Path, text: str) -> None:
+    try:
+        # A job's summary has what the steps before have written.
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be written", error.strerror or str(error), "name another --summary"
+        ) from error
