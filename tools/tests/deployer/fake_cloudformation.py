@@ -49,6 +49,7 @@ class FakeCloudFormation:
         self.events: dict[str, list[dict[str, Any]]] = {}
         self.trouble: Callable[[str], None] = lambda operation: None
         self.execution_status = "AVAILABLE"
+        self.resources: dict[str, list[dict[str, str]]] = {}
 
     def script(self, name: str, *states: tuple[float, str], begun: float = 0.0) -> str:
         """From which second on the stack is in which state; gives its ARN. `begun`: its last operation."""
@@ -131,6 +132,10 @@ class _Pages:
         fake = self._fake
         if self._operation == "describe_stack_events":
             yield fake.describe_stack_events(**request)
+            return
+        if self._operation == "list_stack_resources":
+            fake._ask("ListStackResources")
+            yield {"StackResourceSummaries": fake.resources.get(_name(request["StackName"]), [])}
             return
         fake._ask("ListStacks")
         wanted = set(request["StackStatusFilter"])

@@ -1,5 +1,6 @@
 """`deploy.py` on the embedded emulator, as a person uses it: every verb, and what goes wrong on the way."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,16 @@ def test_failure_stops_what_depends_on_it_and_is_recovered_from(shop: Shop) -> N
     )
     assert outcomes["service-preference"]["result"] == "not started"
     assert outcomes["service-preference"]["why"] == "service failed"
+    arn = "arn:aws:cloudformation:ap-northeast-1:000000000000:stack/sample-local-"
+    for layer in ("task-definition", "service"):
+        assert outcomes[layer]["stack"].startswith(f"{arn}{layer}/")
+        begun, ended = (datetime.fromisoformat(outcomes[layer][moment]) for moment in ("start", "end"))
+        assert begun < ended <= datetime.now(UTC)
+    (event,) = [one for one in outcomes["service"]["failed_events"] if one["logical_id"] == "Service"]
+    assert (event["type"], event["status"]) == ("AWS::ECS::Service", "CREATE_FAILED")
+    assert event["reason"] in outcomes["service"]["why"] + "."
+    assert outcomes["task-definition"]["failed_events"] == []
+    assert [outcomes["service-preference"][key] for key in ("stack", "start", "end")] == [None] * 3
 
     service.write_text(good)
     recovered = shop.run("deploy")

@@ -102,6 +102,9 @@ def test_first_failure_is_the_reason(aws: FakeCloudFormation) -> None:
         execute(aws, None)
     assert caught.value.why == "Topic (AWS::SNS::Topic): Quota exceeded"
     assert caught.value.status == "ROLLBACK_COMPLETE"
+    assert [(event.logical_id, event.reason) for event in caught.value.failed] == [
+        ("Topic", "Quota exceeded.")
+    ]
 
 
 def test_failure_of_an_earlier_operation_is_no_reason(aws: FakeCloudFormation) -> None:

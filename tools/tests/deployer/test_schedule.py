@@ -11,6 +11,7 @@ import pytest
 from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import schedule
+from ecs_blue_green.deployer.cloudformation.operation import LostSight
 from ecs_blue_green.deployer.cloudformation.schedule import Answer, Outcome
 from ecs_blue_green.deployer.errors import Blocked, Failed
 
@@ -48,6 +49,30 @@ def test_layers_are_worked_on_in_the_order_of_what_they_wait_for() -> None:
     assert order == ["a", "b", "c"]
     assert [outcome.layer for outcome in outcomes] == ["a", "b", "c"]
     assert schedule.exit_code(outcomes) == 0
+
+
+def test_outcome_says_when_the_work_began_and_ended() -> None:
+    failures: dict[str, Exception] = {
+        "failed": Failed("a", "b", "c"),
+        "not started": Blocked("a", "b", "c"),
+        "left running": LostSight(Failed("a", "b"), "c"),
+    }
+
+    def work(layer: str, sleep: Sleep) -> Outcome:
+        if layer in failures:
+            raise failures[layer]
+        return Outcome(layer, "done" if layer == "done" else "nothing")
+
+    layers = ("done", "nothing", *failures)
+    outcomes = schedule.run({layer: set[str]() for layer in layers}, work)
+    known = {one.layer: (one.start is not None, one.end is not None) for one in outcomes}
+    assert known == {
+        "done": (True, True),
+        "nothing": (False, False),
+        "failed": (True, True),
+        "not started": (False, False),
+        "left running": (True, False),
+    }
 
 
 def test_independent_layers_are_worked_on_at_the_same_time() -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ecs_blue_green.deployer import terminal
+from ecs_blue_green.deployer import clock, terminal
 from ecs_blue_green.deployer.cloudformation.describe import Event
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.planning import report
@@ -53,6 +53,35 @@ def test_terminal_that_cannot_draw_gets_lines(
         progress.on_event("infrastructure", EVENT)
     assert progress.follows == drawn
     assert ("infrastructure        CREATE_COMPLETE" in screen.getvalue()) != drawn
+
+
+def test_lines_say_how_long_it_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    with report.progress(["infrastructure"]) as progress:
+        progress.on_event("infrastructure", EVENT)
+        now += 65
+        progress.tell("image", "built")
+        now += 3600
+        progress.remark("service", "ECS says [bold]no[/]")
+    assert capsys.readouterr().err.splitlines() == [
+        "   0:00  infrastructure        CREATE_COMPLETE             Cluster",
+        "   1:05  image                 built",
+        "  61:05  service               ECS says [bold]no[/]",
+    ]
+
+
+def test_remark_stays_above_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with report.progress(["service"]) as progress:
+        progress.on_event("service", EVENT)
+        progress.remark("service", "ECS says no")
+        progress.on_event("service", EVENT)
+    assert "   0:00  service               ECS says no" in screen.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Whatever waits does so through this module, so that tests of hours take seconds:
 import threading
 import time as _time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 # Whatever lets so many seconds pass.
 Sleep = Callable[[float], None]
@@ -17,6 +18,11 @@ _START = _time.time()
 def time() -> float:
     """Seconds since the epoch, as other machines understand them."""
     return _START + (_time.time() - _START) * speed
+
+
+def now() -> datetime:
+    """The same as a date and time."""
+    return datetime.fromtimestamp(time(), UTC)
 
 
 def monotonic() -> float:

@@ -6,7 +6,7 @@ by the token with which the operation was started; a cancelled update is rolled 
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +35,15 @@ _SENT_AGAIN = {*change_sets.CHANGE_SET_GONE, "InvalidChangeSetStatus", "Validati
 
 
 class StackFailed(Failed):
-    """An operation ended, and not as it was meant to; `status` is the stack's."""
+    """An operation ended, and not as it was meant to; `status` is the stack's.
 
-    def __init__(self, status: str, what: str, why: str, remedy: str) -> None:
+    `failed` are its events that tell of a failure, oldest first.
+    """
+
+    def __init__(self, status: str, what: str, why: str, remedy: str, failed: Sequence[Event] = ()) -> None:
         super().__init__(what, why, remedy)
         self.status = status
+        self.failed = failed
 
 
 class LostSight(Failed):
@@ -230,10 +234,10 @@ def _failure(client: Any, operation: Operation, stack: Stack, on_event: OnEvent,
         told = _events_until_end(client, operation, sleep)
     except (ClientError, BotoCoreError):
         told = []
-    for event in told:
-        if event.failed:
-            on_event(operation.layer, event)
-    failures = [event for event in told if event.failed and not event.about_stack]
+    failed = [event for event in told if event.failed]
+    for event in failed:
+        on_event(operation.layer, event)
+    failures = [event for event in failed if not event.about_stack]
     last = told[-1] if told else None
     if failures:
         reason = failures[0].reason.rstrip(".") or "CloudFormation gave no reason"
@@ -245,6 +249,7 @@ def _failure(client: Any, operation: Operation, stack: Stack, on_event: OnEvent,
         f"{stack.name} is {stack.status}",
         why,
         "correct the cause, then run the same command again",
+        failed,
     )
 
 

@@ -4,8 +4,9 @@ import math
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from graphlib import TopologicalSorter
 from queue import Empty, SimpleQueue
 from typing import Literal
@@ -14,7 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import aws, clock, interrupts
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation.operation import LostSight
+from ecs_blue_green.deployer.cloudformation.describe import Event
+from ecs_blue_green.deployer.cloudformation.operation import LostSight, StackFailed
 from ecs_blue_green.deployer.errors import (
     EXIT_BLOCKED,
     EXIT_DONE,
@@ -37,7 +39,9 @@ GOOD = ("done", "nothing")
 class Outcome:
     """What became of one layer: the result, why, and what to type next.
 
-    `interrupted` where that is because somebody pressed Ctrl-C.
+    `interrupted` where that is because somebody pressed Ctrl-C. `stack` is the ARN, where there is one.
+    `start` and `end` are when the work began and ended: None where nothing was done, or is left running.
+    `failed` are the events that tell of a failure, oldest first.
     """
 
     layer: str
@@ -47,6 +51,10 @@ class Outcome:
     outputs: Mapping[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
+    stack: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    failed: Sequence[Event] = ()
 
 
 Work = Callable[[str, Sleep], Outcome]
@@ -120,6 +128,7 @@ class _Run:
         self._order = TopologicalSorter(waits_for)
         self._outcomes: dict[str, Outcome] = {}
         self._running: set[str] = set()
+        self._begun: dict[str, datetime] = {}
         self._news: SimpleQueue[_Pressed | _Ended] = SimpleQueue()
         self._slots = threading.Semaphore(WORKERS)
         self._leave = threading.Event()
@@ -153,6 +162,7 @@ class _Run:
             self._order.done(layer)
             return
         self._running.add(layer)
+        self._begun[layer] = clock.now()
         # A daemon: a call that hangs must not keep a person waiting who asked to leave.
         threading.Thread(target=self._attempt, args=(layer,), name=layer, daemon=True).start()
 
@@ -174,6 +184,9 @@ class _Run:
     def _end(self, layer: str, outcome: Outcome) -> None:
         if outcome.result not in GOOD and not self._starting:
             outcome.interrupted = True
+        if outcome.result not in ("nothing", "not started"):
+            outcome.start = self._begun[layer]
+            outcome.end = None if outcome.result == "left running" else clock.now()
         self._running.discard(layer)
         self._outcomes[layer] = outcome
         self._order.done(layer)
@@ -217,6 +230,8 @@ class _Run:
         except (ClientError, BotoCoreError) as error:
             trouble = aws.failure(error)
             outcome = Outcome(layer, "failed", str(trouble), trouble.remedy)
+        except StackFailed as error:
+            outcome = Outcome(layer, "failed", str(error), error.remedy, failed=error.failed)
         except Failure as error:
             outcome = Outcome(layer, "failed", str(error), error.remedy)
         except Exception as error:

@@ -23,6 +23,8 @@ from ecs_blue_green.deployer.pace import Pace
 PATIENCE_SECONDS = 300.0
 # Naps are so short that an operation which has just begun is not overlooked in the shadow of an old one.
 NAP_SECONDS = 0.5
+# An operation that takes this long is looked into, and again each time that it takes as long once more.
+LONG_SECONDS = 300.0
 
 Answer = TypeVar("Answer")
 IsOver = Callable[[Stack | None], bool]
@@ -40,6 +42,7 @@ class _Watched:
     due: float
     status: str = ""
     newest: str = ""
+    looked_into: int = 0
     events_at: float = 0.0
     over: bool = False
     stack: Stack | None = None
@@ -50,11 +53,15 @@ class Watch:
     """The watch over all operations of one run.
 
     With `follows`, every event of a resource is told as well, at the cost of one more call a look.
+    `look_into` is called with the ARN of a stack whose operation takes long.
     """
 
-    def __init__(self, client: Any, *, follows: bool = False) -> None:
+    def __init__(
+        self, client: Any, *, follows: bool = False, look_into: Callable[[str], None] = lambda arn: None
+    ) -> None:
         self._client = client
         self._follows = follows
+        self._look_into = look_into
         self._pace = Pace()
         self._turn = threading.Lock()
         self._watched: list[_Watched] = []
@@ -109,6 +116,10 @@ class Watch:
                 self._judge(one, moving)
             if self._follows:
                 self._tell_events(min(watched, key=lambda one: one.events_at))
+            for one in self._open():
+                if clock.monotonic() - one.began >= LONG_SECONDS * (one.looked_into + 1):
+                    one.looked_into += 1
+                    self._look_into(one.stack_arn)
         except (ClientError, BotoCoreError) as error:
             if not aws.is_passing(error) or clock.monotonic() - self._answered > PATIENCE_SECONDS:
                 raise

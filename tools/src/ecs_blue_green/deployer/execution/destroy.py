@@ -107,14 +107,23 @@ def destroy(
         for upstream in upstreams:
             importers[upstream].add(slug)
 
-    watch = Watch(aws.client("cloudformation"), follows=follows)
+    client = aws.client("cloudformation")
+    watch = Watch(client, follows=follows)
+    arns: dict[str, str] = {}
 
     def work(slug: str, nap: Sleep) -> Outcome:
+        stack = deployed.settled(client, environment.stack_name(slug), nap, watch=watch)
+        if stack:
+            arns[slug] = stack.arn
+            before_each()
         return _destroy_layer(
-            aws, watch, environment, layers[slug], on_event, before_each, nap, slug in protected_too
+            aws, watch, environment, layers[slug], stack, on_event, nap, slug in protected_too
         )
 
-    return schedule.run(importers, work, sleep=sleep)
+    outcomes = schedule.run(importers, work, sleep=sleep)
+    for outcome in outcomes:
+        outcome.stack = arns.get(outcome.layer, "")
+    return outcomes
 
 
 def _destroy_layer(
@@ -122,16 +131,13 @@ def _destroy_layer(
     watch: Watch,
     environment: Environment,
     layer: Layer,
+    stack: Stack | None,
     on_event: OnEvent,
-    before_each: Callable[[], None],
     sleep: Sleep,
     protected_too: bool,
 ) -> Outcome:
     client = aws.client("cloudformation")
-    stack = deployed.settled(client, environment.stack_name(layer.slug), sleep, watch=watch)
     outcome = Outcome(layer.slug, "done" if stack else "nothing")
-    if stack:
-        before_each()
     if stack and stack.status == SHELL:
         client.delete_stack(StackName=stack.arn)
     elif stack:

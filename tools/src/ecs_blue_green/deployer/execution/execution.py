@@ -20,6 +20,7 @@ from ecs_blue_green.deployer.cloudformation.schedule import Left, OnInterrupt, O
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.errors import Blocked, Failed
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.execution import services
 from ecs_blue_green.deployer.pace import Pace
 from ecs_blue_green.deployer.planning import deployed, guard, making
 from ecs_blue_green.deployer.planning.plan import Plan, Step
@@ -27,6 +28,8 @@ from ecs_blue_green.deployer.rules import name
 
 # Called before a layer's stack is made or changed; it raises Blocked when a person must act first.
 Gate = Callable[[], None]
+# Given a layer and some words about it.
+Tell = Callable[[str, str], None]
 
 # An export or a role that was made a moment ago can be unknown for as long as this.
 SETTLE_SECONDS = 45.0
@@ -61,6 +64,7 @@ def execute(
     *,
     follows: bool = False,
     kept: Set[str] = frozenset(),
+    tell: Tell = lambda layer, text: None,
 ) -> list[Outcome]:
     """Carry the plan out and say of each layer what became of it, in the order of deployment.
 
@@ -69,9 +73,10 @@ def execute(
     `before_each` is called before each execution and raises to stop it; `gates` has what is asked before
     single layers. Change sets that were not executed are removed; those of the layers in `kept` only where
     another one was executed, since until then the plan that they were kept for can be. With `follows`,
-    `on_event` gets the events of resources too, and not of stacks alone.
+    `on_event` gets the events of resources too, and not of stacks alone. `tell` gets what else is known of
+    a layer whose stack takes long.
     """
-    run = _Execution(aws, planned, allowed, on_event, before_each, gates, follows, kept)
+    run = _Execution(aws, planned, allowed, on_event, before_each, gates, follows, kept, tell)
 
     def work(name: str, nap: Sleep) -> Outcome:
         if errand and name == errand.name:
@@ -79,7 +84,10 @@ def execute(
         return run.carry_out(name, nap)
 
     try:
-        return schedule.run(_waits_for(planned, errand), work, on_interrupt, sleep)
+        outcomes = schedule.run(_waits_for(planned, errand), work, on_interrupt, sleep)
+        for outcome in outcomes:
+            outcome.stack = run.stack_arns.get(outcome.layer, "")
+        return outcomes
     finally:
         run.discard_rest()
 
@@ -105,6 +113,7 @@ class _Execution:
         gates: Mapping[str, Gate],
         follows: bool,
         kept: Set[str],
+        tell: Tell,
     ) -> None:
         self._aws = aws
         self._client = aws.client("cloudformation")
@@ -114,10 +123,14 @@ class _Execution:
         self._on_event = on_event
         self._before_each = before_each
         self._gates = gates
-        self._watch = Watch(self._client, follows=follows)
+        self._tell = tell
+        self._watch = Watch(self._client, follows=follows, look_into=self._look_into)
         self._pace = Pace()
         self._kept = kept
         self._executed: set[str] = set()
+        self.stack_arns = {slug: step.stack.arn for slug, step in planned.steps.items() if step.stack}
+        # What was told of a service last.
+        self._said: dict[tuple[str, str], str] = {}
         # The stacks that this run has brought to where they are now.
         self._after: dict[str, Stack] = {}
 
@@ -160,6 +173,7 @@ class _Execution:
         change_set = step.change_set or self._late_change_set(step, before, sleep)
         if change_set is None:
             return before
+        self.stack_arns[slug] = change_set.stack_arn
         with self._lifted(step, change_set):
             try:
                 self._executed.add(slug)
@@ -175,6 +189,16 @@ class _Execution:
                 self._executed.discard(slug)
                 raise
         return self._after[slug]
+
+    def _look_into(self, stack_arn: str) -> None:
+        """Tell why a stack takes long, where that is known."""
+        layer = next(slug for slug, arn in self.stack_arns.items() if arn == stack_arn)
+        # What cannot be asked is not told; the operation goes on either way.
+        with suppress(ClientError, BotoCoreError):
+            for name, message in services.newest_events(self._aws, stack_arn):
+                if self._said.get((layer, name)) != message:
+                    self._said[layer, name] = message
+                    self._tell(layer, f"ECS, about {name}: {message}")
 
     def _complete(self, step: Step, stack: Stack, outcome: Outcome) -> None:
         """Set what a change set cannot: the stack's policy and its protection."""

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ecs_blue_green.deployer import clock
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.cloudformation.describe import Event
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
@@ -115,15 +116,20 @@ def _wrapped(line: Line, out: Console) -> str:
     )
 
 
+# Given the name of a layer or of other work, and what there is to say of it.
+Tell = Callable[[str, str], None]
+
+
 class Progress:
     """What shows the events of running stacks, and how to keep it quiet while a person is asked.
 
-    `tell` shows what work that is no stack does: its name, then the words.
+    `tell` shows what work that is no stack does: its name, then the words. `remark` does so for good.
     """
 
-    def __init__(self, on_event: OnEvent, tell: Callable[[str, str], None], live: Live | None) -> None:
+    def __init__(self, on_event: OnEvent, tell: Tell, remark: Tell, live: Live | None) -> None:
         self.on_event = on_event
         self.tell = tell
+        self.remark = remark
         self._live = live
 
     @property
@@ -147,23 +153,32 @@ class Progress:
 def progress(layers: Iterable[str]) -> Iterator[Progress]:
     """Show the events of running stacks: a live table on a terminal, plain lines elsewhere."""
     out = console(stderr=True)
+    began = clock.monotonic()
+
+    def line(name: str, words: str) -> None:
+        minutes, seconds = divmod(int(clock.monotonic() - began), 60)
+        out.print(Text(f"{minutes:>4}:{seconds:02}  {name:<22}{words}"))
+
     # On a dumb terminal nothing can be drawn over.
     if not out.is_terminal or out.is_dumb_terminal:
-        yield Progress(_plain_lines(out), lambda name, text: out.print(escape(f"{name:<22}{text}")), None)
+        yield Progress(_plain_lines(line), line, line, None)
         return
     rows: dict[str, Row] = {layer: Row() for layer in layers}
     with Live(_Board(rows), console=out, refresh_per_second=8, transient=True) as live:
         yield Progress(
-            lambda layer, event: rows[layer].update(event), lambda name, text: rows[name].tell(text), live
+            lambda layer, event: rows[layer].update(event),
+            lambda name, words: rows[name].tell(words),
+            line,
+            live,
         )
 
 
-def _plain_lines(out: Console) -> OnEvent:
+def _plain_lines(line: Tell) -> OnEvent:
     def on_event(layer: str, event: Event) -> None:
         # A resource's start says nothing that its end does not; a stack's start says that work began.
         if event.about_stack or not event.status.endswith("_IN_PROGRESS"):
             reason = f"  {event.reason}" if event.reason and event.failed else ""
-            out.print(escape(f"{layer:<22}{event.status:<28}{event.logical_id}{reason}"))
+            line(layer, f"{event.status:<28}{event.logical_id}{reason}")
 
     return on_event
 
@@ -321,6 +336,20 @@ def outcome_documents(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
             "remedy": outcome.remedy or None,
             "notes": outcome.notes,
             "outputs": dict(outcome.outputs),
+            "stack": outcome.stack or None,
+            "start": outcome.start.isoformat() if outcome.start else None,
+            "end": outcome.end.isoformat() if outcome.end else None,
+            "failed_events": [_event_document(event) for event in outcome.failed],
         }
         for outcome in outcomes
     ]
+
+
+def _event_document(event: Event) -> dict[str, str]:
+    return {
+        "logical_id": event.logical_id,
+        "type": event.type,
+        "status": event.status,
+        "reason": event.reason,
+        "time": event.time.isoformat(),
+    }

@@ -49,6 +49,8 @@ def run(invocation: Invocation) -> int:
                 return Outcome(slug, "done")
 
             outcomes = schedule.run({slug: set() for slug in stuck}, work)
+            for outcome in outcomes:
+                outcome.stack = stuck[outcome.layer].arn
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=False)

@@ -96,6 +96,7 @@ def _deploy(
             on_interrupt=lambda running: _interrupted(door, settings, running, progress),
             follows=progress.follows,
             kept=saved.adopted(planned, kept),
+            tell=progress.remark,
         )
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
