@@ -146,6 +146,24 @@ def test_first_release_has_nothing_before_it(deployed: Shop, releases: Releases)
     assert refused["error"]["what"] == "there is no release to go back to"
 
 
+def test_nothing_from_before_the_environment_was_made_again_is_gone_back_to(
+    deployed: Shop, releases: Releases
+) -> None:
+    """CodeDeploy tells of deployments under the same names, of a service that is no more."""
+    releases.release("example.com/app:1")
+    releases.release("example.com/app:2")
+    assert deployed.run("destroy", "--yes")["exit_code"] == 0
+    assert deployed.run("deploy", "--yes")["exit_code"] == 0
+    refused = deployed.run("rollback", "--yes")
+    assert (refused["exit_code"], refused["error"]["why"]) == (3, "none has succeeded so far")
+    third = releases.release("example.com/app:3")
+    refused = deployed.run("rollback", "--yes")
+    assert (refused["exit_code"], refused["error"]["what"]) == (3, "there is no release to go back to")
+    fourth = releases.release("example.com/app:4")
+    answer = deployed.run("rollback", "--yes", "--at-once")
+    assert (answer["exit_code"], answer["leaves"], answer["returns"]) == (0, fourth, third)
+
+
 def test_deregistered_revision_is_not_gone_back_to(deployed: Shop, releases: Releases) -> None:
     first = releases.release("example.com/app:1")
     releases.release("example.com/app:2")

@@ -101,17 +101,25 @@ def deployment(client: "CodeDeployClient", deployment_id: str) -> Deployment:
     return _deployment(client.get_deployment(deploymentId=deployment_id)["deploymentInfo"])
 
 
-def succeeded(client: "CodeDeployClient", group: Group, since: datetime | None = None) -> list[Deployment]:
-    """The deployments that succeeded, oldest first; only those created `since` then, where given.
+def made(client: "CodeDeployClient", group: Group) -> datetime:
+    """When the group's application was made: what was deployed under these names before is another service's.
+
+    A group tells no time of its own (GetDeploymentGroup); it is in the stack of its application, and goes
+    with that.
+    """
+    return client.get_application(applicationName=group.application)["application"]["createTime"]
+
+
+def succeeded(client: "CodeDeployClient", group: Group, since: datetime) -> list[Deployment]:
+    """The deployments created `since` then that succeeded, oldest first.
 
     In which order ListDeployments answers is documented nowhere, so all of its pages are read and sorted.
     """
-    extra: Any = {"createTimeRange": {"start": since}} if since else {}
     pages = client.get_paginator("list_deployments").paginate(
         applicationName=group.application,
         deploymentGroupName=group.name,
         includeOnlyStatuses=["Succeeded"],
-        **extra,
+        createTimeRange={"start": since},
     )
     ids = [deployment_id for page in pages for deployment_id in page["deployments"]]
     found: list[Deployment] = []

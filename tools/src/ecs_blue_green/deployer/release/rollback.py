@@ -25,7 +25,7 @@ from ecs_blue_green.deployer.release.service import Service
 
 Say = Callable[[str], None]
 
-# The history is first read for this long; where that does not tell what came before, all of it is.
+# The history is first read for this long; where that does not tell what came before, all of the group's is.
 RECENT = timedelta(days=30)
 POLL_SECONDS = 5
 # So long after a stop CodeDeploy may take to begin the rollback, and a read to show what is.
@@ -165,9 +165,11 @@ def _with_running(client: Any, group: Group, running: Deployment, now: Live) -> 
 
 def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Live) -> Intention:
     client = aws.client("codedeploy")
-    current, target = previous(codedeploy.succeeded(client, group, datetime.now(UTC) - RECENT))
-    if target is None:
-        current, target = previous(codedeploy.succeeded(client, group))
+    made = codedeploy.made(client, group)
+    recently = max(made, datetime.now(UTC) - RECENT)
+    current, target = previous(codedeploy.succeeded(client, group, recently))
+    if target is None and recently > made:
+        current, target = previous(codedeploy.succeeded(client, group, made))
     if current is None or target is None:
         raise Blocked(
             "there is no release to go back to",
