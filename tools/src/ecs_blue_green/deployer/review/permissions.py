@@ -8,43 +8,71 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.htm
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ecs_blue_green.deployer.effects.differences import shown
 from ecs_blue_green.deployer.effects.sides import Resource
+from ecs_blue_green.deployer.review import patterns
+from ecs_blue_green.deployer.review.conditions import Condition, condition
 
-# What an element that leaves something out says instead of its values.
-_EXCEPT = "everything except "
+
+@dataclass(frozen=True)
+class Element:
+    """Whom or what a statement is about: what these patterns stand for, or everything except that."""
+
+    names: tuple[str, ...]
+    negated: bool = False
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"{'everything except ' if self.negated else ''}{' and '.join(self.names)}"
+
+    def covers(self, other: "Element") -> bool:
+        """Whether all that the other is about is in this one."""
+        if not self.negated:
+            return "*" in self.names if other.negated else all(map(self._has, other.names))
+        if not other.negated:
+            return not any(patterns.overlap(one, name) for one in self.names for name in other.names)
+        return all(map(other._has, self.names))
+
+    def _has(self, name: str) -> bool:
+        return any(patterns.within(name, pattern) for pattern in self.names)
+
+    def lower(self) -> "Element":
+        """The same for names whose case has no meaning."""
+        return Element(tuple(name.lower() for name in self.names), self.negated)
 
 
 @dataclass(frozen=True)
 class Permission:
-    """One effect, principal, action, resource and condition; "" where the statement has no such element."""
+    """One effect, principal, action, resource and condition; `""` where the statement has no such element."""
 
     effect: str
-    principal: str
-    action: str
-    target: str
-    condition: str
+    principal: Element
+    action: Element
+    target: Element
+    condition: Condition
 
     def covers(self, other: "Permission") -> bool:
-        """Whether whoever has this permission has the other too."""
+        """Whether this is about all that the other is about, on no condition that the other does not have."""
+        # Who may assume a role, and what the role may do, are two things.
         return (
-            self.effect == other.effect
-            and _within(other.principal, self.principal)
-            and _within(other.action.lower(), self.action.lower())
-            and _within(other.target, self.target)
-            and self.condition in ("", other.condition)
+            any(self.principal.names) == any(other.principal.names)
+            and self.principal.covers(other.principal)
+            and self.action.lower().covers(other.action.lower())
+            and self.target.covers(other.target)
+            and other.condition.implies(self.condition)
         )
 
 
 def added(before: Resource | None, after: Resource | None, layer: str) -> list[str]:
     """What the resource's policies let happen after the change and not before, in words."""
     old, new = _permissions(before, layer), _permissions(after, layer)
-    allowed = [p for p in new if p.effect == "Allow" and not any(o.covers(p) for o in old)]
-    undone = [p for p in old if p.effect == "Deny" and not any(n.covers(p) for n in new)]
+    # What is denied in the same place does not happen, whatever allows it.
+    closed = [*_with_effect(old, "Allow"), *_with_effect(new, "Deny")]
+    allowed = [p for p in _with_effect(new, "Allow") if not _is_covered(p, closed)]
+    undone = [p for p in _with_effect(old, "Deny") if not _is_covered(p, _with_effect(new, "Deny"))]
     words = [_allowed(*group) for group in _grouped(allowed)]
     words += [_no_longer_denied(*group) for group in _grouped(undone)]
     attached = _attached(after, layer) - _attached(before, layer)
@@ -53,6 +81,18 @@ def added(before: Resource | None, after: Resource | None, layer: str) -> list[s
     if limits[0] and limits[0] != limits[1]:
         words.append(f"is no longer limited by the permissions boundary {limits[0]}")
     return words
+
+
+def _with_effect(permissions: Iterable[Permission], effect: str) -> list[Permission]:
+    return [permission for permission in permissions if permission.effect == effect]
+
+
+def _is_covered(permission: Permission, others: Iterable[Permission]) -> bool:
+    """Whether the others together are about all that a permission is about, value by value."""
+    near = [other for other in others if replace(other, condition=Condition()).covers(permission)]
+    return all(
+        any(piece.implies(other.condition) for other in near) for piece in permission.condition.pieces()
+    )
 
 
 def _permissions(resource: Resource | None, layer: str) -> list[Permission]:
@@ -83,26 +123,30 @@ def _statements(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _taken_apart(statement: Mapping[str, Any], layer: str) -> Iterator[Permission]:
-    condition = shown(statement["Condition"], layer) or "" if statement.get("Condition") else ""
+    effect, limit = str(statement.get("Effect", "Allow")), condition(statement.get("Condition"), layer)
     for principal in _principals(statement, layer):
-        for action in _element(statement, "Action", layer):
-            for target in _element(statement, "Resource", layer):
-                yield Permission(str(statement.get("Effect", "Allow")), principal, action, target, condition)
+        for action in _elements(statement, "Action", layer):
+            for target in _elements(statement, "Resource", layer):
+                yield Permission(effect, principal, action, target, limit)
 
 
-def _element(statement: Mapping[str, Any], name: str, layer: str) -> list[str]:
+def _elements(statement: Mapping[str, Any], name: str, layer: str) -> list[Element]:
     left_out = statement.get(f"Not{name}")
     if left_out is not None:
-        return [_EXCEPT + " and ".join(sorted(shown(value, layer) or "" for value in _listed(left_out)))]
-    return [shown(value, layer) or "" for value in _listed(statement.get(name, ""))]
+        return [
+            Element(tuple(sorted(shown(value, layer) or "" for value in _listed(left_out))), negated=True)
+        ]
+    return [Element((shown(value, layer) or "",)) for value in _listed(statement.get(name, ""))]
 
 
-def _principals(statement: Mapping[str, Any], layer: str) -> list[str]:
+def _principals(statement: Mapping[str, Any], layer: str) -> list[Element]:
     if "NotPrincipal" in statement:
-        return [_EXCEPT + (shown(statement["NotPrincipal"], layer) or "")]
-    principal = statement.get("Principal")
-    if principal is None:
-        return [""]
+        return [Element(tuple(sorted(_named(statement["NotPrincipal"], layer))), negated=True)]
+    return [Element((name,)) for name in _named(statement.get("Principal", ""), layer)]
+
+
+def _named(principal: Any, layer: str) -> list[str]:
+    """The principals of a statement: an account's by their ARN, others with their kind before it."""
     if not isinstance(principal, dict):
         return [shown(principal, layer) or ""]
     return [
@@ -125,17 +169,17 @@ def _grouped(permissions: Iterable[Permission]) -> Iterator[tuple[str, str, str]
     """Who, what and on which condition; actions and targets of what else is the same are put together."""
     actions: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for p in permissions:
-        actions[p.principal, p.target, p.condition].append(p.action)
+        actions[str(p.principal), str(p.target), p.condition.text].append(str(p.action))
     targets: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for (principal, target, condition), names in actions.items():
-        targets[principal, condition, tuple(sorted(names))].append(target)
-    for (principal, condition, acts), where in targets.items():
+    for (principal, target, text), names in actions.items():
+        targets[principal, text, tuple(sorted(names))].append(target)
+    for (principal, text, acts), where in targets.items():
         what = ", ".join("everything" if act == "*" else act for act in acts)
         on = ", ".join("anything" if target == "*" else target for target in where if target)
         yield (
             "anyone" if principal == "*" else principal,
             f"{what} on {on}" if on else what,
-            f", if {condition}" if condition else "",
+            f", if {text}" if text else "",
         )
 
 
@@ -147,15 +191,6 @@ def _allowed(who: str, what: str, condition: str) -> str:
 
 def _no_longer_denied(who: str, what: str, condition: str) -> str:
     return f"no longer denies {who} {what}{condition}" if who else f"is no longer denied {what}{condition}"
-
-
-def _within(value: str, pattern: str) -> bool:
-    if value == pattern:
-        return True
-    # What is left out cannot be compared with a pattern; brackets have no meaning for IAM.
-    if value.startswith(_EXCEPT) or pattern.startswith(_EXCEPT):
-        return False
-    return fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
 def _listed(value: Any) -> list[Any]:
