@@ -20,6 +20,9 @@ from templates._runtime import Changed, Endpoints, Key, NotAbove, Runtime
 from templates.service_preference.notifications import add_notification_topic
 from templates.service_preference.smoke_test import add_smoke_test
 
+# A path, and the statuses that pass where they are not 200 to 299.
+_SMOKE_PATH = r"/[!-+.-~-]*( [2-5]\d\d(-[2-5]\d\d)?)*"
+
 PARAMETERS = (
     Parameter(
         "MinCapacity",
@@ -52,7 +55,7 @@ PARAMETERS = (
     Parameter(
         "SmokeRequests",
         Type="Number",
-        Description="Requests that the smoke test sends",
+        Description="Requests that the smoke test sends in all, at least one for each path",
         Default=50,
         MinValue=1,
         MaxValue=1000,
@@ -60,15 +63,26 @@ PARAMETERS = (
     Parameter(
         "SmokePaths",
         Type="String",
-        Description="Paths that the smoke test asks in turn, separated by commas",
+        Description=(
+            "Paths that the smoke test asks in turn, separated by commas. 200 to 299 pass, or the statuses"
+            " that stand behind a path and a blank: /admin 401, /old 301 308, /any 200-399"
+        ),
         Default="/health,/",
-        AllowedPattern="/[!-+.-~-]*(,/[!-+.-~-]*)*",
-        ConstraintDescription="must be paths that begin with a slash, separated by commas",
+        AllowedPattern=f"{_SMOKE_PATH}(,{_SMOKE_PATH})*",
+        # A function's variables have 4 KB in all.
+        # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+        MaxLength=3500,
+        ConstraintDescription=(
+            "must be paths that begin with a slash, separated by commas, each with its statuses behind blanks"
+        ),
     ),
     Parameter(
         "SmokeMaxFiveXxPercent",
         Type="Number",
-        Description="Largest share of 5xx answers, in percent, that passes",
+        Description=(
+            "Largest share of a path's answers, in percent, that may have another status than those that"
+            " pass, or may not come at all"
+        ),
         Default=5,
         MinValue=0,
         MaxValue=100,
@@ -76,7 +90,10 @@ PARAMETERS = (
     Parameter(
         "SmokeMaxLatencyMs",
         Type="Number",
-        Description="Slowest answer, in milliseconds, that passes",
+        Description=(
+            "Largest latency of a path, in milliseconds, that passes: the 95th percentile, with fewer than 20"
+            " requests the slowest"
+        ),
         Default=2000,
         MinValue=1,
         MaxValue=60000,

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from typing import Any, Literal
 
 import boto3
@@ -16,6 +17,8 @@ from botocore.config import Config
 ANSWER_SECONDS = 10
 # Without a way to AWS this fails in seconds; the default is minutes, longer than the function has.
 CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
+# What passes for a path that names no statuses of its own.
+PASSES = "200-299"
 
 
 def handler(event: dict[str, str], context: Any) -> None:
@@ -36,7 +39,7 @@ def handler(event: dict[str, str], context: Any) -> None:
     except Exception as error:
         problems = [repr(error)]
     status: Literal["Failed", "Succeeded"] = "Failed" if problems else "Succeeded"
-    sys.stdout.write(json.dumps({**event, **found, "status": status, "problems": problems}) + "\n")
+    sys.stdout.write(json.dumps({**event, "paths": found, "status": status, "problems": problems}) + "\n")
     boto3.client("codedeploy", config=CONFIG).put_lifecycle_event_hook_execution_status(
         deploymentId=event["DeploymentId"],
         lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
@@ -56,34 +59,67 @@ def addresses() -> list[str]:
 
 
 def measure(hosts: list[str], deadline: float) -> dict[str, Any]:
-    """Ask each path of each host in turn; no answer at all counts as an error."""
+    """Ask each path of each host in turn; what came of it, for each path with the statuses that it names."""
     paths = os.environ["PATHS"].split(",")
-    requests = int(os.environ["REQUESTS"])
+    requests = max(int(os.environ["REQUESTS"]), len(paths))
     limit = float(os.environ["MAX_LATENCY_MS"]) / 1000
-    errors, slowest = 0, 0.0
+    seconds: dict[str, list[float]] = {path: [] for path in paths}
+    errors: dict[str, Counter[str]] = {path: Counter() for path in paths}
     for number in range(requests):
         start = time.monotonic()
         if start >= deadline:
             raise TimeoutError(f"no time left after {number} of {requests} requests")
-        host = hosts[number // len(paths) % len(hosts)]
-        patience = min(2 * limit, deadline - start)
-        link = http.client.HTTPConnection(host, int(os.environ["PORT"]), timeout=patience)
-        try:
-            link.request("GET", paths[number % len(paths)], headers={"Host": os.environ["HOST"]})
-            errors += link.getresponse().status >= 500
-        except (OSError, http.client.HTTPException):
-            errors += 1
-        finally:
-            link.close()
-        slowest = max(slowest, time.monotonic() - start)
-    return {"fiveXxPercent": 100 * errors / requests, "slowestMs": round(1000 * slowest)}
+        asked, host = paths[number % len(paths)], hosts[number // len(paths) % len(hosts)]
+        path, *statuses = asked.split()
+        answer = ask(host, path, min(2 * limit, deadline - start))
+        seconds[asked].append(time.monotonic() - start)
+        if not passes(answer, statuses or [PASSES]):
+            errors[asked][answer] += 1
+    return {
+        path: {
+            "requests": len(seconds[path]),
+            "errors": errors[path],
+            "latencyMs": round(1000 * percentile_95(seconds[path])),
+        }
+        for path in seconds
+    }
+
+
+def ask(host: str, path: str, seconds: float) -> str:
+    """The status of the answer, or why there is none."""
+    link = http.client.HTTPConnection(host, int(os.environ["PORT"]), timeout=seconds)
+    try:
+        link.request("GET", path, headers={"Host": os.environ["HOST"]})
+        return str(link.getresponse().status)
+    except (OSError, http.client.HTTPException) as error:
+        return repr(error)
+    finally:
+        link.close()
+
+
+def passes(answer: str, statuses: list[str]) -> bool:
+    """Whether the answer is one of these statuses, `401` or `200-299`."""
+    ranges = [status.partition("-") for status in statuses]
+    return answer.isdigit() and any(low <= answer <= (high or low) for low, _, high in ranges)
+
+
+def percentile_95(seconds: list[float]) -> float:
+    """The 95th percentile, by rank: with fewer than 20 values, the largest."""
+    return sorted(seconds)[-(-95 * len(seconds) // 100) - 1]
 
 
 def judge(found: dict[str, Any]) -> list[str]:
     """What is wrong with what was measured."""
-    limits = {"fiveXxPercent": "MAX_FIVE_XX_PERCENT", "slowestMs": "MAX_LATENCY_MS"}
-    return [
-        f"{name} is {found[name]}, at most {os.environ[limit]} is allowed"
-        for name, limit in limits.items()
-        if found[name] > float(os.environ[limit])
-    ]
+    percent, latency = os.environ["MAX_FIVE_XX_PERCENT"], os.environ["MAX_LATENCY_MS"]
+    problems = []
+    for path, one in found.items():
+        errors = sum(one["errors"].values())
+        if 100 * errors > float(percent) * one["requests"]:
+            answers = ", ".join(f"{answer} {count} times" for answer, count in one["errors"].items())
+            problems.append(
+                f"{path}: {errors} of {one['requests']} answers are errors ({answers}),"
+                f" at most {percent} % may be"
+            )
+        if one["latencyMs"] > float(latency):
+            problems.append(f"{path}: the latency is {one['latencyMs']} ms, at most {latency} ms may be")
+    return problems

@@ -92,6 +92,20 @@ def test_function_finds_the_load_balancer_here_and_its_waits_are_short(tmp_path:
     assert answer.log == "addresses 127.0.0.1, port 4321, quick True, left True"
 
 
+def test_line_of_the_log_is_told_in_words() -> None:
+    line = {
+        "DeploymentId": "d-1",
+        "paths": {"/": {"requests": 25, "errors": {"301": 25}}, "/health": {"requests": 25, "errors": {}}},
+        "status": "Failed",
+        "problems": ["/: 25 of 25 answers are errors", "it is slow"],
+    }
+    assert hook.words(json.dumps(line)) == (
+        "paths (/ (requests 25, errors (301 25)), /health (requests 25)), status Failed,"
+        " problems /: 25 of 25 answers are errors; it is slow"
+    )
+    assert hook.words("Traceback: no JSON") == "Traceback: no JSON"
+
+
 def test_function_that_asks_for_another_load_balancer_finds_none(tmp_path: Path, code: str) -> None:
     assert "addresses" not in invoke(tmp_path, code, SECURITY_GROUP="sg-other").log
 

@@ -66,8 +66,8 @@ class Variation:
     def end(self) -> str:
         """`released`, or what rolls it back: `hook` or `alarm`."""
         bad = 100 * (1 - self.health_rate)
-        # Every other request of the smoke test asks /health, which always answers; 5 % are allowed.
-        if self.smoke_test and bad / 2 > 10:
+        # Of the answers to /; 5 % are allowed.
+        if self.smoke_test and bad > 10:
             return "hook"
         if self.alarms and bad >= self.threshold and self.judged_minutes > TOO_FEW_MINUTES:
             return "alarm"

@@ -112,18 +112,25 @@ def _unpack(location: str, folder: Path) -> None:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    if not lines:
-        return "it wrote nothing"
+    return words(lines[-1]) if lines else "it wrote nothing"
+
+
+def words(line: str) -> str:
+    """A line of a function's log for people: that of a JSON object by its members, any other as it is."""
     try:
-        found = json.loads(lines[-1])
+        found = json.loads(line)
         return ", ".join(f"{key} {_words(value)}" for key, value in found.items() if _is_news(key, value))
     except (ValueError, AttributeError):
-        return lines[-1]
+        return line
 
 
 def _is_news(key: str, value: Any) -> bool:
-    return key not in OF_THE_EVENT and value != []
+    return key not in OF_THE_EVENT and value not in ([], {})
 
 
 def _words(value: Any) -> str:
+    """A value of the log's line for people: `(/health (requests 25, errors (503 2)))`."""
+    if isinstance(value, dict):
+        told = (f"{key} {_words(one)}" for key, one in value.items() if one not in ([], {}))
+        return f"({', '.join(told)})"
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
