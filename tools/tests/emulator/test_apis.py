@@ -1,19 +1,25 @@
 """The APIs that ministack lacks: what they answer, measured against botocore's service models."""
 
+import http.server
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import httpx2
 import pytest
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from tests.emulator.aws import Aws, error, until
 from tests.emulator.parts import (
+    attribute,
     blue_green_service,
+    changed,
     math_alarm,
+    network,
     pipeline,
     ref,
     released,
@@ -335,3 +341,45 @@ def test_deployment_whose_service_is_deleted_fails(aws: Aws, waits_for: str) -> 
     info = info_of(codedeploy, deployment)
     assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "DEPLOYMENT_GROUP_MISSING")
     assert "rollbackInfo" not in info
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """A target that answers with the header fields that it was sent."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: the tests' output is not for this."""
+
+
+def test_targets_are_told_of_the_client(aws: Aws) -> None:
+    """As Elastic Load Balancing does it: protocol and port are the listener's, whatever the client says."""
+    certificate = aws.client("acm").request_certificate(DomainName="shop.example")["CertificateArn"]
+    resources = changed(
+        network(), "TestListener", Protocol="HTTPS", Certificates=[{"CertificateArn": certificate}]
+    )
+    outputs = values(Group=ref("GreenTargetGroup"), Name=attribute("Balancer", "DNSName"))
+    aws.create("told", resources, Outputs=outputs)
+    made = aws.outputs("told")
+    with http.server.HTTPServer(("127.0.0.1", 0), Echo) as target:
+        answering = threading.Thread(target=target.handle_request)
+        answering.start()
+        aws.client("elbv2").register_targets(
+            TargetGroupArn=made["Group"], Targets=[{"Id": "127.0.0.1", "Port": target.server_port}]
+        )
+        sent = {
+            "Host": f"{made['Name']}:9002",
+            "X-Forwarded-For": "203.0.113.7",
+            "X-Forwarded-Proto": "gopher",
+            "X-Forwarded-Port": "70",
+        }
+        told = httpx2.get(aws.endpoint, headers=sent, trust_env=False).json()
+        answering.join()
+    assert told["host"] == f"{made['Name']}:9002"
+    assert (told["x-forwarded-proto"], told["x-forwarded-port"]) == ("https", "9002")
+    assert told["x-forwarded-for"].startswith("203.0.113.7, ")

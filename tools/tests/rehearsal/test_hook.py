@@ -32,7 +32,8 @@ def handler(event, context):
     found = boto3.client("ec2").describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
     print(json.dumps({**event, "addresses": [item["PrivateIpAddress"] for item in found],
                       "port": os.environ["PORT"], "quick": time.monotonic() - began < 30,
-                      "left": context.get_remaining_time_in_millis() > 1000}))
+                      "left": context.get_remaining_time_in_millis() > 1000,
+                      "trusts": os.path.basename(os.environ.get("SSL_CERT_FILE", ""))}))
     if os.environ.get("FAIL"):
         raise RuntimeError("cannot")
 """
@@ -82,14 +83,34 @@ def invoke(folder: Path, code: str, **variables: str) -> hook.Answer:
     found = system([], security_groups=["sg-1"])
     event = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "h-1"}
     return asyncio.run(
-        hook.invoke(cloud, found, Clock(0.1), Ledger(folder / "ledger"), folder, "smoke", event, 4321)
+        hook.invoke(
+            cloud,
+            found,
+            Clock(0.1),
+            Ledger(folder / "ledger"),
+            folder,
+            "smoke",
+            event,
+            4321,
+            authority(folder),
+        )
     )
+
+
+def authority(folder: Path) -> Path:
+    """Where the load balancer keeps its authority's certificate, if it has one."""
+    return folder / "root.crt"
 
 
 def test_function_finds_the_load_balancer_here_and_its_waits_are_short(tmp_path: Path, code: str) -> None:
     answer = invoke(tmp_path, code, SECURITY_GROUP="sg-1")
     assert answer.failure == ""
-    assert answer.log == "addresses 127.0.0.1, port 4321, quick True, left True"
+    assert answer.log == "addresses 127.0.0.1, port 4321, quick True, left True, trusts "
+
+
+def test_function_trusts_the_authority_of_the_load_balancer_here(tmp_path: Path, code: str) -> None:
+    authority(tmp_path).write_text("a certificate")
+    assert invoke(tmp_path, code, SECURITY_GROUP="sg-1").log.endswith("trusts root.crt")
 
 
 def test_line_of_the_log_is_told_in_words() -> None:

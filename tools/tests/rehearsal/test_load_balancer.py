@@ -1,11 +1,15 @@
 """The load balancer: shares of the targets, and Caddy itself while its configuration changes."""
 
 import asyncio
+import contextlib
 import json
+import ssl
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +17,7 @@ from ecs_blue_green.rehearsal import access_log, load_balancer
 from ecs_blue_green.rehearsal.caddy_config import NOWHERE, shares_of_targets
 from ecs_blue_green.rehearsal.load import Load
 from ecs_blue_green.rehearsal.processes import Ledger
+from ecs_blue_green.rehearsal.system import Listener
 
 
 @given(
@@ -67,9 +72,11 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 async def change_under_load(folder: Path) -> None:
     targets = [await asyncio.start_server(answer, "127.0.0.1", 0) for _ in range(2)]
     blue, green = ("{}:{}".format(*target.sockets[0].getsockname()) for target in targets)
-    balancer = await load_balancer.start(
-        Ledger(folder / "processes"), folder, {"production": None, "old": "https://shop.example"}, {}
-    )
+    listeners = [
+        Listener("production", "HTTP", 80, None),
+        Listener("old", "HTTP", 8080, "https://shop.example"),
+    ]
+    balancer = await load_balancer.start(Ledger(folder / "processes"), folder, listeners, {})
     seen: Counter[str | None] = Counter()
 
     async def count() -> None:
@@ -80,7 +87,7 @@ async def change_under_load(folder: Path) -> None:
     url = f"http://127.0.0.1:{balancer.port('production')}/"
     try:
         assert await balancer.apply({"production": {"b": 90, "g": 10}}, {"b": [blue], "g": [green]})
-        load = Load(url, 100, lambda _: None)
+        load = Load(url, "shop.example", 100, lambda _: None)
         load.start()
         await asyncio.sleep(1)
         for green_share in range(20, 100, 10):
@@ -102,3 +109,95 @@ async def change_under_load(folder: Path) -> None:
             target.close()
     assert seen[blue] + seen[green] == load.tally.answered
     assert seen[blue] > seen[green] > 20
+
+
+HTTP, HTTPS, OTHER = (
+    Listener("http", "HTTP", 80, None),
+    Listener("https", "HTTPS", 443, None),
+    Listener("other", "HTTPS", 9002, None),
+)
+
+
+@pytest.mark.parametrize(
+    ("listener", "asked", "keeps_host", "told"),
+    [
+        (HTTP, "shop.example", False, ("shop.example", "http", "80")),
+        (HTTPS, "shop.example", False, ("shop.example", "https", "443")),
+        (HTTPS, "shop.example:8443", False, ("shop.example", "https", "443")),
+        (OTHER, "shop.example", False, ("shop.example:9002", "https", "9002")),
+        (OTHER, "shop.example:8443", False, ("shop.example:9002", "https", "9002")),
+        (OTHER, "shop.example", True, ("shop.example", "https", "9002")),
+    ],
+)
+def test_target_is_told_of_the_client_as_elastic_load_balancing_does(
+    listener: Listener, asked: str, keeps_host: bool, told: tuple[str, str, str], tmp_path: Path
+) -> None:
+    """Whatever the client says of protocol and port; what it says of addresses before it is kept."""
+    sent = {
+        "Host": asked,
+        "X-Forwarded-For": "203.0.113.7",
+        "X-Forwarded-Proto": "gopher",
+        "X-Forwarded-Port": "70",
+    }
+    headers = asyncio.run(told_of(tmp_path, listener, sent, keeps_host))
+    assert (headers["host"], headers["x-forwarded-proto"], headers["x-forwarded-port"]) == told
+    assert headers["x-forwarded-for"] == "203.0.113.7, 127.0.0.1"
+    assert not {"x-forwarded-host", "via"} & headers.keys()
+
+
+async def told_of(folder: Path, listener: Listener, sent: dict[str, str], keeps_host: bool) -> dict[str, str]:
+    """The header fields that a target gets."""
+    async with echo() as target:
+        balancer = await load_balancer.start(
+            Ledger(folder / "processes"), folder, [listener], {}, keeps_host=keeps_host
+        )
+        try:
+            await balancer.apply({listener.arn: {"b": 1}}, {"b": [target]})
+            async with httpx2.AsyncClient(trust_env=False) as client:
+                url = f"http://127.0.0.1:{balancer.port(listener.arn)}/"
+                return (await client.get(url, headers=sent)).json()  # type: ignore[no-any-return]
+        finally:
+            await balancer.stop()
+
+
+@contextlib.asynccontextmanager
+async def echo() -> AsyncIterator[str]:
+    """A target that answers with the header fields that it was sent; gives its address."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()[1:]
+        fields = dict(line.split(": ", 1) for line in lines if line)
+        body = json.dumps({name.lower(): value for name, value in fields.items()}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield "{}:{}".format(*server.sockets[0].getsockname())
+
+
+def test_secure_listener_has_a_certificate_of_its_name_also_while_it_changes(tmp_path: Path) -> None:
+    asyncio.run(ask_securely(tmp_path))
+
+
+async def ask_securely(folder: Path) -> None:
+    async with echo() as target:
+        balancer = await load_balancer.start(
+            Ledger(folder / "processes"), folder, [HTTP, OTHER], {}, secure={"other": "shop.example"}
+        )
+        try:
+            port = balancer.port("other")
+            for weight in (1, 2):
+                await balancer.apply({"other": {"b": weight, "g": 1}}, {"b": [target], "g": [target]})
+                context = ssl.create_default_context(cafile=balancer.authority)
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1", port, ssl=context, server_hostname="shop.example"
+                )
+                writer.write(b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+                assert b'"host": "shop.example:9002"' in await reader.read()
+                writer.close()
+            # A client that asks for another name gets the listener's certificate, and decides for itself.
+            with pytest.raises(ssl.SSLCertVerificationError, match=r"other\.example"):
+                await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="other.example")
+        finally:
+            await balancer.stop()

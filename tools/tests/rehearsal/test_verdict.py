@@ -40,6 +40,8 @@ def system(watched: list[Alarm], **changes: Any) -> System:
         "min_capacity": 1,
         "max_capacity": 2,
         "load_balancer": BALANCER,
+        "dns_name": "shop-1.elb.example",
+        "keeps_host": False,
         "security_groups": [],
         "listeners": {},
         "production": "production",

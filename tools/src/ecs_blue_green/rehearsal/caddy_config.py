@@ -4,6 +4,10 @@ One process plays the load balancer's nodes. Health is not Caddy's business here
 healthy when a configuration is loaded, and answers 503 where Elastic Load Balancing fails open. So it is told
 which targets get requests, and nothing else (`ecs_blue_green.rehearsal.target_groups`).
 https://caddyserver.com/docs/json/apps/http/
+
+What targets are told of a client is Elastic Load Balancing's way, with its attributes at their defaults.
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
 """
 
 import math
@@ -19,16 +23,31 @@ FAILED_HEADER = "X-Rehearsal-Failed-Target"
 GRACE = "30s"
 
 
+DEFAULT_PORTS = (80, 443)
+# Every client is one of this machine: what it says of itself in X-Forwarded-For is kept, as there.
+CLIENTS = ["127.0.0.0/8"]
+
+
 @dataclass(frozen=True)
 class Listener:
-    """A listener: the file descriptor of its socket, and its redirection where it does not forward."""
+    """A listener: the file descriptor of its socket, and its redirection where it does not forward.
+
+    `protocol` and `port` are those that the load balancer's clients know, and that targets are told.
+    `certificate` is the name in the certificate of one that speaks TLS here, None for plain HTTP.
+    """
 
     arn: str
     descriptor: int
     redirect_to: str | None = None
+    protocol: str = "HTTP"
+    port: int = 80
+    keeps_host: bool = False
+    certificate: str | None = None
 
 
 LOGGER = "http.log.access."
+# Below where Caddy keeps its data: the certificate of the authority that signs the others.
+AUTHORITY = "caddy/pki/authorities/local/root.crt"
 
 Config = dict[str, Any]
 # Per listener ARN: target group ARN to weight.
@@ -42,6 +61,7 @@ def config(admin: str, listeners: Sequence[Listener], weights: Weights, targets:
 
     A listener's requests are logged as LOGGER and its place in `listeners`.
     """
+    names = sorted({listener.certificate for listener in listeners if listener.certificate})
     return {
         "admin": {"listen": admin, "config": {"persist": False}},
         "logging": {
@@ -66,7 +86,24 @@ def config(admin: str, listeners: Sequence[Listener], weights: Weights, targets:
                     str(number): _server(number, listener, weights.get(listener.arn, {}), targets)
                     for number, listener in enumerate(listeners)
                 },
-            }
+            },
+            **(_certificates(names) if names else {}),
+        },
+    }
+
+
+def certificate_file(name: str) -> str:
+    """Where Caddy keeps the certificate of a name, below where it keeps its data."""
+    return f"caddy/certificates/local/{name}/{name}.crt"
+
+
+def _certificates(names: Sequence[str]) -> Config:
+    """Certificates of Caddy's own authority, which this machine is not made to trust."""
+    return {
+        "pki": {"certificate_authorities": {"local": {"install_trust": False}}},
+        "tls": {
+            "certificates": {"automate": names},
+            "automation": {"policies": [{"subjects": names, "issuers": [{"module": "internal"}]}]},
         },
     }
 
@@ -79,7 +116,13 @@ def _server(number: int, listener: Listener, weights: Mapping[str, int], targets
         "routes": [{"handle": [_handler(listener, weights, targets)]}],
         "errors": {"routes": [{"handle": _FAILED}]},
         "logs": {"default_logger_name": str(number)},
+        **(_tls(listener.certificate) if listener.certificate else {}),
     }
+
+
+def _tls(name: str) -> Config:
+    # Whatever name a client asks for, it gets the listener's default certificate.
+    return {"tls_connection_policies": [{"default_sni": name, "fallback_sni": name}]}
 
 
 _FAILED = [
@@ -105,7 +148,29 @@ def _handler(listener: Listener, weights: Mapping[str, int], targets: Targets) -
         "load_balancing": {
             "selection_policy": {"policy": "weighted_round_robin", "weights": [share for _, share in shares]}
         },
-        "headers": {"response": {"set": {TARGET_HEADER: ["{http.reverse_proxy.upstream.hostport}"]}}},
+        "trusted_proxies": CLIENTS,
+        "headers": {
+            "request": _told(listener),
+            "response": {"set": {TARGET_HEADER: ["{http.reverse_proxy.upstream.hostport}"]}},
+        },
+    }
+
+
+def _told(listener: Listener) -> Config:
+    """The header fields that a target gets: Host has the port unless it is 80 or 443, whoever named one.
+
+    X-Forwarded-For is Caddy's: the client's address, behind those that the client sent.
+    """
+    port = "" if listener.port in DEFAULT_PORTS else f":{listener.port}"
+    host = {} if listener.keeps_host else {"Host": [f"{{http.request.host}}{port}"]}
+    return {
+        "set": {
+            **host,
+            "X-Forwarded-Proto": [listener.protocol.lower()],
+            "X-Forwarded-Port": [str(listener.port)],
+        },
+        # Caddy's, which Elastic Load Balancing does not send.
+        "delete": ["X-Forwarded-Host", "Via"],
     }
 
 

@@ -43,10 +43,12 @@ async def invoke(
     function: str,
     event: dict[str, str],
     test_port: int | None,
+    authority: Path,
 ) -> Answer:
     """Run the function `function` (name or ARN) with CodeDeploy's event; `folder` is for its code and log.
 
-    `test_port` is where the test listener listens on this machine.
+    `test_port` is where the test listener listens on this machine; `authority` is the certificate of the one
+    who signed its certificate, if it has one.
     """
     try:
         found = await asyncio.to_thread(cloud.client("lambda").get_function, FunctionName=function)
@@ -77,6 +79,8 @@ async def invoke(
             **{key: str(value) for key, value in _variables(configuration).items()},
             # Listeners are on free ports here.
             **({"PORT": str(test_port)} if test_port else {}),
+            # In the place of the authorities that Lambda's runtime trusts.
+            **({"SSL_CERT_FILE": str(authority)} if authority.exists() else {}),
             **cloud.environment(),
         },
         log=log,

@@ -41,8 +41,10 @@ class Tally:
 class Load:
     """Sends requests from `start` until `stop`."""
 
-    def __init__(self, url: str, a_second: float, find: Callable[[str], tuple[str, Task] | None]) -> None:
-        """`find` gives the colour and the task that an address belongs to."""
+    def __init__(
+        self, url: str, host: str, a_second: float, find: Callable[[str], tuple[str, Task] | None]
+    ) -> None:
+        """`host` is the name by which the users come; `find` gives the colour and task of an address."""
         self.tally = Tally()
         self._url = url
         self._a_second = a_second
@@ -51,7 +53,9 @@ class Load:
         self._sender: asyncio.Task[None] | None = None
         # Every user comes with a connection of his own.
         limits = httpx2.Limits(max_keepalive_connections=0, max_connections=None)
-        self._client = httpx2.AsyncClient(trust_env=False, limits=limits, timeout=REQUEST_SECONDS)
+        self._client = httpx2.AsyncClient(
+            trust_env=False, limits=limits, timeout=REQUEST_SECONDS, headers={"Host": host}
+        )
 
     def start(self) -> None:
         """Begin to send."""

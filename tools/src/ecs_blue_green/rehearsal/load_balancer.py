@@ -5,13 +5,14 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import httpx2
 
 from ecs_blue_green import interpreters
 from ecs_blue_green.rehearsal import access_log, caddy_config, processes
+from ecs_blue_green.rehearsal import system as systems
 from ecs_blue_green.rehearsal.access_log import Request
 from ecs_blue_green.rehearsal.caddy_config import Listener, Targets, Weights
 from ecs_blue_green.rehearsal.processes import Ledger
@@ -35,7 +36,10 @@ class LoadBalancer:
         admin: str,
         listeners: Sequence[Listener],
         ports: Mapping[str, int],
+        authority: Path,
     ) -> None:
+        # The certificate of the authority that signs those of listeners with TLS.
+        self.authority = authority
         self._process = process
         self._admin = admin
         self._listeners = listeners
@@ -86,15 +90,34 @@ class LoadBalancer:
 
 
 async def start(
-    ledger: Ledger, folder: Path, listeners: Mapping[str, str | None], weights: Weights
+    ledger: Ledger,
+    folder: Path,
+    listeners: Sequence[systems.Listener],
+    weights: Weights,
+    *,
+    secure: Mapping[str, str] | None = None,
+    keeps_host: bool = False,
 ) -> LoadBalancer:
-    """Start the load balancer with `listeners` (ARN to where it redirects, None where it forwards).
+    """Start the load balancer with `listeners`.
 
-    There are no targets yet. `folder` is for its log. Raises LoadBalancerError when it does not start.
+    Those of `secure` (ARN to the name in the certificate) speak TLS, the others HTTP: all tell the targets
+    of their own protocol and port. `keeps_host`: targets get the client's Host as it is. There are no targets
+    yet. `folder` is for its log and data. Raises LoadBalancerError when it does not start.
     """
-    sockets = {arn: _listen() for arn in listeners}
+    sockets = {listener.arn: _listen() for listener in listeners}
     admin = f"{HOST}:{processes.free_port()}"
-    described = [Listener(arn, sockets[arn].fileno(), redirect) for arn, redirect in listeners.items()]
+    described = [
+        Listener(
+            arn=listener.arn,
+            descriptor=sockets[listener.arn].fileno(),
+            redirect_to=listener.redirect,
+            protocol=listener.protocol,
+            port=listener.port,
+            keeps_host=keeps_host,
+            certificate=(secure or {}).get(listener.arn),
+        )
+        for listener in listeners
+    ]
     config = caddy_config.config(admin, described, weights, {})
     process = await processes.start(
         ledger,
@@ -120,14 +143,20 @@ async def start(
     # Caddy has its own copies.
     for item in sockets.values():
         item.close()
-    balancer = LoadBalancer(process, admin, described, ports)
+    balancer = LoadBalancer(process, admin, described, ports, folder / caddy_config.AUTHORITY)
     try:
         async with asyncio.timeout(START_SECONDS):
             await _answers(process, admin)
+            await _have_certificates(folder, (secure or {}).values())
     except (TimeoutError, LoadBalancerError) as error:
         await balancer.stop()
         raise LoadBalancerError(f"Caddy did not start, see {folder / 'load-balancer.log'}") from error
     return balancer
+
+
+async def _have_certificates(folder: Path, names: Iterable[str]) -> None:
+    while not all((folder / caddy_config.certificate_file(name)).exists() for name in names):
+        await asyncio.sleep(0.02)
 
 
 def _listen() -> socket.socket:

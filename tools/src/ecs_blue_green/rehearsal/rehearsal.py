@@ -86,6 +86,11 @@ class Rehearsal:
         self.watch: Watch | None = None
         self.load: Load | None = None
 
+    @property
+    def host(self) -> str:
+        """The name by which the users come."""
+        return self.system.dns_name
+
     async def run(self) -> None:
         """Rehearse; afterwards `deployment` or `failure` says how it ended, and nothing runs any more."""
         async with contextlib.AsyncExitStack() as stack:
@@ -106,7 +111,7 @@ class Rehearsal:
             await self.watch.read_states()
             url = f"http://{load_balancer.HOST}:{balancer.port(self.system.production)}/"
             a_second = self.options.requests_a_minute / self.options.minute
-            self.load = Load(url, a_second, self._task_of)
+            self.load = Load(url, self.host, a_second, self._task_of)
             stack.push_async_callback(self.load.stop)
             self.load.start()
             await ending.beside(
@@ -121,8 +126,17 @@ class Rehearsal:
             )
 
     async def _start_balancer(self) -> LoadBalancer:
-        listeners = {arn: listener.redirect for arn, listener in self.system.listeners.items()}
-        return await load_balancer.start(self._ledger, self._folder, listeners, {})
+        # The hook's requests are real in this too. The users' would cost this machine a handshake each.
+        test = self.system.listeners.get(self.system.test or "")
+        secure = {test.arn: self.host} if test and test.protocol == "HTTPS" else {}
+        return await load_balancer.start(
+            self._ledger,
+            self._folder,
+            list(self.system.listeners.values()),
+            {},
+            secure=secure,
+            keeps_host=self.system.keeps_host,
+        )
 
     def _follower(self, balancer: LoadBalancer) -> Follower:
         releases = Releases(self._cloud, self._root, self.source, self._folder / "applications")
@@ -132,7 +146,15 @@ class Rehearsal:
             port = balancer.port(test) if test else None
             folder = self._folder / "function"
             answer = await hook.invoke(
-                self._cloud, self.system, self.clock, self._ledger, folder, function, event, port
+                self._cloud,
+                self.system,
+                self.clock,
+                self._ledger,
+                folder,
+                function,
+                event,
+                port,
+                balancer.authority,
             )
             self.journal.note("hook", answer.failure or f"{function}: {answer.log}", bad=bool(answer.failure))
             return answer.failure

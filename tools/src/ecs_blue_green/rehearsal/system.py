@@ -39,6 +39,9 @@ class System:
     min_capacity: int
     max_capacity: int
     load_balancer: str
+    dns_name: str
+    # Whether targets get the client's Host as it is (an attribute of the load balancer).
+    keeps_host: bool
     security_groups: Sequence[str]
     listeners: Mapping[str, Listener]
     production: str
@@ -91,7 +94,9 @@ def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
     groups = _groups(cloud, [item["name"] for item in pair["targetGroups"]])
     production = pair["prodTrafficRoute"]["listenerArns"][0]
     balancer_arn, listeners = _listeners(cloud, production)
-    balancer = cloud.client("elbv2").describe_load_balancers(LoadBalancerArns=[balancer_arn])
+    balancer = cloud.client("elbv2").describe_load_balancers(LoadBalancerArns=[balancer_arn])[
+        "LoadBalancers"
+    ][0]
     options = group.get("blueGreenDeploymentConfiguration", {})
     config = codedeploy.get_deployment_config(deploymentConfigName=group["deploymentConfigName"])
     low, high = _capacity(cloud, named)
@@ -114,7 +119,9 @@ def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
         min_capacity=low,
         max_capacity=high,
         load_balancer=balancer_arn.partition(":loadbalancer/")[2],
-        security_groups=balancer["LoadBalancers"][0].get("SecurityGroups", []),
+        dns_name=balancer["DNSName"],
+        keeps_host=_attribute(cloud, balancer_arn, "routing.http.preserve_host_header.enabled") == "true",
+        security_groups=balancer.get("SecurityGroups", []),
         listeners=listeners,
         production=production,
         test=next(iter(pair.get("testTrafficRoute", {}).get("listenerArns", [])), None),
@@ -159,6 +166,12 @@ def _listeners(cloud: Cloud, production: str) -> tuple[str, dict[str, Listener]]
         item["ListenerArn"]: Listener(item["ListenerArn"], item["Protocol"], item["Port"], _redirect(item))
         for item in found
     }
+
+
+def _attribute(cloud: Cloud, balancer: str, key: str) -> str:
+    found = cloud.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=balancer)["Attributes"]
+    values = [str(item["Value"]) for item in found if item["Key"] == key]
+    return values[0] if values else ""
 
 
 def _redirect(listener: Mapping[str, Any]) -> str | None:
