@@ -19,8 +19,8 @@ from ecs_blue_green.deployer.cloudformation.operation import LostSight, OnEvent,
 from ecs_blue_green.deployer.cloudformation.schedule import Left, OnInterrupt, Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.errors import Blocked, Failed
-from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.execution import services
+from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.pace import Pace
 from ecs_blue_green.deployer.planning import deployed, guard, making
 from ecs_blue_green.deployer.planning.plan import Plan, Step

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.text import Text
 
-from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
 from ecs_blue_green.deployer.changes import PropertyChange
+from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
 from ecs_blue_green.deployer.review.text import grouped, outcome
 from ecs_blue_green.deployer.terminal import console
 from ecs_blue_green.deployer.text import differing
