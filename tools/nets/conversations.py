@@ -172,7 +172,7 @@ def generating(talk: Talk) -> None:
         talk.generate("fresh again", "--check")
     with talk.copy.edited():
         path = root / "templates" / "service.py"
-        path.write_text(path.read_text() + "\nraise ValueError('no')\n")
+        path.write_text(f"raise ValueError('no')\n{path.read_text()}")
         talk.generate("a module that raises")
 
 
