@@ -28,7 +28,7 @@ from trees import Tree, moved, recorded, report
 
 HERE = Path(__file__).resolve().parent
 # Where tests are: the folder to run pytest in, and what to give it.
-SUITES = ((".", ()), (".", ("security",)), ("tools", ()))
+SUITES = ((".", ()), (".", ("security",)), (".", ("tests/security",)), ("tools", ()))
 REASONS = HERE / "reasons.csv"
 MOVED = Path("tools") / "benchmarks" / "moved_tests.csv"
 
