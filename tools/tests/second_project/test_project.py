@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import yaml
 
 from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment, layers
+from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.preflight import image
+from ecs_blue_green.deployer.preflight.image import Image
 from tests.paths import PROJECT as SAMPLE
-from tests.second_project.place import LAYERS, PROJECT
+from tests.second_project.place import LAYERS, PROJECT, STAGING
 
 # What the deployer fills in is called the same in every project.
 FILLED_IN = {"Project", "Environment", "Protected"}
@@ -65,6 +69,19 @@ def test_pipeline_is_given_what_the_deployer_would_give() -> None:
             "Parameters": defaults | settings.parameters_for(declared["blueprint"]),
             "Tags": settings.stack_tags("blueprint"),
         }
+
+
+def test_first_image_is_built_of_the_application_of_this_project() -> None:
+    settings, found, declared = Invocation(Namespace(env=STAGING), PROJECT).load()
+    assert image.wanted(settings, found, declared.image, PROJECT) == Image(
+        repository="harbour-staging-beacon",
+        tag="first",
+        parameter="FirstBuild",
+        platform="linux/arm64",
+        folder=PROJECT / "beacon",
+        layer="edge",
+        service_layer="delivery",
+    )
 
 
 def parameter_files() -> dict[str, Any]:
