@@ -1,5 +1,6 @@
 """What every test may rely on."""
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -19,3 +20,13 @@ def signals_reach_what_tests_start() -> Iterator[None]:
     yield
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def make_is_called_as_a_user_calls_it() -> Iterator[None]:
+    """`make test-tools` hands its options and depth on: a make below it would tell the folders it enters."""
+    handed_on = {
+        name: os.environ.pop(name) for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL") if name in os.environ
+    }
+    yield
+    os.environ.update(handed_on)
