@@ -26,7 +26,7 @@ COMMANDS = (
     ("sh", "-c", "cd tools && ../.venv/bin/python -m pytest -q -n 2 tests/documents"),
 )
 CACHES = (".mypy_cache", ".ruff_cache", "tools/.mypy_cache", "tools/.ruff_cache")
-SIDE_BY_SIDE = 2
+SIDE_BY_SIDE = 1
 # 2000-01-01: a ZIP archive knows nothing before 1980.
 LONG_AGO = 946684800
 
