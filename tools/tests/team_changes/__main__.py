@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.paths import TOOLS
@@ -26,7 +25,6 @@ COMMANDS = (
     ("sh", "-c", "cd tools && ../.venv/bin/python -m pytest -q -n 2 tests/documents"),
 )
 CACHES = (".mypy_cache", ".ruff_cache", "tools/.mypy_cache", "tools/.ruff_cache")
-SIDE_BY_SIDE = 1
 # 2000-01-01: a ZIP archive knows nothing before 1980.
 LONG_AGO = 946684800
 
@@ -38,8 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = parser.parse_args(arguments).changes or list(CHANGES)
     if unknown := sorted(set(wanted) - CHANGES.keys()):
         parser.error(f"there is no change {', '.join(unknown)}: there are {', '.join(CHANGES)}")
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        results = list(pool.map(_run, wanted))
+    results = [_run(name) for name in wanted]
     return 0 if all(results) else 1
 
 
