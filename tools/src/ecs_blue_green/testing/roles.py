@@ -1,7 +1,7 @@
 """The roles as CloudFormation makes them: deployed to the emulator, read back from its IAM."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,11 @@ class Deployed:
     environment: Environment
     roles: Mapping[str, DeployedRole]
     names: Mapping[str, str]
+
+    def statements(self) -> Iterator[tuple[str, Document]]:
+        """The statements of all roles, each with its role's name."""
+        for name, role in self.roles.items():
+            yield from ((name, statement) for statement in role.statements)
 
 
 def read(root: Path, folder: Path, **parameters: str) -> Deployed:
