@@ -143,8 +143,8 @@ MUTATIONS = (
     Mutation(
         "a template that has changed is what was planned",
         "stacks/planning/plan.py",
-        "digest([layer.body, ",
-        "digest([",
+        "[layer.body, ",
+        "[",
         SAVED,
     ),
     Mutation(
