@@ -19,10 +19,6 @@ from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure
 
 ROOT = Path(__file__).resolve().parent
 
-# Longest template that CloudFormation takes without a bucket.
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-TEMPLATE_BYTES = 51_200
-
 # Characters of a line of JSON that people read.
 LINE = 110
 
@@ -119,8 +115,9 @@ def files(params: Path) -> dict[str, str]:
     with told("RUNTIME of the layers"):
         declared = _runtime.document({slug: templates.runtime(layer) for slug, layer in LAYERS.items()})
     texts = {f"{slug}.yaml": render(slug, document) for slug, document in documents.items()}
+    refused = (*_exports.problems(documents), *too_long(texts, documents))
     wrong = [
-        *((module(slug), problem) for slug, problem in (*_exports.problems(documents), *too_long(texts))),
+        *((module(slug), problem) for slug, problem in refused),
         *(("RUNTIME of the layers", problem) for problem in unknown(declared, documents)),
     ]
     if wrong:
@@ -163,13 +160,18 @@ def unknown(declared: Mapping[str, Any], documents: Mapping[str, Mapping[str, An
         yield from runtime.problems(known, documents)
 
 
-def too_long(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def too_long(
+    texts: Mapping[str, str], documents: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
     """The templates that CloudFormation would not take, each with the reason."""
-    for name, text in texts.items():
-        if len(text.encode()) > TEMPLATE_BYTES:
+    for slug, document in documents.items():
+        text = texts[f"{slug}.yaml"]
+        length = len(template_yaml.sent(text, document).encode())
+        if length > template_yaml.LONGEST:
             yield (
-                name.removesuffix(".yaml"),
-                f"{len(text.encode()):,} bytes of YAML, {TEMPLATE_BYTES:,} are allowed",
+                slug,
+                f"{len(text.encode()):,} bytes of YAML and {length:,} of JSON,"
+                f" {template_yaml.LONGEST:,} are allowed",
             )
 
 

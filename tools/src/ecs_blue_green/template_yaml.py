@@ -1,10 +1,15 @@
 """A template as YAML that people review: AWS's order, short forms, the same bytes for the same document."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 from cfn_flip.yaml_dumper import CONVERTED_SUFFIXES, FN_PREFIX, fn_representer
+
+# Bytes of the longest template that CloudFormation takes in a call; a longer one needs a bucket.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+LONGEST = 51_200
 
 # Characters in a line, more than any has (libyaml takes 32 bits).
 NO_WRAP = 2**31 - 1
@@ -46,6 +51,16 @@ def template(document: Mapping[str, Any]) -> str:
         for title, resource in document["Resources"].items()
     }
     return dump(document)
+
+
+def sent(text: str, document: Mapping[str, Any]) -> str:
+    """What CloudFormation is given for a template: its text, or where that is too long, the document as JSON.
+
+    The JSON has no blanks, and may be too long as well.
+    """
+    if len(text.encode()) <= LONGEST:
+        return text
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def dump(document: Mapping[str, Any]) -> str:

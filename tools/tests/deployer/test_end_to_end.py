@@ -55,6 +55,23 @@ def test_update_of_one_layer_touches_no_other(shop: Shop, write_params: Write) -
     assert set(results.values()) == {"nothing"}
 
 
+def test_template_that_is_too_long_as_yaml_is_deployed_and_seen_as_unchanged(shop: Shop) -> None:
+    """It is sent as JSON; what has been sent is compared as a document, not by its bytes."""
+    shop.run("deploy", "--yes")
+    shop.replace("pipeline", "\nResources:\n", f"\n# {'x' * 51_200}\nResources:\n")
+    assert {step["action"] for step in shop.run("plan")["plan"]} == {"nothing"}
+    shop.replace("pipeline", "\nResources:\n", "\nResources:\n" + TOPIC)
+    assert shop.results("deploy", "--yes")["pipeline"] == "done"
+    assert {step["action"] for step in shop.run("plan")["plan"]} == {"nothing"}
+
+
+TOPIC = """\
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties: {TopicName: !Sub 'long-${AWS::StackName}'}
+"""
+
+
 def test_new_revision_says_that_it_runs_after_the_next_release(shop: Shop, write_params: Write) -> None:
     shop.run("deploy")
     write_params({"HealthRate": "0.5"})

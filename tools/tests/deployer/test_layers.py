@@ -118,12 +118,18 @@ def test_two_exporters_of_one_name_are_an_error(tmp_path: Path) -> None:
     [
         pytest.param("Resources: [", "is not YAML", id="not YAML"),
         pytest.param("a: b", "is no CloudFormation template", id="no template"),
-        pytest.param(f"{RESOURCES}# {'x' * 51_200}", "is too long", id="too long"),
+        pytest.param(f"Description: {'x' * 51_200}\n{RESOURCES}", "is too long", id="too long"),
     ],
 )
 def test_file_that_is_no_template_is_an_error(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=said):
         read(tmp_path, a=text)
+
+
+def test_template_that_is_too_long_as_yaml_is_sent_as_json(tmp_path: Path) -> None:
+    found, _ = read(tmp_path, a=f"# {'x' * 51_200}\nDescription: ü\n{RESOURCES}", b=RESOURCES)
+    assert found["b"].sent == RESOURCES
+    assert found["a"].sent == '{"Description":"ü","Resources":{"Topic":{"Type":"AWS::SNS::Topic"}}}'
 
 
 def test_missing_build_says_what_to_type(tmp_path: Path) -> None:

@@ -15,14 +15,11 @@ from typing import Any
 import yaml
 from cfn_tools.yaml_loader import multi_constructor
 
+from ecs_blue_green import template_yaml
 from ecs_blue_green.deployer import policy
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.runtime import LayerRuntime, Runtime, lacking
-
-# CloudFormation takes a template of this many bytes in the call itself; a longer one needs a bucket.
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-TEMPLATE_BYTES = 51_200
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,11 @@ class Layer:
         """The template's `Resources` block."""
         declared: Mapping[str, Mapping[str, Any]] = self.template["Resources"]
         return declared
+
+    @property
+    def sent(self) -> str:
+        """The text that CloudFormation is given."""
+        return template_yaml.sent(self.body, self.template)
 
     @property
     def outputs(self) -> Mapping[str, Mapping[str, Any]]:
@@ -134,10 +136,11 @@ def _read(path: Path, runtime: LayerRuntime) -> Layer:
     problem = _shape_problem(template)
     if problem:
         raise BadInput(f"{name} is no CloudFormation template", problem, "run: make generate")
-    if len(body.encode()) > TEMPLATE_BYTES:
+    length = len(template_yaml.sent(body, template).encode())
+    if length > template_yaml.LONGEST:
         raise BadInput(
             f"{name} is too long",
-            f"CloudFormation takes {TEMPLATE_BYTES} bytes, it has {len(body.encode())}",
+            f"CloudFormation takes {template_yaml.LONGEST} bytes, it has {length} as JSON",
             "move a part of it to a layer of its own",
         )
     return Layer(

@@ -305,7 +305,7 @@ def request(
             client,
             stack_name=stack.arn if stack else name,
             kind="UPDATE" if stack else "CREATE",
-            body=layer.body,
+            body=layer.sent,
             parameters=layer.given(environment),
             tags=environment.stack_tags(layer.slug),
             capabilities=layer.capabilities,
@@ -333,7 +333,8 @@ def request(
 
 def _is_deployed(environment: Environment, layer: Layer, stack: Stack, body: Any, role: str | None) -> bool:
     return (
-        body == layer.body
+        # Of a template that was sent as JSON, AWS's client makes a document.
+        body in (layer.body, layer.template)
         and dict(stack.parameters) == template.parameter_values(layer, environment)
         and dict(stack.tags) == environment.stack_tags(layer.slug)
         and (role is None or stack.role_arn == role)
