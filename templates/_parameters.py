@@ -81,6 +81,27 @@ SHARED = (
         Default="enabled",
     ),
     Parameter(
+        "AlarmMinRequests",
+        Type="Number",
+        Description=(
+            "Requests to a target group in a minute below which neither errors nor latency are judged; a"
+            " step of 10 % has a tenth of all"
+        ),
+        Default=10,
+        MinValue=1,
+    ),
+    Parameter(
+        "AlarmLatencyMs",
+        Type="Number",
+        Description=(
+            "Latency of the blue or the green tasks, in milliseconds and as the 95th percentile of a minute,"
+            " from which on a release is rolled back; 0: it is not judged"
+        ),
+        Default=0,
+        MinValue=0,
+        MaxValue=60000,
+    ),
+    Parameter(
         "PermissionsBoundaryArn",
         Type="String",
         Description="Policy that limits every role; empty: none",

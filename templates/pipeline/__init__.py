@@ -86,16 +86,7 @@ PARAMETERS = (
     *stack_names("task-definition"),
     *shared("SmokeTest"),
     *stack_names("service-preference"),
-    Parameter(
-        "AlarmMinRequests",
-        Type="Number",
-        Description=(
-            "Requests to a target group in a minute below which the share of errors is not judged; a"
-            " step of 10 % has a tenth of all"
-        ),
-        Default=10,
-        MinValue=1,
-    ),
+    *shared("AlarmMinRequests"),
     Parameter(
         "AlarmFiveXxRatePercent",
         Type="Number",
@@ -104,6 +95,18 @@ PARAMETERS = (
         MinValue=1,
         MaxValue=100,
     ),
+    Parameter(
+        "AlarmUnhealthyHostPercent",
+        Type="Number",
+        Description=(
+            "Share of the tasks, in percent, that fail their health check, from which on a release is rolled"
+            " back: at 20, one of up to five tasks"
+        ),
+        Default=20,
+        MinValue=1,
+        MaxValue=100,
+    ),
+    *shared("AlarmLatencyMs"),
     *stack_names("infrastructure"),
     Parameter(
         "DeploymentConfigName",

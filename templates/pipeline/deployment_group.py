@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 from troposphere import Equals, GetAtt, If, Ref, Template
-from troposphere.cloudwatch import Alarm
-from troposphere.codedeploy import Alarm as DeploymentAlarm
 from troposphere.codedeploy import (
+    Alarm,
     AlarmConfiguration,
     Application,
     AutoRollbackConfiguration,
@@ -35,8 +34,8 @@ class BlueGreen(NamedTuple):
     deployment_group: DeploymentGroup
 
 
-def add_deployment_group(t: Template, bucket: Bucket, alarms: list[Alarm]) -> BlueGreen:
-    """Application, deployment group and CodeDeploy's role."""
+def add_deployment_group(t: Template, bucket: Bucket, alarms: list[Alarm | If]) -> BlueGreen:
+    """Application, deployment group, which watches `alarms`, and CodeDeploy's role."""
     has_deployment_alarms = t.add_condition("HasDeploymentAlarms", Equals(Ref("DeploymentAlarms"), "enabled"))
     code_deploy_application = t.add_resource(
         Application("CodeDeployApplication", ApplicationName=APPLICATION_NAME, ComputePlatform="ECS")
@@ -89,7 +88,7 @@ def add_deployment_group(t: Template, bucket: Bucket, alarms: list[Alarm]) -> Bl
                 Enabled=If(has_deployment_alarms, True, False),
                 # A release that nobody can watch stops.
                 IgnorePollAlarmFailure=False,
-                Alarms=[DeploymentAlarm(Name=Ref(alarm)) for alarm in alarms],
+                Alarms=alarms,
             ),
             TriggerConfigurations=[deployment_trigger()],
         )

@@ -1,4 +1,4 @@
-"""What the pipeline layer tells service-preference's topic: failed executions and deployments."""
+"""What the pipeline layer tells service-preference's topic: executions and deployments without a release."""
 
 from troposphere import Ref, Template
 from troposphere.codedeploy import TriggerConfig
@@ -6,6 +6,9 @@ from troposphere.codepipeline import Pipeline
 from troposphere.events import Rule, Target
 
 from templates._exports import import_value
+
+# Failed; stopped by a person; overtaken by a newer one; cancelled, because the pipeline itself was changed.
+NOT_RELEASED = ["FAILED", "STOPPED", "SUPERSEDED", "CANCELED"]
 
 NOTIFICATION_TOPIC_ARN = import_value("service-preference", "NotificationTopicArn")
 
@@ -20,7 +23,7 @@ def deployment_trigger() -> TriggerConfig:
 
 
 def add_pipeline_rule(t: Template, pipeline: Pipeline) -> Rule:
-    """Tells of executions that fail, in whatever stage."""
+    """Tells of executions that end without a release, in whatever stage and for whatever reason."""
     # https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
     return t.add_resource(
         Rule(
@@ -28,7 +31,7 @@ def add_pipeline_rule(t: Template, pipeline: Pipeline) -> Rule:
             EventPattern={
                 "source": ["aws.codepipeline"],
                 "detail-type": ["CodePipeline Pipeline Execution State Change"],
-                "detail": {"pipeline": [Ref(pipeline)], "state": ["FAILED"]},
+                "detail": {"pipeline": [Ref(pipeline)], "state": NOT_RELEASED},
             },
             Targets=[Target(Id="NotificationTopic", Arn=NOTIFICATION_TOPIC_ARN)],
         )

@@ -1,9 +1,9 @@
 """What may be tuned at any time: how many tasks there are, how a release is tried, who is told of it.
 
-Owns: the scalable target and its two policies, and with them the service's desired count; the smoke test
-and the notifications of the pipeline. Imports: cluster and load balancer from infrastructure; the service's
-name from service. Exports: the smoke test's name and the topic, which are the same with and without a
-subscriber.
+Owns: the scalable target and its two policies, and with them the service's desired count; the smoke test,
+the alarms on latency and the notifications of the pipeline. Imports: cluster and load balancer from
+infrastructure; the service's name from service. Exports: the smoke test's name, the alarms' names and the
+topic, which are the same with and without a limit or a subscriber.
 """
 
 from troposphere import Parameter, Ref, Sub, Template
@@ -17,6 +17,7 @@ from troposphere.applicationautoscaling import (
 from templates._exports import import_value, stack_names
 from templates._parameters import shared, template
 from templates._runtime import Changed, Endpoints, Key, NotAbove, Runtime
+from templates.service_preference.alarms import add_latency_alarms
 from templates.service_preference.notifications import add_notification_topic
 from templates.service_preference.smoke_test import add_smoke_test
 
@@ -98,12 +99,13 @@ PARAMETERS = (
         MinValue=1,
         MaxValue=60000,
     ),
+    *shared("AlarmMinRequests", "AlarmLatencyMs"),
     Parameter(
         "NotificationEmail",
         Type="String",
         Description=(
-            "Address that is told of alarms, failed releases and waiting approvals, once it has"
-            " confirmed; empty: none"
+            "Address that is told of alarms and their end, of releases that fail, are stopped or superseded,"
+            " and of waiting approvals, once it has confirmed; empty: none"
         ),
         Default="",
         AllowedPattern=r"(|[^@\s]+@[^@\s]+\.[^@\s]+)",
@@ -124,12 +126,15 @@ PARAMETERS = (
     ),
 )
 
+_ALARM_STATE = "CloudWatch: its state"
 _SCALING_ALARMS = ("Application Auto Scaling: the alarms it keeps for it", "its service-linked role")
 
 RUNTIME = Runtime(
     changed_by=(
         Changed("CpuScalingPolicy", *_SCALING_ALARMS),
         Changed("MemoryScalingPolicy", *_SCALING_ALARMS),
+        Changed("BlueTargetGroupLatencyAlarm", _ALARM_STATE),
+        Changed("GreenTargetGroupLatencyAlarm", _ALARM_STATE),
         Changed("NotificationTopic", "the recipient: confirms the subscription, once"),
         Changed("SmokeTestLogGroup", "Lambda: its log streams", "`SmokeTestRole`"),
     ),
@@ -154,7 +159,7 @@ def build() -> Template:
     t = template("Auto scaling, smoke test and notifications of the service", PARAMETERS)
     _add_scaling(t)
     add_smoke_test(t)
-    add_notification_topic(t)
+    add_latency_alarms(t, add_notification_topic(t))
     return t
 
 

@@ -1,4 +1,4 @@
-"""Who is told of alarms, failed releases and waiting approvals: a topic, and who may publish to it."""
+"""Who is told of alarms, failed releases and waiting approvals: a topic, and who publishes to it."""
 
 from awacs.aws import (
     Allow,
@@ -12,6 +12,7 @@ from awacs.aws import (
 )
 from awacs.sns import Publish
 from troposphere import AccountId, If, NoValue, Ref, Sub, Template
+from troposphere.events import InputTransformer, Rule, Target
 from troposphere.sns import Subscription, Topic, TopicPolicy
 
 from templates._exports import export
@@ -19,7 +20,7 @@ from templates._iam import arn, policy
 from templates._parameters import has, optional_value
 
 
-def add_notification_topic(t: Template) -> None:
+def add_notification_topic(t: Template) -> Topic:
     """The topic. It exists also when nobody is subscribed: an export in use cannot go away."""
     has_notification_email = has(t, "NotificationEmail")
     notification_topic = t.add_resource(
@@ -71,4 +72,37 @@ def add_notification_topic(t: Template) -> None:
         "NotificationTopicArn",
         Ref(notification_topic),
         "Topic that is told of alarms, failed releases and waiting approvals",
+    )
+    _add_end_of_alarms(t, notification_topic)
+    return notification_topic
+
+
+def _add_end_of_alarms(t: Template, topic: Topic) -> None:
+    """Tells when an alarm of this environment is over. Its own action would do so when it is made, too.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
+    """
+    t.add_resource(
+        Rule(
+            "EndOfAlarmRule",
+            EventPattern={
+                "source": ["aws.cloudwatch"],
+                "detail-type": ["CloudWatch Alarm State Change"],
+                "detail": {
+                    "alarmName": [{"prefix": Sub("${Project}-${Environment}-")}],
+                    "previousState": {"value": ["ALARM"]},
+                    "state": {"value": ["OK"]},
+                },
+            },
+            Targets=[
+                Target(
+                    Id="NotificationTopic",
+                    Arn=Ref(topic),
+                    InputTransformer=InputTransformer(
+                        InputPathsMap={"alarm": "$.detail.alarmName", "time": "$.time"},
+                        InputTemplate='"OK again since <time>: the alarm <alarm>"',
+                    ),
+                )
+            ],
+        )
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ecs_blue_green import emulator
 from ecs_blue_green.deployer import command_line, environment
 from ecs_blue_green.testing import site as sites
@@ -62,3 +63,30 @@ def test_commit_is_released_from_source_to_tag(tmp_path: Path, capsys: pytest.Ca
 
     destroyed = run(root, capsys, "destroy", "--yes")
     assert {one["layer"]: one["result"] for one in destroyed["outcomes"]} == dict.fromkeys(LAYERS, "done")
+
+
+def test_alarms_on_latency_come_and_go_with_their_limit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In both stacks that know of them, and the deployment group never names one that is not there."""
+    root = tmp_path / "project"
+    state = sites.deployed(ROOT, root)
+    parameter_file = root / "params" / f"{environment.LOCAL}.yaml"
+    settings = yaml.load(parameter_file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506  # text, lists, maps
+    for limit, count in (("500", 7), ("0", 5)):
+        settings["parameters"]["AlarmLatencyMs"] = limit
+        parameter_file.write_text(yaml.safe_dump(settings))
+        removed = [f"service-preference:{colour}TargetGroupLatencyAlarm" for colour in ("Blue", "Green")]
+        options = [part for name in removed for part in ("--allow", name)] if limit == "0" else []
+        planned = run(root, capsys, "deploy", "--yes", *options)["plan"]
+        assert {step["layer"] for step in planned if step["action"] != "nothing"} == {
+            "service-preference",
+            "pipeline",
+        }
+        with emulator.running(state, parameter_file) as endpoint:
+            site = Site(ROOT, endpoint, tmp_path, PUSHED)
+            known = {
+                alarm["AlarmName"] for alarm in site.client("cloudwatch").describe_alarms()["MetricAlarms"]
+            }
+        assert len(known) == count
+        assert len([name for name in known if name.endswith("-latency")]) == count - 5

@@ -8,13 +8,16 @@ import pytest
 import yaml
 from ecs_blue_green.deployer import parameters
 
-from templates import infrastructure, pipeline, service
+from templates import infrastructure, pipeline, service, service_preference
 from templates.pipeline import build_projects
+from templates.pipeline.notifications import NOT_RELEASED
 
 TEMPLATE: dict[str, Any] = pipeline.build().to_dict()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 PIPELINE = RESOURCES["Pipeline"]["Properties"]
 GROUP = RESOURCES["CodeDeployDeploymentGroup"]["Properties"]
+PREFERENCE: dict[str, Any] = service_preference.build().to_dict()
+ALARM = "AWS::CloudWatch::Alarm"
 
 PROJECTS = {
     "VerifyProject": "verify",
@@ -25,14 +28,15 @@ PROJECTS = {
 ACTION_ROLES = {"SourceActionRole", "BuildActionRole", "CloudFormationActionRole", "DeployActionRole"}
 
 
-def of_type(kind: str) -> dict[str, Any]:
+def of_type(kind: str, resources: dict[str, Any] = RESOURCES) -> dict[str, Any]:
     return {
-        title: resource["Properties"] for title, resource in RESOURCES.items() if resource["Type"] == kind
+        title: resource["Properties"] for title, resource in resources.items() if resource["Type"] == kind
     }
 
 
 ROLES = of_type("AWS::IAM::Role")
-ALARMS = of_type("AWS::CloudWatch::Alarm")
+# All that stop a release: those of the pipeline, and those of service-preference.
+ALARMS = of_type(ALARM) | of_type(ALARM, PREFERENCE["Resources"])
 
 
 def with_conditional(value: dict[str, Any]) -> dict[str, Any]:
@@ -444,8 +448,6 @@ def test_artifact_bucket_answers_over_tls_only() -> None:
 
 def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
     """The metrics that an alarm reads, each with its name and dimensions."""
-    if "Metrics" not in alarm:
-        return [alarm]
     return [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
 
 
@@ -462,14 +464,15 @@ def test_alarm_watches_its_own_target_group(title: str) -> None:
         assert dimensions == expected, metric["MetricName"]
 
 
-def test_alarms_watch_errors_and_unhealthy_tasks_of_both_colours_and_the_load_balancer() -> None:
+def test_alarms_watch_errors_health_and_latency_of_both_colours_and_the_load_balancer() -> None:
     watched = {title: {metric["MetricName"] for metric in metrics(alarm)} for title, alarm in ALARMS.items()}
-    rate = {"RequestCount", "HTTPCode_Target_5XX_Count"}
+    of_each = {
+        "FiveXxRateAlarm": {"RequestCount", "HTTPCode_Target_5XX_Count"},
+        "UnhealthyHostAlarm": {"UnHealthyHostCount", "HealthyHostCount"},
+        "LatencyAlarm": {"RequestCount", "TargetResponseTime"},
+    }
     assert watched == {
-        "BlueTargetGroupFiveXxRateAlarm": rate,
-        "GreenTargetGroupFiveXxRateAlarm": rate,
-        "BlueTargetGroupUnhealthyHostAlarm": {"UnHealthyHostCount"},
-        "GreenTargetGroupUnhealthyHostAlarm": {"UnHealthyHostCount"},
+        **{f"{colour}TargetGroup{kind}": of for kind, of in of_each.items() for colour in ("Blue", "Green")},
         "LoadBalancerFiveXxRateAlarm": {"RequestCount", "HTTPCode_ELB_5XX_Count"},
     }
 
@@ -481,12 +484,14 @@ def test_alarm_needs_more_than_one_odd_minute_and_is_quiet_without_data(title: s
     assert minutes == ((3, 4) if "Unhealthy" in title else (2, 3))
     assert alarm["TreatMissingData"] == "notBreaching"
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-    if "Metrics" in alarm:
-        assert [query["ReturnData"] for query in alarm["Metrics"]] == [True, False, False]
-        assert {q["MetricStat"]["Period"] for q in alarm["Metrics"] if "MetricStat" in q} == {60}
-        assert alarm["Threshold"] == {"Ref": "AlarmFiveXxRatePercent"}
-    else:
-        assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Maximum", 60, 1)
+    assert [query["ReturnData"] for query in alarm["Metrics"]] == [True, False, False]
+    assert {q["MetricStat"]["Period"] for q in alarm["Metrics"] if "MetricStat" in q} == {60}
+    limits = {
+        "Unhealthy": "AlarmUnhealthyHostPercent",
+        "Latency": "AlarmLatencyMs",
+        "FiveXx": "AlarmFiveXxRatePercent",
+    }
+    assert alarm["Threshold"] == {"Ref": next(limit for kind, limit in limits.items() if kind in title)}
 
 
 class Datapoint(float):
@@ -498,17 +503,24 @@ class Datapoint(float):
     def __rtruediv__(self, other: float) -> float:
         return other / float(self) if self else math.nan
 
+    def __truediv__(self, other: float) -> float:
+        return float(self) / float(other) if other else math.nan
 
-def metric_math(title: str, requests: float | None, errors: float | None) -> float:
-    """What an alarm's expression gives for one minute, with a floor of 10 requests."""
+    def __rmul__(self, other: float) -> "Datapoint":
+        return Datapoint(other * float(self))
+
+
+def metric_math(title: str, **found: float | None) -> float:
+    """What an alarm's expression gives for one minute, with a floor of 10 requests; None: no data."""
     query = ALARMS[title]["Metrics"][0]
+    assert set(found) == {item["Id"] for item in ALARMS[title]["Metrics"][1:]}
     names = {
         "IF": lambda condition, then, otherwise: then if condition else otherwise,
         "FILL": lambda value, filler: Datapoint(filler if math.isnan(value) else value),
-        "requests": Datapoint(math.nan if requests is None else requests),
-        "errors": Datapoint(math.nan if errors is None else errors),
+        **{name: Datapoint(math.nan if value is None else value) for name, value in found.items()},
     }
-    expression = query["Expression"]["Fn::Sub"].replace("${AlarmMinRequests}", "10")
+    text = query["Expression"]
+    expression = text if isinstance(text, str) else text["Fn::Sub"].replace("${AlarmMinRequests}", "10")
     value: float = eval(expression, {"__builtins__": {}}, names)  # noqa: S307  # the template's own text
     return value
 
@@ -525,7 +537,8 @@ def metric_math(title: str, requests: float | None, errors: float | None) -> flo
 )
 @pytest.mark.parametrize("colour", ["Blue", "Green"])
 def test_target_group_rate(colour: str, requests: float | None, errors: float | None, percent: float) -> None:
-    assert metric_math(f"{colour}TargetGroupFiveXxRateAlarm", requests, errors) == percent
+    title = f"{colour}TargetGroupFiveXxRateAlarm"
+    assert metric_math(title, requests=requests, errors=errors) == percent
 
 
 @pytest.mark.parametrize(
@@ -542,7 +555,58 @@ def test_target_group_rate(colour: str, requests: float | None, errors: float | 
     ],
 )
 def test_load_balancer_rate(requests: float | None, errors: float | None, percent: float) -> None:
-    assert metric_math("LoadBalancerFiveXxRateAlarm", requests, errors) == percent
+    assert metric_math("LoadBalancerFiveXxRateAlarm", requests=requests, errors=errors) == percent
+
+
+@pytest.mark.parametrize(
+    ("ill", "well", "percent"),
+    [
+        pytest.param(None, None, 0, id="no tasks"),
+        pytest.param(0, 4, 0, id="all well"),
+        pytest.param(1, 3, 25, id="one of four"),
+        pytest.param(1, 49, 2, id="one of fifty"),
+        pytest.param(2, 0, 100, id="all ill"),
+    ],
+)
+@pytest.mark.parametrize("colour", ["Blue", "Green"])
+def test_unhealthy_share(colour: str, ill: float | None, well: float | None, percent: float) -> None:
+    assert metric_math(f"{colour}TargetGroupUnhealthyHostAlarm", ill=ill, well=well) == percent
+
+
+def test_one_of_up_to_five_tasks_is_enough_as_it_was_when_any_one_was() -> None:
+    assert TEMPLATE["Parameters"]["AlarmUnhealthyHostPercent"]["Default"] == 20
+    queries = ALARMS["BlueTargetGroupUnhealthyHostAlarm"]["Metrics"][1:]
+    assert [query["MetricStat"]["Stat"] for query in queries] == ["Maximum", "Minimum"]
+
+
+@pytest.mark.parametrize(
+    ("requests", "seconds", "milliseconds"),
+    [
+        pytest.param(None, None, 0, id="no traffic"),
+        pytest.param(9, 30, 0, id="below the floor"),
+        pytest.param(10, 0.25, 250, id="at the floor"),
+    ],
+)
+@pytest.mark.parametrize("colour", ["Blue", "Green"])
+def test_latency(colour: str, requests: float | None, seconds: float | None, milliseconds: float) -> None:
+    found = metric_math(f"{colour}TargetGroupLatencyAlarm", requests=requests, seconds=seconds)
+    assert found == milliseconds
+
+
+def test_latency_is_judged_where_there_is_a_limit() -> None:
+    """Two alarms that nobody asked for would cost money, and watch for nothing."""
+    off = {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmLatencyMs"}, "0"]}]}
+    for template in (TEMPLATE, PREFERENCE):
+        assert template["Parameters"]["AlarmLatencyMs"]["Default"] == 0
+        assert template["Conditions"]["HasLatencyLimit"] == off
+    conditions = {
+        title: resource.get("Condition")
+        for template in (TEMPLATE, PREFERENCE)
+        for title, resource in template["Resources"].items()
+        if resource["Type"] == ALARM
+    }
+    assert conditions == {title: "HasLatencyLimit" if "Latency" in title else None for title in conditions}
+    assert ALARMS["GreenTargetGroupLatencyAlarm"]["Metrics"][2]["MetricStat"]["Stat"] == "p95"
 
 
 def test_task_that_takes_its_whole_grace_period_to_begin_stops_no_release() -> None:
@@ -588,8 +652,18 @@ def test_failed_stopped_and_alarming_deployments_are_rolled_back() -> None:
 
 def test_deployment_group_listens_to_every_alarm_unless_they_are_disabled() -> None:
     configuration = GROUP["AlarmConfiguration"]
-    assert [alarm["Name"]["Ref"] for alarm in configuration["Alarms"]] == list(ALARMS)
-    assert len(ALARMS) <= 10  # all that a deployment group takes
+    own = list(of_type(ALARM))
+    assert len(ALARMS) == len(configuration["Alarms"]) <= 10  # all that a deployment group takes
+    assert [alarm["Name"]["Ref"] for alarm in configuration["Alarms"][: len(own)]] == own
+    colours = ("Blue", "Green")
+    for colour, alarm in zip(colours, configuration["Alarms"][len(own) :], strict=True):
+        condition, there, otherwise = alarm["Fn::If"]
+        assert (condition, otherwise) == ("HasLatencyLimit", {"Ref": "AWS::NoValue"})
+        title = imported(there["Name"])
+        assert title == f"{colour}LatencyAlarmName"
+        # Exported also while the alarm is not there: an export in use cannot change.
+        name = ALARMS[f"{colour}TargetGroupLatencyAlarm"]["AlarmName"]
+        assert PREFERENCE["Outputs"][title]["Value"] == name
     assert configuration["Enabled"] == {"Fn::If": ["HasDeploymentAlarms", True, False]}
     assert TEMPLATE["Conditions"]["HasDeploymentAlarms"] == {
         "Fn::Equals": [{"Ref": "DeploymentAlarms"}, "enabled"]
@@ -619,7 +693,8 @@ def test_codedeploy_role_has_the_managed_policy_or_the_scoped_one() -> None:
 def test_failed_executions_and_deployments_are_told() -> None:
     topic = "NotificationTopicArn"
     rule = RESOURCES["FailedPipelineRule"]["Properties"]
-    assert rule["EventPattern"]["detail"] == {"pipeline": [{"Ref": "Pipeline"}], "state": ["FAILED"]}
+    assert rule["EventPattern"]["detail"] == {"pipeline": [{"Ref": "Pipeline"}], "state": NOT_RELEASED}
+    assert NOT_RELEASED == ["FAILED", "STOPPED", "SUPERSEDED", "CANCELED"]
     assert [imported(target["Arn"]) for target in rule["Targets"]] == [topic]
     (trigger,) = GROUP["TriggerConfigurations"]
     assert imported(trigger["TriggerTargetArn"]) == topic
@@ -640,10 +715,23 @@ def test_approval_that_waits_is_told() -> None:
 
 
 def test_alarms_are_told_between_releases_too() -> None:
-    alarms = of_type("AWS::CloudWatch::Alarm").values()
-    assert len(alarms) == 5
-    for alarm in alarms:
-        assert [imported(action) for action in alarm["AlarmActions"]] == ["NotificationTopicArn"]
+    for title, alarm in ALARMS.items():
+        (action,) = alarm["AlarmActions"]
+        if title in RESOURCES:
+            assert imported(action) == "NotificationTopicArn"
+        else:
+            assert action == {"Ref": "NotificationTopic"}
+
+
+def test_end_of_an_alarm_is_told_and_no_alarm_that_is_new() -> None:
+    rule = PREFERENCE["Resources"]["EndOfAlarmRule"]["Properties"]
+    assert rule["EventPattern"]["detail"] == {
+        "alarmName": [{"prefix": {"Fn::Sub": "${Project}-${Environment}-"}}],
+        "previousState": {"value": ["ALARM"]},
+        "state": {"value": ["OK"]},
+    }
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": "NotificationTopic"}]
+    assert not any("OKActions" in alarm for alarm in ALARMS.values())
 
 
 # The layer

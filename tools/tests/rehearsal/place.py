@@ -61,6 +61,7 @@ class Place:
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
+        self.application = PROJECT / "app"
         monkeypatch.setattr(codebuild, "run", quick_build)
 
     def set(self, **parameters: object) -> None:
@@ -76,6 +77,15 @@ class Place:
         text = path.read_text()
         assert text.count(old) >= count, f"{layer} has no {old!r}"
         path.write_text(text.replace(old, new, count))
+
+    def edit_application(self, old: str, new: str) -> None:
+        """Release another version of the application: one that differs in this."""
+        self.application = self.root / "application"
+        shutil.copytree(PROJECT / "app", self.application, ignore=shutil.ignore_patterns("__pycache__"))
+        path = self.application / "__main__.py"
+        text = path.read_text()
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new))
 
     def start_anew(self) -> None:
         """Forget what was deployed: changes that a running service does not take."""
@@ -143,7 +153,7 @@ class Place:
 
     def _source(self, folder: Path, health_rate: str) -> Source:
         shutil.copytree(self.root / "build", folder / "build")
-        (folder / "app").symlink_to(PROJECT / "app")
+        (folder / "app").symlink_to(self.application)
         config = folder / "build" / "config" / "local" / "task-definition.json"
         settings = json.loads(config.read_text())
         settings["Parameters"]["HealthRate"] = health_rate

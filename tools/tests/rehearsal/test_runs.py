@@ -74,6 +74,41 @@ def test_smoke_test_stops_a_bad_release_before_any_user_saw_it(place: Place) -> 
     assert live(place) == "blue"
 
 
+ANSWER = "        self.send_response(200 if is_good else 503)\n"
+# As an application does that forces HTTPS. The load balancer's health checks come past it.
+REDIRECT = """\
+        is_check = self.headers.get("User-Agent", "").startswith("ELB-HealthChecker")
+        is_secure = self.headers.get("X-Forwarded-Proto") == "https"
+        self.send_response(200 if is_check or is_secure else 301)
+        self.send_header("Location", f"https://{self.headers['Host']}{self.path}")
+"""
+
+
+def test_smoke_test_stops_a_version_that_redirects_everything(place: Place) -> None:
+    """Not a line of it has run, apart from that: nobody knows whether it is good."""
+    place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR)
+    place.deploy()
+    place.edit_application(ANSWER, REDIRECT)
+    ended = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
+    assert ended.verdict.exit_code == 5
+    assert "AfterAllowTestTraffic" in ended.verdict.reason
+    for path in ("/health", "/"):
+        assert f"{path}: 25 of 25 answers are errors (301 25 times)" in ended.document["reason"]
+    assert "green" not in ended.tally.by
+    assert live(place) == "blue"
+
+
+def test_alarm_stops_a_version_that_is_slow_under_the_users_load(place: Place) -> None:
+    place.set(TerminationWaitMinutes=4, AlarmMinRequests=FLOOR, AlarmLatencyMs=80, SmokeMaxLatencyMs=30000)
+    place.set(DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
+    place.deploy()
+    place.edit_application(ANSWER, f"        threading.Event().wait(0.2)\n{ANSWER}")
+    ended = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS, hooks=False)
+    assert ended.verdict.exit_code == 5, ended.verdict
+    assert "TargetGroupLatencyAlarm" in ended.verdict.reason
+    assert live(place) == "blue"
+
+
 def test_without_the_hook_the_alarm_stops_a_bad_release_after_a_part_of_the_traffic(place: Place) -> None:
     place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR)
     place.deploy()

@@ -133,9 +133,9 @@ def _effects_of(changed: Environment) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _tagged() -> dict[tuple[str, str], str]:
-    """The effect on each resource of one more tag, also on those that only an optional parameter makes."""
+    """The effect on each resource of one more tag, also on those that only some parameter makes."""
     found: dict[tuple[str, str], str] = {}
-    for given in ({}, *({title: "changed"} for title in _optional())):
+    for given in ({}, *({name: value} for name, value in _of_conditions())):
         everything = replace(LOCAL, parameters={**LOCAL.parameters, **given})
         changed = replace(everything, tags={"changed": "changed"})
         before, after = effects.side(IN_ORDER, everything), effects.side(IN_ORDER, changed)
@@ -145,10 +145,13 @@ def _tagged() -> dict[tuple[str, str], str]:
     return found
 
 
-def _optional() -> list[str]:
-    """The parameters whose default is that nothing is given."""
-    declared = {title: block for layer in LAYERS.values() for title, block in layer.parameters.items()}
-    return [title for title, block in declared.items() if block.get("Default") == ""]
+def _of_conditions() -> Iterator[tuple[str, str]]:
+    """Each parameter that a condition reads, with a value that it does not have."""
+    for layer in LAYERS.values():
+        conditions = str(layer.template.get("Conditions", {}))
+        for name, block in layer.parameters.items():
+            if f"'{name}'" in conditions:
+                yield name, _another(name, block)
 
 
 def _parameters() -> Mapping[tuple[str, str], Mapping[str, list[str]]]:
