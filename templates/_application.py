@@ -17,8 +17,10 @@ NAME = "${Project}-${Environment}-api"
 APPLICATION_NAME = Sub(NAME)
 CONTAINER_NAME = Sub("${Project}-api")
 REPOSITORY_ARN = arn("ecr", f"repository/{NAME}")
-# Every revision of the family.
-TASK_DEFINITIONS_ARN = arn("ecs", f"task-definition/{NAME}:*")
+# Every revision of the family. One that is tagged while it is registered has no number yet: ECS has been seen
+# to ask for the family alone then, an ARN that the service authorization reference does not have.
+# https://github.com/aws/aws-cdk/issues/25768
+TASK_DEFINITION_ARNS = [arn("ecs", f"task-definition/{NAME}{end}") for end in ("", ":*")]
 LOG_GROUP_NAME = Sub(f"/ecs/{NAME}")
 # For actions on the group itself, and for those on what is in it.
 LOG_GROUP_ARN = arn("logs", f"log-group:/ecs/{NAME}")

@@ -176,7 +176,7 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                                 awacs.ecs.TagResource,
                                 awacs.ecs.UntagResource,
                             ],
-                            Resource=[_application.TASK_DEFINITIONS_ARN],
+                            Resource=_application.TASK_DEFINITION_ARNS,
                         ),
                         Statement(
                             Sid="LookUpTaskRoles",

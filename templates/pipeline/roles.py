@@ -23,7 +23,7 @@ from troposphere.codebuild import Project
 from troposphere.iam import ManagedPolicy, Policy, Role
 from troposphere.s3 import Bucket
 
-from templates._application import TASK_DEFINITIONS_ARN
+from templates._application import TASK_DEFINITION_ARNS
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
 from templates._parameters import optional_value
@@ -213,7 +213,7 @@ def _deploy_statements(bucket: Bucket, blue_green: BlueGreen) -> list[Statement]
         Statement(
             Effect=Allow,
             Action=[awacs.ecs.TagResource],
-            Resource=[TASK_DEFINITIONS_ARN],
+            Resource=TASK_DEFINITION_ARNS,
             Condition=Condition(StringEquals({"ecs:CreateAction": "RegisterTaskDefinition"})),
         ),
         *artifact_access(bucket, reads=[RELEASE]),
