@@ -14,7 +14,8 @@ from ecs_blue_green.codebuild.artifacts import unpack
 from templates.pipeline import build_projects
 
 SPECIFICATION = (build_projects.BUILDSPECS / "render.yml").read_text()
-IMAGE = f"000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/sample-local-api@sha256:{64 * 'a'}"
+REPOSITORY = "000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/sample-local-api"
+IMAGE = f"{REPOSITORY}@sha256:{64 * 'a'}"
 
 # As DescribeTaskDefinition answers, with a container beside the application's.
 DESCRIBED: dict[str, Any] = json.loads(Path(__file__).with_name("described.json").read_text())
@@ -45,8 +46,8 @@ def render(folder: Path, described: dict[str, Any], revision: str = "task-defini
     return done
 
 
-def rendered(folder: Path) -> dict[str, Any]:
-    done = render(folder, DESCRIBED)
+def rendered(folder: Path, described: dict[str, Any] = DESCRIBED) -> dict[str, Any]:
+    done = render(folder, described)
     assert done.status == "SUCCEEDED", done.text
     found: dict[str, Any] = json.loads((folder / "out" / "taskdef.json").read_text())
     return found
@@ -82,6 +83,30 @@ def test_everything_but_the_image_is_kept(tmp_path: Path) -> None:
     for key in ("family", "taskRoleArn", "executionRoleArn", "cpu", "memory", "runtimePlatform"):
         assert taskdef[key] == before[key]
     assert taskdef["tags"] == [{"key": "team", "value": "platform"}]
+
+
+@pytest.mark.parametrize(
+    ("image", "released"),
+    [
+        pytest.param(f"{REPOSITORY}:initial", IMAGE, id="tag"),
+        pytest.param(REPOSITORY, IMAGE, id="neither tag nor digest"),
+        pytest.param(f"{REPOSITORY}@sha256:{64 * 'b'}", IMAGE, id="digest"),
+        pytest.param(f"{REPOSITORY}:initial@sha256:{64 * 'b'}", IMAGE, id="tag and digest"),
+        pytest.param(f"{REPOSITORY}-tools:initial", f"{REPOSITORY}-tools:initial", id="longer name"),
+        pytest.param("sample-local-api:initial", "sample-local-api:initial", id="another registry"),
+    ],
+)
+def test_other_containers_of_the_repository_get_the_image_too(
+    tmp_path: Path, image: str, released: str
+) -> None:
+    """A container for migrations would stay on the first image for ever, and nobody would be told."""
+    revision = DESCRIBED["taskDefinition"]
+    migrate = {"name": "migrate", "image": image, "essential": False, "command": ["migrate"]}
+    containers = [migrate, *revision["containerDefinitions"]]
+    taskdef = rendered(tmp_path, {"taskDefinition": {**revision, "containerDefinitions": containers}})
+    found, sidecar, container = taskdef["containerDefinitions"]
+    assert found == {**migrate, "image": released}
+    assert (sidecar["image"], container["image"]) == ("sidecar:1", "<IMAGE1_NAME>")
 
 
 def test_every_field_that_can_be_registered_is_known() -> None:

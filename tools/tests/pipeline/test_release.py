@@ -4,6 +4,7 @@ import secrets
 
 import pytest
 
+from ecs_blue_green.codebuild import artifacts
 from tests.pipeline.site import Site, read_artifact
 
 # What a description of a task definition holds beside what can be registered (aws-sdk's service model).
@@ -42,6 +43,27 @@ def test_commit_is_released_from_source_to_tag(site: Site, commit: str) -> None:
     live = site.revision(site.live_revision())["taskDefinition"]
     assert [container["image"] for container in live["containerDefinitions"]] == [image]
     assert {commit, f"release-{commit}"} <= site.image_tags()
+
+
+def test_every_container_of_the_applications_image_is_released(site: Site, commit: str) -> None:
+    """One for migrations stayed on the first image in every release, and nobody was told."""
+    tree = site.tree(commit)
+    template = tree / "build" / "task-definition.yaml"
+    text = template.read_text()
+    start, end = text.index("      - Name: !Sub ${Project}-api\n"), text.index("        Essential: true\n")
+    migrate = text[start:end].replace("-api\n", "-migrate\n", 1) + "        Essential: false\n"
+    template.write_text(text[:start] + migrate + text[start:])
+    execution = site.execution(commit, artifacts.pack(tree, site.folder / f"{commit}.zip"))
+    site.run(execution, "Source", "ImageBuild", "PrepareTaskDefinition", "ExecuteTaskDefinition")
+    declared = site.revision(site.stack_revision())["taskDefinition"]["containerDefinitions"]
+    assert [container["image"].rpartition(":")[2] for container in declared] == ["initial", "initial"]
+    site.run(execution, "Render", "Deploy")
+    image = read_artifact(execution, "Release", "imageDetail.json")["ImageURI"]
+    live = site.revision(site.live_revision())["taskDefinition"]["containerDefinitions"]
+    assert {container["name"]: container["image"] for container in live} == {
+        "sample-migrate": image,
+        "sample-api": image,
+    }
 
 
 def test_release_that_changes_the_task_definition_deploys_the_new_one(site: Site, commit: str) -> None:
