@@ -4,6 +4,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ecs_blue_green import codebuild
@@ -150,9 +151,28 @@ def test_tag_release_fails_when_the_image_is_gone(shared_site: Site) -> None:
 def test_tag_release_does_not_move_a_tag(shared_site: Site) -> None:
     site, execution = shared_site, shared_site.push("4" * 40)
     site.run(execution, "Source", "ImageBuild", "Render")
-    tag, other = f"release-{execution.commit_id}", '{"schemaVersion": 2}'
-    site.client("ecr").put_image(repositoryName=name_of(site), imageManifest=other, imageTag=tag)
+    tag = f"release-{execution.commit_id}"
+    put_manifest(site, tag, {"schemaVersion": 2})
     assert f"error: {tag} is on " in site.attempt(execution, "TagRelease").failure
+
+
+def test_tag_release_tags_an_image_whose_manifest_does_not_say_what_it_is(shared_site: Site) -> None:
+    """Only the registry knows its type: as of an image that kaniko or an older docker pushed."""
+    site, execution = shared_site, shared_site.push("5" * 40)
+    put_manifest(site, execution.commit_id, {"schemaVersion": 2, "layers": []})
+    site.run(execution, "Source", "ImageBuild", "Render", "TagRelease")
+    tag = f"release-{execution.commit_id}"
+    assert digest_of(site, tag) == digest_of(site, execution.commit_id)
+
+
+def put_manifest(site: Site, tag: str, manifest: dict[str, Any]) -> None:
+    """Push an image whose type its manifest does not name."""
+    site.client("ecr").put_image(
+        repositoryName=name_of(site),
+        imageManifest=json.dumps(manifest),
+        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
+        imageTag=tag,
+    )
 
 
 # All of them

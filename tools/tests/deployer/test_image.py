@@ -40,7 +40,8 @@ if pushes:
     import boto3
     repository, tag = arguments[1].partition("/")[2].split(":")
     boto3.client("ecr", region_name="ap-northeast-1").put_image(
-        repositoryName=repository, imageTag=tag, imageManifest='{{"schemaVersion": 2}}')
+        repositoryName=repository, imageTag=tag, imageManifest='{{"schemaVersion": 2}}',
+        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json")
 if arguments[0] in failing:
     print("step 1 of 2")
     sys.exit(f"{{arguments[0]}}: out of luck")

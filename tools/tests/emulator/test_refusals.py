@@ -30,6 +30,7 @@ from tests.paths import TOOLS
 TABLE = TOOLS / "src" / "ecs_blue_green" / "emulator" / "refusals.md"
 NO_ROLE = "arn:aws:iam::000000000000:role/none"
 NO_SUBNET = "subnet-00000000000000000"
+MANIFEST = '{"mediaType": "application/vnd.oci.image.manifest.v1+json"}'
 CIRCUIT_BREAKER = {
     "DeploymentConfiguration": {"DeploymentCircuitBreaker": {"Enable": True, "Rollback": True}}
 }
@@ -504,7 +505,7 @@ def test_deletion_of_a_repository_with_images(aws: Aws) -> None:
     repository = resource("ECR::Repository", RepositoryName="full")
     aws.create("repository", {"Repository": repository})
     ecr = aws.client("ecr")
-    image = ecr.put_image(repositoryName="full", imageTag="a", imageManifest="{}")["image"]["imageId"]
+    image = ecr.put_image(repositoryName="full", imageTag="a", imageManifest=MANIFEST)["image"]["imageId"]
     assert (
         "is not empty" in undeletable(aws, "repository") or "contains images" in aws.reasons("repository")[0]
     )
@@ -514,7 +515,7 @@ def test_deletion_of_a_repository_with_images(aws: Aws) -> None:
     aws.create(
         "emptied", {"Repository": resource("ECR::Repository", RepositoryName="emptied", EmptyOnDelete=True)}
     )
-    ecr.put_image(repositoryName="emptied", imageTag="a", imageManifest="{}")
+    ecr.put_image(repositoryName="emptied", imageTag="a", imageManifest=MANIFEST)
     aws.delete("emptied")
 
 
@@ -823,15 +824,20 @@ def test_image_that_is_not_what_it_says(aws: Aws) -> None:
         ecr.put_image(repositoryName="digests", imageTag="a", imageManifest="no manifest")
     assert error(refused)[0] == "InvalidParameterException"
     with pytest.raises(ClientError) as refused:
-        ecr.put_image(repositoryName="digests", imageManifest="{}", imageDigest=f"sha256:{'1' * 64}")
+        ecr.put_image(repositoryName="digests", imageManifest=MANIFEST, imageDigest=f"sha256:{'1' * 64}")
     assert error(refused)[0] == "ImageDigestDoesNotMatchException"
+    untyped = {"repositoryName": "digests", "imageManifest": '{"schemaVersion": 2}'}
+    with pytest.raises(ClientError) as refused:
+        ecr.put_image(**untyped)
+    assert error(refused)[0] == "InvalidParameterException"
+    assert ecr.put_image(**untyped, imageManifestMediaType=json.loads(MANIFEST)["mediaType"])
 
 
 def test_image_tag_that_exists_and_is_immutable(aws: Aws) -> None:
     repository = resource("ECR::Repository", RepositoryName="immutable", ImageTagMutability="IMMUTABLE")
     aws.create("immutable", {"Repository": repository})
     ecr = aws.client("ecr")
-    ecr.put_image(repositoryName="immutable", imageTag="a", imageManifest="{}")
+    ecr.put_image(repositoryName="immutable", imageTag="a", imageManifest=MANIFEST)
     with pytest.raises(ClientError) as refused:
-        ecr.put_image(repositoryName="immutable", imageTag="a", imageManifest='{"x": 1}')
+        ecr.put_image(repositoryName="immutable", imageTag="a", imageManifest=MANIFEST + " ")
     assert error(refused)[0] == "ImageTagAlreadyExistsException"

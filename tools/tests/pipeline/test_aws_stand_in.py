@@ -18,7 +18,7 @@ from tests.paths import PROJECT, TOOLS
 from tests.pipeline.site import NAME, TASK_DEFINITION_STACK, Site
 
 TAG = "0123456789abcdef0123456789abcdef01234567"
-MANIFEST = '{"schemaVersion": 2}'
+MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}'
 
 # Every form of command that the build specifications hold; {revision} is the stack's.
 COMMANDS = [
@@ -36,6 +36,8 @@ COMMANDS = [
     "ecs describe-task-definition --task-definition {revision} --include TAGS --output json",
     "cloudformation describe-stacks --stack-name nobody --output text --query Stacks[0]",
     "ecr batch-get-image --repository-name nobody --image-ids imageTag=x --query images[0] --output text",
+    f"ecr batch-get-image --repository-name {NAME} --image-ids imageTag={TAG}"
+    " --query images[0].imageManifestMediaType --output text",
     "ecr no-such-operation",
     f"ecr batch-get-image --repository-name {NAME} --no-such-option x",
 ]

@@ -187,7 +187,8 @@ def quick_build(
 
 def _push_image(cloud: Cloud, variables: Mapping[str, str], folder: Path) -> None:
     ecr, name = cloud.client("ecr"), variables["REPOSITORY_NAME"]
-    manifest = json.dumps({"schemaVersion": 2, "config": {}, "layers": []})
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": media_type, "config": {}, "layers": []})
     try:
         ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag=COMMIT)
     except ClientError as error:

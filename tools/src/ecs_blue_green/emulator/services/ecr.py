@@ -48,12 +48,21 @@ def install(placeholder_tag: str) -> None:
 
 
 def _require_manifest(request: Record) -> None:
-    """A manifest must be one, and be what its digest says (botocore, ecr PutImage errors)."""
+    """A manifest must be one, of a type that it or the request names, and be what its digest says.
+
+    botocore, ecr PutImage: its errors, and imageManifestMediaType. The message for a missing type is
+    UNVERIFIED.
+    """
     manifest = request.get("imageManifest", "")
     try:
-        json.loads(manifest)
+        document = json.loads(manifest)
     except (ValueError, TypeError):
         raise Refused("InvalidParameterException", "Invalid parameter at 'ImageManifest'") from None
+    if not (request.get("imageManifestMediaType") or document.get("mediaType")):
+        raise Refused(
+            "InvalidParameterException",
+            "Invalid parameter at 'ImageManifest': it names no mediaType, nor does the request",
+        )
     digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
     if request.get("imageDigest", digest) != digest:
         raise Refused(
