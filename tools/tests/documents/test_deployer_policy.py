@@ -204,6 +204,39 @@ def test_stacks_are_tagged_by_whoever_makes_their_change_sets(policies: dict[str
     assert {"cloudformation:TagResource", "cloudformation:UntagResource"} <= set(stacks["Action"])
 
 
+def test_web_acl_is_given_and_taken_away_in_both_settings_of_an_account(allowed: list[Statement]) -> None:
+    """An account asks for SetWebACL, or for the two others; which, cannot be told from outside."""
+    actions = {action for statement in allowed for action in statement["Action"]}
+    assert {
+        "elasticloadbalancing:SetWebACL",
+        "elasticloadbalancing:CreateWebACLAssociation",
+        "elasticloadbalancing:DeleteWebACLAssociation",
+        "wafv2:AssociateWebACL",
+        "wafv2:DisassociateWebACL",
+    } <= actions
+
+
+def test_whatever_validation_of_a_change_set_reads_may_be_read(policies: dict[str, list[Statement]]) -> None:
+    """With the rights of whoever makes it, and nobody says that it comes through CloudFormation then."""
+    (look,) = [one for one in policies["ReadPolicy"] if one.get("Sid") == "Look"]
+    assert "Condition" not in look
+    # AWS's page; a right that Config has is about recorders.
+    assert set(look["Action"]) >= {
+        "cloudwatch:GetMetricData",
+        "ec2:DescribeSecurityGroups",
+        "ecr:ListImages",
+        "iam:GetAccountSummary",
+        "lambda:GetAccountSettings",
+        "s3:ListBucket",
+        "servicequotas:GetServiceQuota",
+    }
+
+
+def test_stack_that_was_left_failed_can_be_rolled_back(policies: dict[str, list[Statement]]) -> None:
+    (stacks,) = [one for one in policies["StacksPolicy"] if "cloudformation:RollbackStack" in one["Action"]]
+    assert all("${Project}-${Environment}-" in resource["Fn::Sub"] for resource in stacks["Resource"])
+
+
 def test_resources_are_changed_through_cloudformation_only(allowed: list[Statement]) -> None:
     direct = {
         action

@@ -104,6 +104,23 @@ UNTOLD = (
     "codeconnections:PassConnection",
 )
 
+# What CloudFormation reads with the rights of whoever makes a change set, to warn of quotas, and of
+# repositories and buckets that it cannot delete. Config's right is not there: no template has a recorder.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
+VALIDATION = (
+    "cloudwatch:GetMetricData",
+    "ec2:DescribeSecurityGroups",
+    "ecr:ListImages",
+    "iam:GetAccountSummary",
+    "lambda:GetAccountSettings",
+    "s3:ListBucket",
+    "servicequotas:GetServiceQuota",
+)
+# What a person is told to type, beside this deployer: out of UPDATE_FAILED and CREATE_FAILED leads
+# `aws cloudformation rollback-stack` alone.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
+TYPED = {"cloudformation:RollbackStack"}
+
 # What CloudWatch Logs asks KMS for in the name of whoever gives a key to a log group. No handler tells: AWS's
 # page wants such rights for roles that call CloudWatch Logs, and their lack has been seen.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
@@ -129,7 +146,6 @@ NOT_NEEDED = {
     "ecs:*AccountSetting*": "settings of the account are not a stack's",
     "ecs:StopServiceDeployment": "deployments are CodeDeploy's",
     "elasticloadbalancing:*Targets": "ECS registers the targets",
-    "elasticloadbalancing:*WebACLAssociation": "the action is SetWebACL",
     "elasticloadbalancing:ModifyCapacityReservation": "no reserved capacity",
     "elasticloadbalancing:ModifyIpPools": "no IPAM pool",
     "firehose:*": "no delivery stream",
@@ -419,7 +435,7 @@ def _stacks() -> Iterator[dict[str, Any]]:
     # Change sets carry the stack's tags. To tag is an action of its own, and AWS does not say which calls ask
     # for it. https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
     tagging = {"cloudformation:TagResource", "cloudformation:UntagResource"}
-    yield _allow("Stacks", actions - everywhere | tagging, [f"cloudformation:%:stack/{NAME}-*"])
+    yield _allow("Stacks", actions - everywhere | tagging | TYPED, [f"cloudformation:%:stack/{NAME}-*"])
     yield _allow("AllStacks", everywhere, ["*"])
     stored = {action for action in calls() if action.startswith("ssm:")} - {"ssm:DescribeParameters"}
     yield _allow("Lock", stored, ["ssm:%:parameter/${Project}/${Environment}/deploy*"])
@@ -439,7 +455,7 @@ def _direct() -> Iterator[dict[str, Any]]:
 
 def _reading() -> Iterator[dict[str, Any]]:
     direct = {action for action in calls() if action.partition(":")[0] not in ("cloudformation", "ssm")}
-    looks = {action for action in direct if is_reading(action)} | {"ssm:DescribeParameters"}
+    looks = {action for action in direct if is_reading(action)} | {"ssm:DescribeParameters", *VALIDATION}
     yield _allow("Look", looks, ["*"])
     more = {action for action in handlers() if is_reading(action)} - looks
     yield _allow("LookThroughCloudFormation", more, ["*"], THROUGH_CLOUDFORMATION)
