@@ -11,6 +11,7 @@ import pytest
 from botocore.client import BaseClient
 
 from ecs_blue_green.deployer import layers
+from ecs_blue_green.deployer.effects.schemas import document
 from ecs_blue_green.documents import deployer_policy as policy
 from tests.deployer.shop import Shop
 
@@ -128,7 +129,7 @@ def test_every_permission_of_the_handlers_is_allowed(allowed: list[Statement]) -
 def test_whatever_a_handler_reads_may_be_read(policies: dict[str, list[Statement]]) -> None:
     """Changing MinCapacity was seen denied for want of DescribeScheduledActions, which nothing here uses."""
     reads = {one for statement in policies["ReadPolicy"] for one in statement["Action"]}
-    asked = {one for one in policy.asked() if policy.resource_types(one) is not None}
+    asked = {one for one in set().union(*policy.asked().values()) if policy.resource_types(one) is not None}
     assert {one for one in asked if policy.is_reading(one)} - reads == policy.CONTENTS
     assert "application-autoscaling:DescribeScheduledActions" in reads
     # Nothing is read from a bucket: the one function's code stands in its template.
@@ -292,7 +293,24 @@ def test_roles_are_made_under_the_boundary_where_there_is_one(policies: dict[str
 
 
 def test_every_exception_is_still_one() -> None:
-    changes = {action for action in policy.asked() if not policy.is_reading(action)}
-    stale = {pattern for pattern in policy.NOT_NEEDED if not fnmatch.filter(changes, pattern)}
-    assert stale == set()
-    assert policy.asked() >= policy.CONTENTS
+    asked = policy.asked()
+    stale = [
+        one
+        for resource_type, exceptions in policy.NOT_NEEDED.items()
+        for one in exceptions
+        if not [
+            name for name in fnmatch.filter(asked[resource_type], one.actions) if not policy.is_reading(name)
+        ]
+    ]
+    assert stale == []
+    assert set().union(*asked.values()) >= policy.CONTENTS
+
+
+def test_exception_ends_with_the_property_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for resource_type, exceptions in policy.NOT_NEEDED.items():
+        known = document(resource_type, policy.REGION)["properties"]
+        assert {one.unless for one in exceptions if one.unless} <= known.keys()
+    assert "elasticloadbalancing:RegisterTargets" not in policy.handlers()
+    (group, *_) = policy.resources("AWS::ElasticLoadBalancingV2::TargetGroup")
+    monkeypatch.setitem(group["Properties"], "Targets", [{"Id": "10.0.0.1"}])
+    assert "elasticloadbalancing:RegisterTargets" in policy.handlers()

@@ -11,31 +11,63 @@ import fnmatch
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore.session
 from botocore import xform_name
 
 from ecs_blue_green import deployer, project, template_yaml
+from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.effects.schemas import document
-from ecs_blue_green.documents.generated import LAYERS, LOCAL, RUNTIME
+from ecs_blue_green.documents.generated import DECLARED, LAYERS, LOCAL, RUNTIME
 
 ROOT = project.root()
 FILE = ROOT / "docs" / "deployer-policy.yaml"
 
 
-def _parameter(resource_type: str, name: str) -> str:
-    """The parameter that is a property of a type's resources, as the templates say."""
+NAME = "${Project}-${Environment}"
+LOG_GROUP = "AWS::Logs::LogGroup"
+
+
+def resources(resource_type: str) -> Iterator[Mapping[str, Any]]:
+    """The resources of a type in all templates."""
     for layer in LAYERS.values():
-        for resource in layer.resources.values():
-            value = resource.get("Properties", {}).get(name)
-            if resource["Type"] == resource_type and value is not None:
-                return str(re.findall(r'"Ref": "(\w+)"', json.dumps(value))[0])
-    raise LookupError(f"no template has a {resource_type} with {name}")
+        yield from (one for one in layer.resources.values() if one["Type"] == resource_type)
+
+
+def _parameter(resource_type: str, name: str) -> str | None:
+    """The parameter that is a property of a type's resources, as the templates say; None where none is."""
+    for resource in resources(resource_type):
+        for title in re.findall(r'"Ref": "(\w+)"', json.dumps(resource.get("Properties", {}).get(name))):
+            return str(title)
+    return None
+
+
+def _changed_by_deployer(resource_type: str) -> Iterator[Mapping[str, Any]]:
+    """Those in layers that have no role of their own."""
+    roled = [one for layer in LAYERS.values() if layer.runtime.role for one in layer.resources.values()]
+    yield from (one for one in resources(resource_type) if one not in roled)
+
+
+def _retained(resource_type: str) -> Iterator[Mapping[str, Any]]:
+    """Those that outlive their stacks."""
+    yield from (one for one in resources(resource_type) if one.get("DeletionPolicy", "Delete") != "Delete")
+
+
+def _names(named: Iterable[Mapping[str, Any]], name: str) -> list[str]:
+    """The names that templates give to resources, as patterns; those of CloudFormation begin like stacks'."""
+    found = []
+    for resource in named:
+        text = resource.get("Properties", {}).get(name, {}).get("Fn::Sub", "")
+        front, has_name, rest = text.partition(NAME)
+        if has_name:
+            found.append(text if not rest else f"{front}{NAME}{'-' * rest.startswith('-')}*")
+    return list(dict.fromkeys(found)) or [f"{NAME}-*"]
 
 
 # What the policies are told of the parameter file, under its own names.
@@ -125,50 +157,77 @@ TYPED = {"cloudformation:RollbackStack"}
 # page wants such rights for roles that call CloudWatch Logs, and their lack has been seen.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
 # https://github.com/aws-samples/aws-secure-environment-accelerator/pull/1293
-UNTOLD_OF_KEYS = {"AWS::Logs::LogGroup": {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}}
+UNTOLD_OF_KEYS = {LOG_GROUP: {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}}
 # KMS does not tell for this one which service asks (service authorization reference, kms:ViaService).
 NO_VIA_SERVICE = {"kms:RetireGrant"}
 
-# What the handlers change when a template sets what ours do not set. What they only read they may read
-# whatever it is for: which of it they skip is not documented.
-NOT_NEEDED = {
-    "amplify:*": "the web ACL is the load balancer's",
-    "apigateway:*": "the web ACL is the load balancer's",
-    "application-autoscaling:*ScheduledAction": "no scheduled scaling",
-    "apprunner:*": "the web ACL is the load balancer's",
-    "appsync:*": "the web ACL is the load balancer's",
-    "bedrock-agentcore:*": "the web ACL is the load balancer's",
-    "codedeploy:*Deployment": "the template starts no deployment",
-    "codedeploy:*ApplicationRevision": "the template starts no deployment",
-    "codedeploy:*OnPremises*": "no machines",
-    "cognito-idp:*": "the web ACL is the load balancer's",
-    "ec2:*VerifiedAccess*": "the web ACL is the load balancer's",
-    "ecs:*AccountSetting*": "settings of the account are not a stack's",
-    "ecs:StopServiceDeployment": "deployments are CodeDeploy's",
-    "elasticloadbalancing:*Targets": "ECS registers the targets",
-    "elasticloadbalancing:ModifyCapacityReservation": "no reserved capacity",
-    "elasticloadbalancing:ModifyIpPools": "no IPAM pool",
-    "firehose:*": "no delivery stream",
-    "iam:*GroupPolicy": "no groups",
-    "iam:*UserPolicy": "no users",
-    "kms:*": "on the user's key alone: `keyed`",
-    "lambda:PassCapacityProvider": "no capacity provider",
-    "logs:*LogDelivery": "no delivery of logs",
-    "logs:*DataProtectionPolicy": "no data protection policy",
-    "logs:*ResourcePolicy": "no resource policy",
-    "logs:PutBearerTokenAuthentication": "the property is not set",
-    "logs:PutLogGroupDeletionProtection": "the property is not set",
-    "s3:*BucketMetadata*": "no metadata table",
-    "s3:*Object": "no object by CloudFormation",
-    "s3:*ObjectAcl": "no object by CloudFormation",
-    "s3tables:*": "no table bucket",
-    "wafv2:*PermissionPolicy": "no shared rule group",
+
+class NotNeeded(NamedTuple):
+    """Actions that the handlers of a type ask for without need, unless a template sets the property."""
+
+    actions: str
+    unless: str | None = None
+
+
+# What handlers change when a template sets what is not set, or associates what is not ours. What they only
+# read they may read whatever it is for: which of it they skip is not documented.
+NOT_NEEDED: Mapping[str, tuple[NotNeeded, ...]] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": (
+        NotNeeded("application-autoscaling:*ScheduledAction", "ScheduledActions"),
+    ),
+    "AWS::CodeDeploy::DeploymentGroup": (
+        NotNeeded("codedeploy:*Deployment", "Deployment"),
+        NotNeeded("codedeploy:*ApplicationRevision", "Deployment"),
+        NotNeeded("codedeploy:*OnPremises*", "OnPremisesInstanceTagFilters"),
+    ),
+    # Settings of the account are not a stack's.
+    "AWS::ECS::Cluster": (NotNeeded("ecs:*AccountSetting*"),),
+    # Deployments are CodeDeploy's.
+    "AWS::ECS::Service": (NotNeeded("ecs:StopServiceDeployment"),),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
+        NotNeeded("elasticloadbalancing:ModifyCapacityReservation", "MinimumLoadBalancerCapacity"),
+        NotNeeded("elasticloadbalancing:ModifyIpPools", "Ipv4IpamPoolId"),
+    ),
+    # ECS registers the targets.
+    "AWS::ElasticLoadBalancingV2::TargetGroup": (NotNeeded("elasticloadbalancing:*Targets", "Targets"),),
+    "AWS::IAM::ManagedPolicy": (
+        NotNeeded("iam:*GroupPolicy", "Groups"),
+        NotNeeded("iam:*UserPolicy", "Users"),
+    ),
+    "AWS::Lambda::Function": (NotNeeded("lambda:PassCapacityProvider", "CapacityProviderConfig"),),
+    LOG_GROUP: (
+        NotNeeded("firehose:*", "DataProtectionPolicy"),
+        NotNeeded("logs:*LogDelivery", "DataProtectionPolicy"),
+        NotNeeded("logs:*DataProtectionPolicy", "DataProtectionPolicy"),
+        NotNeeded("logs:*ResourcePolicy", "ResourcePolicyDocument"),
+        NotNeeded("logs:PutBearerTokenAuthentication", "BearerTokenAuthenticationEnabled"),
+        NotNeeded("logs:PutLogGroupDeletionProtection", "DeletionProtectionEnabled"),
+    ),
+    "AWS::S3::Bucket": (
+        NotNeeded("s3:*BucketMetadata*", "MetadataConfiguration"),
+        NotNeeded("s3tables:*", "MetadataConfiguration"),
+        # No object by CloudFormation.
+        NotNeeded("s3:*Object"),
+        NotNeeded("s3:*ObjectAcl"),
+    ),
+    # The web ACL is the load balancer's.
+    "AWS::WAFv2::WebACLAssociation": (
+        NotNeeded("amplify:*"),
+        NotNeeded("apigateway:*"),
+        NotNeeded("apprunner:*"),
+        NotNeeded("appsync:*"),
+        NotNeeded("bedrock-agentcore:*"),
+        NotNeeded("cognito-idp:*"),
+        NotNeeded("ec2:*VerifiedAccess*"),
+        NotNeeded("wafv2:*PermissionPolicy"),
+    ),
 }
 # Reading that is not about settings: what is in a bucket, and what comes with the secret of a Cognito client
 # (botocore, DescribeUserPoolClient). A function's code is in the template.
 CONTENTS = {"cognito-idp:DescribeUserPoolClient", "s3:GetObject", "s3:GetObjectVersion"}
 
-NAME = "${Project}-${Environment}"
+# A cluster that no parameter names has CloudFormation's name.
+OWN_CLUSTER, ANY_CLUSTER = (f"${{{CLUSTER}}}",) * 2 if CLUSTER else (f"{NAME}-*", "*")
 # Where AWS can tell resources apart by a name that is known before: by prefix of the action.
 SCOPES: Mapping[str, tuple[str, ...]] = {
     # Application Auto Scaling makes its alarms, but only for whom could make them: it asks CloudWatch in the
@@ -178,17 +237,23 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     # https://github.com/aws-samples/amazon-cloudwatch-auto-alarms/issues/18
     "cloudwatch": (
         f"cloudwatch:%:alarm:{NAME}-*",
-        f"cloudwatch:%:alarm:TargetTracking-service/${{{CLUSTER}}}/{NAME}-*",
+        f"cloudwatch:%:alarm:TargetTracking-service/{ANY_CLUSTER}/{NAME}-*",
         "cloudwatch:%:alarm:",
     ),
     "codebuild": (f"codebuild:%:project/{NAME}-*",),
     "codedeploy": (f"codedeploy:%:application:{NAME}-*", f"codedeploy:%:deploymentgroup:{NAME}-*"),
-    "codepipeline": (f"codepipeline:%:{NAME}", f"codepipeline:%:{NAME}/*"),
+    "codepipeline": tuple(
+        f"codepipeline:%:{name}{stage}"
+        for name in _names(resources("AWS::CodePipeline::Pipeline"), "Name")
+        for stage in ("", "/*")
+    ),
     "ecr": (f"ecr:%:repository/{NAME}-*",),
-    "ecs": (f"ecs:%:cluster/${{{CLUSTER}}}", f"ecs:%:service/${{{CLUSTER}}}/{NAME}-*"),
+    "ecs": (f"ecs:%:cluster/{OWN_CLUSTER}", f"ecs:%:service/{ANY_CLUSTER}/{NAME}-*"),
     "events": (f"events:%:rule/{NAME}-*",),
     "lambda": (f"lambda:%:function:{NAME}-*",),
-    "logs": (f"logs:%:log-group:/aws/codebuild/{NAME}-*", f"logs:%:log-group:/aws/lambda/{NAME}-*"),
+    "logs": tuple(
+        f"logs:%:log-group:{name}" for name in _names(_changed_by_deployer(LOG_GROUP), "LogGroupName")
+    ),
     "s3": (f"s3:::{NAME}-*",),
     "sns": (f"sns:%:{NAME}-*",),
 }
@@ -198,11 +263,13 @@ DIRECT: Mapping[str, tuple[str, ...]] = {
     "codedeploy:RegisterApplicationRevision": (f"codedeploy:%:application:{NAME}-*",),
     "codedeploy:StopDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
     "codedeploy:UpdateDeploymentGroup": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
-    "ecs:DeleteService": (f"ecs:%:service/${{{CLUSTER}}}/{NAME}-*",),
-    "ecs:UpdateService": (f"ecs:%:service/${{{CLUSTER}}}/{NAME}-*",),
+    "ecs:DeleteService": (f"ecs:%:service/{ANY_CLUSTER}/{NAME}-*",),
+    "ecs:UpdateService": (f"ecs:%:service/{ANY_CLUSTER}/{NAME}-*",),
     "ecs:DeregisterTaskDefinition": (f"ecs:%:task-definition/{NAME}-*",),
     "elasticloadbalancing:ModifyLoadBalancerAttributes": ("elasticloadbalancing:%:loadbalancer/app/*",),
-    "logs:DeleteLogGroup": (f"logs:%:log-group:/ecs/{NAME}-*",),
+    "logs:DeleteLogGroup": tuple(
+        f"logs:%:log-group:{name}" for name in _names(_retained(LOG_GROUP), "LogGroupName")
+    ),
     "s3:DeleteObject": (f"s3:::{NAME}-*/*",),
     "s3:DeleteObjectVersion": (f"s3:::{NAME}-*/*",),
     **dict.fromkeys(PUSH, (f"ecr:%:repository/{NAME}-*",)),
@@ -220,9 +287,6 @@ WITH_BOUNDARY = (
     "iam:PutRolePermissionsBoundary",
     "iam:PutRolePolicy",
 )
-# Which service a role works for is what the role trusts. A narrower pattern would have to know how
-# CloudFormation shortens the names of roles.
-PASSED_TO = ("cloudformation", "codebuild", "codedeploy", "codepipeline", "lambda")
 SERVICE_LINKED = ("ecs", "ecs.application-autoscaling", "elasticloadbalancing")
 
 THROUGH_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
@@ -272,34 +336,35 @@ def calls() -> set[str]:
 
 def handlers() -> set[str]:
     """What CloudFormation needs on the caller's behalf, for the layers that have no role of theirs."""
-    return {
+    needed = {
         action
-        for action in asked() | set(UNTOLD)
-        # Some permissions are written as the service logs them, which IAM does not know.
-        if resource_types(action) is not None and not is_superfluous(action)
+        for resource_type, actions in asked().items()
+        for action in actions
+        if not is_superfluous(action, resource_type)
     }
+    # Some permissions are written as the service logs them, which IAM does not know.
+    return {action for action in needed | set(UNTOLD) if resource_types(action) is not None}
 
 
-def asked() -> set[str]:
-    """All that the handlers of the resource types can ask for."""
-    found: set[str] = set()
+def asked() -> dict[str, set[str]]:
+    """All that the handlers of the resource types can ask for, by type."""
+    found: dict[str, set[str]] = {}
     for layer in LAYERS.values():
         # A layer with a role of its own changes with that; drift is detected with the rights of whoever asks.
         kinds = ("read",) if layer.runtime.role else HANDLERS
         for resource_type in {resource["Type"] for resource in layer.resources.values()}:
-            found.update(_permissions(resource_type, kinds))
+            found.setdefault(resource_type, set()).update(_permissions(resource_type, kinds))
     return found
 
 
-def keyed() -> dict[str, set[str]]:
-    """What is done with the key of what the stacks encrypt, by the service that asks for it."""
-    return _keyed(key())
-
-
 @cache
-def key() -> str:
-    """The parameter with that key. One for those who publish alone is not asked of whoever makes a topic."""
-    return next(named.parameter for named in RUNTIME.keys if _keyed(named.parameter))
+def keys() -> Mapping[str, Mapping[str, set[str]]]:
+    """The parameters with keys of what the stacks encrypt, with what each service that asks does with them.
+
+    A key for those who publish alone is not asked of whoever makes a topic.
+    """
+    found = {named.parameter: _keyed(named.parameter) for named in RUNTIME.keys}
+    return {title: services for title, services in found.items() if any(services.values())}
 
 
 def _keyed(title: str) -> dict[str, set[str]]:
@@ -321,11 +386,16 @@ def _permissions(resource_type: str, kinds: Iterable[str]) -> set[str]:
     return {permission for kind in kinds for permission in schema.get(kind, {}).get("permissions", [])}
 
 
-def is_superfluous(action: str) -> bool:
-    """Whether a handler asks for this and does not need it for our templates."""
+def is_superfluous(action: str, resource_type: str) -> bool:
+    """Whether the handlers of a type ask for this and do not need it for our templates."""
     if is_reading(action):
         return action in CONTENTS
-    return any(fnmatch.fnmatchcase(action, pattern) for pattern in NOT_NEEDED)
+    # On the user's key alone: `keys`.
+    return action.startswith("kms:") or any(
+        fnmatch.fnmatchcase(action, one.actions)
+        for one in NOT_NEEDED.get(resource_type, ())
+        if not any(one.unless in resource.get("Properties", {}) for resource in resources(resource_type))
+    )
 
 
 def resource_types(action: str) -> list[str] | None:
@@ -367,28 +437,22 @@ def template() -> dict[str, Any]:
         "RolesPolicy": list(_roles()),
     }
     name = {"Type": "String", "Description": "`project` of params/<environment>.yaml"}
+    parameters: dict[str, Any] = {
+        "Project": name,
+        "Environment": {"Type": "String", "Description": "Name of the environment"},
+    }
+    if CLUSTER:
+        parameters[CLUSTER] = {"Type": "String", "Description": f"{CLUSTER} of params/<environment>.yaml"}
+    optional = {title: f"{title} of params/<environment>.yaml; empty: none" for title in keys()}
+    if BOUNDARY:
+        optional = {BOUNDARY: "Policy that limits every role that the stacks make; empty: none", **optional}
+    for title, text in optional.items():
+        parameters[title] = {"Type": "String", "Description": text, "Default": ""}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Rights of whoever deploys one environment",
-        "Parameters": {
-            "Project": name,
-            "Environment": {"Type": "String", "Description": "Name of the environment"},
-            CLUSTER: {"Type": "String", "Description": f"{CLUSTER} of params/<environment>.yaml"},
-            BOUNDARY: {
-                "Type": "String",
-                "Description": "Policy that limits every role that the stacks make; empty: none",
-                "Default": "",
-            },
-            key(): {
-                "Type": "String",
-                "Description": f"{key()} of params/<environment>.yaml; empty: none",
-                "Default": "",
-            },
-        },
-        "Conditions": {
-            condition: {"Fn::Not": [{"Fn::Equals": [{"Ref": title}, ""]}]}
-            for condition, title in (("HasPermissionsBoundary", BOUNDARY), ("HasKmsKey", key()))
-        },
+        "Parameters": parameters,
+        **({"Conditions": {_condition(title): _is_set(title) for title in optional}} if optional else {}),
         "Resources": {
             title: {
                 "Type": "AWS::IAM::ManagedPolicy",
@@ -408,6 +472,14 @@ def template() -> dict[str, Any]:
             "ReadPolicyArn": {"Description": "Policy to look", "Value": {"Ref": "ReadPolicy"}},
         },
     }
+
+
+def _condition(title: str) -> str:
+    return f"Has{title.removesuffix('Arn')}"
+
+
+def _is_set(title: str) -> dict[str, Any]:
+    return {"Fn::Not": [{"Fn::Equals": [{"Ref": title}, ""]}]}
 
 
 def _joined(titles: Iterable[str]) -> dict[str, Any]:
@@ -464,7 +536,8 @@ def _reading() -> Iterator[dict[str, Any]]:
 def _named() -> Iterator[dict[str, Any]]:
     for prefix, scope in SCOPES.items():
         actions = {action for action in _changes() if action.startswith(f"{prefix}:") and is_scoped(action)}
-        yield _allow("", actions, list(scope), THROUGH_CLOUDFORMATION)
+        if actions:
+            yield _allow("", actions, list(scope), THROUGH_CLOUDFORMATION)
 
 
 def _unnamed() -> Iterator[dict[str, Any]]:
@@ -473,13 +546,14 @@ def _unnamed() -> Iterator[dict[str, Any]]:
 
 
 def _keys() -> Iterator[dict[str, Any]]:
-    for service, actions in keyed().items():
+    asking = [(key, *asked) for key, services in keys().items() for asked in services.items()]
+    for key, service, actions in asking:
         via = {"StringEquals": {"kms:ViaService": {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}}}
         for some, condition in ((actions - NO_VIA_SERVICE, via), (actions & NO_VIA_SERVICE, {})):
             if some:
                 statement = _allow("", some, [], {**THROUGH_CLOUDFORMATION, **condition})
-                statement["Resource"] = [{"Ref": key()}]
-                yield {"Fn::If": ["HasKmsKey", statement, {"Ref": "AWS::NoValue"}]}
+                statement["Resource"] = [{"Ref": key}]
+                yield {"Fn::If": [_condition(key), statement, {"Ref": "AWS::NoValue"}]}
 
 
 def _changes() -> set[str]:
@@ -496,18 +570,20 @@ def _roles() -> Iterator[dict[str, Any]]:
         *WITH_BOUNDARY,
     }
     yield _allow("RolesAndPolicies", own, named, THROUGH_CLOUDFORMATION)
-    limited = {**THROUGH_CLOUDFORMATION, "StringEquals": {"iam:PermissionsBoundary": _boundary()}}
     yield _allow(
         "RolesUnderTheBoundary",
         set(WITH_BOUNDARY),
         named[:1],
-        {"Fn::If": ["HasPermissionsBoundary", limited, THROUGH_CLOUDFORMATION]},
+        _with_boundary(
+            {**THROUGH_CLOUDFORMATION, "StringEquals": {"iam:PermissionsBoundary": {"Ref": BOUNDARY}}},
+            THROUGH_CLOUDFORMATION,
+        ),
     )
     yield _allow(
         "PassRoles",
         {"iam:PassRole"},
         named[:1],
-        {"StringEquals": {"iam:PassedToService": [f"{name}.amazonaws.com" for name in PASSED_TO]}},
+        {"StringEquals": {"iam:PassedToService": passed_to()}},
     )
     yield _allow(
         "ServiceLinkedRoles",
@@ -516,14 +592,12 @@ def _roles() -> Iterator[dict[str, Any]]:
         {"StringEquals": {"iam:AWSServiceName": [f"{name}.amazonaws.com" for name in SERVICE_LINKED]}},
     )
     # Who deploys must not widen what may deploy.
+    boundary = [_with_boundary({"Ref": BOUNDARY}, {"Ref": "AWS::NoValue"})] if BOUNDARY else []
     yield {
         "Sid": "NotItself",
         "Effect": "Deny",
         "Action": ["iam:CreatePolicyVersion", "iam:DeletePolicy*", "iam:SetDefaultPolicyVersion"],
-        "Resource": [
-            _arn("iam::${AWS::AccountId}:policy/${AWS::StackName}-*"),
-            {"Fn::If": ["HasPermissionsBoundary", _boundary(), {"Ref": "AWS::NoValue"}]},
-        ],
+        "Resource": [_arn("iam::${AWS::AccountId}:policy/${AWS::StackName}-*"), *boundary],
     }
     # Where there is no boundary, taking one away does no harm.
     yield _allow(
@@ -531,11 +605,36 @@ def _roles() -> Iterator[dict[str, Any]]:
         {"iam:DeleteRolePermissionsBoundary"},
         named[:1],
         THROUGH_CLOUDFORMATION,
-    ) | {"Effect": {"Fn::If": ["HasPermissionsBoundary", "Deny", "Allow"]}}
+    ) | {"Effect": _with_boundary("Deny", "Allow")}
 
 
-def _boundary() -> dict[str, str]:
-    return {"Ref": BOUNDARY}
+def passed_to() -> list[str]:
+    """The services that roles are passed to: those that they trust, where a resource is given one.
+
+    A narrower pattern of roles would have to know how CloudFormation shortens their names.
+    """
+    trusted: dict[str, set[str]] = {}
+    for layer in LAYERS.values():
+        outputs = layer.template.get("Outputs", {}).items()
+        for logical_id, resource in layer.resources.items():
+            if resource["Type"] == "AWS::IAM::Role":
+                trust = json.dumps(resource["Properties"]["AssumeRolePolicyDocument"])
+                arn = {"Fn::GetAtt": [logical_id, "Arn"]}
+                for title in (logical_id, *(title for title, output in outputs if output["Value"] == arn)):
+                    trusted[title] = set(re.findall(r'"([a-z][a-z0-9.-]+\.amazonaws\.com)"', trust))
+    # The stacks' own, which the deployer passes.
+    found = {name for layer in RUNTIME.layers.values() if layer.role for name in trusted[layer.role.title]}
+    for layer in LAYERS.values():
+        for resource in layer.resources.values() if not layer.runtime.role else ():
+            if not resource["Type"].startswith("AWS::IAM::"):
+                words = re.findall(r"\w+", json.dumps(resource.get("Properties", {})))
+                found.update(*(trusted[word] for word in words if word in trusted))
+    return sorted(found)
+
+
+def _with_boundary(limited: Any, free: Any) -> Any:
+    """One or the other, by whether there is a boundary."""
+    return {"Fn::If": [_condition(BOUNDARY), limited, free]} if BOUNDARY else free
 
 
 def _allow(
@@ -558,21 +657,33 @@ def _arn(resource: str) -> Any:
 
 def head() -> str:
     """The comment at the top of the file, with names of this project as examples."""
-    stack = f"deployer-{LOCAL.project}-prod"
-    parameters = f"Project={LOCAL.project} Environment=prod {CLUSTER}={LOCAL.project}"
-    return f"""\
-# Generated by `make docs`: the rights of whoever deploys one environment. Not a layer: it belongs
-# to the account, and somebody who may change IAM deploys it once for each environment.
-#
-#   aws cloudformation deploy --template-file docs/deployer-policy.yaml --stack-name {stack} \\
-#     --capabilities CAPABILITY_IAM --parameter-overrides {parameters}
-#
-# Attach the policies of its output PolicyArns to the role or permission set of the people who deploy. Neither
-# that role nor this stack may have a name that begins with <project>-<environment>-, like those that they may
-# change. With {BOUNDARY} they can make roles only under that boundary: give the parameter file
-# the same value. A {key()} of the parameter file has to be given here too. The other outputs are for
-# docs/github-role.yaml.
-"""
+    names = sorted(path.stem for path in (ROOT / "params").glob("*.yaml") if path.stem != LOCAL.name)
+    example = environment.load(ROOT / "params", (names or [LOCAL.name])[-1], DECLARED, RUNTIME)
+    given = {"Project": example.project, "Environment": example.name}
+    given |= {CLUSTER: example.parameters[CLUSTER]} if CLUSTER else {}
+    lines = [
+        "Generated by `make docs`: the rights of whoever deploys one environment. Not a layer: it belongs",
+        "to the account, and somebody who may change IAM deploys it once for each environment.",
+        "",
+        f"  aws cloudformation deploy --template-file {FILE.relative_to(ROOT)} "
+        f"--stack-name deployer-{example.project}-{example.name} \\",
+        "    --capabilities CAPABILITY_IAM --parameter-overrides "
+        + " ".join(f"{title}={value}" for title, value in given.items()),
+        "",
+    ]
+    text = (
+        "Attach the policies of its output PolicyArns to the role or permission set of the people who "
+        "deploy. Neither that role nor this stack may have a name that begins with <project>-<environment>-, "
+        "like those that they may change. "
+    )
+    if BOUNDARY:
+        text += (
+            f"With {BOUNDARY} they can make roles only under that boundary: give the parameter file the "
+            "same value. "
+        )
+    text += "".join(f"A {title} of the parameter file has to be given here too. " for title in keys())
+    lines += textwrap.wrap(text + "The other outputs are for docs/github-role.yaml.", 108)
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
 
 
 def render() -> str:
@@ -582,5 +693,6 @@ def render() -> str:
 
 
 if __name__ == "__main__":
+    FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(render(), encoding="utf-8")
     sys.stdout.write(f"wrote {FILE.relative_to(ROOT)}\n")

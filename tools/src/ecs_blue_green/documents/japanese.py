@@ -23,7 +23,7 @@ def table(english: str) -> str:
 @cache
 def texts() -> dict[str, str]:
     """English texts and their Japanese ones."""
-    found: dict[str, str] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    found: dict[str, str] = yaml.safe_load(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     return found
 
 
