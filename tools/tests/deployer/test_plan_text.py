@@ -48,16 +48,45 @@ def test_new_tag_is_told_once(deployed: Shop) -> None:
     _, text, _ = deployed.talk("plan")
     document = deployed.run("plan")
     changed = [change for step in document["plan"] for change in step["changes"]]
-    told, _, blocked = text.partition("\nPlan ")
+    told, _, _ = text.partition("\nPlan ")
     lines = told.splitlines()
     head = lines.index(f"tags: costcenter, on {len(changed)} resources")
-    assert lines[head + 1 :] == ["    costcenter: (none) -> 4711"]
-    # Six stacks, and what is said of the listeners and the service besides.
-    assert len(lines) <= 15, told
+    assert lines[head + 1 :] == [
+        "    costcenter: (none) -> 4711",
+        "tags: costcenter taken by container-repository, task-definition, service-preference, pipeline, not by"
+        " infrastructure, service: kept as they were made, since releases move them",
+    ]
+    # Six stacks, and what is said of the tags.
+    assert len(lines) == 9, told
     assert "Tags" not in told
-    assert "service:Service" in blocked
+    costcenter = [{"key": "costcenter", "before": None, "after": "4711"}]
     for step in document["plan"]:
-        assert step["tags"] == [{"key": "costcenter", "before": None, "after": "4711"}]
+        keeps = step["layer"] in ("infrastructure", "service")
+        assert step["tags"] == ([] if keeps else costcenter)
+        assert step["kept_tags"] == (costcenter if keeps else [])
+
+
+def test_new_tag_blocks_nothing_and_is_not_taken_by_what_releases_move(deployed: Shop) -> None:
+    tag(deployed, costcenter="4711")
+    assert deployed.run("plan")["exit_code"] == 0
+    assert deployed.results("deploy", "--yes") == {
+        "infrastructure": "nothing",
+        "container-repository": "done",
+        "task-definition": "done",
+        "service": "nothing",
+        "service-preference": "done",
+        "pipeline": "done",
+    }
+    again = deployed.run("plan", "--exit-code")
+    assert (again["exit_code"], {step["action"] for step in again["plan"]}) == (0, {"nothing"})
+    _, text, _ = deployed.talk("plan")
+    assert (
+        "tags: costcenter not by infrastructure, service: kept as they were made, since releases move them"
+        in text
+    )
+    # Any other change of such a stack goes on being what it was, and takes no tag along.
+    deployed.replace("infrastructure", "Description: Name of the cluster", "Description: The cluster's name")
+    assert deployed.run("plan")["findings"] == []
 
 
 def test_change_beside_a_tag_is_told(deployed: Shop) -> None:

@@ -269,10 +269,10 @@ def test_renamed_logical_id_is_recognised(checkout: Checkout) -> None:
     assert "was VerifyLogGroup" in checkout.talk()[1]
 
 
-def test_stack_tag_modifies_every_resource_and_freezes_the_service(checkout: Checkout) -> None:
+def test_stack_tag_modifies_every_resource_but_those_that_releases_move(checkout: Checkout) -> None:
     checkout.params("prod", tags={"team": "shop"})
     document = checkout.review()
-    assert resources(document, "infrastructure")["Cluster"]["properties"] == [
+    assert resources(document, "container-repository")["Repository"]["properties"] == [
         {
             "path": "/Tags/team",
             "before": "platform",
@@ -283,7 +283,10 @@ def test_stack_tag_modifies_every_resource_and_freezes_the_service(checkout: Che
             "certain": True,
         }
     ]
-    assert ("service-frozen", "service", "Service") in rules(document)
+    assert rules(document) == set()
+    assert {layer["layer"] for layer in environment(document)["layers"]}.isdisjoint(
+        {"infrastructure", "service"}
+    )
     # One line for all that get the tag, and nothing more of those that get nothing else.
     text = checkout.talk()[1]
     tagged = [
@@ -293,7 +296,8 @@ def test_stack_tag_modifies_every_resource_and_freezes_the_service(checkout: Che
         if resource["properties"]
     ]
     assert f"  tags: team, on {len(tagged)} resources\n      team: platform -> shop\n" in text
-    assert "Cluster" not in text and "TaskRole" not in text
+    assert "Repository" not in text and "VerifyRole" not in text
+    assert "pipeline, not by infrastructure, service: kept as they were made" in text
 
 
 def test_code_is_shown_as_the_lines_that_differ(checkout: Checkout) -> None:

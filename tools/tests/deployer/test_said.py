@@ -270,11 +270,11 @@ def test_layer_without_such_values_is_approved_as_ever(project: Path) -> None:
         plan.inputs_digest(settings, one)
         for one in (
             layer,
-            layer.keeping({FIXED: "disabled"}),
-            layer.keeping({}),
-            layer.keeping({FIXED: "enhanced"}),
+            layer.keeping({FIXED: "disabled"}, {}),
+            layer.keeping({}, {}),
+            layer.keeping({FIXED: "enhanced"}, {}),
         )
     }
     assert len(digests) == 3
     assert layer.given(settings)[FIXED] == "enhanced"
-    assert layer.keeping({}).given(settings)[FIXED] == "enabled"
+    assert layer.keeping({}, {}).given(settings)[FIXED] == "enabled"

@@ -27,7 +27,7 @@ class Layer:
     """One generated template: its text as reviewed, what is in it, and what the layer says of itself.
 
     `fixed` are the values of the parameters that a stack keeps for its life: those of a new stack, until the
-    stack is known.
+    stack is known. `kept_tags` are the tags that it keeps, where it is there and does not take others.
     """
 
     slug: str
@@ -36,6 +36,7 @@ class Layer:
     stack_policy: str | None
     runtime: LayerRuntime = field(default_factory=LayerRuntime)
     fixed: Mapping[str, str] = field(default_factory=dict)
+    kept_tags: Mapping[str, str] | None = None
 
     @property
     def parameters(self) -> Mapping[str, Mapping[str, Any]]:
@@ -64,13 +65,25 @@ class Layer:
         """The parameters that its stack is given, without those left to their default."""
         return {**environment.parameters_for(self.parameters), **self.fixed}
 
-    def keeping(self, deployed: Mapping[str, str]) -> "Layer":
-        """The layer for a stack with these parameters, whose fixed ones it keeps."""
-        kept = {
-            str(fixed.parameter): deployed.get(fixed.parameter, fixed.for_older_stacks)
+    @property
+    def keeps_tags(self) -> bool:
+        """Whether its stack keeps the tags that it was made with.
+
+        A new tag of the stack is an update of every resource, and so of what the stack policy protects.
+        """
+        return self.stack_policy is not None
+
+    def tags(self, environment: Environment) -> dict[str, str]:
+        """The tags that its stack is given."""
+        return environment.stack_tags(self.slug) if self.kept_tags is None else dict(self.kept_tags)
+
+    def keeping(self, parameters: Mapping[str, str], tags: Mapping[str, str]) -> "Layer":
+        """The layer for a stack that has these: it keeps the fixed parameters, and may keep the tags."""
+        fixed = {
+            str(fixed.parameter): parameters.get(fixed.parameter, fixed.for_older_stacks)
             for fixed in self.runtime.fixed_at_creation
         }
-        return replace(self, fixed=kept) if kept else self
+        return replace(self, fixed=fixed, kept_tags=dict(tags) if self.keeps_tags else None)
 
     @property
     def capabilities(self) -> list[str]:

@@ -92,6 +92,24 @@ def lines_of_tags(counts: Mapping[tuple[PropertyChange, ...], Counter[str]]) -> 
             yield from lines_of_change(Line(f"    {tag.path}", "detail"), tag.before, tag.after, 6)
 
 
+def lines_of_kept_tags(
+    kept: Mapping[str, Iterable[PropertyChange]], taking: Iterable[str]
+) -> Iterator[Line]:
+    """Which layers' stacks keep the tags that they were made with, and which ones take others.
+
+    `kept` has the layers that are there with what they would take if they took any.
+    """
+    keys = dict.fromkeys(tag.path for tags in kept.values() for tag in tags)
+    if not keys:
+        return
+    keeping, took = (", ".join(layers) for layers in (kept, taking))
+    take = f"taken by {took}, " if took else ""
+    yield Line(
+        f"tags: {', '.join(keys)} {take}not by {keeping}: kept as they were made, since releases move them",
+        "title",
+    )
+
+
 def visible(text: str) -> str:
     """The text with everything in it to be seen: other characters, and blanks at its end, as code points."""
     end = len(text.rstrip(" "))

@@ -13,7 +13,7 @@ from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.drift.ownership import LIMITS
 from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.rules import LISTENER, denied_resources, forwards
+from ecs_blue_green.deployer.rules import denied_resources
 from ecs_blue_green.documents.generated import LAYERS, LOCAL, ORDER, RUNTIME
 from ecs_blue_green.runtime import Changed
 
@@ -84,7 +84,7 @@ def _row(layer: str, logical_id: str, resource: Mapping[str, Any]) -> str:
         f"`{logical_id}`<br>{kind.removeprefix('AWS::')}{when}",
         at_run_time.by,
         at_run_time.role,
-        _tag_words(layer, logical_id, kind),
+        _tag_words(layer, logical_id),
         _parameter_words(layer, logical_id),
         _policy_words(layer, logical_id, kind),
         deletion,
@@ -105,13 +105,11 @@ def _policy_words(layer: str, logical_id: str, kind: str) -> str:
     return "open"
 
 
-def _tag_words(layer: str, logical_id: str, kind: str) -> str:
+def _tag_words(layer: str, logical_id: str) -> str:
     effect = _TAGGED.get((layer, logical_id))
     if effect is None:
         return "does not reach it"
-    if kind == LISTENER and forwards(LAYERS[layer].resources, logical_id):
-        return f"{_EFFECTS[effect]}, with blue's actions: blocked while green is live"
-    return _EFFECTS[effect] + (": blocked" if effect == "refused" else "")
+    return "keeps its own" if LAYERS[layer].keeps_tags else _EFFECTS[effect]
 
 
 def _parameter_words(layer: str, logical_id: str) -> str:

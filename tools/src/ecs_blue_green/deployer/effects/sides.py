@@ -67,7 +67,7 @@ def side(layers: Mapping[str, Layer], environment: Environment) -> Side:
                 environment.stack_name(slug),
                 layer.template,
                 parameter_values(layer, environment),
-                environment.stack_tags(slug),
+                layer.tags(environment),
             )
             for slug, layer in layers.items()
         },

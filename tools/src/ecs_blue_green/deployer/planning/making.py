@@ -278,7 +278,7 @@ def _stacks(found: Mapping[str, Found]) -> dict[str, Stack | None]:
 
 
 def _keeping(layer: Layer, stack: Stack | None) -> Layer:
-    return layer.keeping(stack.parameters) if stack else layer
+    return layer.keeping(stack.parameters, stack.tags) if stack else layer
 
 
 def _policy(client: Any, stack: Stack) -> str | None:
@@ -307,7 +307,7 @@ def request(
             kind="UPDATE" if stack else "CREATE",
             body=layer.sent,
             parameters=layer.given(environment),
-            tags=environment.stack_tags(layer.slug),
+            tags=layer.tags(environment),
             capabilities=layer.capabilities,
             role_arn=role,
             description=leftovers.description(verb),
@@ -336,6 +336,6 @@ def _is_deployed(environment: Environment, layer: Layer, stack: Stack, body: Any
         # Of a template that was sent as JSON, AWS's client makes a document.
         body in (layer.body, layer.template)
         and dict(stack.parameters) == template.parameter_values(layer, environment)
-        and dict(stack.tags) == environment.stack_tags(layer.slug)
+        and dict(stack.tags) == layer.tags(environment)
         and (role is None or stack.role_arn == role)
     )

@@ -10,6 +10,7 @@ from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.obstacles import Obstacle
+from ecs_blue_green.deployer.effects.differences import map_changes
 from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
@@ -65,6 +66,15 @@ class Plan:
         return {slug for slug, step in self.steps.items() if step.changes_something}
 
     @property
+    def kept_tags(self) -> dict[str, tuple[PropertyChange, ...]]:
+        """By layer the tags of the parameter file that its stack does not take, since it keeps its own."""
+        found = {
+            slug: tuple(map_changes(step.layer.tags(self.environment), self.environment.stack_tags(slug)))
+            for slug, step in self.steps.items()
+        }
+        return {slug: tags for slug, tags in found.items() if tags}
+
+    @property
     def digest(self) -> str:
         """What is approved, in 64 hexadecimal digits: templates, parameters, tags and the deployed state."""
         facts = {
@@ -78,7 +88,7 @@ class Plan:
 def inputs_digest(environment: Environment, layer: Layer) -> str:
     """What a layer is deployed with: template, stack policy, parameters, tags."""
     return digest(
-        [layer.body, layer.stack_policy, layer.given(environment), environment.stack_tags(layer.slug)]
+        [layer.body, layer.stack_policy, layer.given(environment), layer.tags(environment)]
     )
 
 

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecs_blue_green.deployer import clock
-from ecs_blue_green.deployer.changes import ResourceChange
+from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.describe import Event
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
@@ -290,9 +290,14 @@ def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
         "sets_termination_protection": step.sets_protection,
         "obstacles": [str(obstacle) for obstacle in step.obstacles],
         "changes": [_change_document(change) for change in step.changes],
-        "tags": [{"key": tag.path, "before": tag.before, "after": tag.after} for tag in step.tags],
+        "tags": [_tag_document(tag) for tag in step.tags],
+        "kept_tags": [_tag_document(tag) for tag in plan.kept_tags.get(slug, ())],
         "outputs": [_output_document(change) for change in step.outputs],
     }
+
+
+def _tag_document(tag: PropertyChange) -> dict[str, str | None]:
+    return {"key": tag.path, "before": tag.before, "after": tag.after}
 
 
 def _output_document(change: OutputChange) -> dict[str, Any]:

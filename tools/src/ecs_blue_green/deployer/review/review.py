@@ -7,7 +7,7 @@ for what is deployed.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -49,7 +49,8 @@ class EnvironmentReview:
     `settings` are the changes of the file's own keys (account, region, ...), `configuration` those of the
     pipeline's file for it. `release` has the changed files for which a push starts the pipeline, `branch`
     its branch, `own` are the texts by which it differs from another environment with the same changes.
-    `released` are the layers that the pipeline brings into production.
+    `released` are the layers that the pipeline brings into production. `kept_tags` has by layer the tags that
+    a stack does not take, since it keeps its own.
     """
 
     name: str
@@ -63,6 +64,7 @@ class EnvironmentReview:
     notes: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
+    kept_tags: Mapping[str, tuple[PropertyChange, ...]] = field(default_factory=dict)
 
     def is_released(self, layer: LayerChange) -> bool:
         """Whether the pipeline brings the layer's changes into production; others need `make deploy`."""
@@ -131,7 +133,11 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
             notes=("its file goes away; its stacks stay: destroy them first (make destroy)",),
         )
     before = effects.side(base.layers, old) if old else Side(new.account, new.region, {})
-    after = effects.side({slug: _keeping(layer, before, new) for slug, layer in head.layers.items()}, new)
+    kept = {slug: _keeping(layer, before, new) for slug, layer in head.layers.items()}
+    after = effects.side(kept, new)
+    kept_tags = {
+        slug: tuple(map_changes(layer.tags(new), new.stack_tags(slug))) for slug, layer in kept.items()
+    }
     worlds = World(before), World(after)
     layers = tuple(effects.compare_worlds(*worlds))
     released = head.runtime or base.runtime
@@ -148,6 +154,7 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
         notes=() if old else ("a new environment",),
         own=tuple(_own(new)),
         released=released.released if released else (),
+        kept_tags={slug: tags for slug, tags in kept_tags.items() if tags},
     )
 
 
@@ -160,7 +167,7 @@ def _keeping(layer: Layer, before: Side, environment: Environment) -> Layer:
     place = environment.account, environment.region, environment.stack_name(layer.slug)
     if stack is None or (before.account, before.region, stack.stack) != place:
         return layer
-    return layer.keeping(stack.parameters)
+    return layer.keeping(stack.parameters, stack.tags)
 
 
 def _own(environment: Environment) -> Iterator[str]:
