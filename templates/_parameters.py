@@ -16,6 +16,8 @@ from collections.abc import Iterable
 
 from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template
 
+_KEY_REGEX = r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)"
+
 # Defined once, so that type, default and range agree wherever a layer has the row.
 SHARED = (
     Parameter(
@@ -131,11 +133,19 @@ SHARED = (
         "KmsKeyArn",
         Type="String",
         Description=(
-            "KMS key for logs and images; its policy must let CloudWatch Logs use it. Empty: AWS's own keys."
-            " For images decided at creation"
+            "KMS key for images, decided at creation, and for logs where LogKmsKeyArn is empty. Empty: AWS's"
+            " own keys"
         ),
         Default="",
-        AllowedPattern=r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)",
+        AllowedPattern=_KEY_REGEX,
+        ConstraintDescription="must be the ARN of a KMS key, or empty",
+    ),
+    Parameter(
+        "LogKmsKeyArn",
+        Type="String",
+        Description="KMS key for logs; its policy must let CloudWatch Logs use it. Empty: that of KmsKeyArn",
+        Default="",
+        AllowedPattern=_KEY_REGEX,
         ConstraintDescription="must be the ARN of a KMS key, or empty",
     ),
     Parameter(
@@ -181,6 +191,14 @@ def has(t: Template, title: str) -> str:
 def optional_value(t: Template, title: str) -> If:
     """The value of an optional parameter; where it is empty, the property is left out."""
     return If(has(t, title), Ref(title), NoValue)
+
+
+def log_key(t: Template) -> If:
+    """The key of a log group; where none is given, the property is left out.
+
+    A parameter of its own, since the key of images cannot be changed once there are some.
+    """
+    return If(has(t, "LogKmsKeyArn"), Ref("LogKmsKeyArn"), optional_value(t, "KmsKeyArn"))
 
 
 def is_protected(t: Template) -> str:

@@ -109,12 +109,14 @@ class Bucket:
 class Key:
     """A parameter that names a KMS key, and which services its policy must let use it.
 
-    `through` is the service through which this environment's roles must be let use it too.
+    `through` is the service through which this environment's roles must be let use it too. None of them uses
+    it where the parameter `unless` has a value.
     """
 
     parameter: str
     services: Sequence[str]
     through: str | None = None
+    unless: str | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from troposphere.logs import LogGroup
 
 from templates import _application
 from templates._exports import export, import_value, output, stack_names
-from templates._parameters import is_execute_command_enabled, optional_value, shared, template
+from templates._parameters import is_execute_command_enabled, log_key, shared, template
 from templates._runtime import Changed, Key, Pairs, Runtime
 
 # Fargate's sizes: CPU units to MiB of memory. Whether the two go together is checked before anything is
@@ -65,7 +65,7 @@ PARAMETERS = (
     *shared("ContainerPort", "InitialImageTag", "LogRetentionDays", "EnableExecuteCommand"),
     *_application.variable_parameters(),
     *_application.secret_parameters(),
-    *shared("KmsKeyArn"),
+    *shared("KmsKeyArn", "LogKmsKeyArn"),
     *stack_names("container-repository", "infrastructure"),
 )
 
@@ -89,7 +89,10 @@ RUNTIME = Runtime(
     ),
     capacity={"cpu": "TaskCpu"},
     rules=(Pairs("TaskCpu", "TaskMemory", unit="MiB", of="Fargate", pairs=FARGATE_SIZES),),
-    keys=(Key("KmsKeyArn", ("logs.{region}.amazonaws.com",)),),
+    keys=(
+        Key("KmsKeyArn", ("logs.{region}.amazonaws.com",), unless="LogKmsKeyArn"),
+        Key("LogKmsKeyArn", ("logs.{region}.amazonaws.com",)),
+    ),
     health_rate=_application.health_rate_parameter(),
 )
 
@@ -106,7 +109,7 @@ def build() -> Template:
             "LogGroup",
             LogGroupName=_application.LOG_GROUP_NAME,
             RetentionInDays=Ref("LogRetentionDays"),
-            KmsKeyId=optional_value(t, "KmsKeyArn"),
+            KmsKeyId=log_key(t),
             # Logs outlive what wrote them. A first creation that fails leaves nothing behind.
             DeletionPolicy=RetainExceptOnCreate,
             UpdateReplacePolicy=Retain,

@@ -82,7 +82,7 @@ PARAMETERS = (
         ConstraintDescription="must be a CodeBuild image for x86_64 (aws/codebuild/...)",
     ),
     *stack_names("container-repository"),
-    *shared("LogRetentionDays", "KmsKeyArn", "PermissionsBoundaryArn"),
+    *shared("LogRetentionDays", "KmsKeyArn", "LogKmsKeyArn", "PermissionsBoundaryArn"),
     *stack_names("task-definition"),
     *shared("SmokeTest"),
     *stack_names("service-preference"),

@@ -28,7 +28,7 @@ from troposphere.s3 import Bucket
 
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import optional_value
+from templates._parameters import log_key, optional_value
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
@@ -126,7 +126,7 @@ def _project(
             f"{title}LogGroup",
             LogGroupName=Sub(f"/aws/codebuild/{name}"),
             RetentionInDays=Ref("LogRetentionDays"),
-            KmsKeyId=optional_value(t, "KmsKeyArn"),
+            KmsKeyId=log_key(t),
         )
     )
     role = t.add_resource(

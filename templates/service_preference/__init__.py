@@ -51,7 +51,7 @@ PARAMETERS = (
         MaxValue=90,
     ),
     *stack_names("infrastructure", "service"),
-    *shared("Project", "Environment", "TestListenerPort", "LogRetentionDays", "KmsKeyArn"),
+    *shared("Project", "Environment", "TestListenerPort", "LogRetentionDays", "KmsKeyArn", "LogKmsKeyArn"),
     *shared("PermissionsBoundaryArn", "VpcId", "PrivateSubnetIds", "SmokeTest"),
     Parameter(
         "SmokeRequests",

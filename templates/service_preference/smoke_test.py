@@ -21,7 +21,7 @@ from troposphere.logs import LogGroup
 from templates._application import SMOKE_TEST_NAME
 from templates._exports import export, import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import optional_value
+from templates._parameters import log_key, optional_value
 
 # Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
 CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
@@ -53,7 +53,7 @@ def add_smoke_test(t: Template) -> None:
             "SmokeTestLogGroup",
             LogGroupName=Sub(f"/aws/lambda/{SMOKE_TEST_NAME}"),
             RetentionInDays=Ref("LogRetentionDays"),
-            KmsKeyId=optional_value(t, "KmsKeyArn"),
+            KmsKeyId=log_key(t),
         )
     )
     role = t.add_resource(

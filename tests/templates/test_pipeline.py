@@ -382,7 +382,13 @@ def test_project_logs_to_a_group_of_its_own_that_forgets(project: str, slug: str
     assert of_type("AWS::Logs::LogGroup")[group] == {
         "LogGroupName": {"Fn::Sub": f"/aws/codebuild/${{Project}}-${{Environment}}-{slug}"},
         "RetentionInDays": {"Ref": "LogRetentionDays"},
-        "KmsKeyId": {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]},
+        "KmsKeyId": {
+            "Fn::If": [
+                "HasLogKmsKey",
+                {"Ref": "LogKmsKeyArn"},
+                {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]},
+            ]
+        },
     }
 
 

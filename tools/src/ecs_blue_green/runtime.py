@@ -224,12 +224,14 @@ class Key:
     """A parameter that names a KMS key: the service principals that its policy must let use it.
 
     `through` is the service through which the roles of the environment must be let use it besides. In both
-    `{region}` stands for the environment's region.
+    `{region}` stands for the environment's region. None of them uses it where the parameter `unless` has a
+    value.
     """
 
     parameter: Parameter
     services: tuple[str, ...]
     through: str | None = None
+    unless: Parameter | None = None
 
 
 @dataclass(frozen=True)

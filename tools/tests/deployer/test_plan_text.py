@@ -53,8 +53,8 @@ def test_new_tag_is_told_once(deployed: Shop) -> None:
     head = lines.index(f"tags: costcenter, on {len(changed)} resources")
     assert lines[head + 1 :] == [
         "    costcenter: (none) -> 4711",
-        "tags: costcenter taken by container-repository, task-definition, service-preference, pipeline, not by"
-        " infrastructure, service: kept as they were made, since releases move them",
+        "tags: costcenter taken by container-repository, task-definition, service-preference, pipeline, not"
+        " by infrastructure, service: kept as they were made, since releases move them",
     ]
     # Six stacks, and what is said of the tags.
     assert len(lines) == 9, told

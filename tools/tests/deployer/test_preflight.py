@@ -365,6 +365,7 @@ def test_what_a_parameter_names_must_be_fit_for_use(
 
 KEY_SERVICES = {
     "KmsKeyArn": [f"logs.{REGION}.amazonaws.com"],
+    "LogKmsKeyArn": [f"logs.{REGION}.amazonaws.com"],
     "NotificationKeyArn": ["events.amazonaws.com", "cloudwatch.amazonaws.com"],
 }
 ROLE = "arn:aws:iam::000000000000:role"
@@ -407,6 +408,17 @@ def test_key_must_let_its_services_in(
     found = key_troubles(built, clients, title, services, denied, THROUGH_SNS)
     expected = f"has a policy that does not let {' and '.join(missing)} use it; add that"
     assert [expected in one for one in found] == ([True] if missing else [])
+
+
+def test_key_that_another_one_takes_the_place_of_needs_to_let_nobody_in(built: Mapping[str, Layer]) -> None:
+    other = KEY.replace("key/", "key/0")
+
+    def asked(**parameters: Any) -> dict[str, bool]:
+        found = references.arns(survey_of(built, **parameters), RUNTIME.keys)
+        return {title: key is not None for title, _, key in found}
+
+    assert asked(KmsKeyArn=KEY) == {"KmsKeyArn": True}
+    assert asked(KmsKeyArn=KEY, LogKmsKeyArn=other) == {"KmsKeyArn": False, "LogKmsKeyArn": True}
 
 
 def via(service: str, **condition: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tests.deployer.shop import Shop
 
 ROOT = Path(__file__).resolve().parents[3]
 Statement = dict[str, Any]
+KEYS = [[{"Ref": "KmsKeyArn"}], [{"Ref": "LogKmsKeyArn"}]]
 
 
 @pytest.fixture(scope="module")
@@ -174,18 +175,22 @@ def test_key_of_the_user_is_used_for_images_and_logs_alone() -> None:
         for statement in resource["Properties"]["PolicyDocument"]["Statement"]
         if "Fn::If" in statement
     ]
-    found = {}
+    found: dict[str, dict[str | None, set[str]]] = {"HasKmsKey": {}, "HasLogKmsKey": {}}
     for condition, statement, otherwise in statements:
-        assert (condition, otherwise) == ("HasKmsKey", {"Ref": "AWS::NoValue"})
-        assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
+        assert otherwise == {"Ref": "AWS::NoValue"}
+        assert statement["Resource"] == [{"Ref": condition.replace("Has", "") + "Arn"}]
         assert statement["Condition"].items() >= policy.THROUGH_CLOUDFORMATION.items()
         service = statement["Condition"].get("StringEquals", {}).get("kms:ViaService", {}).get("Fn::Sub")
-        found[service] = set(statement["Action"])
-    assert found == {
+        found[condition][service] = set(statement["Action"])
+    logs: dict[str | None, set[str]] = {
+        "logs.${AWS::Region}.amazonaws.com": {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}
+    }
+    assert found["HasLogKmsKey"] == logs
+    assert found["HasKmsKey"] == {
         # https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
         "ecr.${AWS::Region}.amazonaws.com": {"kms:CreateGrant"},
         None: {"kms:RetireGrant"},
-        "logs.${AWS::Region}.amazonaws.com": {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"},
+        **logs,
     }
 
 
@@ -193,7 +198,7 @@ def test_key_that_is_not_the_users_is_only_looked_at(allowed: list[Statement]) -
     everywhere = {
         action
         for statement in allowed
-        if statement["Resource"] != [{"Ref": "KmsKeyArn"}]
+        if statement["Resource"] not in KEYS
         for action in statement["Action"]
         if action.startswith("kms:")
     }
@@ -266,7 +271,7 @@ def test_statement_names_resources_that_iam_knows_for_its_actions(allowed: list[
     for statement in allowed:
         if statement["Resource"] == ["*"] or statement["Action"][0] == "iam:PassRole":
             continue
-        if statement["Resource"] == [{"Ref": "KmsKeyArn"}]:
+        if statement["Resource"] in KEYS:
             continue
         arns = [re.sub(r"\$\{[^}]+\}|\*", "x", resource["Fn::Sub"]) for resource in statement["Resource"]]
         for action in statement["Action"]:

@@ -92,9 +92,7 @@ def lines_of_tags(counts: Mapping[tuple[PropertyChange, ...], Counter[str]]) -> 
             yield from lines_of_change(Line(f"    {tag.path}", "detail"), tag.before, tag.after, 6)
 
 
-def lines_of_kept_tags(
-    kept: Mapping[str, Iterable[PropertyChange]], taking: Iterable[str]
-) -> Iterator[Line]:
+def lines_of_kept_tags(kept: Mapping[str, Iterable[PropertyChange]], taking: Iterable[str]) -> Iterator[Line]:
     """Which layers' stacks keep the tags that they were made with, and which ones take others.
 
     `kept` has the layers that are there with what they would take if they took any.

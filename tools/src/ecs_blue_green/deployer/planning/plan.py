@@ -87,9 +87,7 @@ class Plan:
 
 def inputs_digest(environment: Environment, layer: Layer) -> str:
     """What a layer is deployed with: template, stack policy, parameters, tags."""
-    return digest(
-        [layer.body, layer.stack_policy, layer.given(environment), layer.tags(environment)]
-    )
+    return digest([layer.body, layer.stack_policy, layer.given(environment), layer.tags(environment)])
 
 
 def digest(facts: Any) -> str:

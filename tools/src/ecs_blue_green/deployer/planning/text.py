@@ -9,7 +9,14 @@ from ecs_blue_green.deployer.cloudformation.change_sets import KNOWN_AFTER_APPLY
 from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.rules import Finding
-from ecs_blue_green.deployer.text import Line, in_one_line, lines_of_change, lines_of_kept_tags, lines_of_tags, visible
+from ecs_blue_green.deployer.text import (
+    Line,
+    in_one_line,
+    lines_of_change,
+    lines_of_kept_tags,
+    lines_of_tags,
+    visible,
+)
 
 FROM_TEMPLATE = "From the template: what it imports is not there yet; AWS is asked when it is."
 # The sign of what happens to a resource or an output.

@@ -140,9 +140,8 @@ def document(answers: Answers) -> dict[str, Any]:
 def _questions(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Question]:
     if network.relevant(survey, runtime.network):
         yield Question("the network", partial(network.troubles, aws, survey, runtime))
-    keys = {str(key.parameter): key for key in runtime.keys}
-    for title, arn in references.arns(survey):
-        yield Question(title, partial(references.troubles, aws, survey, title, arn, keys.get(title)))
+    for title, arn, key in references.arns(survey, runtime.keys):
+        yield Question(title, partial(references.troubles, aws, survey, title, arn, key))
     for bucket, name in references.buckets(survey, runtime.buckets):
         yield Question(bucket.parameter, partial(references.bucket_troubles, aws, survey, bucket, name))
     for named in names.taken(survey):

@@ -32,11 +32,17 @@ MISSING = {
 Look = Callable[[Aws, Environment, str, Key | None], "tuple[str, str] | None"]
 
 
-def arns(survey: Survey) -> Iterator[tuple[str, str]]:
-    """The parameters that name something by an ARN and are new to AWS: title and value."""
+def arns(survey: Survey, keys: Iterable[Key]) -> Iterator[tuple[str, str, Key | None]]:
+    """The parameters that name something by an ARN and are new to AWS: title, value, and what a key is for.
+
+    Where one parameter has a key in place of another's, a change of either says who uses which.
+    """
+    by_title = {str(key.parameter): key for key in keys}
     for title, value in survey.environment.parameters.items():
-        if value.startswith("arn:") and survey.concerns(title):
-            yield title, value
+        key = by_title.get(title)
+        instead = key.unless if key else None
+        if value.startswith("arn:") and survey.concerns(title, *filter(None, [instead])):
+            yield title, value, None if instead and survey.value(instead) else key
 
 
 def troubles(aws: Aws, survey: Survey, title: str, arn: str, key: Key | None = None) -> Iterator[Trouble]:
