@@ -145,6 +145,7 @@ class Runtime:
     network: Mapping[str, str] = field(default_factory=dict)
     capacity: Mapping[str, str] = field(default_factory=dict)
     image: Mapping[str, str] = field(default_factory=dict)
+    repository: Mapping[str, str] = field(default_factory=dict)
     endpoints: Sequence[Endpoints] = ()
     rules: Sequence[Rule] = ()
     buckets: Sequence[Bucket] = ()
@@ -184,6 +185,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
         for slug, layer in layers.items()
         if layer.controller
     }
+    repositories = [{"layer": slug, **layer.repository} for slug, layer in layers.items() if layer.repository]
     health_rates = [{"health_rate": layer.health_rate} for layer in declared if layer.health_rate]
     return {
         "schema": SCHEMA,
@@ -202,6 +204,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
         },
         "capacity": _merged("capacity", [layer.capacity for layer in declared]),
         "image": _merged("image", [layer.image for layer in declared]),
+        **({"repository": _merged("repository", repositories)} if repositories else {}),
         "buckets": [_plain(bucket) for layer in declared for bucket in layer.buckets],
         "keys": [_plain(key) for layer in declared for key in layer.keys],
         "rehearsal": _merged("rehearsal", health_rates),

@@ -190,6 +190,8 @@ RUNTIME = Runtime(
         "pipeline": "PipelineName",
     },
     controller_parameters={"alarms": "DeploymentAlarms", "termination_wait": "TerminationWaitMinutes"},
+    # What comes from another repository is another team's, also where all names are the same.
+    repository={"owner": "GitHubOwner", "name": "GitHubRepository", "shipped_project": "sample"},
     buckets=(Bucket("ArtifactLogBucketName"),),
 )
 

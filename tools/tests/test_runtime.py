@@ -77,6 +77,7 @@ WHOLE: dict[str, Any] = {
     },
     "capacity": {"minimum": "Fewest", "maximum": "Most", "cpu": "Cpu"},
     "image": {"tag": "FirstTag", "folder": "web"},
+    "repository": {"layer": "runs", "owner": "Whose", "name": "Which", "shipped_project": "copied"},
     "buckets": [{"parameter": "Logs", "written_by": "load-balancer"}],
     "keys": [{"parameter": "KeyArn", "services": ["logs.{region}.amazonaws.com"], "through": "sns"}],
     "rehearsal": {"health_rate": "Rate"},
@@ -94,7 +95,10 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "Resources": {},
         "Outputs": dict.fromkeys(("Revision", "Service", "Application", "Group", "Pipeline")),
         "Parameters": dict.fromkeys(
-            ("Fewest", "Most", "Cpu", "Memory", "Probe", "FirstTag", "KeyArn", "Rate", "Watched", "Keeps")
+            (
+                *("Fewest", "Most", "Cpu", "Memory", "Probe", "FirstTag", "KeyArn", "Rate", "Watched"),
+                *("Keeps", "Whose", "Which"),
+            )
         ),
     },
 }
@@ -133,7 +137,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
 
 def test_what_may_be_left_out_is_left_out() -> None:
     document = without(without(WHOLE, "controller", "alarms"), "controller", "termination_wait")
-    for key in ("rules", "buckets", "keys", "rehearsal"):
+    for key in ("repository", "rules", "buckets", "keys", "rehearsal"):
         del document[key]
     document["layers"] = {"ground": {}, "runs": {}}
     found = runtime.made(document, "build/runtime.json")

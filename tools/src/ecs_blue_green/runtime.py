@@ -235,6 +235,20 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Repository:
+    """The parameters of a layer that name the repository on GitHub whose environments these are.
+
+    `shipped_project` is the project's name in the files that teams copy: who keeps it shares the names of
+    all resources with every other copy of which that is true.
+    """
+
+    layer: str
+    owner: Parameter
+    name: Parameter
+    shipped_project: str | None = None
+
+
+@dataclass(frozen=True)
 class Rehearsal:
     """The parameter by which a rehearsal makes a version that is not well: the share of good answers."""
 
@@ -251,6 +265,7 @@ class Runtime:
     network: Network
     capacity: Capacity
     image: Image
+    repository: Repository | None = None
     rules: Rules = field(default_factory=Rules)
     buckets: tuple[Bucket, ...] = ()
     keys: tuple[Key, ...] = ()
@@ -336,9 +351,15 @@ def problems(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> It
             elif layer.released:
                 # The pipeline gives this stack its parameters from a file that is the same for all stacks.
                 yield f"{slug} is released, so its parameter {fixed.parameter} cannot be fixed at creation"
-    for slug in runtime.controller.layers:
-        if slug not in runtime.layers:
-            yield f"there is no layer {slug}"
+    repository = runtime.repository
+    if repository:
+        declared = templates.get(repository.layer, {}).get("Parameters", {})
+        for title in (repository.owner, repository.name):
+            if title not in declared:
+                yield f"{repository.layer}.yaml has no parameter {title}"
+    named = {*runtime.controller.layers, *([repository.layer] if repository else [])}
+    for slug in sorted(named - runtime.layers.keys()):
+        yield f"there is no layer {slug}"
 
 
 def _found(value: Any, kind: type[T]) -> Iterator[T]:

@@ -11,6 +11,8 @@ from ecs_blue_green.deployer import rules
 from ecs_blue_green.deployer.changes import Action, PropertyChange, Recreation, ResourceChange
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.execution import owner
+from ecs_blue_green.deployer.execution.owner import Owner, Owners
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import deployed, guard
 from ecs_blue_green.deployer.planning.plan import Act, Plan, Step
@@ -257,6 +259,22 @@ def test_stack_that_is_not_ours_is_foreign() -> None:
                 SHOP, "service", Stack("s", "arn", "CREATE_COMPLETE", tags=tags | {key: "other"})
             )
         assert [finding.rule for finding in caught.value.findings] == ["foreign-stack"]
+
+
+def test_environment_of_another_repository_is_not_ours_to_change() -> None:
+    told = (Owner("acme/store", "the stack a"), Owner("ACME/Shop", "the record b"))
+    owners = Owners("acme/shop", told, "delivery")
+
+    def found(moved_from: str | None) -> list[str]:
+        try:
+            owner.refuse_other(SHOP, owners, moved_from, lambda repository: f"make it {repository}")
+        except Guarded as error:
+            assert all("acme/store" in one.reason and "acme/shop's" in one.reason for one in error.findings)
+            return [one.rule for one in error.findings]
+        return []
+
+    assert found(None) == found("acme/shop") == ["other-repository"]
+    assert found("Acme/store") == []
 
 
 def test_every_rule_is_tested_here() -> None:

@@ -246,6 +246,11 @@ def test_foreign_stack_is_blocked(dev: Shop) -> None:
     assert blocked["exit_code"] == 3
     assert blocked["findings"][0]["rule"] == "foreign-stack"
     assert dev.run("destroy", "--yes")["exit_code"] == 3
+    for verb in ("deploy", "destroy"):
+        code, _, err = dev.talk(verb, "--yes")
+        assert code == 3
+        assert "blocked by foreign-stack: the stack sample-dev-service lacks the tags Project=sample" in err
+        assert "choose another `project:` in params/dev.yaml" in err
 
 
 def test_protected_listener_needs_to_be_named_and_the_policy_is_back_afterwards(deployed: Shop) -> None:

@@ -20,7 +20,7 @@ from tests.paths import SCHEMAS
 
 Json = dict[str, Any]
 SCHEMA = json.loads((SCHEMAS / "review.json").read_text())
-DECIDED_AT_DEPLOY = ["listener-live", "release-running", "foreign-stack"]
+DECIDED_AT_DEPLOY = ["listener-live", "release-running", "foreign-stack", "other-repository"]
 
 
 class Checkout:

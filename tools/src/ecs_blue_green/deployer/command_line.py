@@ -8,6 +8,7 @@ import argparse
 import importlib
 import json
 import os
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -94,6 +95,13 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--json", action="store_true", help="print one JSON document on standard output")
         if name in ("plan", "deploy"):
             _add_plan_arguments(verb)
+        if name not in ("status", "drift"):
+            verb.add_argument(
+                "--moved-from",
+                type=_repository,
+                metavar="OWNER/REPOSITORY",
+                help="the environment is this repository's, which had that name until now",
+            )
         if name in ("deploy", "rollback", "destroy", "continue-rollback"):
             verb.add_argument("--yes", action="store_true", help="do not ask")
             verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release")
@@ -125,6 +133,12 @@ def _file_name(text: str) -> str:
     # A variable that is not set, in a job that is to execute an approved plan, must not mean another one.
     if not text:
         raise argparse.ArgumentTypeError("names no file")
+    return text
+
+
+def _repository(text: str) -> str:
+    if not re.fullmatch("[^/\\s]+/[^/\\s]+", text):
+        raise argparse.ArgumentTypeError("is not OWNER/REPOSITORY, as in acme/shop")
     return text
 
 

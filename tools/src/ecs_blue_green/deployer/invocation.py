@@ -72,8 +72,13 @@ class Invocation:
     @property
     def command(self) -> str:
         """What to type to go on with what this run was asked for; it asks again."""
+        moved_from = vars(self.options).get("moved_from")
+        return self.again(*([f"--moved-from {moved_from}"] if moved_from else []))
+
+    def again(self, *more: str) -> str:
+        """What to type to run this once more, with these arguments besides."""
         given = vars(self.options)
-        arguments = [f"--skip {name}" for name in given.get("skip") or ()]
+        arguments = [*more, *(f"--skip {name}" for name in given.get("skip") or ())]
         if given.get("plan"):
             arguments.append(f"--plan {shlex.quote(given['plan'])}")
         variables = {

@@ -37,6 +37,7 @@ RULES = {
     "release-running": "a deployment of the service or an execution of the pipeline is running",
     "export-in-use": "an export that another stack imports would change or go away",
     "foreign-stack": "a stack of that name is not this project's",
+    "other-repository": "the environment is another repository's",
     "stack-policy": "the deployed stack policy denies the change",
 }
 
@@ -64,11 +65,21 @@ class Finding:
 
 
 class Guarded(Blocked):
-    """A plan that must not be carried out, with every reason."""
+    """What must not be carried out, with every reason.
 
-    def __init__(self, findings: list[Finding]) -> None:
-        rules = ", ".join(dict.fromkeys(finding.rule for finding in findings))
-        super().__init__("nothing was changed", f"blocked by {rules}", "docs/operations.md has every rule")
+    Those that were `shown` with a plan are not told again.
+    """
+
+    def __init__(self, findings: list[Finding], *, shown: bool = False) -> None:
+        why = f"blocked by {', '.join(dict.fromkeys(finding.rule for finding in findings))}"
+        ways_out: list[str] = []
+        if not shown:
+            reasons = [finding.reason for finding in findings]
+            why += f": {reasons[0]}" if len(reasons) == 1 else "".join(f"\n  {reason}" for reason in reasons)
+            ways_out = list(dict.fromkeys(finding.remedy for finding in findings))
+        super().__init__(
+            "nothing was changed", why, "; ".join([*ways_out, "docs/operations.md has every rule"])
+        )
         self.findings = findings
 
 

@@ -89,7 +89,7 @@ READING = ("Describe", "Get", "List", "BatchGet", "Head")
 
 # Modules that are given another client than CloudFormation's as an argument, with the service that it is of.
 CLOUDFORMATION = "cloudformation"
-GIVEN_A_CLIENT = {"codedeploy": "codedeploy", "history": "ssm", "lock": "ssm"}
+GIVEN_A_CLIENT = {"codedeploy": "codedeploy", "history": "ssm", "lock": "ssm", "owner": "ssm"}
 
 # IAM's prefix of a service, where it is not botocore's name, and its actions that are not called like the
 # operation.

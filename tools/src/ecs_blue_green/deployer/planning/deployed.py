@@ -87,12 +87,15 @@ def is_failed(stack: Stack | None) -> bool:
     return stack is not None and stack.status in FAILED_CREATIONS
 
 
+def is_ours(environment: Environment, layer: str, stack: Stack) -> bool:
+    """Whether the stack's tags say that this project made it for this environment and layer."""
+    wanted = environment.stack_tags(layer)
+    return all(stack.tags.get(key) == wanted[key] for key in ("Project", "Environment", "Layer"))
+
+
 def refuse_foreign(environment: Environment, layer: str, stack: Stack) -> None:
     """Raise Guarded when the stack's tags do not say that this project made it."""
-    wanted = environment.stack_tags(layer)
-    if stack.exists and any(
-        stack.tags.get(key) != wanted[key] for key in ("Project", "Environment", "Layer")
-    ):
+    if stack.exists and not is_ours(environment, layer, stack):
         raise Guarded(
             [
                 Finding(

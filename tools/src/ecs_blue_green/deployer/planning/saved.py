@@ -39,6 +39,8 @@ _BEGUN: Mapping[str, tuple[type, ...]] = {
     "checksum": (str,),
 }
 _COMPLETE = {**_BEGUN, "digest": (str,), "allowed": (list,), "layers": (dict,)}
+# Where a person said it.
+_MOVED: Mapping[str, tuple[type, ...]] = {"moved_from": (str,)}
 _LAYER: Mapping[str, tuple[type, ...]] = {
     "act": (str,),
     "inputs": (str,),
@@ -71,14 +73,18 @@ def begin(path: Path, aws: Aws, environment: Environment) -> str:
     return name
 
 
-def write(path: Path, planned: Plan, name: str, allowed: set[str]) -> None:
-    """Complete the file. The plan's change sets stay until it is executed or discarded."""
+def write(path: Path, planned: Plan, name: str, allowed: set[str], moved_from: str | None = None) -> None:
+    """Complete the file. The plan's change sets stay until it is executed or discarded.
+
+    `moved_from` is the repository whose environment it was until now, where a person said so.
+    """
     document = {
         "schema": SCHEMA,
         "environment": planned.environment.name,
         "name": name,
         "digest": planned.digest,
         "allowed": sorted(allowed),
+        **({"moved_from": moved_from} if moved_from else {}),
         "layers": {
             slug: {
                 "act": step.act,
@@ -169,7 +175,7 @@ def _is_plan(document: Any) -> bool:
     if _has(document, _BEGUN):
         return bool(document["schema"] == SCHEMA)
     return (
-        _has(document, _COMPLETE)
+        (_has(document, _COMPLETE) or _has(document, {**_COMPLETE, **_MOVED}))
         and document["schema"] == SCHEMA
         and all(_has(kept, _LAYER) for kept in document["layers"].values())
     )

@@ -78,6 +78,12 @@ def _warnings(status: Status) -> Iterator[tuple[str, str]]:
         yield "alarms", f"are disabled for deployments{where}: no alarm stops a release"
     for layer, names in status.lifted.items():
         yield "stack policy", f"of {layer} is lifted for {', '.join(names)}; deploy puts it back"
+    for other in status.owners.others:
+        yield (
+            "repository",
+            f"this is the environment of {other.repository}, as {other.place} says, and not of"
+            f" {status.owners.own}: nothing can be changed from here",
+        )
     if status.holder:
         yield "lock", f"held by {status.holder}"
     for reason in status.unread:
@@ -124,5 +130,9 @@ def document(environment: Environment, status: Status) -> dict[str, Any]:
             "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(holder.since)),
         },
         "last_commit": status.commit,
+        "repository": {
+            "own": status.owners.own,
+            "found": [asdict(one) for one in status.owners.found],
+        },
         "unread": list(status.unread),
     }

@@ -14,8 +14,9 @@ from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
-from ecs_blue_green.deployer.execution import history, lock
+from ecs_blue_green.deployer.execution import history, lock, owner
 from ecs_blue_green.deployer.execution.lock import Holder
+from ecs_blue_green.deployer.execution.owner import Owners
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.policy import Update
 from ecs_blue_green.deployer.release import alarms, codedeploy, live
@@ -48,6 +49,7 @@ class Status:
     lifted: Mapping[str, tuple[str, ...]]
     holder: Holder | None
     commit: str | None
+    owners: Owners
     unread: tuple[str, ...] = ()
 
     @property
@@ -72,6 +74,7 @@ def read(
         found = pool.map(lambda name: describe.stack(client, name), names.values())
         holder = pool.submit(_told, unread, None, lambda: lock.look(store, environment))
         commit = pool.submit(_told, unread, None, lambda: history.last(store, environment))
+        recorded = pool.submit(_told, unread, None, lambda: owner.read(store, environment))
         stacks = dict(zip(layers, found, strict=True))
         lifted = pool.submit(_told, unread, {}, lambda: _lifted(client, layers, stacks))
         service: Service = _told(unread, Service(), lambda: located(aws, runtime, stacks))
@@ -89,6 +92,7 @@ def read(
             lifted=lifted.result(),
             holder=holder.result(),
             commit=commit.result(),
+            owners=owner.of(environment, layers, runtime, recorded.result(), stacks),
             unread=tuple(unread),
         )
 

@@ -8,6 +8,7 @@ from ecs_blue_green.deployer import environment, interrupts, preflight
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.deployer.execution import owner
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import checks, making, report
@@ -59,6 +60,8 @@ def make(
         if not tolerant:
             raise
         report.say(f"gone on in spite of: {error}")
+    if note := owner.shipped(settings, runtime):
+        report.say(note)
     wanted = image.wanted(settings, layers, runtime.image, invocation.root)
     answers = Answers()
 

@@ -20,10 +20,10 @@ from ecs_blue_green.deployer.planning import deployed, report
 def run(invocation: Invocation) -> int:
     """Go on with the stacks that are UPDATE_ROLLBACK_FAILED, without the resources of --skip."""
     options = invocation.options
-    settings, layers, _ = invocation.load()
+    settings, layers, runtime = invocation.load()
     only = chosen(options.only, layers)
     skips = allowed(options.skip, layers, settings.name, "--skip")
-    with session.opened(invocation, settings) as (door, held):
+    with session.opened(invocation, settings, layers, runtime) as (door, held):
         client = door.client("cloudformation")
         stuck = interrupts.attend(lambda: _stuck(client, settings, only))
         for stack in stuck.values():

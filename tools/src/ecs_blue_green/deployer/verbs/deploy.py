@@ -14,7 +14,7 @@ from ecs_blue_green.deployer.cloudformation import describe, schedule
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput
-from ecs_blue_green.deployer.execution import execution, history, session
+from ecs_blue_green.deployer.execution import execution, history, owner, session
 from ecs_blue_green.deployer.execution.execution import Errand, Gate
 from ecs_blue_green.deployer.execution.lock import Lock
 from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, answer, chosen, has_person
@@ -46,7 +46,8 @@ def run(invocation: Invocation) -> int:
             "name layers of the plan with ONLY, or none",
         )
     named = allowed(options.allow, layers, settings.name) | set(kept["allowed"] if kept else [])
-    with session.opened(invocation, settings) as (door, held):
+    moved_from = kept.get("moved_from") if kept else None
+    with session.opened(invocation, settings, layers, runtime, moved_from) as (door, held):
         # Asked with the lock in hand: whoever held it until now may have deployed.
         if not (settings.is_local or options.yes_older):
             interrupts.attend(lambda: history.refuse_older(door.client("ssm"), settings, invocation.root))
@@ -73,6 +74,7 @@ def _deploy(
         _approve(invocation, door, proposal, named, kept)
         interrupts.check()
         if not settings.is_local:
+            owner.record(door.client("ssm"), settings, layers, runtime)
             history.record(door.client("ssm"), settings, invocation.root)
     except BaseException:
         # A kept plan stays as it was; what is not executed of the others is removed. Why it is not executed
@@ -116,7 +118,7 @@ def _approve(
         interrupts.attend(lambda: checks.wait_for_release(door, proposal.service, report.say))
     findings = _proposal.judge(invocation, door, proposal, named, whole=False)
     if findings:
-        raise Guarded(findings)
+        raise Guarded(findings, shown=True)
     answers = proposal.answers
     if answers.connection_waits and planned.changed and planned.changed <= set(answers.waiting):
         raise connection.pending(settings, str(answers.connection))

@@ -8,7 +8,7 @@ from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import schedule
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE
-from ecs_blue_green.deployer.execution import destroy, history, retained, session
+from ecs_blue_green.deployer.execution import destroy, history, owner, retained, session
 from ecs_blue_green.deployer.invocation import YES, Invocation
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import report
@@ -16,9 +16,9 @@ from ecs_blue_green.deployer.planning import report
 
 def run(invocation: Invocation) -> int:
     """Ask, then delete everything that the environment has."""
-    settings, layers, _ = invocation.load()
+    settings, layers, runtime = invocation.load()
     destroy.refuse_protected(settings, layers)
-    with session.opened(invocation, settings) as (door, held):
+    with session.opened(invocation, settings, layers, runtime) as (door, held):
         existing = interrupts.attend(lambda: destroy.existing(door, settings, layers))
         shielded = interrupts.attend(lambda: destroy.protected(door, settings, layers, existing))
         left = [] if existing else interrupts.attend(lambda: _left(door, settings, layers))
@@ -46,6 +46,7 @@ def run(invocation: Invocation) -> int:
         invocation.document["outcomes"] = report.outcome_documents(outcomes)
         if schedule.exit_code(outcomes) == EXIT_DONE:
             history.remove(door.client("ssm"), settings)
+            owner.remove(door.client("ssm"), settings)
             held.forgotten = True
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=False)

@@ -2,6 +2,7 @@
 
 from ecs_blue_green.deployer import aws, interrupts
 from ecs_blue_green.deployer.errors import EXIT_DONE
+from ecs_blue_green.deployer.execution import session
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.preflight import image
@@ -13,6 +14,7 @@ def run(invocation: Invocation) -> int:
     wanted = image.wanted(settings, layers, runtime.image, invocation.root)
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
+        session.refuse_other(invocation, door, settings, layers, runtime)
         if door.emulated:
             report.say(f"the emulator has a placeholder for the image {wanted}: nothing to push")
             invocation.document |= {"image": str(wanted), "digest": None, "pushed": False}

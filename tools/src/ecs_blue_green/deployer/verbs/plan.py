@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import aws
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE, BadInput
+from ecs_blue_green.deployer.execution import session
 from ecs_blue_green.deployer.invocation import Invocation, allowed, chosen
 from ecs_blue_green.deployer.planning import making, markdown, report, saved
 from ecs_blue_green.deployer.verbs import _proposal
@@ -29,6 +30,7 @@ def run(invocation: Invocation) -> int:
             invocation.begun = True
             saved.discard(door, settings, kept_before)
             return EXIT_DONE
+        session.refuse_other(invocation, door, settings, layers, runtime)
         name = saved.begin(Path(options.out), door, settings) if options.out else None
         try:
             proposal = _proposal.make(
@@ -40,7 +42,7 @@ def run(invocation: Invocation) -> int:
                 if options.summary:
                     _summarize(Path(options.summary), markdown.markdown(planned, findings))
                 if name and not findings:
-                    saved.write(Path(options.out), planned, name, named)
+                    saved.write(Path(options.out), planned, name, named, options.moved_from)
             except BaseException:
                 # Why there is no plan is told, not what more goes wrong; the next run finds what is left.
                 with contextlib.suppress(ClientError, BotoCoreError):
