@@ -122,16 +122,17 @@ test-tools: .venv/develop .venv-emulator/ready ## run the tests of tools/, on ev
 test-review: .venv/develop .venv-emulator/ready ## compare the reviews of 500 seeded edits with change sets
 	@cd tools && REVIEW_EDITS=500 ../$(BIN)/python -m pytest -q tests/deployer/test_review_edits.py
 
-# Tools that .venv cannot hold: they pin other versions, or are no Python. Needs Node.js as well.
-.venv-security/ready: requirements/security.txt requirements/install
-	@requirements/install .venv-security requirements/security.txt
+# Tools that .venv cannot hold, nor each other: what one pins, another would have older. Needs Node.js as well.
+SECURITY = checkov policy-sentry awscli
+$(SECURITY:%=.venv-security/%/ready): .venv-security/%/ready: requirements/%.txt requirements/install
+	@requirements/install .venv-security/$* requirements/$*.txt
 	@touch $@
 
 tests/security/node_modules/ready: tests/security/package-lock.json
 	@cd tests/security && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-security: .venv/develop .venv-emulator/ready .venv-security/ready tests/security/node_modules/ready ## what every role may do, checkov, the AWS CLI
+security: .venv/develop .venv-emulator/ready $(SECURITY:%=.venv-security/%/ready) tests/security/node_modules/ready ## what every role may do, checkov, the AWS CLI
 	@$(BIN)/python generate.py --check
 	@$(CFN_LINT)
 	@$(BIN)/python -m pytest -q tests/security
@@ -176,7 +177,7 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes (needs uv, wh
 	$(call BIND,requirements/generate.txt app/requirements.txt) requirements/emulator.in \
 	  $(NOT_IMPORTED:%=--no-emit-package %) -o requirements/emulator.txt
 	$(call BIND,requirements/deploy.txt app/requirements.txt) requirements/develop.in -o requirements/develop.txt
-	$(COMPILE) requirements/security.in -o requirements/security.txt
+	$(foreach tool,$(SECURITY),$(COMPILE) requirements/$(tool).in -o requirements/$(tool).txt &&) true
 	$(COMPILE) requirements/benchmarks.in -o requirements/benchmarks.txt
 
 .PHONY: rehearse report-check test-rehearsal test-faults benchmark-deploy

@@ -164,8 +164,9 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                                 awacs.ecs.DescribeTaskDefinition,
                                 awacs.ecs.RegisterTaskDefinition,
                             ],
-                            # These actions know no resources. What a revision can do is fenced by the
-                            # roles that may be passed to it, below.
+                            # These actions know no resources, but for the last one in the reference of
+                            # 2026 (UNVERIFIED, see the pipeline's roles). What a revision can do is fenced
+                            # by the roles that may be passed to it, below.
                             Resource=["*"],
                         ),
                         Statement(

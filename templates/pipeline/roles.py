@@ -202,8 +202,9 @@ def _deploy_statements(bucket: Bucket, blue_green: BlueGreen) -> list[Statement]
             Action=[awacs.codedeploy.GetDeploymentConfig],
             Resource=[arn("codedeploy", "deploymentconfig:${DeploymentConfigName}")],
         ),
-        # The action's documentation gives "*" only; that IAM matches it by family is UNVERIFIED. What keeps
-        # it in bounds is the next statement: a task definition takes no roles but these.
+        # The action's documentation gives "*" only; that IAM matches it by family, as its reference of 2026
+        # says, is UNVERIFIED. What keeps it in bounds is the next statement: a task definition takes no
+        # roles but these.
         Statement(Effect=Allow, Action=[awacs.ecs.RegisterTaskDefinition], Resource=["*"]),
         _pass_role(
             ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"],

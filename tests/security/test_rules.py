@@ -13,7 +13,7 @@ import yaml
 
 from tests.security.conftest import FOLDER, PROGRAMS, PROJECT
 
-CHECKOV = PROGRAMS / "bin" / "checkov"
+CHECKOV = PROGRAMS / "checkov" / "bin" / "checkov"
 DOCUMENT: dict[str, Any] = yaml.safe_load((FOLDER / "accepted.yaml").read_text())
 
 # A rule and the resource that fails it.

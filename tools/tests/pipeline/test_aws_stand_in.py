@@ -1,7 +1,7 @@
 """The stand-in for the AWS CLI: what it answers, and that the CLI itself answers the same.
 
 The CLI needs another botocore than the emulator, so it is not in `.venv`. `make security` installs it into
-`.venv-security`; where neither that nor another `aws` is found, the comparison is skipped.
+`.venv-security/awscli`; where neither that nor another `aws` is found, the comparison is skipped.
 """
 
 import json
@@ -45,7 +45,7 @@ COMMANDS = [
 
 def command_line_interface() -> str | None:
     """The AWS CLI, where one is installed."""
-    own = TOOLS.parent / ".venv-security" / "bin" / "aws"
+    own = TOOLS.parent / ".venv-security" / "awscli" / "bin" / "aws"
     return str(own) if own.exists() else shutil.which("aws")
 
 
