@@ -175,6 +175,8 @@ def test_readme_shows_what_a_deploy_prints(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_ci_and_the_workflow_run_the_same() -> None:
-    command = "make check test"
-    assert command in (ROOT / ".ci" / "run").read_text()
-    assert f"run: {command}" in (ROOT / ".github" / "workflows" / "check.yml").read_text()
+    (local,) = re.findall(r"^exec make (.*)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    workflow = (ROOT / ".github" / "workflows" / "check.yml").read_text()
+    there = {target for line in re.findall(r"- run: make (.*)", workflow) for target in line.split()}
+    # A copy may leave out the package's own.
+    assert {"check", "test"} <= set(local.split()) <= there

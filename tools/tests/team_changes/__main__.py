@@ -22,9 +22,10 @@ AUTHOR = ("-c", "user.name=Team", "-c", "user.email=team@example.com")
 # The last: the tests of the tool that read outside tools/, and so the only ones that could notice.
 COMMANDS = (
     ("make", "generate", "docs", "check", "test"),
-    ("sh", "-c", "cd tools && ../.venv/bin/python -m pytest -q -n 2 tests/documents"),
+    ("sh", "-c", "cd tools && ../.venv/bin/python -m pytest -q -n logical tests/documents"),
 )
 CACHES = (".mypy_cache", ".ruff_cache", "tools/.mypy_cache", "tools/.ruff_cache")
+OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 # 2000-01-01: a ZIP archive knows nothing before 1980.
 LONG_AGO = 946684800
 
@@ -37,11 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := sorted(set(wanted) - CHANGES.keys()):
         parser.error(f"there is no change {', '.join(unknown)}: there are {', '.join(CHANGES)}")
     results = [_run(name) for name in wanted]
+    _say(f"{results.count(True)} passed, {results.count(False)} failed")
     return 0 if all(results) else 1
 
 
 def _run(name: str) -> bool:
     began = time.monotonic()
+    # Not those of a make above.
+    environ = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
     with tempfile.TemporaryDirectory(prefix="team-") as folder:
         root = Path(folder) / "copy"
         _copy(root)
@@ -50,7 +54,7 @@ def _run(name: str) -> bool:
             done = subprocess.run(
                 command,
                 cwd=root,
-                env={**os.environ, "GIT_CEILING_DIRECTORIES": folder},
+                env={**environ, "GIT_CEILING_DIRECTORIES": folder},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

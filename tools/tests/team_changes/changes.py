@@ -1,8 +1,11 @@
-"""The changes, each made in a copy as a team makes it."""
+"""The changes, each made in a copy as a team makes it: also in a copy that a team has made its own."""
 
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 QUEUE = '''"""A queue of the application's work, with one for what fails.
 
@@ -36,85 +39,111 @@ def parameter_files(root: Path) -> list[Path]:
     return sorted((root / "params").glob("*.yaml"))
 
 
-def replace(path: Path, old: str, new: str) -> None:
-    """Put one text in the place of another, which must be there."""
-    text = path.read_text(encoding="utf-8")
-    if old not in text:
-        raise LookupError(f"{path} has no {old!r}")
-    path.write_text(text.replace(old, new), encoding="utf-8")
+def team_files(root: Path) -> list[Path]:
+    """Those that are on AWS, the one that matters least first."""
+    found = [path for path in parameter_files(root) if path.stem != "local"]
+    return sorted(found, key=lambda path: bool(read(path).get("protected")))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A parameter file."""
+    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return document
+
+
+def edit(path: Path, *, to: Path | None = None, parameters: Mapping[str, Any] = {}, **settings: Any) -> None:
+    """Set parameters of a file, where None takes one away, and what stands beside them."""
+    document = {**read(path), **settings}
+    given = {**document["parameters"], **parameters}
+    document["parameters"] = {title: value for title, value in given.items() if value is not None}
+    (to or path).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+
+
+def replace(path: Path, pattern: str, new: str) -> None:
+    """Put a text in the place of what matches, which must be there."""
+    text, count = re.subn(pattern, new, path.read_text(encoding="utf-8"))
+    if not count:
+        raise LookupError(f"{path} has no {pattern}")
+    path.write_text(text, encoding="utf-8")
 
 
 def own_names(root: Path) -> None:
     """Another project, other accounts, clusters and repository."""
     for path in parameter_files(root):
-        replace(path, "project: sample", "project: shop")
-        replace(path, "ClusterName: sample", "ClusterName: shop")
-        replace(path, "GitHubOwner: acme", "GitHubOwner: octo-org")
-        replace(path, "GitHubRepository: shop", "GitHubRepository: web-shop")
-    for name, old, new in (("dev", "1" * 12, "345678901234"), ("prod", "2" * 12, "456789012345")):
-        for path in (root / "params").glob(f"{name}.yaml"):
-            replace(path, old, new)
+        parameters = {"GitHubOwner": "octo-org", "GitHubRepository": "web-orchard"}
+        edit(path, project="orchard", parameters={**parameters, "ClusterName": f"orchard-{path.stem}"})
+    accounts = sorted({read(path)["account"] for path in team_files(root)})
+    for path in team_files(root):
+        account = read(path)["account"]
+        # Also in the ARNs.
+        replace(path, account, str(345678901234 + accounts.index(account)))
 
 
 def renamed_environment(root: Path) -> None:
     """What was called dev is called staging."""
-    path = root / "params" / "dev.yaml"
-    text = re.sub(r"ClusterName: (\w+)-dev", r"ClusterName: \1-staging", path.read_text())
-    path.with_name("staging.yaml").write_text(text)
-    path.unlink()
+    for path in team_files(root)[:1]:
+        cluster = read(path)["parameters"]["ClusterName"].replace(path.stem, "staging")
+        edit(path, to=path.with_name("staging.yaml"), parameters={"ClusterName": cluster})
+        path.unlink()
 
 
 def third_region(root: Path) -> None:
-    """An environment more, in a region that none had."""
-    path = root / "params" / "prod.yaml"
-    text = re.sub(r"ClusterName: (\w+)", r"ClusterName: \1-eu", path.read_text())
-    text = re.sub(r'account: "\d+"', 'account: "567890123456"', text)
-    text = re.sub(r"(arn:aws:acm:[a-z0-9-]+:)\d+", r"\g<1>567890123456", text)
-    path.with_name("eu.yaml").write_text(text.replace("ap-northeast-1", "eu-central-1"))
+    """An environment more, in a region and an account that none had."""
+    for path in team_files(root)[-1:]:
+        regions = {read(one)["region"] for one in parameter_files(root)}
+        region = next(one for one in ("eu-central-1", "us-west-2", "sa-east-1") if one not in regions)
+        third = path.with_name("third.yaml")
+        edit(path, to=third, parameters={"ClusterName": "third"})
+        replace(third, read(path)["region"], region)
+        replace(third, read(path)["account"], "567890123456")
 
 
 def no_certificate(root: Path) -> None:
     """No environment speaks HTTPS."""
     for path in parameter_files(root):
-        path.write_text(re.sub(r"^.*(certificate|HTTPS).*\n", "", path.read_text(), flags=re.I | re.M))
+        edit(path, parameters={"CertificateArn": None})
 
 
 def another_tag(root: Path) -> None:
     """Stacks have other tags, and more of them."""
     for path in parameter_files(root):
-        replace(path, "tags: {team: platform}", 'tags: {team: checkout, cost-center: "4711"}')
+        edit(path, tags={"team": "orchard", "cost-center": "4711"})
 
 
 def port_and_secret(root: Path) -> None:
     """The application listens elsewhere, and is given a secret."""
     for path in parameter_files(root):
-        text = path.read_text()
-        region, account = (
-            re.findall(rf'^{key}: "?([\w-]+)', text, re.MULTILINE)[0] for key in ("region", "account")
-        )
-        secret = f"arn:aws:secretsmanager:{region}:{account}:secret:shop/database-AbCdEf"
-        path.write_text(f"{text.rstrip()}\n  ContainerPort: 8080\n  DatabaseUrlArn: {secret}\n")
-    replace(root / "app" / "Dockerfile", "EXPOSE 1323", "EXPOSE 8080")
-    replace(root / "app" / "main.py", "1323", "8080")
-    replace(
-        root / "templates" / "_application.py",
-        "SECRETS: tuple[Secret, ...] = ()",
-        'SECRETS: tuple[Secret, ...] = (\n    Secret("DATABASE_URL", "DatabaseUrlArn", "Where the application'
-        ' finds its database"),\n)',
-    )
+        place = f"{read(path)['region']}:{read(path)['account']}"
+        secret = f"arn:aws:secretsmanager:{place}:secret:orchard/database-AbCdEf"
+        edit(path, parameters={"ContainerPort": 8088, "OrchardUrlArn": secret})
+    (old,) = re.findall(r"EXPOSE (\d+)", (root / "app" / "Dockerfile").read_text(encoding="utf-8"))
+    replace(root / "app" / "Dockerfile", old, "8088")
+    for path in (root / "app").glob("*.py"):
+        if old in path.read_text(encoding="utf-8"):
+            replace(path, rf"\b{old}\b", "8088")
+    row = '    Secret("ORCHARD_URL", "OrchardUrlArn", "Where the application finds its orchard"),'
+    application = root / "templates" / "_application.py"
+    replace(application, r"(?m)^(SECRETS: .* = \()", rf"\1\n{row}\n")
 
 
 def layer_with_a_queue(root: Path) -> None:
     """A module, and its entry in LAYERS."""
-    (root / "templates" / "queue.py").write_text(QUEUE)
+    (root / "templates" / "work_queue.py").write_text(QUEUE, encoding="utf-8")
     layers = root / "templates" / "__init__.py"
-    replace(layers, "    pipeline,\n    service,\n", "    pipeline,\n    queue,\n    service,\n")
-    replace(layers, '    "pipeline": pipeline,\n', '    "pipeline": pipeline,\n    "queue": queue,\n')
+    replace(layers, r"(?m)^(LAYERS: .* = \{)", r'\1\n    "work-queue": work_queue,')
+    replace(layers, r"(?m)^(from templates import \()", r"\1\n    work_queue,")
+    # Their names stand in order.
+    text = layers.read_text(encoding="utf-8")
+    head, names, rest = re.split(
+        r"(?s)(?<=^from templates import \(\n)(.*?)(?=^\))", text, flags=re.MULTILINE
+    )
+    ordered = "".join(sorted(names.splitlines(keepends=True)))
+    layers.write_text(head + ordered + rest, encoding="utf-8")
 
 
 def all_of_them(root: Path) -> None:
     """Everything above."""
-    for change in (*list(CHANGES.values())[:-1],):
+    for change in list(CHANGES.values())[:-1]:
         change(root)
 
 
