@@ -127,18 +127,19 @@ def port_and_secret(root: Path) -> None:
 
 
 def layer_with_a_queue(root: Path) -> None:
-    """A module, and its entry in LAYERS."""
-    (root / "templates" / "work_queue.py").write_text(QUEUE, encoding="utf-8")
-    layers = root / "templates" / "__init__.py"
-    replace(layers, r"(?m)^(LAYERS: .* = \{)", r'\1\n    "work-queue": work_queue,')
-    replace(layers, r"(?m)^(from templates import \()", r"\1\n    work_queue,")
-    # Their names stand in order.
-    text = layers.read_text(encoding="utf-8")
-    head, names, rest = re.split(
-        r"(?s)(?<=^from templates import \(\n)(.*?)(?=^\))", text, flags=re.MULTILINE
-    )
-    ordered = "".join(sorted(names.splitlines(keepends=True)))
-    layers.write_text(head + ordered + rest, encoding="utf-8")
+    """Its module, and its entry in LAYERS; and the layer of docs/adding-a-layer.md in the same way."""
+    page = (root / "docs" / "adding-a-layer.md").read_text(encoding="utf-8")
+    dashboard = re.findall(r"(?s)```python\n(.*?)```", page)[0]
+    for name, module in (("work_queue", QUEUE), ("dashboard", dashboard)):
+        (root / "templates" / f"{name}.py").write_text(module, encoding="utf-8")
+        layers = root / "templates" / "__init__.py"
+        slug = name.replace("_", "-")
+        replace(layers, r"(?m)^(LAYERS: .* = \{)", rf'\1\n    "{slug}": {name},')
+        replace(layers, r"(?m)^(from templates import \()", rf"\1\n    {name},")
+        # Their names stand in order.
+        text = layers.read_text(encoding="utf-8")
+        head, names, rest = re.split(r"(?sm)(?<=^from templates import \(\n)(.*?)(?=^\))", text)
+        layers.write_text(head + "".join(sorted(names.splitlines(keepends=True))) + rest, encoding="utf-8")
 
 
 def all_of_them(root: Path) -> None:

@@ -31,6 +31,7 @@ FILE = ROOT / "docs" / "deployer-policy.yaml"
 
 
 NAME = "${Project}-${Environment}"
+PLACEHOLDER = re.compile(r"\$\{[^}]+\}")
 LOG_GROUP = "AWS::Logs::LogGroup"
 
 
@@ -418,7 +419,18 @@ def reference() -> Mapping[str, Any]:
 
 def is_scoped(action: str) -> bool:
     """Whether IAM can tell this action's resources apart by a name that begins with ours."""
-    return bool(resource_types(action)) and action.partition(":")[0] in SCOPES
+    return any(reaches(action, resource) for resource in SCOPES.get(action.partition(":")[0], ()))
+
+
+def reaches(action: str, resource: str) -> bool:
+    """Whether an action takes resources whose ARNs are like this one; % stands for region and account."""
+    known = reference()[action.partition(":")[0]]["Resources"]
+    example = PLACEHOLDER.sub("x", f"arn:x:{resource}").replace("%", "x:x").replace("*", "x")
+    return any(
+        re.fullmatch(PLACEHOLDER.sub("[^:]*", one), example)
+        for kind in resource_types(action) or []
+        for one in known.get(kind, {"ARNFormats": []})["ARNFormats"]
+    )
 
 
 def is_reading(action: str) -> bool:
