@@ -72,7 +72,9 @@ def _run(name: str) -> bool:
 
 def _copy(root: Path) -> None:
     """A clone that has the environments of this one: they are newer than all that they are made of."""
-    subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(root)], check=True)  # noqa: S607
+    # Without advice where the last commit is that of no branch, as in a job on GitHub.
+    clone = ("git", "-c", "advice.detachedHead=false", "clone", "--quiet", str(REPOSITORY), str(root))
+    subprocess.run(clone, check=True)
     for path in root.rglob("*"):
         if ".git" not in path.parts:
             os.utime(path, (LONG_AGO, LONG_AGO))
