@@ -3,22 +3,32 @@
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
 """
 
-from awacs.aws import Action, Allow, Deny, PolicyDocument, Principal, Statement
+from collections.abc import Sequence
+
+from awacs.aws import Action, Allow, Condition, Deny, PolicyDocument, Principal, Statement, StringEquals
+
+ANY_UPDATE = Action("Update", "*")
 
 
-def deny_updates(*titles: str) -> PolicyDocument:
-    """A stack policy that protects the resources with these logical ids, and only these.
+def deny_updates(*titles: str, types: Sequence[str] = ()) -> PolicyDocument:
+    """A stack policy that protects the resources with these logical ids or of these types, and only these.
 
-    A stack policy denies what it does not allow, so the first statement allows everything.
+    A policy may name only what its stack has. A type it may name always, so what a condition makes, or what
+    may come later, is protected by its type.
     """
-    return PolicyDocument(
-        Statement=[
-            Statement(Effect=Allow, Action=[Action("Update", "*")], Principal=Principal("*"), Resource=["*"]),
-            Statement(
-                Effect=Deny,
-                Action=[Action("Update", "*")],
-                Principal=Principal("*"),
-                Resource=[f"LogicalResourceId/{title}" for title in titles],
-            ),
-        ]
+    # A stack policy denies what it does not allow.
+    allowed = Statement(Effect=Allow, Action=[ANY_UPDATE], Principal=Principal("*"), Resource=["*"])
+    by_title = Statement(
+        Effect=Deny,
+        Action=[ANY_UPDATE],
+        Principal=Principal("*"),
+        Resource=[f"LogicalResourceId/{title}" for title in titles],
     )
+    by_type = Statement(
+        Effect=Deny,
+        Action=[ANY_UPDATE],
+        Principal=Principal("*"),
+        Resource=["*"],
+        Condition=Condition(StringEquals({"ResourceType": list(types)})),
+    )
+    return PolicyDocument(Statement=[allowed, *([by_title] if titles else []), *([by_type] if types else [])])

@@ -9,6 +9,7 @@ names, ids and ARNs of all these that later layers need.
 from troposphere import Equals, If, Parameter, Ref, Sub, Template
 from troposphere.codeconnections import Connection
 from troposphere.ecs import Cluster, ClusterSetting
+from troposphere.elasticloadbalancingv2 import ListenerRule
 
 from templates._application import secret_parameters
 from templates._exports import export
@@ -101,7 +102,11 @@ _ACTIONS = (Delegation("DefaultActions", "CodeDeploy", "forwards-to-target-group
 RUNTIME = Runtime(
     # Nothing that a release moves may be changed by a stack update. One of a listener would send it back to
     # blue, which has no tasks after every other release.
-    stack_policy=deny_updates("ProductionListener", "TestListener", "BlueTargetGroup", "GreenTargetGroup"),
+    stack_policy=deny_updates(
+        *("ProductionListener", "TestListener", "BlueTargetGroup", "GreenTargetGroup"),
+        # There is none until somebody adds one: CodeDeploy moves it like its listener.
+        types=(ListenerRule.resource_type,),
+    ),
     changed_by=(
         Changed("ProductionListener", "CodeDeploy: its actions", "`CodeDeployRole`", _ACTIONS),
         Changed("TestListener", "CodeDeploy: its actions", "`CodeDeployRole`", _ACTIONS),

@@ -82,11 +82,19 @@ def _scoped_statements(bucket: Bucket) -> list[Statement]:
         _allow([awacs.ecs.CreateTaskSet, awacs.ecs.DeleteTaskSet], TASK_SETS),
         # IAM knows no resource for these.
         _allow([elb.DescribeTargetGroups, elb.DescribeListeners, elb.DescribeRules], "*"),
-        # Not ModifyRule: these listeners have no rules.
         _allow(
             [elb.ModifyListener],
             import_value("infrastructure", "ProductionListenerArn"),
             import_value("infrastructure", "TestListenerArn"),
+        ),
+        # These listeners have rules as soon as somebody adds one.
+        _allow(
+            [elb.ModifyRule],
+            Sub(
+                "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:"
+                "listener-rule/${LoadBalancer}/*",
+                LoadBalancer=import_value("infrastructure", "LoadBalancerFullName"),
+            ),
         ),
         _allow([awacs.cloudwatch.DescribeAlarms], arn("cloudwatch", "alarm:*")),
         _allow([awacs.awslambda.InvokeFunction], arn("lambda", f"function:{SMOKE_TEST_NAME}")),

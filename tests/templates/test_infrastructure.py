@@ -189,7 +189,7 @@ def test_stack_policy_protects_what_a_release_moves(documents: dict[str, Documen
 
     policy = infrastructure.RUNTIME.stack_policy
     assert policy
-    allow, deny = json.loads(policy.to_json())["Statement"]
+    allow, deny, by_type = json.loads(policy.to_json())["Statement"]
     assert allow == {"Effect": "Allow", "Action": ["Update:*"], "Principal": "*", "Resource": ["*"]}
     assert (deny["Effect"], deny["Action"], deny["Principal"]) == ("Deny", ["Update:*"], "*")
     protected = {resource.removeprefix("LogicalResourceId/") for resource in deny["Resource"]}
@@ -199,6 +199,10 @@ def test_stack_policy_protects_what_a_release_moves(documents: dict[str, Documen
         for title, resource in resources.items()
         if resource["Type"].endswith((":TargetGroup", ":Listener")) and title != "RedirectListener"
     }
+    # A policy may not name a rule before there is one.
+    assert (by_type["Effect"], by_type["Action"], by_type["Resource"]) == ("Deny", ["Update:*"], ["*"])
+    rules = ["AWS::ElasticLoadBalancingV2::ListenerRule"]
+    assert by_type["Condition"] == {"StringEquals": {"ResourceType": rules}}
 
 
 def test_cluster_has_container_insights(resources: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "deployer.cloudformation": (*GROUND, "deployer.cloudformation"),
     "deployer.effects": (*GROUND, "deployer.effects"),
     "deployer.release": (*GROUND, "deployer.release", "deployer.cloudformation"),
-    "deployer.drift": (*GROUND, "deployer.drift", "deployer.cloudformation"),
+    "deployer.drift": (*GROUND, "deployer.drift", "deployer.cloudformation", "deployer.effects"),
     # A review is told offline: without CloudFormation, plans and locks.
     "deployer.review": (*GROUND, "deployer.review", "deployer.effects"),
     "deployer.planning": (

@@ -13,10 +13,12 @@ from ecs_blue_green.deployer.drift import drift, report
 from ecs_blue_green.deployer.drift.drift import ResourceDrift, StackDrift
 from ecs_blue_green.deployer.drift.ownership import Owners
 from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.runtime import Changed, Delegation
 from tests.deployer.releases import Releases, client
 from tests.deployer.shop import Shop
 from tests.paths import RUNTIME
 
+RULE_ACTIONS = Delegation("Actions", "CodeDeploy", "forwards-to-target-groups")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BLUE = "arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:targetgroup/blue/1"
 GREEN = "arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:targetgroup/green/2"
@@ -264,6 +266,31 @@ def test_everything_else_is_real(
     layer: str, resource: str, expected: Mapping[str, Any], actual: Mapping[str, Any], paths: list[str]
 ) -> None:
     assert judged(layer, resource, expected, actual, *paths).verdict == "real"
+
+
+LOGIN = {"Type": "authenticate-oidc", "Order": "1", "AuthenticateOidcConfig": {"ClientId": "a"}}
+RULE = {"ListenerArn": "arn:listener", "Actions": [LOGIN, {"Type": "forward", "TargetGroupArn": BLUE}]}
+
+
+@pytest.mark.parametrize(
+    ("actions", "verdict"),
+    [
+        pytest.param([LOGIN | {"Order": 1}, forward(GREEN, BLUE)], "delegated", id="moved"),
+        pytest.param([LOGIN, forward(OTHER)], "real", id="sent elsewhere"),
+        pytest.param([forward(GREEN, BLUE)], "real", id="without its login"),
+        pytest.param([LOGIN], "real", id="forwards no more"),
+    ],
+)
+def test_rule_is_moved_by_codedeploy_and_everything_before_stays(actions: list[Any], verdict: str) -> None:
+    rule = Changed("ApiRule", "CodeDeploy", properties=(RULE_ACTIONS,))
+    fake = FakeCloudFormation(
+        {"ApiRule": "AWS::Some::Type"},
+        [found("ApiRule", "MODIFIED", RULE, RULE | {"Actions": actions}, ("/Actions/0",))],
+    )
+    stacks = {"infrastructure": stack("infrastructure")}
+    owners = {"infrastructure": Owners((rule,), {BLUE, GREEN})}
+    (layer,) = drift.detect(fake, stacks, owners, sleep=lambda seconds: None)  # type: ignore[arg-type]
+    assert [resource.verdict for resource in layer.resources] == [verdict]
 
 
 def test_what_cloudformation_left_out_is_not_checked() -> None:

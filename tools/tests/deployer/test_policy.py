@@ -88,6 +88,23 @@ def test_lifting_names_only_what_is_lifted() -> None:
     assert not policy.denies(lifted, "Three", TOPIC, "Update:Delete")
 
 
+def test_lifting_excepts_from_a_denial_by_type() -> None:
+    by_type = deny("*", Condition={"StringEquals": {"ResourceType": [TOPIC]}}) | {"Resource": "*"}
+    own = written(ALLOW_ALL, deny("Other"), by_type)
+    types = {"One": TOPIC, "Other": "AWS::SQS::Queue"}
+    lifted = policy.lifted(own, ["One", "Other"], types)
+    assert not policy.denies(lifted, "One", TOPIC, "Update:Modify")
+    assert not policy.denies(lifted, "Other", "AWS::SQS::Queue", "Update:Modify")
+    assert policy.denies(lifted, "Two", TOPIC, "Update:Modify"), "only what is named is lifted"
+    assert json.loads(lifted)["Statement"][-1]["NotResource"] == ["LogicalResourceId/One"]
+    assert policy.is_lifted(own, lifted)
+    # One after the other, as two runs do that were killed.
+    twice = policy.lifted(lifted, ["Two"], {"Two": TOPIC})
+    assert not policy.denies(twice, "Two", TOPIC, "Update:Modify")
+    assert not policy.denies(twice, "One", TOPIC, "Update:Modify")
+    assert policy.is_lifted(own, twice)
+
+
 def test_lifted_policy_of_ours_is_recognised(built: Mapping[str, Layer]) -> None:
     own = built["infrastructure"].stack_policy
     assert own is not None

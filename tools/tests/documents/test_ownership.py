@@ -59,12 +59,20 @@ def test_deletion_policies_are_the_templates(layer: str, built: Mapping[str, Lay
 @pytest.mark.parametrize("layer", LAYERS)
 def test_protected_is_what_the_stack_policy_denies(layer: str, built: Mapping[str, Layer]) -> None:
     policy = json.loads(built[layer].stack_policy or '{"Statement": []}')
+    denials = [statement for statement in policy["Statement"] if statement["Effect"] == "Deny"]
     denied = {
         resource.removeprefix("LogicalResourceId/")
-        for statement in policy["Statement"]
-        if statement["Effect"] == "Deny"
+        for statement in denials
+        if "Condition" not in statement
         for resource in statement["Resource"]
     }
+    by_type = {
+        kind
+        for statement in denials
+        if "Condition" in statement
+        for kind in statement["Condition"]["StringEquals"]["ResourceType"]
+    }
+    denied |= {name for name, resource in built[layer].resources.items() if resource["Type"] in by_type}
     assert {row.logical_id for row in rows(layer) if row.stack_policy == "protected"} == denied
     for row in rows(layer):
         through = set(re.findall("`([^`]+)`", row.stack_policy))

@@ -78,6 +78,17 @@ def listener(port: int, group: str) -> Resource:
     )
 
 
+def rule(path: str, group: str, *, on: str = "Listener", priority: int = 10) -> Resource:
+    """A rule of a listener of `network` that forwards a path to one of its groups."""
+    return resource(
+        "ElasticLoadBalancingV2::ListenerRule",
+        ListenerArn=ref(on),
+        Priority=priority,
+        Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}],
+        Actions=[{"Type": "forward", "TargetGroupArn": ref(group)}],
+    )
+
+
 def task_definition(family: str = "api", **properties: Any) -> Resource:
     """A task definition for Fargate with one container, `app`, on port 1323."""
     container = {"Name": "app", "Image": "nginx", "PortMappings": [{"ContainerPort": 1323}]}

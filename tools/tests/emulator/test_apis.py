@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from tests.emulator.aws import Aws, error, until
+from tests.emulator.aws import VPC, Aws, error, until
 from tests.emulator.parts import (
     attribute,
     blue_green_service,
@@ -280,6 +280,108 @@ def test_deployment_succeeds(aws: Aws) -> None:
     service = aws.client("ecs").describe_services(cluster="success", services=["api"])["services"][0]
     assert [item["status"] for item in service["taskSets"]] == ["PRIMARY"]
     assert service["taskDefinition"].endswith("success:2")
+
+
+def rule_shares(aws: Aws, rule: str) -> list[tuple[str, dict[str, int]]]:
+    """The type of each action of a rule, and its shares by target group."""
+    found = aws.client("elbv2").describe_rules(RuleArns=[rule])["Rules"][0]["Actions"]
+    return [
+        (
+            action["Type"],
+            {
+                group["TargetGroupArn"]: group["Weight"]
+                for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
+            },
+        )
+        for action in found
+    ]
+
+
+def test_deployment_moves_every_rule_that_names_the_pair(aws: Aws) -> None:
+    names, request = released(aws, "ruled")
+    codedeploy, elbv2 = aws.client("codedeploy"), aws.client("elbv2")
+    group = codedeploy.get_deployment_group(
+        applicationName=names["Application"], deploymentGroupName=names["Group"]
+    )["deploymentGroupInfo"]
+    pair = group["loadBalancerInfo"]["targetGroupPairInfoList"][0]
+    blue, green = (
+        elbv2.describe_target_groups(Names=[item["name"]])["TargetGroups"][0]["TargetGroupArn"]
+        for item in pair["targetGroups"]
+    )
+    other = elbv2.create_target_group(
+        Name="ruled-other", Protocol="HTTP", Port=80, VpcId=VPC, TargetType="ip"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    production, test = (pair[route]["listenerArns"][0] for route in ("prodTrafficRoute", "testTrafficRoute"))
+
+    def rule(listener: str, priority: int, *actions: dict[str, Any]) -> str:
+        made = elbv2.create_rule(
+            ListenerArn=listener,
+            Priority=priority,
+            Conditions=[{"Field": "path-pattern", "Values": [f"/{priority}/*"]}],
+            Actions=list(actions),
+        )
+        return str(made["Rules"][0]["RuleArn"])
+
+    to_blue = {"Type": "forward", "TargetGroupArn": blue}
+    api = rule(production, 1, to_blue)
+    both = rule(
+        production,
+        2,
+        {
+            "Type": "forward",
+            "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": arn} for arn in (green, blue)]},
+        },
+    )
+    elsewhere = rule(production, 3, {"Type": "forward", "TargetGroupArn": other})
+    closed = rule(production, 4, {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}})
+    tried = rule(test, 1, {"Type": "forward", "TargetGroupArn": green})
+
+    deployment = codedeploy.create_deployment(**request)["deploymentId"]
+    assert rule_shares(aws, api) == [("forward", {blue: 100, green: 0})]
+    assert rule_shares(aws, tried) == [("forward", {blue: 0, green: 100})]
+    codedeploy.put_lifecycle_event_hook_execution_status(
+        deploymentId=deployment, lifecycleEventHookExecutionId=hook_id(deployment), status="Succeeded"
+    )
+    info = info_of(codedeploy, deployment)
+    for _ in until(lambda: weights(aws, info) == [0, 100]):
+        pass
+    for moved in (api, both):
+        assert rule_shares(aws, moved) == [("forward", {blue: 0, green: 100})]
+    assert rule_shares(aws, elsewhere) == [("forward", {other: 1})]
+    assert rule_shares(aws, closed) == [("fixed-response", {})]
+
+
+def test_listener_whose_rules_alone_name_the_pair_keeps_its_default_action(aws: Aws) -> None:
+    names, request = released(aws, "by-rules")
+    codedeploy, elbv2 = aws.client("codedeploy"), aws.client("elbv2")
+    group = codedeploy.get_deployment_group(
+        applicationName=names["Application"], deploymentGroupName=names["Group"]
+    )["deploymentGroupInfo"]
+    pair = group["loadBalancerInfo"]["targetGroupPairInfoList"][0]
+    listener = pair["prodTrafficRoute"]["listenerArns"][0]
+    blue, green = (
+        elbv2.describe_target_groups(Names=[item["name"]])["TargetGroups"][0]["TargetGroupArn"]
+        for item in pair["targetGroups"]
+    )
+    api = elbv2.create_rule(
+        ListenerArn=listener,
+        Priority=1,
+        Conditions=[{"Field": "path-pattern", "Values": ["/api/*"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": blue}],
+    )["Rules"][0]["RuleArn"]
+    nothing = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    elbv2.modify_listener(ListenerArn=listener, DefaultActions=[nothing])
+    deployment = codedeploy.create_deployment(**request)["deploymentId"]
+    codedeploy.put_lifecycle_event_hook_execution_status(
+        deploymentId=deployment, lifecycleEventHookExecutionId=hook_id(deployment), status="Succeeded"
+    )
+    for _ in until(lambda: rule_shares(aws, api) == [("forward", {blue: 0, green: 100})]):
+        pass
+    found = elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]["DefaultActions"]
+    assert [action["Type"] for action in found] == ["fixed-response"]
+    target = codedeploy.get_deployment_target(deploymentId=deployment, targetId="by-rules:api")
+    sets = target["deploymentTarget"]["ecsTarget"]["taskSetsInfo"]
+    assert {item["taskSetLabel"]: item["trafficWeight"] for item in sets} == {"Blue": 0.0, "Green": 100.0}
 
 
 def test_deployment_whose_hook_fails_is_rolled_back(aws: Aws) -> None:

@@ -22,8 +22,10 @@ from tests.emulator.parts import (
     released,
     resource,
     role,
+    rule,
     service,
     task_definition,
+    values,
 )
 from tests.paths import TOOLS
 
@@ -598,6 +600,24 @@ def test_target_group_of_another_load_balancer(aws: Aws) -> None:
     action = {"Type": "forward", "TargetGroupArn": aws.outputs("first-balancer")["Arn"]}
     resources["Listener"]["Properties"]["DefaultActions"] = [action]
     assert "more than one load balancer" in aws.refused("second-balancer", resources)
+
+
+def test_rule_of_a_priority_in_use(aws: Aws) -> None:
+    rules = {"First": rule("/a/*", "BlueTargetGroup")}
+    aws.create("one-priority", {**network(), **rules}, Outputs=values(Arn=ref("Listener")))
+    second = {"Second": rule("/b/*", "GreenTargetGroup")}
+    assert aws.update("one-priority", {**network(), **rules, **second})["StackStatus"] == (
+        "UPDATE_ROLLBACK_COMPLETE"
+    )
+    assert any("Priority '10' is currently in use" in reason for reason in aws.reasons("one-priority"))
+    with pytest.raises(ClientError) as refused:
+        aws.client("elbv2").create_rule(
+            ListenerArn=aws.outputs("one-priority")["Arn"],
+            Priority=10,
+            Conditions=[{"Field": "path-pattern", "Values": ["/c/*"]}],
+            Actions=[{"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_301"}}],
+        )
+    assert error(refused)[0] == "PriorityInUse"
 
 
 def test_load_balancer_in_one_zone(aws: Aws) -> None:

@@ -19,6 +19,7 @@ from tests.emulator.parts import (
     ref,
     resource,
     role,
+    rule,
     scaling,
     task_definition,
     values,
@@ -40,6 +41,7 @@ OF_TEMPLATES = (
     *("CodeStarNotifications::NotificationRule", "EC2::SecurityGroup", "EC2::SecurityGroupEgress"),
     *("EC2::SecurityGroupIngress", "ECR::Repository", "ECS::Cluster", "ECS::Service", "ECS::TaskDefinition"),
     *("ElasticLoadBalancingV2::Listener", "ElasticLoadBalancingV2::ListenerCertificate"),
+    "ElasticLoadBalancingV2::ListenerRule",
     *("ElasticLoadBalancingV2::LoadBalancer", "ElasticLoadBalancingV2::TargetGroup", "Events::Rule"),
     *("IAM::ManagedPolicy", "IAM::Policy", "IAM::Role", "IAM::RolePolicy", "Lambda::Function"),
     *("Lambda::Permission", "Logs::LogGroup", "S3::Bucket", "S3::BucketPolicy", "SNS::Subscription"),
@@ -594,6 +596,34 @@ def test_an_update_of_a_listener_takes_the_traffic_back_to_the_template(aws: Aws
     aws.update("reset", changed(network(), "Listener", Port=8080), Outputs=outputs)
     found = elbv2.describe_listeners(ListenerArns=[names["Listener"]])["Listeners"][0]
     assert (found["Port"], found["DefaultActions"][0]["TargetGroupArn"]) == (8080, names["Blue"])
+
+
+def test_rule_is_replaced_for_another_listener_alone(aws: Aws) -> None:
+    aws.create("ruled", {**network(), "Rule": rule("/api/*", "BlueTargetGroup")})
+
+    def proposed(**properties: Any) -> list[tuple[str, str]]:
+        resources = {**network(), "Rule": rule("/api/*", "BlueTargetGroup")}
+        found = change(aws.propose("ruled", changed(resources, "Rule", **properties)), "Rule")
+        targets = [detail["Target"] for detail in found["Details"]]
+        return [(found["Replacement"], target["RequiresRecreation"]) for target in targets]
+
+    conditions = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/api/*", "/v2/*"]}}]
+    assert proposed(Conditions=conditions) == [("False", "Never")]
+    assert proposed(Priority=20) == [("False", "Never")]
+    assert proposed(ListenerArn=ref("TestListener")) == [("True", "Always")]
+
+
+def test_an_update_of_a_rule_takes_its_traffic_back_to_the_template(aws: Aws) -> None:
+    resources = {**network(), "Rule": rule("/api/*", "BlueTargetGroup")}
+    outputs = values(Rule=ref("Rule"), Blue=ref("BlueTargetGroup"), Green=ref("GreenTargetGroup"))
+    aws.create("reset-rule", resources, Outputs=outputs)
+    names = aws.outputs("reset-rule")
+    elbv2 = aws.client("elbv2")
+    green = {"Type": "forward", "TargetGroupArn": names["Green"]}
+    elbv2.modify_rule(RuleArn=names["Rule"], Actions=[green])
+    aws.update("reset-rule", changed(resources, "Rule", Priority=20), Outputs=outputs)
+    found = elbv2.describe_rules(RuleArns=[names["Rule"]])["Rules"][0]
+    assert (found["Priority"], found["Actions"][0]["TargetGroupArn"]) == ("20", names["Blue"])
 
 
 def test_a_task_definition_is_replaced_by_its_next_revision_and_retained(aws: Aws) -> None:

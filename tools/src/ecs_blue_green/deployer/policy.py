@@ -4,8 +4,9 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-res
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any, Literal
 
 Update = Literal["Update:Modify", "Update:Replace", "Update:Delete"]
@@ -37,14 +38,25 @@ def denies(policy: str | None, logical_id: str, resource_type: str, update: Upda
     return not allowed
 
 
-def lifted(policy: str, logical_ids: Iterable[str]) -> str:
-    """The policy without its denials of these resources; all its other denials stay."""
+def lifted(policy: str, logical_ids: Iterable[str], types: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The policy without its denials of these resources; all its other denials stay.
+
+    From a denial by type they are excepted: `types` has theirs.
+    """
+    wanted = set(logical_ids)
     document = json.loads(policy)
-    names = {_PREFIX + logical_id for logical_id in logical_ids}
     statements = []
     for statement in _as_list(document["Statement"]):
-        if statement["Effect"] == "Deny" and "Resource" in statement:
-            left = [resource for resource in _as_list(statement["Resource"]) if resource not in names]
+        if statement["Effect"] == "Deny" and _is_by_type(statement):
+            statement = _excepting(
+                statement, [name for name in wanted if _is_about(statement, types.get(name, ""))]
+            )
+        elif statement["Effect"] == "Deny" and "Resource" in statement:
+            left = [
+                resource
+                for resource in _as_list(statement["Resource"])
+                if resource.removeprefix(_PREFIX) not in wanted
+            ]
             if not left:
                 continue
             statement = statement | {"Resource": left}
@@ -54,8 +66,36 @@ def lifted(policy: str, logical_ids: Iterable[str]) -> str:
 
 def is_lifted(own: str, deployed: str) -> bool:
     """Whether a deployed policy is a layer's own one, lifted for some resources."""
-    missing = _denied(own) - _denied(deployed)
-    return bool(missing) and json.loads(lifted(own, missing)) == json.loads(deployed)
+    types = _excepted(deployed)
+    missing = (_denied(own) - _denied(deployed)) | types.keys()
+    return bool(missing) and json.loads(lifted(own, missing, types)) == json.loads(deployed)
+
+
+def _is_by_type(statement: Any) -> bool:
+    """Whether a statement is about all resources of some types, but for those that are excepted."""
+    return "Condition" in statement and (
+        "NotResource" in statement or _as_list(statement["Resource"]) == ["*"]
+    )
+
+
+def _excepting(statement: Any, logical_ids: Iterable[str]) -> Any:
+    names = {_PREFIX + name for name in logical_ids}
+    if not names:
+        return statement
+    rest = {key: value for key, value in statement.items() if key != "Resource"}
+    return rest | {"NotResource": sorted(names.union(_as_list(statement.get("NotResource", []))))}
+
+
+def _excepted(policy: str) -> dict[str, str]:
+    """The resources that denials by type except, with one of these types."""
+    return {
+        resource.removeprefix(_PREFIX): kind
+        for statement in _as_list(json.loads(policy)["Statement"])
+        if statement["Effect"] == "Deny" and _is_by_type(statement)
+        for condition in statement["Condition"].values()
+        for kind in _as_list(condition.get("ResourceType", []))[:1]
+        for resource in _as_list(statement.get("NotResource", []))
+    }
 
 
 def _denied(policy: str) -> set[str]:
@@ -63,7 +103,7 @@ def _denied(policy: str) -> set[str]:
     return {
         resource.removeprefix(_PREFIX)
         for statement in _as_list(json.loads(policy)["Statement"])
-        if statement["Effect"] == "Deny"
+        if statement["Effect"] == "Deny" and not _is_by_type(statement)
         for resource in _as_list(statement.get("Resource", []))
     }
 
@@ -78,13 +118,18 @@ def _matches(statement: Any, logical_id: str, resource_type: str, update: str) -
         concerns = any(fnmatchcase(name, pattern) for pattern in _as_list(statement["Resource"]))
     else:
         concerns = not any(fnmatchcase(name, pattern) for pattern in _as_list(statement["NotResource"]))
-    for operator, condition in statement.get("Condition", {}).items():
-        types = _as_list(condition.get("ResourceType", []))
-        like = operator == "StringLike"
-        concerns = concerns and any(
-            fnmatchcase(resource_type, kind) if like else resource_type == kind for kind in types
+    return acts and concerns and _is_about(statement, resource_type)
+
+
+def _is_about(statement: Any, resource_type: str) -> bool:
+    """Whether a statement's conditions, if it has any, let it be about resources of this type."""
+    return all(
+        any(
+            fnmatchcase(resource_type, kind) if operator == "StringLike" else resource_type == kind
+            for kind in _as_list(condition.get("ResourceType", []))
         )
-    return acts and concerns
+        for operator, condition in statement.get("Condition", {}).items()
+    )
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -4,7 +4,7 @@ They are pure functions from changes to findings, shared by the deployer's guard
 that need the live state) and by the review of a pull request.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from ecs_blue_green.deployer.policy import Update
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 SERVICE = "AWS::ECS::Service"
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
+LISTENER_RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
+DEPLOYMENT_GROUP = "AWS::CodeDeploy::DeploymentGroup"
 
 # What UpdateService accepts while CodeDeploy controls the deployments, as the template's properties.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-service-parameters.html
@@ -33,7 +35,7 @@ SERVICE_FIELDS = {
 RULES = {
     "replacement": "a resource would be replaced or removed",
     "service-frozen": "the service would be changed, which ECS refuses while CodeDeploy controls it",
-    "listener-live": "a listener would be changed while green is live or traffic is shifting",
+    "listener-live": "a listener or rule of one would be changed while green is live or traffic is shifting",
     "release-running": "a deployment of the service or an execution of the pipeline is running",
     "export-in-use": "an export that another stack imports would change or go away",
     "foreign-stack": "a stack of that name is not this project's",
@@ -186,12 +188,13 @@ def stack_policy(
     allowed: set[str],
 ) -> Iterator[Finding]:
     """An update that the deployed stack policy denies, for the resource or for one that references it."""
+    resources = without_added(resources, changes)
     for change in changes:
         denied = denied_resources(deployed_policy, resources, change)
         if not deployed_policy or not denied:
             continue
         # What a pattern denies, or nothing allows, is denied by a policy that somebody else wrote.
-        lifted = policy.lifted(deployed_policy, denied)
+        lifted = policy.lifted(deployed_policy, denied, types_of(denied, resources, change))
         liftable = not denied_resources(lifted, resources, change)
         if not liftable or name(layer, change) not in allowed:
             others = sorted(denied - {change.logical_id})
@@ -231,6 +234,22 @@ def denied_resources(
         ):
             denied.add(logical_id)
     return denied
+
+
+def without_added(
+    resources: Mapping[str, Mapping[str, Any]], changes: Iterable[ResourceChange]
+) -> Mapping[str, Mapping[str, Any]]:
+    """A template's resources without those that its stack does not have yet: no policy is about them."""
+    added = {change.logical_id for change in changes if change.action == "add"}
+    return {name: resource for name, resource in resources.items() if name not in added}
+
+
+def types_of(
+    logical_ids: Iterable[str], resources: Mapping[str, Mapping[str, Any]], change: ResourceChange
+) -> dict[str, str]:
+    """The type of each of these resources, of which the changed one may have left the template."""
+    known = {change.logical_id: change.type}
+    return {name: known.get(name) or resources[name]["Type"] for name in logical_ids}
 
 
 def forwards(resources: Mapping[str, Mapping[str, Any]], logical_id: str) -> bool:

@@ -10,8 +10,10 @@ from typing import Any
 
 from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.changes import ResourceChange
-from ecs_blue_green.deployer.drift.ownership import LIMITS
+from ecs_blue_green.deployer.drift.ownership import LIMITS, changed_by
 from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects.traffic import moved_rules
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.rules import denied_resources
 from ecs_blue_green.documents.generated import LAYERS, LOCAL, ORDER, RUNTIME
@@ -58,8 +60,8 @@ def delegations() -> str:
     """What counts as delegated drift, as a Markdown table."""
     rows = [
         f"| {slug} | `{changed.resource}` | `{one.property}` | {one.owner} | {LIMITS[one.limit].__doc__} |"
-        for slug, layer in RUNTIME.layers.items()
-        for changed in layer.changed_by
+        for slug in RUNTIME.layers
+        for changed in _CHANGED_BY[slug]
         for one in changed.properties
     ]
     return "\n".join(
@@ -73,8 +75,8 @@ def delegations() -> str:
 
 def _row(layer: str, logical_id: str, resource: Mapping[str, Any]) -> str:
     kind = resource["Type"]
-    changed_by = {changed.resource: changed for changed in LAYERS[layer].runtime.changed_by}
-    at_run_time = changed_by.get(logical_id, Changed(logical_id, "nobody"))
+    known = {changed.resource: changed for changed in _CHANGED_BY[layer]}
+    at_run_time = known.get(logical_id, Changed(logical_id, "nobody"))
     deletion = resource.get("DeletionPolicy", "Delete")
     when = f", if `{resource['Condition']}`" if "Condition" in resource else ""
     destroyed = DESTROYED.get(kind, "deleted")
@@ -109,7 +111,10 @@ def _tag_words(layer: str, logical_id: str) -> str:
     effect = _TAGGED.get((layer, logical_id))
     if effect is None:
         return "does not reach it"
-    return "keeps its own" if LAYERS[layer].keeps_tags else _EFFECTS[effect]
+    if LAYERS[layer].keeps_tags:
+        return "keeps its own"
+    moved = (layer, logical_id) in _MOVED_RULES
+    return _EFFECTS[effect] + (", with blue's actions: blocked while green is live" if moved else "")
 
 
 def _parameter_words(layer: str, logical_id: str) -> str:
@@ -180,5 +185,7 @@ def _another(name: str, block: Mapping[str, Any]) -> str:
     return "changed"
 
 
+_CHANGED_BY = changed_by(IN_ORDER, LOCAL)
+_MOVED_RULES = moved_rules(World(effects.side(IN_ORDER, LOCAL)))
 _TAGGED = _tagged()
 _PARAMETERS = _parameters()

@@ -89,7 +89,9 @@ def _short(resource: Any) -> str:
     if function == "Fn::ImportValue":
         return _short(value).rpartition("-")[2].removesuffix("Arn")
     if function == "Fn::Sub":
-        text = str(value[0] if isinstance(value, list) else value)
+        text, values = (str(value[0]), value[1]) if isinstance(value, list) else (str(value), {})
+        for name, given in values.items():
+            text = text.replace(f"${{{name}}}", f"${{{_short(given)}}}")
         if text.startswith("arn:"):
             return text.partition("${AWS::AccountId}:")[2] or text
         return text.replace(".Arn}", "}")

@@ -39,7 +39,7 @@ def look(request: Record) -> Record:
     service = ecs.active_service(named["clusterName"], named["serviceName"]) or {}
     deployment = deployments.DEPLOYMENTS.get(request.get("deploymentId"))
     return {
-        "listeners": {arn: elbv2.weights(arn) for arn in _listeners(group)},
+        "listeners": {arn: elbv2.weights(arn, _target_groups(group)) for arn in _listeners(group)},
         "taskSets": service.get("taskSets", []),
         "deployment": _shown(deployment) if deployment else None,
     }
@@ -67,6 +67,11 @@ def _listeners(group: Record) -> list[str]:
     pair = group["loadBalancerInfo"]["targetGroupPairInfoList"][0]
     routes = [pair.get("prodTrafficRoute"), pair.get("testTrafficRoute")]
     return [arn for route in routes if route for arn in route["listenerArns"]]
+
+
+def _target_groups(group: Record) -> list[str]:
+    pair = group["loadBalancerInfo"]["targetGroupPairInfoList"][0]
+    return [deployments._target_group(item["name"]) for item in pair["targetGroups"]]
 
 
 def _shown(deployment: Record) -> Record:

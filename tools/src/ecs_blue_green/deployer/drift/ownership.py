@@ -5,12 +5,17 @@ time. Such a difference between template and reality is delegated: it is how the
 it would break a release. The layers say whose property is whose; here is how far an owner may change it.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from ecs_blue_green import runtime
+from ecs_blue_green.deployer.effects import traffic
+from ecs_blue_green.deployer.effects.sides import World, side
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.layers import Layer
 
 # Whether the actual value is still one that the owner may set: called with the property's expected and
 # actual value and the ARNs of the two target groups.
@@ -19,11 +24,25 @@ Limit = Callable[[Any, Any, Set[str]], bool]
 
 def _forwards_to_colours(expected: Any, actual: Any, colours: Set[str]) -> bool:
     """Every request goes to blue or green, in whatever proportion."""
-    actions = actual if isinstance(actual, list) else []
-    return bool(actions) and all(
-        action.get("Type") == "forward" and _targets(action) and _targets(action) <= colours
-        for action in actions
+    before, now = ([*value] if isinstance(value, list) else [] for value in (expected, actual))
+    forwards = [action for action in now if action.get("Type") == "forward"]
+    return (
+        bool(forwards)
+        and all(_targets(action) and _targets(action) <= colours for action in forwards)
+        and _others(before) == _others(now)
     )
+
+
+def _others(actions: Any) -> list[str]:
+    """What is done with a request before it is forwarded, such as an authentication."""
+    # Numbers come back as text from some types.
+    return [json.dumps(_texts(one), sort_keys=True) for one in actions if one.get("Type") != "forward"]
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _texts(member) for key, member in value.items()}
+    return [_texts(member) for member in value] if isinstance(value, list) else str(value)
 
 
 def _targets(action: Any) -> set[str]:
@@ -77,6 +96,24 @@ LIMITS: Mapping[runtime.Limit, Limit] = {
     "latest": _resolved_latest,
     "anything": _anything,
 }
+
+
+def changed_by(
+    layers: Mapping[str, Layer], environment: Environment
+) -> dict[str, tuple[runtime.Changed, ...]]:
+    """Who else changes what in each layer: what it says of itself, and the rules that CodeDeploy moves."""
+    moved = traffic.moved_rules(World(side(layers, environment)))
+    found = {}
+    for slug, layer in layers.items():
+        said = {changed.resource for changed in layer.runtime.changed_by}
+        rules = sorted(logical_id for owner, logical_id in moved if owner == slug and logical_id not in said)
+        found[slug] = (*layer.runtime.changed_by, *map(_rule, rules))
+    return found
+
+
+def _rule(logical_id: str) -> runtime.Changed:
+    delegation = runtime.Delegation("Actions", "CodeDeploy", "forwards-to-target-groups")
+    return runtime.Changed(logical_id, "CodeDeploy: its actions", "CodeDeploy's", (delegation,))
 
 
 @dataclass(frozen=True)

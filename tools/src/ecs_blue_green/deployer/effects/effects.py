@@ -8,6 +8,7 @@ everything that refers to it changes, and is replaced itself where that property
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from ecs_blue_green.deployer.changes import Action, PropertyChange, Recreation, ResourceChange
@@ -16,7 +17,9 @@ from ecs_blue_green.deployer.effects.renames import with_renames
 from ecs_blue_green.deployer.effects.resolve import HIDDEN, Expression, has_secret, is_hidden, references
 from ecs_blue_green.deployer.effects.schemas import Location, Schema, schema
 from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource, Side, StackSide, World, side
-from ecs_blue_green.deployer.effects.verdict import modification, removal
+from ecs_blue_green.deployer.effects.traffic import moved_rules
+from ecs_blue_green.deployer.effects.verdict import NEW_RULE_NOTE, modification, removal
+from ecs_blue_green.deployer.rules import LISTENER_RULE
 
 __all__ = ["ExportChange", "LayerChange", "OutputChange", "Side", "StackSide", "compare", "side"]
 
@@ -85,6 +88,10 @@ class _Comparison:
     def __init__(self, before: World, after: World) -> None:
         self.before, self.after = before, after
         self._known: dict[tuple[str, str], ResourceChange | None] = {}
+
+    @cached_property
+    def _moved_rules(self) -> frozenset[tuple[str, str]]:
+        return moved_rules(self.before, self.after)
 
     def layer(self, slug: str) -> LayerChange:
         """What happens to one layer."""
@@ -157,8 +164,11 @@ class _Comparison:
         new = self.after.resources(layer).get(logical_id)
         if new is None:
             return removal(logical_id, old) if old else None
+        moved = (
+            LISTENER_RULE in (new.type, old.type if old else "") and (layer, logical_id) in self._moved_rules
+        )
         if old is None:
-            return ResourceChange(logical_id, new.type, "add")
+            return ResourceChange(logical_id, new.type, "add", notes=(NEW_RULE_NOTE,) if moved else ())
         if old.type != new.type:
             return ResourceChange(
                 logical_id,
@@ -170,7 +180,7 @@ class _Comparison:
             )
         found = schema(new.type, self.after.side.region)
         changes = tuple(self._changes(layer, old, new, found))
-        return modification(logical_id, old, new, changes, found) if changes else None
+        return modification(logical_id, old, new, changes, found, moved=moved) if changes else None
 
     def _changes(
         self, layer: str, old: Resource, new: Resource, found: Schema | None

@@ -8,6 +8,11 @@ from ecs_blue_green.deployer.effects.schemas import Location, Schema
 from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource
 from ecs_blue_green.deployer.rules import LISTENER, SERVICE, SERVICE_FIELDS, TASK_DEFINITION
 
+RULE_NOTE = (
+    "CloudFormation sends the template's actions again: the rule's requests go to blue if green is live"
+)
+NEW_RULE_NOTE = "its requests go where the template says: to blue, also if green is live"
+
 
 def removal(logical_id: str, old: Resource) -> ResourceChange:
     """What becomes of a resource that its template no longer has."""
@@ -29,8 +34,13 @@ def modification(
     new: Resource,
     changes: tuple[PropertyChange, ...],
     found: Schema | None,
+    *,
+    moved: bool = False,
 ) -> ResourceChange:
-    """What becomes of a resource that has these changes; `found` is its type's schema."""
+    """What becomes of a resource that has these changes; `found` is its type's schema.
+
+    `moved` is a listener rule of which CodeDeploy changes the actions.
+    """
     recreations = {change.recreation for change in changes}
     action: Action = (
         "replace"
@@ -42,6 +52,8 @@ def modification(
     effects: dict[Action, Effect] = {"replace": "replaced", "may replace": "may be replaced"}
     effect: Effect = effects.get(action, "in place")
     notes = list(_notes(old, new, changes, found, action))
+    if moved:
+        notes.append(RULE_NOTE)
     if action == "modify" and all(change.path.split("/")[1] in ATTRIBUTES for change in changes):
         effect = "none"
     if new.type == TASK_DEFINITION and action == "replace":

@@ -261,7 +261,7 @@ class _Execution:
             return
         wanted = step.layer.stack_policy or step.deployed_policy
         try:
-            self._set_policy(change_set.stack_arn, policy.lifted(step.deployed_policy, lifts))
+            self._set_policy(change_set.stack_arn, policy.lifted(step.deployed_policy, lifts, lifts))
             yield
         except Left as error:
             # The update goes on; with the policy back in place it would be refused half-way.
@@ -279,13 +279,13 @@ class _Execution:
     def _set_policy(self, stack_arn: str, body: str) -> None:
         self._client.set_stack_policy(StackName=stack_arn, StackPolicyBody=body)
 
-    def _lifts(self, step: Step) -> set[str]:
-        """The protected resources that the allowed changes of this step touch."""
+    def _lifts(self, step: Step) -> dict[str, str]:
+        """The protected resources that the allowed changes of this step touch, with their types."""
         return {
-            denied
+            denied: kind
             for change in step.changes
             if name(step.layer.slug, change) in self._allowed
-            for denied in guard.denied_resources(step, change)
+            for denied, kind in guard.denied_resources(step, change).items()
         }
 
     def _role(self, layer: Layer) -> str | None:

@@ -9,7 +9,7 @@ from ecs_blue_green.deployer import commands, rules
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.release.live import Live
-from ecs_blue_green.deployer.rules import LISTENER, Finding
+from ecs_blue_green.deployer.rules import LISTENER, LISTENER_RULE, Finding
 
 
 def findings(plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed: set[str]) -> list[Finding]:
@@ -33,28 +33,41 @@ def findings(plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed
 
 
 def listener_live(layer: str, step: Step, live: Live) -> Iterator[Finding]:
-    """A change of a listener that forwards, while its template does not say where traffic goes.
+    """A change of what sends users to the service, while its template does not say where traffic goes.
 
-    CloudFormation sends all of a listener's properties, its actions too, and those name blue.
+    CloudFormation sends all properties of a listener or a rule, its actions too, and those name blue. A new
+    listener has no users yet; a new rule takes them from its listener.
     """
     if live.colour in ("blue", "none"):
         return
+    now = "green is live" if live.colour == "green" else "traffic is shifting"
     for change in step.changes:
-        if (
+        if change.stays:
+            continue
+        if change.type == LISTENER_RULE and change.logical_id in step.moved_rules:
+            danger = {
+                "add": "the new rule would send its requests to blue, which runs nothing",
+                "remove": "without the rule its requests would go at once to where the listener's others say",
+            }.get(
+                change.action,
+                "any update of the rule would send its requests to blue, which runs nothing",
+            )
+        elif (
             change.type == LISTENER
             and change.action != "add"
-            and not change.stays
             and rules.forwards(step.layer.resources, change.logical_id)
         ):
-            now = "green is live" if live.colour == "green" else "traffic is shifting"
-            yield Finding(
-                layer,
-                change.logical_id,
-                "listener-live",
-                f"{now}, and any update of the listener would send traffic to blue, which runs nothing",
-                "wait for or make a release that brings blue back, then deploy; a certificate that cannot "
-                "wait: docs/operations.md, listener-live",
-            )
+            danger = "any update of the listener would send traffic to blue, which runs nothing"
+        else:
+            continue
+        yield Finding(
+            layer,
+            change.logical_id,
+            "listener-live",
+            f"{now}, and {danger}",
+            "wait for or make a release that brings blue back, then deploy; a certificate or a path that "
+            "cannot wait: docs/operations.md, listener-live",
+        )
 
 
 def release_running(plan: Plan, live: Live) -> Iterator[Finding]:
@@ -82,6 +95,7 @@ def release_running(plan: Plan, live: Live) -> Iterator[Finding]:
         )
 
 
-def denied_resources(step: Step, change: ResourceChange) -> set[str]:
-    """The resources for which the deployed policy denies this change."""
-    return rules.denied_resources(step.deployed_policy, step.layer.resources, change)
+def denied_resources(step: Step, change: ResourceChange) -> dict[str, str]:
+    """The resources, with their types, for which the deployed policy denies this change."""
+    there = rules.without_added(step.layer.resources, step.changes)
+    return rules.types_of(rules.denied_resources(step.deployed_policy, there, change), there, change)

@@ -240,6 +240,7 @@ class _Planning:
             endangered_exports=endangered,
             outputs=offline.outputs,
             tags=offline.tags,
+            moved_rules=surveyed.moved_rules(slug),
         )
         left = found[slug].stack
         if act == "recreate" and left:

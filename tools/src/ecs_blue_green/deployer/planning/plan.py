@@ -36,6 +36,8 @@ class Step:
     # What changes besides resources: the stack's outputs, and its tags, by key in `path`.
     outputs: tuple[OutputChange, ...] = ()
     tags: tuple[PropertyChange, ...] = ()
+    # The listener rules, before or after, that CodeDeploy moves as it moves a listener.
+    moved_rules: frozenset[str] = frozenset()
 
     @property
     def changes_something(self) -> bool:

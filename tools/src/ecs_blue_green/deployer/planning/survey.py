@@ -11,7 +11,7 @@ from typing import Any
 from ecs_blue_green.deployer import template
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.describe import Stack
-from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects import effects, traffic
 from ecs_blue_green.deployer.effects.effects import LayerChange
 from ecs_blue_green.deployer.effects.resolve import HIDDEN, has_secret, is_hidden
 from ecs_blue_green.deployer.effects.sides import Resource, World
@@ -33,6 +33,8 @@ class Survey:
     changes: Mapping[str, LayerChange]
     created: frozenset[str]
     world: World
+    # Layer and logical id of the listener rules, before or after, that CodeDeploy moves.
+    moved: frozenset[tuple[str, str]] = frozenset()
 
     def concerns(self, *titles: str) -> bool:
         """Whether one of these parameters has a value that AWS was not given before."""
@@ -52,6 +54,10 @@ class Survey:
     def values(self, title: str) -> list[str]:
         """A list parameter's values."""
         return [value for value in self.value(title).split(",") if value]
+
+    def moved_rules(self, slug: str) -> frozenset[str]:
+        """The listener rules of a layer that CodeDeploy moves, as they are deployed or would be."""
+        return frozenset(logical_id for layer, logical_id in self.moved if layer == slug)
 
     def new_resources(self) -> Iterator[tuple[str, str, Resource]]:
         """Layer, logical id and values of every resource that would be made."""
@@ -111,7 +117,7 @@ def of(
     environment: Environment, layers: Mapping[str, Layer], found: Mapping[str, Found], chosen: list[str]
 ) -> Survey:
     """What the templates, values and resource schemas say of the change of each layer, without AWS."""
-    before = effects.Side(
+    deployed = effects.Side(
         environment.account,
         environment.region,
         {
@@ -125,14 +131,15 @@ def of(
             if one.deployed
         },
     )
-    world = World(effects.side(layers, environment))
+    before, world = World(deployed), World(effects.side(layers, environment))
     return Survey(
         environment=environment,
         layers={slug: layers[slug] for slug in chosen},
         stacks={slug: one.stack for slug, one in found.items()},
-        changes={change.layer: change for change in effects.compare_worlds(World(before), world)},
+        changes={change.layer: change for change in effects.compare_worlds(before, world)},
         created=frozenset(slug for slug in chosen if not found[slug].deployed),
         world=world,
+        moved=traffic.moved_rules(before, world),
     )
 
 

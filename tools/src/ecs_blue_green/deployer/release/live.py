@@ -35,7 +35,7 @@ class TaskSet:
 class Live:
     """A snapshot of what CodeDeploy, CodePipeline and the load balancer do in one environment."""
 
-    # Of the production listener: target group ARN to weight in percent.
+    # Of the production listener, or of a rule of it: target group ARN to weight in percent.
     weights: Mapping[str, int] = field(default_factory=dict)
     blue: str = ""
     green: str = ""
@@ -112,7 +112,21 @@ def _weights(aws: Aws, service: Service) -> dict[str, int]:
     (listener,) = aws.client("elbv2").describe_listeners(ListenerArns=[service.production_listener])[
         "Listeners"
     ]
-    for action in listener.get("DefaultActions", []):
+    default = _shares(listener.get("DefaultActions", []))
+    pair = {service.blue, service.green} - {""}
+    if not pair.isdisjoint(default):
+        return default
+    # All of the service's requests come by rules: CodeDeploy moves them together, so one tells of all.
+    pages = (
+        aws.client("elbv2").get_paginator("describe_rules").paginate(ListenerArn=service.production_listener)
+    )
+    by_rules = (_shares(rule.get("Actions", [])) for page in pages for rule in page["Rules"])
+    return next((shares for shares in by_rules if not pair.isdisjoint(shares)), default)
+
+
+def _shares(actions: Any) -> dict[str, int]:
+    """Target groups and weights that a listener's or a rule's actions forward to."""
+    for action in actions:
         groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
         if groups:
             return {group["TargetGroupArn"]: group.get("Weight", 1) for group in groups}

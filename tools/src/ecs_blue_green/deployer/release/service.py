@@ -15,12 +15,11 @@ from botocore.exceptions import ClientError
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.errors import BadInput
-from ecs_blue_green.deployer.rules import SERVICE
+from ecs_blue_green.deployer.rules import DEPLOYMENT_GROUP, SERVICE
 from ecs_blue_green.runtime import Controller, Output, Runtime
 
 APPLICATION = "AWS::CodeDeploy::Application"
 CLUSTER = "AWS::ECS::Cluster"
-DEPLOYMENT_GROUP = "AWS::CodeDeploy::DeploymentGroup"
 PIPELINE = "AWS::CodePipeline::Pipeline"
 TARGET_GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
 

@@ -11,7 +11,7 @@ from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.drift import drift
 from ecs_blue_green.deployer.drift import report as drift_report
 from ecs_blue_green.deployer.drift.drift import StackDrift
-from ecs_blue_green.deployer.drift.ownership import Owners
+from ecs_blue_green.deployer.drift.ownership import Owners, changed_by
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_CHANGES, EXIT_DONE, EXIT_FAILED
 from ecs_blue_green.deployer.invocation import Invocation
@@ -51,5 +51,5 @@ def _detect(
         stacks = dict(zip(layers, pool.map(settled, layers), strict=True))
     service = named(runtime.controller, stacks)
     colours = {service.blue, service.green} - {""}
-    owners = {slug: Owners(layer.runtime.changed_by, colours) for slug, layer in layers.items()}
+    owners = {slug: Owners(changed, colours) for slug, changed in changed_by(layers, settings).items()}
     return drift.detect(door, stacks, owners, report.say)

@@ -51,11 +51,30 @@ def _listener(arn: str, properties: Record) -> Record | None:
     if live is None:
         return None
     found: Record = _like(properties, live)
-    for told, action in zip(found["DefaultActions"], live["DefaultActions"], strict=True):
-        # Two groups with weights, where the template forwards to one.
-        if "ForwardConfig" in action and "TargetGroupArn" not in action:
-            told["ForwardConfig"] = action["ForwardConfig"]
+    _tell_weights(found["DefaultActions"], live["DefaultActions"])
     return found
+
+
+def _rule(arn: str, properties: Record) -> Record | None:
+    live: Record | None = engine.alb._rules.get(arn)
+    if live is None:
+        return None
+    found: Record = _like(properties, live)
+    _tell_weights(found["Actions"], live["Actions"])
+    # ministack keeps them in their older form, whichever the template has.
+    same = (
+        engine.provisioners._flatten_listener_rule_conditions(properties["Conditions"]) == live["Conditions"]
+    )
+    found["Conditions"] = properties["Conditions"] if same else live["Conditions"]
+    found["Priority"] = type(properties["Priority"])(live["Priority"])
+    return found
+
+
+def _tell_weights(told: list[Record], actions: list[Record]) -> None:
+    """Tell of two groups with weights, where the template forwards to one."""
+    for one, action in zip(told, actions, strict=True):
+        if "ForwardConfig" in action and "TargetGroupArn" not in action:
+            one["ForwardConfig"] = action["ForwardConfig"]
 
 
 def _service(arn: str, properties: Record) -> Record | None:
@@ -94,6 +113,7 @@ def _alarm(name: str, properties: Record) -> Record | None:
 
 _READERS: dict[str, tuple[Reader, set[str]]] = {
     "AWS::ElasticLoadBalancingV2::Listener": (_listener, {"Port", "Protocol", "DefaultActions"}),
+    "AWS::ElasticLoadBalancingV2::ListenerRule": (_rule, {"Actions", "Conditions", "Priority"}),
     "AWS::ElasticLoadBalancingV2::TargetGroup": (
         _as_declared(_target_group),
         {

@@ -82,7 +82,8 @@ def _require_permission(stack: Record, logical_id: str, resource_type: str, acti
         named = {
             reference for reference, _ in engine.stacks._intrinsic_references(resource.get("Properties"))
         }
-        if logical_id in named:
+        # What the update adds to the stack is not there to be denied anything.
+        if logical_id in named and name in stack["_resources"]:
             concerned.append((name, resource["Type"], "Update:Modify"))
     for name, kind, wanted in concerned:
         if found := denial(policy, wanted, name, kind):

@@ -71,6 +71,33 @@ def _delete_listener(physical_id: str, properties: Record, logical_id: str) -> N
     elbv2.associate()
 
 
+def _create_rule(logical_id: str, properties: Record, stack_name: str) -> Created:
+    _require_rule(properties)
+    created: Created = engine.provisioners._elbv2_listener_rule_create(logical_id, properties, stack_name)
+    elbv2.associate()
+    return created
+
+
+def _update_rule(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
+    """Send all properties again, as with a listener: the actions are the template's afterwards."""
+    _require_rule(new, existing=physical_id)
+    updated: Created = engine.provisioners._elbv2_listener_rule_update(
+        physical_id, old, new, stack_name, logical_id
+    )
+    elbv2.associate()
+    return updated
+
+
+def _delete_rule(physical_id: str, properties: Record, logical_id: str) -> None:
+    engine.provisioners._elbv2_listener_rule_delete(physical_id, properties)
+    elbv2.associate()
+
+
+def _require_rule(properties: Record, existing: str = "") -> None:
+    actions = engine.provisioners._elbv2_listener_actions(properties, None, "Actions")
+    elbv2.require_rule(properties.get("ListenerArn", ""), properties["Priority"], actions, existing=existing)
+
+
 def _check_listener(properties: Record) -> None:
     """Check what the schema cannot: an HTTPS listener needs a certificate that exists here."""
     certificates = [item["CertificateArn"] for item in properties.get("Certificates", [])]
@@ -134,6 +161,9 @@ HANDLERS = {
     ),
     "AWS::ElasticLoadBalancingV2::Listener": Handler(
         create=_create_listener, update=_update_listener, delete=_delete_listener, check=_check_listener
+    ),
+    "AWS::ElasticLoadBalancingV2::ListenerRule": Handler(
+        create=_create_rule, update=_update_rule, delete=_delete_rule
     ),
     "AWS::ElasticLoadBalancingV2::ListenerCertificate": Handler(
         create=_create_certificates,

@@ -516,7 +516,8 @@ def _lifecycle_events(deployment: Record) -> Iterator[Record]:
 
 def _task_sets(deployment: Record) -> Iterator[Record]:
     pair = deployment["loadBalancerInfo"]["targetGroupPairInfoList"][0]
-    weights = elbv2.weights(pair["prodTrafficRoute"]["listenerArns"][0])
+    arns = [_target_group(item["name"]) for item in pair["targetGroups"]]
+    weights = elbv2.weights(pair["prodTrafficRoute"]["listenerArns"][0], arns)
     for task_set in _service(deployment)["taskSets"]:
         arn = task_set["loadBalancers"][0]["targetGroupArn"]
         yield {

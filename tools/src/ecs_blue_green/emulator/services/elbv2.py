@@ -3,7 +3,7 @@
 ministack drops ForwardConfig, in templates and in its API; here a listener keeps all groups and weights.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from ecs_blue_green.emulator import engine
@@ -47,23 +47,60 @@ def associate() -> None:
 
 
 def set_weights(listener_arn: str, weights: dict[str, int]) -> None:
-    """Forward a listener's default action to target groups by weight, as CodeDeploy does."""
+    """Forward by weight whatever a listener sends to one of the target groups, as CodeDeploy does.
+
+    These are its rules that name one, the default one among them. Where none does, the default one begins to.
+    """
     listener = _listener(listener_arn)
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
-    listener["DefaultActions"] = [{"Type": "forward", "Order": 1, **forward(groups)}]
-    for rule in engine.alb._rules.values():
-        if rule["ListenerArn"] == listener_arn and rule["IsDefault"]:
-            rule["Actions"] = listener["DefaultActions"]
+    for rule in _rules_to(listener_arn, set(weights)) or [_default_rule(listener_arn)]:
+        rule["Actions"] = _forwarding(rule["Actions"], groups)
+        if rule["IsDefault"]:
+            listener["DefaultActions"] = rule["Actions"]
     associate()
 
 
-def weights(listener_arn: str) -> dict[str, int]:
-    """The weights with which a listener's default action forwards to target groups."""
+def _forwarding(actions: list[Action], groups: list[Record]) -> list[Action]:
+    """Actions that forward to these groups; what comes before, such as an authentication, stays."""
+    if not any(action["Type"] == "forward" for action in actions):
+        return [{"Type": "forward", "Order": 1, **forward(groups)}]
+    return [
+        {"Type": "forward", "Order": action.get("Order", 1), **forward(groups)}
+        if action["Type"] == "forward"
+        else action
+        for action in actions
+    ]
+
+
+def weights(listener_arn: str, groups: Collection[str]) -> dict[str, int]:
+    """The weights with which a listener forwards to target groups that are one service's.
+
+    Those of its default action; where that names none of them, of the first rule that does.
+    """
+    _listener(listener_arn)
+    found = sorted(_rules_to(listener_arn, groups), key=lambda rule: not rule["IsDefault"])
     return {
         group["TargetGroupArn"]: group["Weight"]
-        for action in _listener(listener_arn)["DefaultActions"]
+        for rule in found[:1]
+        for action in rule["Actions"]
         for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
     }
+
+
+def rules(listener_arn: str) -> list[Record]:
+    """A listener's rules in the order in which it tries them; the default one is the last."""
+    found = [rule for rule in engine.alb._rules.values() if rule["ListenerArn"] == listener_arn]
+    return sorted(
+        found, key=lambda rule: (rule["IsDefault"], 0 if rule["IsDefault"] else int(rule["Priority"]))
+    )
+
+
+def _rules_to(listener_arn: str, groups: Collection[str]) -> list[Record]:
+    return [rule for rule in rules(listener_arn) if not set(groups).isdisjoint(targets(rule["Actions"]))]
+
+
+def _default_rule(listener_arn: str) -> Record:
+    return rules(listener_arn)[-1]
 
 
 def _listener(arn: str) -> Record:
@@ -86,6 +123,22 @@ def require_listener(balancer: str, port: int, actions: list[Action], *, existin
                 "DuplicateListener",
                 f"A listener already exists on this port for this load balancer '{balancer}'",
             )
+    _require_targets(balancer, actions)
+
+
+def require_rule(listener_arn: str, priority: int, actions: list[Action], *, existing: str = "") -> None:
+    """Raise Refused unless a rule with this priority and these actions can be on the listener.
+
+    `existing`: the rule itself, when it is changed and not created.
+    """
+    balancer = _listener(listener_arn)["LoadBalancerArn"]
+    for rule in rules(listener_arn):
+        if rule["RuleArn"] != existing and rule["Priority"] == str(priority):
+            raise Refused("PriorityInUse", f"Priority '{priority}' is currently in use")
+    _require_targets(balancer, actions)
+
+
+def _require_targets(balancer: str, actions: list[Action]) -> None:
     for arn in targets(actions):
         group = engine.alb._tgs.get(arn)
         if group is None:
@@ -201,7 +254,7 @@ def install() -> None:
     alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]
     for name, check in _CHECKS.items():
         engine.guard_query_operation(alb, name, check, associate)
-    for name in ("CreateRule", "ModifyRule", "DeleteRule"):
+    for name in ("ModifyRule", "DeleteRule"):
         engine.guard_query_operation(alb, name, lambda parameters: None, associate)
 
 
@@ -240,6 +293,12 @@ def _check_changed_listener(parameters: Any) -> None:
     require_listener(listener["LoadBalancerArn"], port, engine.alb._parse_actions(parameters), existing=arn)
 
 
+def _check_new_rule(parameters: Any) -> None:
+    read = engine.alb._p
+    actions = engine.alb._parse_actions(parameters, "Actions")
+    require_rule(read(parameters, "ListenerArn"), int(read(parameters, "Priority", "1")), actions)
+
+
 def _check_listed(prefix: str, known: Callable[[], Any], code: str, what: str) -> Check:
     def check(parameters: Any) -> None:
         for wanted in engine.alb._parse_member_list(parameters, prefix):
@@ -256,6 +315,7 @@ def _target_group_names() -> list[str]:
 _CHECKS: dict[str, Check] = {
     "CreateListener": _check_new_listener,
     "ModifyListener": _check_changed_listener,
+    "CreateRule": _check_new_rule,
     "DescribeListeners": _check_listed(
         "ListenerArns", lambda: engine.alb._listeners, "ListenerNotFound", "listeners"
     ),
