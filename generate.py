@@ -135,8 +135,11 @@ def told(name: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         line: int | None = None
         for frame in traceback.extract_tb(error.__traceback__):
-            if Path(frame.filename).is_relative_to(ROOT / "templates"):
-                name, line = str(Path(frame.filename).relative_to(ROOT)), frame.lineno
+            path = Path(frame.filename)
+            # What layers share refuses what a layer asks of it: the layer is where to look.
+            is_shared = path.name.startswith("_") and path.name != "__init__.py" and frame.name != "<module>"
+            if path.is_relative_to(ROOT / "templates") and not (line and is_shared):
+                name, line = str(path.relative_to(ROOT)), frame.lineno
         if isinstance(error, SyntaxError) and error.filename:
             name, line = error.filename.removeprefix(f"{ROOT}/"), error.lineno
         where = f"{name}, line {line}" if line else name

@@ -14,7 +14,17 @@ def arn(service: str, resource: str) -> Sub:
 
 
 def policy(*statements: Statement) -> PolicyDocument:
-    """The statements as a policy document."""
+    """The statements as a policy document.
+
+    Raises ValueError where a statement has two conditions of one operator: awacs would keep the last and say
+    nothing, and the statement would allow more than it reads.
+    """
+    for statement in statements:
+        condition = statement.properties.get("Condition")
+        operators = [element.condition for element in condition.conditions] if condition else []
+        for operator in sorted({one for one in operators if operators.count(one) > 1}):
+            actions = ", ".join(action.JSONrepr() for action in statement.properties["Action"])
+            raise ValueError(f"two conditions {operator} for {actions}: put their keys into one {operator}")
     return PolicyDocument(Version=POLICY_VERSION, Statement=list(statements))
 
 

@@ -13,8 +13,9 @@ A parameter that is used without a row is found by cfn-lint (E1020), in `make ch
 """
 
 from collections.abc import Iterable
+from typing import Any
 
-from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template
+from troposphere import AWSHelperFn, Equals, If, Not, NoValue, Parameter, Ref, Template, encode_to_dict
 
 _KEY_REGEX = r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)"
 
@@ -170,9 +171,35 @@ def shared(*titles: str) -> list[Parameter]:
     return [_SHARED_BY_TITLE[title] for title in titles]
 
 
+class OneOfEachName(Template):
+    """A template that refuses a second condition or mapping of a name.
+
+    troposphere refuses a second resource, parameter or output, and puts a second condition or mapping in
+    the place of the first without a word. The same one again is no second one: a condition is added where
+    it is needed.
+    """
+
+    def add_condition(self, name: str, condition: AWSHelperFn) -> str:
+        """Add a condition. Raises ValueError where the name has another meaning already."""
+        if name in self.conditions and encode_to_dict(self.conditions[name]) != encode_to_dict(condition):
+            raise ValueError(f"there is another condition {name} already: give this one a name of its own")
+        return super().add_condition(name, condition)
+
+    def add_mapping(self, name: str, mapping: dict[str, Any]) -> None:
+        """Add a mapping. Raises ValueError where one of its keys has other values already."""
+        present = self.mappings.get(name, {})
+        replaced = [key for key in mapping if key in present and present[key] != mapping[key]]
+        if replaced:
+            raise ValueError(f"mapping {name} has other values for {', '.join(replaced)} already")
+        super().add_mapping(name, mapping)
+
+
 def template(description: str, parameters: Iterable[Parameter]) -> Template:
-    """A template with the parameters of a layer's table. Raises ValueError when a title is there twice."""
-    t = Template(Description=description)
+    """A template with the parameters of a layer's table.
+
+    Raises ValueError when a title is there twice; so does the template, for conditions and mappings.
+    """
+    t = OneOfEachName(Description=description)
     t.set_version()
     for parameter in parameters:
         t.add_parameter(parameter)
