@@ -704,10 +704,12 @@ def test_service_that_names_what_is_not_there(
 
 
 def test_task_definition_that_fargate_does_not_offer(aws: Aws) -> None:
-    wrong = {"Definition": task_definition("odd", Cpu="256", Memory="4096")}
-    assert "No Fargate configuration exists for given values: 256 CPU, 4096 memory." in aws.refused(
-        "odd", wrong
-    )
+    for cpu, memory in (("256", "4096"), ("32768", "69632")):
+        wrong = {"Definition": task_definition("odd", Cpu=cpu, Memory=memory)}
+        assert (
+            f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory."
+            in aws.refused(f"odd-{cpu}", wrong)
+        )
 
 
 def test_update_of_a_code_deploy_service_through_its_api(aws: Aws) -> None:
