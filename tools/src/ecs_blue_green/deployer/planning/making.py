@@ -189,12 +189,18 @@ class _Planning:
         stack = deployed.settled(self._client, name, self._nap, self._say, self._watch)
         if stack is None:
             return Found(None)
+        others = []
         for listed in change_sets.waiting(self._client, stack.arn):
             if leftovers.is_forgotten(listed, alone=self._verb == "deploy"):
                 change_sets.delete(self._client, listed.arn)
+            elif listed.purpose != change_sets.PASSING:
+                others.append(listed)
+        found = Found(stack, others=tuple(others))
         if not stack.exists or deployed.is_failed(stack):
-            return Found(stack)
-        return Found(stack, describe.template_body(self._client, stack), self._policy(slug, stack))
+            return found
+        return replace(
+            found, body=describe.template_body(self._client, stack), policy=self._policy(slug, stack)
+        )
 
     def _policy(self, slug: str, stack: Stack) -> str | None:
         """The stack's policy where the layer has one; one that a killed deploy lifted is put back by this."""
@@ -241,6 +247,7 @@ class _Planning:
             outputs=offline.outputs,
             tags=offline.tags,
             moved_rules=surveyed.moved_rules(slug),
+            displaced=found[slug].others,
         )
         left = found[slug].stack
         if act == "recreate" and left:
@@ -262,9 +269,10 @@ class _Planning:
             change_set_name=self._keeps_as,
         )
         if made is None:
-            return replace(step, act="nothing", endangered_exports=(), outputs=(), tags=())
+            return replace(step, act="nothing", endangered_exports=(), outputs=(), tags=(), displaced=())
         answered = surveyed.without_secrets(slug, made.changes)
-        return replace(step, changes=worse(answered, offline.resources), change_set=made)
+        displaced = tuple(one for one in step.displaced if one.arn != made.arn)
+        return replace(step, changes=worse(answered, offline.resources), change_set=made, displaced=displaced)
 
     def _is_ready(self, slug: str, found: Mapping[str, Found]) -> bool:
         """Whether all that the layer imports is there, so that CloudFormation can be asked."""

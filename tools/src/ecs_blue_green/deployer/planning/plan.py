@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
-from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
+from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet, Listed
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.obstacles import Obstacle
 from ecs_blue_green.deployer.effects.differences import map_changes
@@ -38,6 +38,8 @@ class Step:
     tags: tuple[PropertyChange, ...] = ()
     # The listener rules, before or after, that CodeDeploy moves as it moves a listener.
     moved_rules: frozenset[str] = frozenset()
+    # The change sets of others, and of kept plans, that CloudFormation deletes when this one is executed.
+    displaced: tuple[Listed, ...] = ()
 
     @property
     def changes_something(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ecs_blue_green.deployer import template
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
+from ecs_blue_green.deployer.cloudformation.change_sets import Listed
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.effects import effects, traffic
 from ecs_blue_green.deployer.effects.effects import LayerChange
@@ -101,11 +102,16 @@ def _hidden(change: PropertyChange) -> PropertyChange:
 
 @dataclass(frozen=True)
 class Found:
-    """A stack as it is deployed, with its template, and its policy where the layer has one."""
+    """A stack as it is deployed, with its template, and its policy where the layer has one.
+
+    `others` are the change sets that wait there and that no run of ours has at work: somebody else's, or those
+    of a kept plan.
+    """
 
     stack: Stack | None
     body: Any = None
     policy: str | None = None
+    others: tuple[Listed, ...] = ()
 
     @property
     def deployed(self) -> Stack | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
-from ecs_blue_green.deployer.cloudformation.change_sets import KNOWN_AFTER_APPLY
+from ecs_blue_green.deployer.cloudformation.change_sets import KEPT, KNOWN_AFTER_APPLY, Listed
 from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.rules import Finding
@@ -40,6 +40,7 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
         yield Line(_step(slug, step), "title" if step.act != "nothing" else "nothing")
         for obstacle in step.obstacles:
             yield Line(f"    to be taken away before what is left can be deleted: {obstacle}", "detail")
+        yield from map(_displaced, step.displaced)
         if step.act == "update":
             yield from told.resources(slug, step)
             yield from (line for output in step.outputs for line in _output(output))
@@ -110,6 +111,16 @@ def _step(slug: str, step: Step) -> str:
     if step.sets_protection:
         line += ", termination protection on"
     return line
+
+
+def _displaced(listed: Listed) -> Line:
+    whose = "of a kept plan" if listed.purpose == KEPT else "of somebody else"
+    said = f", {visible(listed.description)}" if listed.description else ""
+    return Line(
+        f"    change set {listed.name} {whose} (made {listed.made:%Y-%m-%d %H:%M} UTC{said}) is deleted by"
+        " CloudFormation when this is executed",
+        "note",
+    )
 
 
 def _resource(change: ResourceChange) -> Line:
