@@ -104,8 +104,7 @@ def _hidden(change: PropertyChange) -> PropertyChange:
 class Found:
     """A stack as it is deployed, with its template, and its policy where the layer has one.
 
-    `others` are the change sets that wait there and that no run of ours has at work: somebody else's, or those
-    of a kept plan.
+    `others` are the change sets that wait there, somebody else's and those of kept plans.
     """
 
     stack: Stack | None
