@@ -7,14 +7,15 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_blue_green.rehearsal import access_log, load_balancer
-from ecs_blue_green.rehearsal.caddy_config import NOWHERE, shares_of_targets
+from ecs_blue_green.rehearsal import access_log, listener_rules, load_balancer
+from ecs_blue_green.rehearsal.caddy_config import NOWHERE, TARGET_HEADER, shares_of_targets
 from ecs_blue_green.rehearsal.load import Load
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.system import Listener
@@ -109,6 +110,88 @@ async def change_under_load(folder: Path) -> None:
             target.close()
     assert seen[blue] + seen[green] == load.tally.answered
     assert seen[blue] > seen[green] > 20
+
+
+def rule(actions: dict[str, Any], *conditions: dict[str, Any]) -> dict[str, Any]:
+    """A listener rule as Elastic Load Balancing describes it."""
+    return {"Conditions": list(conditions), "Actions": [{"Type": "authenticate-oidc"}, actions]}
+
+
+def to(*groups: str) -> dict[str, Any]:
+    targets = [{"TargetGroupArn": group, "Weight": number} for number, group in enumerate(reversed(groups))]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": targets or []}}
+
+
+GONE = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "410"}}
+MOVED = {"StatusCode": "HTTP_302", "Protocol": "HTTPS", "Port": "8443"}
+PATHS = {"Field": "path-pattern", "Values": ["/api/*", "/v?/x.y"]}
+RULES = [
+    rule(to("green", "blue"), PATHS, {"Field": "http-request-method", "Values": ["GET"]}),
+    rule(
+        to("green", "blue"),
+        {"Field": "host-header", "HostHeaderConfig": {"Values": ["*.api.example"]}},
+        {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Kind", "Values": ["mobile*"]}},
+    ),
+    rule(GONE, {"Field": "path-pattern", "Values": ["/gone"]}),
+    rule({"Type": "redirect", "RedirectConfig": MOVED}, {"Field": "path-pattern", "Values": ["/moved"]}),
+    rule(to("green", "blue"), {"Field": "query-string", "QueryStringConfig": {"Values": [{"Value": "x"}]}}),
+    rule(to("blue", "green")),
+]
+
+
+def test_first_rule_that_a_request_is_for_has_it(tmp_path: Path) -> None:
+    asyncio.run(ask_by_rules(tmp_path))
+
+
+async def ask_by_rules(folder: Path) -> None:
+    targets = [await asyncio.start_server(answer, "127.0.0.1", 0) for _ in range(2)]
+    blue, green = ("{}:{}".format(*target.sockets[0].getsockname()) for target in targets)
+    # Their one share of a weight of 1 is all: the other group has 0.
+    balancer = await load_balancer.start(
+        Ledger(folder / "processes"), folder, [Listener("production", "HTTP", 80, None)], {}
+    )
+    url = f"http://127.0.0.1:{balancer.port('production')}"
+    try:
+        await balancer.apply({}, {"blue": [blue], "green": [green]}, {"production": RULES})
+        async with httpx2.AsyncClient(trust_env=False) as client:
+
+            async def asked(path: str, method: str = "GET", **headers: str) -> str:
+                named = {name.replace("_", "-"): value for name, value in headers.items()}
+                found = await client.request(method, f"{url}{path}", headers=named)
+                return {blue: "blue", green: "green"}.get(
+                    found.headers.get(TARGET_HEADER, ""),
+                    f"{found.status_code} {found.headers.get('location', '')}".strip(),
+                )
+
+            assert await asked("/") == "blue"
+            assert await asked("/api/carts/1?x=1") == "green"
+            assert await asked("/v2/x.y") == "green"
+            assert await asked("/v2/xzy") == await asked("/v22/x.y") == await asked("/API/") == "blue"
+            assert await asked("/api/", "POST") == "blue", "all conditions must hold"
+            assert await asked("/", Host="a.API.example:80", X_Kind="Mobile 7") == "green"
+            assert await asked("/", Host="a.api.example") == "blue"
+            assert await asked("/gone") == "410"
+            assert (
+                await asked("/moved?id=1", Host="shop.example") == "302 https://shop.example:8443/moved?id=1"
+            )
+    finally:
+        await balancer.stop()
+        for target in targets:
+            target.close()
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ask"),
+    [
+        ([PATHS], "/api/x"),
+        ([PATHS, {"Field": "http-request-method", "Values": ["POST"]}], None),
+        ([{"Field": "host-header", "Values": ["*.shop.example"]}], "/ (Host: x.shop.example)"),
+        ([{"Field": "source-ip", "SourceIpConfig": {"Values": ["192.0.2.0/24"]}}], None),
+    ],
+)
+def test_users_ask_for_what_a_rule_is_for(conditions: list[Any], ask: str | None) -> None:
+    found = listener_rules.example(rule(to("blue"), *conditions))
+    assert (str(found) if found else None) == ask
 
 
 HTTP, HTTPS, OTHER = (

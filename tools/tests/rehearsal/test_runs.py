@@ -74,6 +74,34 @@ def test_smoke_test_stops_a_bad_release_before_any_user_saw_it(place: Place) -> 
     assert live(place) == "blue"
 
 
+RULE = """\
+  ApiRule:
+    Type: AWS::ElasticLoadBalancingV2::ListenerRule
+    Properties:
+      ListenerArn: !Ref ProductionListener
+      Priority: 10
+      Conditions: [{Field: path-pattern, PathPatternConfig: {Values: ['/api/*']}}]
+      Actions: [{Type: forward, TargetGroupArn: !Ref BlueTargetGroup}]
+Outputs:
+"""
+
+
+def test_release_moves_what_comes_by_a_rule_too(place: Place) -> None:
+    """Users of /api/ meet green when the others do, and nobody is sent to tasks that are gone."""
+    place.edit("infrastructure", "Outputs:\n", RULE)
+    place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR)
+    place.deploy()
+    ended = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
+    assert ended.verdict.result == "released"
+    tally = ended.tally
+    assert tally.lost == tally.five_xx == 0
+    assert tally.by_path.keys() == {"/", "/api/x"}
+    for path, by in tally.by_path.items():
+        assert by.keys() == {"blue", "green"}, path
+        assert by["green"][0] > 10, path
+    assert live(place) == "green"
+
+
 ANSWER = "        self.send_response(200 if is_good else 503)\n"
 # As an application does that forces HTTPS. The load balancer's health checks come past it.
 REDIRECT = """\

@@ -40,6 +40,8 @@ def look(request: Record) -> Record:
     deployment = deployments.DEPLOYMENTS.get(request.get("deploymentId"))
     return {
         "listeners": {arn: elbv2.weights(arn, _target_groups(group)) for arn in _listeners(group)},
+        # What each listener does with which requests; its default rule is the last.
+        "rules": {arn: elbv2.rules(arn) for arn in _listeners(group)},
         "taskSets": service.get("taskSets", []),
         "deployment": _shown(deployment) if deployment else None,
     }

@@ -13,7 +13,11 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-ba
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
+
+from ecs_blue_green.rehearsal import listener_rules
+from ecs_blue_green.rehearsal.listener_rules import Rule
 
 # Says in an answer which target it came from; an answer without it is the load balancer's own.
 TARGET_HEADER = "X-Rehearsal-Target"
@@ -54,12 +58,21 @@ Config = dict[str, Any]
 Weights = Mapping[str, Mapping[str, int]]
 # Per target group ARN: the addresses (host:port) of the targets that get requests.
 Targets = Mapping[str, Sequence[str]]
+# Per listener ARN: its rules in their order, the default one last.
+Rules = Mapping[str, Sequence[Rule]]
 
 
-def config(admin: str, listeners: Sequence[Listener], weights: Weights, targets: Targets) -> Config:
+def config(
+    admin: str,
+    listeners: Sequence[Listener],
+    weights: Weights,
+    targets: Targets,
+    rules: Rules = MappingProxyType({}),
+) -> Config:
     """The whole configuration; `admin` is the address of the admin interface (host:port).
 
-    A listener's requests are logged as LOGGER and its place in `listeners`.
+    A listener without `rules` forwards everything by its `weights`. A listener's requests are logged as
+    LOGGER and its place in `listeners`.
     """
     names = sorted({listener.certificate for listener in listeners if listener.certificate})
     return {
@@ -83,7 +96,9 @@ def config(admin: str, listeners: Sequence[Listener], weights: Weights, targets:
             "http": {
                 "grace_period": GRACE,
                 "servers": {
-                    str(number): _server(number, listener, weights.get(listener.arn, {}), targets)
+                    str(number): _server(
+                        number, listener, _routes(listener, weights, targets, rules.get(listener.arn, ()))
+                    )
                     for number, listener in enumerate(listeners)
                 },
             },
@@ -108,12 +123,12 @@ def _certificates(names: Sequence[str]) -> Config:
     }
 
 
-def _server(number: int, listener: Listener, weights: Mapping[str, int], targets: Targets) -> Config:
+def _server(number: int, listener: Listener, routes: Sequence[Config]) -> Config:
     return {
         "listen": [f"fd/{listener.descriptor}"],
         "automatic_https": {"disable": True},
         "protocols": ["h1"],
-        "routes": [{"handle": [_handler(listener, weights, targets)]}],
+        "routes": routes,
         "errors": {"routes": [{"handle": _FAILED}]},
         "logs": {"default_logger_name": str(number)},
         **(_tls(listener.certificate) if listener.certificate else {}),
@@ -135,10 +150,55 @@ _FAILED = [
 _NO_TARGET = {"handler": "static_response", "status_code": 503}
 
 
-def _handler(listener: Listener, weights: Mapping[str, int], targets: Targets) -> Config:
+def _routes(listener: Listener, weights: Weights, targets: Targets, rules: Sequence[Rule]) -> list[Config]:
+    """What the listener does with its requests: the first rule that one is for has it."""
     if listener.redirect_to:
-        location = [f"{listener.redirect_to}{{http.request.uri}}"]
-        return {"handler": "static_response", "status_code": 301, "headers": {"Location": location}}
+        return [{"handle": [_redirection(listener.redirect_to, 301)]}]
+    if not rules:
+        return [{"handle": [_forward(listener, weights.get(listener.arn, {}), targets)]}]
+    routes: list[Config] = []
+    for rule in rules:
+        found = listener_rules.matcher(rule)
+        if found is not None:
+            condition = {"match": [found]} if found else {}
+            handler = _acting(listener, rule["Actions"], targets)
+            routes.append({**condition, "handle": [handler], "terminal": True})
+    return routes
+
+
+def _acting(listener: Listener, actions: Sequence[Mapping[str, Any]], targets: Targets) -> Config:
+    """What a rule's actions come to; those before the last, such as an authentication, are passed by."""
+    for action in actions:
+        if action["Type"] == "forward":
+            groups = action["ForwardConfig"]["TargetGroups"]
+            weights = {group["TargetGroupArn"]: group["Weight"] for group in groups}
+            return _forward(listener, weights, targets)
+        if action["Type"] == "redirect":
+            return _redirection(
+                address(action["RedirectConfig"]), int(action["RedirectConfig"]["StatusCode"].split("_")[1])
+            )
+        if action["Type"] == "fixed-response":
+            fixed = action["FixedResponseConfig"]
+            return {
+                "handler": "static_response",
+                "status_code": int(fixed["StatusCode"]),
+                "body": fixed.get("MessageBody", ""),
+            }
+    return _NO_TARGET
+
+
+def address(redirect: Mapping[str, str]) -> str:
+    """Where a redirection goes that keeps host, path and query, in Caddy's words."""
+    protocol, port = redirect.get("Protocol", "HTTPS"), redirect.get("Port", "443")
+    return f"{protocol.lower()}://{{http.request.host}}:{port}"
+
+
+def _redirection(to: str, status: int) -> Config:
+    location = [f"{to}{{http.request.uri}}"]
+    return {"handler": "static_response", "status_code": status, "headers": {"Location": location}}
+
+
+def _forward(listener: Listener, weights: Mapping[str, int], targets: Targets) -> Config:
     shares = shares_of_targets(weights, targets)
     if not shares:
         return _NO_TARGET

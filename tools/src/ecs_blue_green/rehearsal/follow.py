@@ -89,7 +89,7 @@ class Follower:
             if task_set_id not in self._task_sets.running:
                 await self._start(task_set)
         # Traffic first: a task set that is gone must have none when its tasks are stopped.
-        await self._balancer.apply(seen["listeners"], self._groups.routable())
+        await self._balancer.apply(seen["listeners"], self._groups.routable(), seen["rules"])
         self._note_weights(seen["listeners"])
         for task_set_id in set(self._task_sets.running) - wanted.keys():
             self._task_sets.end(task_set_id)

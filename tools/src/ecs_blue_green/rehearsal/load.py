@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import httpx2
 
 from ecs_blue_green.rehearsal import ending
 from ecs_blue_green.rehearsal.caddy_config import TARGET_HEADER
+from ecs_blue_green.rehearsal.listener_rules import Ask
 from ecs_blue_green.rehearsal.tasks import Task
 
 REQUEST_SECONDS = 10.0
@@ -24,7 +25,8 @@ class Tally:
     """What became of the users' requests; fewer are sent than planned where the machine is too busy.
 
     `lost` had no answer at all; `by_stopped` were sent after their task had been told to stop. `by` has the
-    answers, and how many of them were 5xx, by "blue", "green" or "load balancer".
+    answers, and how many of them were 5xx, by "blue", "green" or "load balancer"; `by_path` has the same for
+    each path, where users ask for more than one.
     """
 
     planned: int = 0
@@ -36,17 +38,27 @@ class Tally:
     reconnected: int = 0
     slowest: float = 0.0
     by: dict[str, list[int]] = field(default_factory=dict)
+    by_path: dict[str, dict[str, list[int]]] = field(default_factory=dict)
 
 
 class Load:
     """Sends requests from `start` until `stop`."""
 
     def __init__(
-        self, url: str, host: str, a_second: float, find: Callable[[str], tuple[str, Task] | None]
+        self,
+        url: str,
+        host: str,
+        a_second: float,
+        find: Callable[[str], tuple[str, Task] | None],
+        also: Sequence[Ask] = (),
     ) -> None:
-        """`host` is the name by which the users come; `find` gives the colour and task of an address."""
+        """`host` is the name by which the users come; `find` gives the colour and task of an address.
+
+        Users ask for "/" and, in turns, for what `also` has.
+        """
         self.tally = Tally()
-        self._url = url
+        self._url = url.rstrip("/")
+        self._asks = (Ask(), *also)
         self._a_second = a_second
         self._find = find
         self._under_way: set[asyncio.Task[None]] = set()
@@ -75,15 +87,15 @@ class Load:
             self.tally.planned = round((time.monotonic() - began) * self._a_second)
             due = began + number / self._a_second
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            request = asyncio.create_task(self._ask())
+            request = asyncio.create_task(self._ask(self._asks[number % len(self._asks)]))
             self._under_way.add(request)
             request.add_done_callback(self._under_way.discard)
             number += 1
 
-    async def _ask(self) -> None:
+    async def _ask(self, ask: Ask) -> None:
         self.tally.sent += 1
         sent = time.monotonic()
-        answer = await self._answer()
+        answer = await self._answer(ask)
         if answer is None:
             self.tally.lost += 1
             return
@@ -92,17 +104,21 @@ class Load:
         self.tally.five_xx += failed
         self.tally.slowest = max(self.tally.slowest, time.monotonic() - sent)
         colour, task = self._find(answer.headers.get(TARGET_HEADER, "")) or ("load balancer", None)
-        counts = self.tally.by.setdefault(colour, [0, 0])
-        counts[0] += 1
-        counts[1] += failed
+        counted = [self.tally.by]
+        if len(self._asks) > 1:
+            counted.append(self.tally.by_path.setdefault(str(ask), {}))
+        for by in counted:
+            counts = by.setdefault(colour, [0, 0])
+            counts[0] += 1
+            counts[1] += failed
         if task and task.stopped_at is not None and task.stopped_at < sent:
             self.tally.by_stopped += 1
 
-    async def _answer(self) -> httpx2.Response | None:
+    async def _answer(self, ask: Ask) -> httpx2.Response | None:
         for attempt in range(ATTEMPTS):
             self.tally.reconnected += attempt > 0
             try:
-                return await self._client.get(self._url)
+                return await self._client.get(f"{self._url}{ask.path}", headers=dict(ask.headers))
             except httpx2.TimeoutException:
                 return None
             except httpx2.TransportError:

@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx2
 
@@ -14,7 +15,7 @@ from ecs_blue_green import interpreters
 from ecs_blue_green.rehearsal import access_log, caddy_config, processes
 from ecs_blue_green.rehearsal import system as systems
 from ecs_blue_green.rehearsal.access_log import Request
-from ecs_blue_green.rehearsal.caddy_config import Listener, Targets, Weights
+from ecs_blue_green.rehearsal.caddy_config import Listener, Rules, Targets, Weights
 from ecs_blue_green.rehearsal.processes import Ledger
 
 HOST = "127.0.0.1"
@@ -55,10 +56,10 @@ class LoadBalancer:
         """The port of this machine on which a listener listens."""
         return self._ports[listener_arn]
 
-    async def apply(self, weights: Weights, targets: Targets) -> bool:
+    async def apply(self, weights: Weights, targets: Targets, rules: Rules = MappingProxyType({})) -> bool:
         """Have the listeners forward like this; whether that was a change. Raises LoadBalancerError."""
         async with self._one_at_a_time:
-            wanted = caddy_config.config(self._admin, self._listeners, weights, targets)
+            wanted = caddy_config.config(self._admin, self._listeners, weights, targets, rules)
             if wanted == self._config:
                 return False
             await self._load(wanted)

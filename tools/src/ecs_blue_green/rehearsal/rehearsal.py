@@ -111,7 +111,7 @@ class Rehearsal:
             await self.watch.read_states()
             url = f"http://{load_balancer.HOST}:{balancer.port(self.system.production)}/"
             a_second = self.options.requests_a_minute / self.options.minute
-            self.load = Load(url, self.host, a_second, self._task_of)
+            self.load = Load(url, self.host, a_second, self._task_of, self.system.asks)
             stack.push_async_callback(self.load.stop)
             self.load.start()
             await ending.beside(

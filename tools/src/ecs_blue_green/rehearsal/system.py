@@ -1,14 +1,15 @@
 """What is deployed, as far as a release goes through it: read from the emulated account, never from files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ecs_blue_green import pipeline
 from ecs_blue_green.pipeline import Definition
-from ecs_blue_green.rehearsal import alarms, target_health
+from ecs_blue_green.rehearsal import alarms, caddy_config, listener_rules, target_health
 from ecs_blue_green.rehearsal.alarms import Alarm, NotModelled
 from ecs_blue_green.rehearsal.cloud import Cloud
+from ecs_blue_green.rehearsal.listener_rules import Ask, Rule
 from ecs_blue_green.rehearsal.target_health import Settings
 from ecs_blue_green.runtime import Controller, Output, Runtime
 
@@ -54,10 +55,12 @@ class System:
     termination_wait: float
     watches_alarms: bool
     alarms: Sequence[Alarm]
-    # Alarms of the deployment group that a rehearsal cannot evaluate, each with the reason.
+    # Alarms of the deployment group, and listener rules, that a rehearsal leaves out, each with the reason.
     not_modelled: Sequence[str]
     # Which layers and parameters have what, for people.
     controller: Controller
+    # What users ask for besides "/": what a rule of the production listener sends to the service.
+    asks: Sequence[Ask] = ()
 
     def colour(self, arn: str) -> str:
         """The colour of a target group."""
@@ -106,6 +109,14 @@ def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
     for layer in runtime.layers if names else ():
         labels |= _logical_ids(cloud, f"{stack_prefix}-{layer}")
     found_alarms, not_modelled = _alarms(cloud, names, labels)
+    routes = [pair["prodTrafficRoute"], pair.get("testTrafficRoute", {"listenerArns": []})]
+    rules = {arn: _rules(cloud, arn) for route in routes for arn in route["listenerArns"]}
+    not_modelled += [
+        f"the listener rule of priority {rule['Priority']}: its conditions"
+        for found_rules in rules.values()
+        for rule in found_rules
+        if listener_rules.matcher(rule) is None
+    ]
     return System(
         pipeline=pipeline.read(cloud.client, value(controller.pipeline)),
         application=application,
@@ -125,6 +136,7 @@ def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
         listeners=listeners,
         production=production,
         test=next(iter(pair.get("testTrafficRoute", {}).get("listenerArns", [])), None),
+        asks=tuple(_asks(rules[production], groups)),
         colours={
             value(controller.blue_target_group): "blue",
             value(controller.green_target_group): "green",
@@ -168,6 +180,25 @@ def _listeners(cloud: Cloud, production: str) -> tuple[str, dict[str, Listener]]
     }
 
 
+def _rules(cloud: Cloud, listener: str) -> list[Rule]:
+    """The listener's rules but for its default one."""
+    pages = cloud.client("elbv2").get_paginator("describe_rules").paginate(ListenerArn=listener)
+    return [rule for page in pages for rule in page["Rules"] if not rule["IsDefault"]]
+
+
+def _asks(rules: Sequence[Rule], groups: Collection[str]) -> Iterator[Ask]:
+    """Requests that these rules send to the target groups."""
+    for rule in rules:
+        named = {
+            group["TargetGroupArn"]
+            for action in rule["Actions"]
+            for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
+        }
+        ask = listener_rules.example(rule)
+        if ask and listener_rules.matcher(rule) and not named.isdisjoint(groups):
+            yield ask
+
+
 def _attribute(cloud: Cloud, balancer: str, key: str) -> str:
     found = cloud.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=balancer)["Attributes"]
     values = [str(item["Value"]) for item in found if item["Key"] == key]
@@ -177,8 +208,7 @@ def _attribute(cloud: Cloud, balancer: str, key: str) -> str:
 def _redirect(listener: Mapping[str, Any]) -> str | None:
     for action in listener["DefaultActions"]:
         if action["Type"] == "redirect":
-            to = action["RedirectConfig"]
-            return f"{to.get('Protocol', 'HTTPS').lower()}://{{http.request.host}}:{to.get('Port', '443')}"
+            return caddy_config.address(action["RedirectConfig"])
     return None
 
 

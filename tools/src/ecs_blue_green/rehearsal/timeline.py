@@ -80,6 +80,10 @@ def _requests(document: Mapping[str, Any]) -> Table:
             str(five_xx),
             f"{100 * five_xx / answers:.1f} %",
         )
+    for path, by in tally.get("by_path", {}).items():
+        for who, (answers, five_xx) in sorted(by.items()):
+            rate = f"{100 * five_xx / answers:.1f} %"
+            table.add_row(Text(f"  {who}, {path}", style="dim"), str(answers), str(five_xx), rate)
     table.add_row(
         f"lost {tally.get('lost', 0)}, answered by a stopped task {tally.get('by_stopped', 0)}", "", "", ""
     )
