@@ -14,7 +14,7 @@ PASSING = "iam:PassRole"
 # CodePipeline's documentation wants the rights of both prefixes, whichever a connection's ARN has.
 OLD_PREFIX = "codestar-connections:"
 # The reference of 2026 has a resource type for it, the page of the deploy action "*" alone: where the
-# page is right, a narrower statement refuses every release. Question 9 of docs/first-run.md settles it.
+# page is right, a narrower statement refuses every release. Question 11 of docs/first-run.md settles it.
 ON_ALL_UNTIL_TRIED = {"ecs:RegisterTaskDefinition"}
 # What ECS was seen to ask for while a revision is registered with tags, and has no number yet. The reference,
 # and so the simulator, has revisions alone. https://github.com/aws/aws-cdk/issues/25768

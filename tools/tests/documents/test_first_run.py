@@ -27,6 +27,21 @@ def test_question_names_what_relies_on_its_answer(row: list[str]) -> None:
     assert (ROOT / row[5].strip("`")).is_file()
 
 
+def test_steps_take_at_most_two_hours() -> None:
+    steps = re.findall(
+        r"^##+ (?:Before the first command|(\d+)\. [^(]+) \((\d+) minutes\)$", TEXT, re.MULTILINE
+    )
+    assert [number for number, _ in steps] == ["", *(str(number) for number in range(1, 7))]
+    assert sum(int(minutes) for _, minutes in steps) <= 120
+
+
+def test_questions_that_decide_most_come_first() -> None:
+    """As many as fit into the head of whoever asks."""
+    decisive, _, others = TEXT.partition("### Those that decide most")[2].partition("### The others")
+    assert 0 < len(re.findall(r"^\| \d+ \|", decisive, re.MULTILINE)) <= 15
+    assert re.search(r"^\| \d+ \|", others, re.MULTILINE)
+
+
 def test_what_the_code_marks_as_unverified_is_asked() -> None:
     marked = {
         str(path.relative_to(ROOT))
