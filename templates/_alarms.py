@@ -1,7 +1,8 @@
 """What alarms have in common: those that stop a release and roll it back are in two layers.
 
-CodeDeploy watches at most ten alarms of a deployment group. It stops a deployment at once when one of them
-is in ALARM already, so none of these stays there without cause: missing data is not breaching.
+CodeDeploy watches at most 50 alarms of a deployment group (its page of quotas, November 2026; the texts of
+its API still say ten). It stops a deployment at once when one of them is in ALARM already, so none of these
+stays there without cause: missing data is not breaching.
 """
 
 from typing import Any

@@ -34,8 +34,9 @@ from templates._exports import export, import_value, output, stack_names
 from templates._parameters import is_execute_command_enabled, log_key, shared, template
 from templates._runtime import Changed, Key, Pairs, Runtime
 
-# Fargate's sizes: CPU units to MiB of memory. Whether the two go together is checked before anything is
-# deployed. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+# Fargate's sizes as of November 2026: CPU units to MiB of memory. Whether the two go together is checked
+# before anything is deployed.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
 FARGATE_SIZES = {
     256: (512, 1024, 2048),
     512: tuple(range(1024, 4097, 1024)),

@@ -157,7 +157,7 @@ def _add_connection(t: Template) -> None:
         Connection(
             "Connection",
             Condition=is_connection_created,
-            # 32 characters at most, which the patterns of the two names respect.
+            # 32 characters at most (November 2026), which the patterns of the two names respect.
             ConnectionName=Sub("${Project}-${Environment}"),
             ProviderType="GitHub",
         )

@@ -129,7 +129,8 @@ PARAMETERS = (
         Description="Minutes for which the old tasks stay, and with them an instant rollback",
         Default=10,
         MinValue=0,
-        # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html (the API itself says 2880)
+        # As of November 2026; the API says 2880.
+        # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
         MaxValue=2800,
     ),
     Parameter(

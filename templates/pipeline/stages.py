@@ -29,7 +29,8 @@ from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 from templates.pipeline.roles import CHANGE_SET_NAME, ActionRoles
 
 # What a push can release: the application, and the generated task definition with this environment's
-# values. The rest of the repository is deployed by people. A filter holds at most 8 patterns.
+# values. The rest of the repository is deployed by people. A filter holds at most 8 patterns
+# (November 2026).
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GitFilePathFilterCriteria.html
 RELEASED_PATHS = ("app/**", "build/task-definition.yaml", Sub("build/config/${Environment}/**"))
 
@@ -193,7 +194,8 @@ def _deploy(blue_green: BlueGreen, roles: ActionRoles) -> Actions:
             # <IMAGE1_NAME> in taskdef.json.
             "Image1ContainerName": "IMAGE1_NAME",
         },
-        # Three small files and nothing else: the action takes no artifact of 3 MB or more.
+        # Three small files and nothing else: the action takes no artifact of 3 MB or more
+        # (November 2026).
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
         inputs=[RELEASE],
     )

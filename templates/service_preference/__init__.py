@@ -70,7 +70,7 @@ PARAMETERS = (
         ),
         Default="/health,/",
         AllowedPattern=f"{_SMOKE_PATH}(,{_SMOKE_PATH})*",
-        # A function's variables have 4 KB in all.
+        # A function's variables have 4 KB in all (November 2026).
         # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
         MaxLength=3500,
         ConstraintDescription=(

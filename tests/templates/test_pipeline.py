@@ -435,7 +435,8 @@ def test_artifact_bucket_is_private_versioned_and_expires() -> None:
     assert bucket["BucketEncryption"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert {"ExpirationInDays", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= set(rule)
-    # An execution waits for an approval for up to 7 days, behind others that do.
+    # An execution waits for an approval for up to 7 days, unless the action says otherwise (November 2026),
+    # behind others that do.
     assert TEMPLATE["Parameters"]["ArtifactRetentionDays"]["MinValue"] >= 14
 
 

@@ -84,7 +84,7 @@ def test_container_runs_as_the_user_of_the_image(container: dict[str, Any]) -> N
 
 
 def test_container_has_time_to_stop(container: dict[str, Any]) -> None:
-    # 120 is Fargate's limit.
+    # 120 is Fargate's limit (November 2026).
     assert STOP_TIMEOUT_SECONDS == container["StopTimeout"] <= 120
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 from cfn_flip.yaml_dumper import CONVERTED_SUFFIXES, FN_PREFIX, fn_representer
 
-# Bytes of the longest template that CloudFormation takes in a call; a longer one needs a bucket.
+# Bytes of the longest template that CloudFormation takes in a call (November 2026); a longer one needs a
+# bucket.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 LONGEST = 51_200
 

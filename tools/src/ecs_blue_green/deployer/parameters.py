@@ -54,7 +54,7 @@ def _value_problem(declaration: Mapping[str, Any], value: str) -> str | None:
         return str(explanation or f"must match {pattern}")
     length = len(value)
     if not int(declaration.get("MinLength", 0)) <= length <= int(declaration.get("MaxLength", 4096)):
-        # 4,096 bytes is what CloudFormation takes as a parameter value at most.
+        # 4,096 bytes is what CloudFormation takes as a parameter value at most (November 2026).
         shortest, longest = declaration.get("MinLength", 0), declaration.get("MaxLength", 4096)
         return f"must have {shortest} to {longest} characters"
     return None

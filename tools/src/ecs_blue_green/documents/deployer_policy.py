@@ -77,7 +77,7 @@ BOUNDARY = _parameter("AWS::IAM::Role", "PermissionsBoundary")
 
 # Any region that has all types would do: handlers are the same everywhere.
 REGION = "us-east-1"
-# What one managed policy may hold, without white space.
+# What one managed policy may hold, without white space (November 2026).
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 POLICY_CHARACTERS = 6144
 SPARE_CHARACTERS = 1000

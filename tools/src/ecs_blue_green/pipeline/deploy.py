@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from ecs_blue_green.pipeline.change_sets import ActionFailed
 
-# Each input artifact must be smaller than this.
+# Each input artifact must be smaller than this (November 2026).
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
 ARTIFACT_BYTES = 3 * 1024 * 1024
 TASK_DEFINITION = "<TASK_DEFINITION>"

@@ -81,6 +81,6 @@ def read(group: Mapping[str, Any], attributes: Mapping[str, str]) -> Settings:
         healthy_threshold=group["HealthyThresholdCount"],
         unhealthy_threshold=group["UnhealthyThresholdCount"],
         matcher=group["Matcher"]["HttpCode"],
-        # 300 is Elastic Load Balancing's default.
+        # 300 is Elastic Load Balancing's default (November 2026).
         deregistration_delay=float(attributes.get("deregistration_delay.timeout_seconds", "300")),
     )

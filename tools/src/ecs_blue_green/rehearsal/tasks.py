@@ -73,7 +73,7 @@ def read_definition(
                 environment=environment,
                 container_port=container_port,
                 listens_on=int(environment.get("PORT") or _exposed(code) or container_port),
-                # 30 is Fargate's default.
+                # 30 is Fargate's default (November 2026).
                 stop_timeout=float(found.get("stopTimeout", 30)),
             )
     raise LookupError(f"{described['taskDefinitionArn']} has no container {container}")

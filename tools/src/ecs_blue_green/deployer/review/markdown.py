@@ -6,7 +6,8 @@ from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, Environment
 from ecs_blue_green.deployer.review.text import OUTCOMES, alike, grouped, outcome, ways
 from ecs_blue_green.deployer.text import fenced, fitting, plain
 
-# GitHub answers a longer comment with "Body is too long (maximum is 65536 characters)".
+# GitHub answers a longer comment with "Body is too long (maximum is 65536 characters)"
+# (November 2026).
 LIMIT = 65_536
 # By this line the comment is found again and updated in place.
 MARKER = "<!-- deploy.py review -->"

@@ -9,7 +9,8 @@ from ecs_blue_green.emulator.services.api import tagged
 
 TASK_PRINCIPAL = "ecs-tasks.amazonaws.com"
 
-# Memory in MiB that Fargate offers for a number of CPU units (ECS developer guide, fargate-tasks-services).
+# Memory in MiB that Fargate offers for a number of CPU units (ECS developer guide,
+# fargate-tasks-services; November 2026).
 FARGATE_MEMORY = {
     "256": {512, 1024, 2048},
     "512": set(range(1024, 4096 + 1, 1024)),

@@ -22,7 +22,7 @@ DEPLOYMENTS = engine.new_store()
 seconds_a_minute = 60.0
 # Whether somebody calls the functions of the hooks and has them answer.
 hooks_are_called = True
-# CodeDeploy's quota for a lifecycle hook (user guide, limits).
+# CodeDeploy's quota for a lifecycle hook (user guide, limits; November 2026).
 HOOK_MINUTES = 60
 # botocore, codedeploy BatchGetDeployments.
 MOST_AT_ONCE = 25
