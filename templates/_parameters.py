@@ -15,7 +15,21 @@ A parameter that is used without a row is found by cfn-lint (E1020), in `make ch
 from collections.abc import Iterable
 from typing import Any
 
-from troposphere import AWSHelperFn, Equals, If, Not, NoValue, Parameter, Ref, Template, encode_to_dict
+from troposphere import (
+    And,
+    AWSHelperFn,
+    Condition,
+    Equals,
+    If,
+    Not,
+    NoValue,
+    Parameter,
+    Ref,
+    Template,
+    encode_to_dict,
+)
+
+from templates._runtime import FixedAtCreation
 
 _KEY_REGEX = r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)"
 
@@ -75,6 +89,25 @@ SHARED = (
         Default=9002,
         MinValue=1024,
         MaxValue=65535,
+    ),
+    Parameter(
+        "CertificateArn",
+        Type="String",
+        Description="Certificate for HTTPS; empty: HTTP. Decided at creation",
+        Default="",
+        AllowedPattern=r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
+        ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
+    ),
+    Parameter(
+        "TestListenerHttps",
+        Type="String",
+        Description=(
+            "Whether the test listener speaks HTTPS where there is a certificate; decided at creation (filled"
+            " in by the deployer)"
+        ),
+        AllowedValues=["true", "false"],
+        # What stacks have that are older than this.
+        Default="false",
     ),
     Parameter(
         "SmokeTest",
@@ -163,6 +196,10 @@ SHARED = (
     ),
 )
 
+# In an environment that is there the test listener stays what it was: CodeDeploy moves its actions, so it
+# cannot be changed. The layers that declare this have one value in an environment.
+TEST_LISTENER_HTTPS = FixedAtCreation("TestListenerHttps", for_new_stacks="true", for_older_stacks="false")
+
 _SHARED_BY_TITLE = {parameter.title: parameter for parameter in SHARED}
 
 
@@ -231,6 +268,14 @@ def log_key(t: Template) -> If:
 def is_protected(t: Template) -> str:
     """Name of the condition that is true in a protected environment, added when it is missing."""
     return t.add_condition("IsProtected", Equals(Ref("Protected"), "true"))
+
+
+def is_test_listener_https(t: Template) -> str:
+    """Name of the condition that is true where the test listener speaks HTTPS, added when it is missing."""
+    return t.add_condition(
+        "IsTestListenerHttps",
+        And(Condition(has(t, "CertificateArn")), Equals(Ref("TestListenerHttps"), "true")),
+    )
 
 
 def is_execute_command_enabled(t: Template) -> str:

@@ -129,7 +129,8 @@ class Runtime:
 
     Of the whole, which is put together from all layers: `controller` has outputs of this layer by what they
     name there, `controller_parameters`, `network`, `capacity` and `image` have parameters (`image` also the
-    folder that images are built from).
+    folder that images are built from). For rehearsals, `health_rate` is the parameter that makes a version
+    which is not well, and `host` the one with the name by which users come.
     """
 
     stack_policy: PolicyDocument | None = None
@@ -151,6 +152,7 @@ class Runtime:
     buckets: Sequence[Bucket] = ()
     keys: Sequence[Key] = ()
     health_rate: str | None = None
+    host: str | None = None
 
 
 # What stays with its layer in the file.
@@ -186,7 +188,12 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
         if layer.controller
     }
     repositories = [{"layer": slug, **layer.repository} for slug, layer in layers.items() if layer.repository]
-    health_rates = [{"health_rate": layer.health_rate} for layer in declared if layer.health_rate]
+    rehearsal = [
+        {name: parameter}
+        for layer in declared
+        for name, parameter in (("health_rate", layer.health_rate), ("host", layer.host))
+        if parameter
+    ]
     return {
         "schema": SCHEMA,
         "layers": {slug: _of_the_layer(slug, layer) for slug, layer in layers.items()},
@@ -207,7 +214,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
         **({"repository": _merged("repository", repositories)} if repositories else {}),
         "buckets": [_plain(bucket) for layer in declared for bucket in layer.buckets],
         "keys": [_plain(key) for layer in declared for key in layer.keys],
-        "rehearsal": _merged("rehearsal", health_rates),
+        "rehearsal": _merged("rehearsal", rehearsal),
     }
 
 

@@ -13,7 +13,7 @@ from troposphere.elasticloadbalancingv2 import ListenerRule
 
 from templates._application import secret_parameters
 from templates._exports import export
-from templates._parameters import shared, template
+from templates._parameters import TEST_LISTENER_HTTPS, shared, template
 from templates._runtime import Bucket, Changed, Cidr, Delegation, Distinct, Runtime
 from templates._stack_policy import deny_updates
 from templates.infrastructure.load_balancing import (
@@ -72,14 +72,7 @@ PARAMETERS = (
         ConstraintDescription="must be the ARN of a regional web ACL, or empty",
     ),
     *shared("HealthCheckPath"),
-    Parameter(
-        "CertificateArn",
-        Type="String",
-        Description="Certificate for HTTPS; empty: HTTP. Decided at creation",
-        Default="",
-        AllowedPattern=r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
-        ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
-    ),
+    *shared("CertificateArn", "TestListenerHttps"),
     *shared("PermissionsBoundaryArn", "EnableExecuteCommand"),
     *secret_parameters(),
     Parameter(
@@ -114,6 +107,7 @@ RUNTIME = Runtime(
         Changed("GreenTargetGroup", "ECS: its targets", "ECS's service-linked role"),
         Changed("Connection", "a person: the handshake with GitHub, once", "the person's"),
     ),
+    fixed_at_creation=(TEST_LISTENER_HTTPS,),
     controller={
         "cluster": "ClusterName",
         "production_listener": "ProductionListenerArn",

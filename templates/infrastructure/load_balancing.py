@@ -21,7 +21,7 @@ from troposphere.elasticloadbalancingv2 import (
 from troposphere.wafv2 import WebACLAssociation
 
 from templates._exports import export, output
-from templates._parameters import has, is_protected
+from templates._parameters import has, is_protected, is_test_listener_https
 
 ANYWHERE = "0.0.0.0/0"
 HTTP_PORT = 80
@@ -246,13 +246,18 @@ def add_listeners(t: Template, load_balancer: LoadBalancer, blue: TargetGroup, g
             ],
         )
     )
-    # HTTP always: a certificate's name is not that of the load balancer, by which tests come.
+    # As production, where it is new: the load balancer tells the tasks of its listener's protocol, whatever a
+    # client says, and an application that wants HTTPS would only ever redirect. One that is older stays as it
+    # is, because CodeDeploy moves its actions.
+    is_https = is_test_listener_https(t)
     test_listener = t.add_resource(
         Listener(
             "TestListener",
             LoadBalancerArn=Ref(load_balancer),
-            Protocol="HTTP",
+            Protocol=If(is_https, "HTTPS", "HTTP"),
             Port=Ref("TestListenerPort"),
+            Certificates=If(is_https, [Certificate(CertificateArn=Ref("CertificateArn"))], NoValue),
+            SslPolicy=If(is_https, TLS_POLICY, NoValue),
             DefaultActions=[Action(Type="forward", TargetGroupArn=Ref(green))],
         )
     )

@@ -15,7 +15,7 @@ from troposphere.applicationautoscaling import (
 )
 
 from templates._exports import import_value, stack_names
-from templates._parameters import shared, template
+from templates._parameters import TEST_LISTENER_HTTPS, shared, template
 from templates._runtime import Changed, Endpoints, Key, NotAbove, Runtime
 from templates.service_preference.alarms import add_latency_alarms
 from templates.service_preference.notifications import add_notification_topic
@@ -61,6 +61,19 @@ PARAMETERS = (
         MinValue=1,
         MaxValue=1000,
     ),
+    *shared("CertificateArn", "TestListenerHttps"),
+    Parameter(
+        "SmokeHost",
+        Type="String",
+        Description=(
+            "Name by which users come, such as shop.example.com: the smoke test asks for it, and over HTTPS"
+            " the certificate must be for it. Empty: the load balancer's own name, and any certificate"
+        ),
+        Default="",
+        AllowedPattern=r"(|[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*)",
+        MaxLength=253,
+        ConstraintDescription="must be a domain name, or empty",
+    ),
     Parameter(
         "SmokePaths",
         Type="String",
@@ -72,7 +85,7 @@ PARAMETERS = (
         AllowedPattern=f"{_SMOKE_PATH}(,{_SMOKE_PATH})*",
         # A function's variables have 4 KB in all (November 2026).
         # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-        MaxLength=3500,
+        MaxLength=3400,
         ConstraintDescription=(
             "must be paths that begin with a slash, separated by commas, each with its statuses behind blanks"
         ),
@@ -138,6 +151,8 @@ RUNTIME = Runtime(
         Changed("NotificationTopic", "the recipient: confirms the subscription, once"),
         Changed("SmokeTestLogGroup", "Lambda: its log streams", "`SmokeTestRole`"),
     ),
+    fixed_at_creation=(TEST_LISTENER_HTTPS,),
+    host="SmokeHost",
     capacity={"minimum": "MinCapacity", "maximum": "MaxCapacity"},
     # What the smoke test calls; its own log takes another way.
     endpoints=(Endpoints("SmokeTest", "enabled", ("codedeploy", "ec2")),),

@@ -11,7 +11,7 @@ import awacs.codedeploy
 import awacs.ec2
 import awacs.logs
 from awacs.aws import Allow, PolicyDocument, SourceAccount, Statement, StringEquals
-from troposphere import AccountId, GetAtt, Ref, Sub, Template
+from troposphere import AccountId, GetAtt, If, Ref, Sub, Template
 from troposphere.awslambda import Code, Environment, Function, Permission, VPCConfig
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
 from troposphere.events import Rule, Target
@@ -21,7 +21,7 @@ from troposphere.logs import LogGroup
 from templates._application import SMOKE_TEST_NAME
 from templates._exports import export, import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import log_key, optional_value
+from templates._parameters import is_test_listener_https, log_key, optional_value
 
 # Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
 CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
@@ -123,6 +123,8 @@ def add_smoke_test(t: Template) -> None:
                     "SECURITY_GROUP": load_balancer_group,
                     "HOST": import_value("infrastructure", "LoadBalancerDnsName"),
                     "PORT": port,
+                    "PROTOCOL": If(is_test_listener_https(t), "HTTPS", "HTTP"),
+                    "SMOKE_HOST": optional_value(t, "SmokeHost"),
                     "WAIT_SECONDS": WAIT_SECONDS,
                     # What is asked, and what passes.
                     "REQUESTS": Ref("SmokeRequests"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from templates import infrastructure
+from templates import infrastructure, service_preference
 from tests.templates.conftest import Document
 
 
@@ -44,6 +44,36 @@ def test_a_certificate_makes_the_production_listener_https(resources: dict[str, 
     condition, policy, nothing = listener["SslPolicy"]["Fn::If"]
     assert (condition, nothing) == ("HasCertificate", {"Ref": "AWS::NoValue"})
     assert policy.startswith("ELBSecurityPolicy-TLS13-1-2-")
+
+
+def test_test_listener_is_like_production_where_the_environment_is_new(
+    documents: dict[str, Document], resources: dict[str, Any]
+) -> None:
+    """The load balancer tells the tasks of its listener's protocol, whatever a client says."""
+    https = "IsTestListenerHttps"
+    assert documents["infrastructure"]["Conditions"][https] == {
+        "Fn::And": [
+            {"Condition": "HasCertificate"},
+            {"Fn::Equals": [{"Ref": "TestListenerHttps"}, "true"]},
+        ]
+    }
+    listener, production = resources["TestListener"], resources["ProductionListener"]
+    assert listener["Protocol"] == {"Fn::If": [https, "HTTPS", "HTTP"]}
+    for name in ("Certificates", "SslPolicy"):
+        assert listener[name]["Fn::If"] == [https, *production[name]["Fn::If"][1:]]
+
+
+def test_test_listener_stays_what_it_was(documents: dict[str, Document]) -> None:
+    """CodeDeploy moves its actions, so that it cannot be changed; who asks it has to know what it speaks."""
+    for layer in (infrastructure, service_preference):
+        (fixed,) = layer.RUNTIME.fixed_at_creation
+        assert (fixed.parameter, fixed.for_new_stacks, fixed.for_older_stacks) == (
+            "TestListenerHttps",
+            "true",
+            "false",
+        )
+    for slug in ("infrastructure", "service-preference"):
+        assert documents[slug]["Parameters"]["TestListenerHttps"]["Default"] == "false"
 
 
 def test_redirect_comes_after_the_listener_that_leaves_its_port(documents: dict[str, Document]) -> None:

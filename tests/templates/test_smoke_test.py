@@ -4,6 +4,8 @@ import http.server
 import json
 import os
 import re
+import ssl
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -35,6 +37,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.slow: dict[str, float] = {}
         self.ill: dict[str, int] = {}
         self.asked: list[tuple[str, str]] = []
+        self.names: list[str | None] = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -54,12 +57,46 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
+    yield from serving(Server())
+
+
+def serving(server: Server) -> Iterator[Server]:
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for shop.example, signed by its own key, which is behind it in the file."""
+    folder = tmp_path_factory.mktemp("certificate")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key -out file -subj /CN=shop.example"
+    try:
+        subprocess.run(
+            [*command.split(), "-addext", "subjectAltName=DNS:shop.example"],
+            cwd=folder,
+            capture_output=True,
+            check=True,
+        )
+    except FileNotFoundError:
+        pytest.skip("openssl is not installed")
+    file = folder / "file"
+    file.write_text(file.read_text() + (folder / "key").read_text())
+    return file
+
+
+@pytest.fixture
+def secure_server(certificate: Path) -> Iterator[Server]:
+    """A load balancer whose listener speaks HTTPS, and which keeps the names that clients ask for."""
+    server = Server()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    context.sni_callback = lambda _socket, name, _context: server.names.append(name)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    yield from serving(server)
 
 
 class Context:
@@ -297,6 +334,66 @@ def test_server_that_never_answers_fails_in_time(
     assert [one["errors"] for one in line["paths"].values()] == [{"TimeoutError('timed out')": 1}] * 2
 
 
+def test_users_name_is_asked_for(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMOKE_HOST", "shop.example")
+    assert run(server.server_port, capsys)["status"] == "Succeeded"
+    assert {host for _, host in server.asked} == {"shop.example"}
+
+
+def test_https_is_asked_with_the_users_name_and_the_certificate_must_be_for_it(
+    secure_server: Server,
+    certificate: Path,
+    aws: Aws,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PROTOCOL", "HTTPS")
+    monkeypatch.setenv("SMOKE_HOST", "shop.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert run(secure_server.server_port, capsys)["status"] == "Succeeded"
+    assert {host for _, host in secure_server.asked} == set(secure_server.names) == {"shop.example"}
+
+    monkeypatch.setenv("SMOKE_HOST", "other.example")
+    line = run(secure_server.server_port, capsys)
+    assert line["status"] == "Failed"
+    assert "certificate is not valid for 'other.example'" in line["problems"][0]
+
+
+def test_certificate_of_an_unknown_authority_fails(
+    secure_server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROTOCOL", "HTTPS")
+    monkeypatch.setenv("SMOKE_HOST", "shop.example")
+    assert "CERTIFICATE_VERIFY_FAILED" in run(secure_server.server_port, capsys)["problems"][0]
+
+
+def test_https_without_the_users_name_takes_any_certificate(
+    secure_server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is for a name that nobody has said; the address is that of the load balancer's own interface."""
+    monkeypatch.setenv("PROTOCOL", "HTTPS")
+    assert run(secure_server.server_port, capsys)["status"] == "Succeeded"
+    assert {host for _, host in secure_server.asked} == set(secure_server.names) == {"lb.example"}
+
+
+def test_http_on_a_listener_that_speaks_https_says_so(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROTOCOL", "HTTPS")
+    assert "SSL" in run(server.server_port, capsys)["problems"][0]
+
+
+def test_variables_that_are_newer_than_the_function_may_be_missing(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda updates the code before the variables."""
+    for name in ("SMOKE_TEST", "PROTOCOL", "SMOKE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    assert run(server.server_port, capsys)["status"] == "Succeeded"
+
+
 def test_call_that_keeps_the_function_awake_does_nothing(
     aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -315,8 +412,7 @@ def test_function_runs_the_reviewed_code() -> None:
 
 
 def test_function_is_given_every_variable_that_it_reads() -> None:
-    read = set(re.findall(r'environ\["(\w+)"\]', Path(smoke_test.__file__).read_text()))
-    read |= {"MAX_FIVE_XX_PERCENT", "MAX_LATENCY_MS", "SMOKE_TEST"}
+    read = set(re.findall(r'environ(?:\[|\.get\()"(\w+)"', Path(smoke_test.__file__).read_text()))
     assert read == set(RESOURCES["SmokeTestFunction"]["Properties"]["Environment"]["Variables"])
 
 
@@ -332,13 +428,41 @@ def test_paths_that_are_none_are_not_taken(paths: str) -> None:
     assert not re.fullmatch(TEMPLATE["Parameters"]["SmokePaths"]["AllowedPattern"], paths)
 
 
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        *((name, True) for name in ("", "shop.example.com", "localhost")),
+        *(
+            (name, False)
+            for name in ("shop.example.com:443", "https://shop.example.com", "shop.example.com/", "a b")
+        ),
+    ],
+)
+def test_host_is_a_name(name: str, is_one: bool) -> None:
+    assert bool(re.fullmatch(TEMPLATE["Parameters"]["SmokeHost"]["AllowedPattern"], name)) == is_one
+
+
+def test_function_speaks_what_the_listener_does() -> None:
+    variables = RESOURCES["SmokeTestFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["PROTOCOL"] == {"Fn::If": ["IsTestListenerHttps", "HTTPS", "HTTP"]}
+    assert variables["SMOKE_HOST"]["Fn::If"] == [
+        "HasSmokeHost",
+        {"Ref": "SmokeHost"},
+        {"Ref": "AWS::NoValue"},
+    ]
+    listener = infrastructure.build().to_dict()
+    assert TEMPLATE["Conditions"]["IsTestListenerHttps"] == listener["Conditions"]["IsTestListenerHttps"]
+
+
 def test_variables_fit_into_what_a_function_may_have() -> None:
     """4 KB: names and values, each as long as it can be."""
     longest = {
         "LOAD_BALANCER": len("app/") + 32 + len("/0123456789abcdef"),
         "SECURITY_GROUP": len("sg-0123456789abcdef0"),
-        # A name in the domain name system.
-        "HOST": 253,
+        # <name>-<number>.<region>.elb.amazonaws.com.cn, names of 32 characters
+        "HOST": 100,
+        "SMOKE_HOST": int(TEMPLATE["Parameters"]["SmokeHost"]["MaxLength"]),
+        "PROTOCOL": len("HTTPS"),
     }
     size = 0
     found = RESOURCES["SmokeTestFunction"]["Properties"]["Environment"]["Variables"]
@@ -348,7 +472,7 @@ def test_variables_fit_into_what_a_function_may_have() -> None:
         size += int(declared.get("MaxLength", 0)) or max(
             len(str(one)) for one in [*declared.get("AllowedValues", []), declared.get("MaxValue", "")]
         )
-    assert 3500 < size <= 4096
+    assert 3400 < size <= 4096
 
 
 def test_function_has_time_for_every_request_at_its_slowest() -> None:

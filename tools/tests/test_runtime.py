@@ -80,7 +80,7 @@ WHOLE: dict[str, Any] = {
     "repository": {"layer": "runs", "owner": "Whose", "name": "Which", "shipped_project": "copied"},
     "buckets": [{"parameter": "Logs", "written_by": "load-balancer"}],
     "keys": [{"parameter": "KeyArn", "services": ["logs.{region}.amazonaws.com"], "through": "sns"}],
-    "rehearsal": {"health_rate": "Rate"},
+    "rehearsal": {"health_rate": "Rate", "host": "Host"},
 }
 TEMPLATES: dict[str, dict[str, Any]] = {
     "ground": {
@@ -97,7 +97,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "Parameters": dict.fromkeys(
             (
                 *("Fewest", "Most", "Cpu", "Memory", "Probe", "FirstTag", "KeyArn", "Rate", "Watched"),
-                *("Keeps", "Whose", "Which"),
+                *("Keeps", "Whose", "Which", "Host"),
             )
         ),
     },

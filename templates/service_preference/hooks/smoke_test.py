@@ -6,6 +6,7 @@ A function that is killed answers nothing, and CodeDeploy waits an hour for it: 
 import http.client
 import json
 import os
+import ssl
 import sys
 import time
 from collections import Counter
@@ -30,7 +31,7 @@ def handler(event: dict[str, str], context: Any) -> None:
     problems: list[str] = []
     try:
         # Where it is disabled, only a release from before that calls it: when it is rolled back to.
-        # Lambda updates the code before the variables.
+        # Lambda updates the code before the variables: what is newer than the function has a default.
         if os.environ.get("SMOKE_TEST", "enabled") == "enabled":
             # The load balancer takes a while to spread its new rule.
             time.sleep(float(os.environ["WAIT_SECONDS"]))
@@ -63,6 +64,7 @@ def measure(hosts: list[str], deadline: float) -> dict[str, Any]:
     paths = os.environ["PATHS"].split(",")
     requests = max(int(os.environ["REQUESTS"]), len(paths))
     limit = float(os.environ["MAX_LATENCY_MS"]) / 1000
+    tls = security()
     seconds: dict[str, list[float]] = {path: [] for path in paths}
     errors: dict[str, Counter[str]] = {path: Counter() for path in paths}
     for number in range(requests):
@@ -71,7 +73,7 @@ def measure(hosts: list[str], deadline: float) -> dict[str, Any]:
             raise TimeoutError(f"no time left after {number} of {requests} requests")
         asked, host = paths[number % len(paths)], hosts[number // len(paths) % len(hosts)]
         path, *statuses = asked.split()
-        answer = ask(host, path, min(2 * limit, deadline - start))
+        answer = ask(host, path, min(2 * limit, deadline - start), tls)
         seconds[asked].append(time.monotonic() - start)
         if not passes(answer, statuses or [PASSES]):
             errors[asked][answer] += 1
@@ -85,11 +87,27 @@ def measure(hosts: list[str], deadline: float) -> dict[str, Any]:
     }
 
 
-def ask(host: str, path: str, seconds: float) -> str:
+def security() -> ssl.SSLContext | None:
+    """How the test listener is spoken to; None: HTTP. The certificate must be for a name that is known."""
+    if os.environ.get("PROTOCOL", "HTTP") == "HTTP":
+        return None
+    # That Lambda's Python knows the authorities of a service's certificate is UNVERIFIED.
+    context = ssl.create_default_context()
+    if not os.environ.get("SMOKE_HOST"):
+        # The certificate is for the service's name, and nobody has said which that is.
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def ask(host: str, path: str, seconds: float, tls: ssl.SSLContext | None) -> str:
     """The status of the answer, or why there is none."""
+    name = os.environ.get("SMOKE_HOST") or os.environ["HOST"]
     link = http.client.HTTPConnection(host, int(os.environ["PORT"]), timeout=seconds)
     try:
-        link.request("GET", path, headers={"Host": os.environ["HOST"]})
+        link.connect()
+        if tls:
+            link.sock = tls.wrap_socket(link.sock, server_hostname=name)
+        link.request("GET", path, headers={"Host": name})
         return str(link.getresponse().status)
     except (OSError, http.client.HTTPException) as error:
         return repr(error)

@@ -250,9 +250,14 @@ class Repository:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The parameter by which a rehearsal makes a version that is not well: the share of good answers."""
+    """The parameters that a rehearsal asks for.
+
+    By `health_rate` it makes a version that is not well: the share of good answers. `host` has the name by
+    which users come; where it is empty, they come by the load balancer's.
+    """
 
     health_rate: Parameter | None = None
+    host: Parameter | None = None
 
 
 @dataclass(frozen=True)

@@ -657,7 +657,7 @@ def test_comment_has_the_summary_first_and_the_details_folded(checkout: Checkout
 def test_comment_fits_github_and_says_what_is_left_out(checkout: Checkout) -> None:
     def fill(value: str) -> Callable[[Json], None]:
         def edit(document: Json) -> None:
-            for n in range(110):
+            for n in range(90):
                 properties = {"Type": "String", "Value": f"{n} {value * 90}"}
                 document["Resources"][f"Extra{n}"] = {"Type": "AWS::SSM::Parameter", "Properties": properties}
 

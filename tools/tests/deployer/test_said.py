@@ -13,6 +13,7 @@ from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import plan
 from ecs_blue_green.deployer.release import service
+from ecs_blue_green.runtime import FixedAtCreation, LayerRuntime, Parameter
 from tests.deployer.releases import AT_ONCE, Releases, client
 from tests.deployer.shop import Shop
 from tests.paths import RUNTIME
@@ -261,21 +262,52 @@ def test_layer_without_such_values_is_approved_as_ever(project: Path) -> None:
         declared = {slug: layer.parameters for slug, layer in found.items()}
         return environment.load(project / "params", "local", declared, known), found[LAYER]
 
+    said(project, lambda document: document["layers"][LAYER].pop("fixed_at_creation"))
     settings, layer = loaded()
     given = settings.parameters_for(layer.parameters)
     before = plan.digest([layer.body, layer.stack_policy, given, settings.stack_tags(LAYER)])
     assert plan.inputs_digest(settings, layer) == before
     fix_at_creation(project)
     settings, layer = loaded()
+    tags = settings.stack_tags(LAYER)
     digests = {
         plan.inputs_digest(settings, one)
         for one in (
             layer,
-            layer.keeping({FIXED: "disabled"}, {}),
-            layer.keeping({}, {}),
-            layer.keeping({FIXED: "enhanced"}, {}),
+            layer.keeping({FIXED: "disabled"}, tags),
+            layer.keeping({}, tags),
+            layer.keeping({FIXED: "enhanced"}, tags),
         )
     }
     assert len(digests) == 3
     assert layer.given(settings)[FIXED] == "enhanced"
     assert layer.keeping({}, {}).given(settings)[FIXED] == "enabled"
+
+
+@pytest.mark.parametrize(
+    ("stacks", "value"),
+    [
+        pytest.param({}, "new", id="none is there"),
+        pytest.param({"a": {}}, "old", id="one is there from before"),
+        pytest.param({"a": {FIXED: "other"}}, "other", id="one is there with a value"),
+        pytest.param({"b": {FIXED: "other"}}, "other", id="it is the second"),
+        pytest.param({"a": {}, "b": {FIXED: "other"}}, "old", id="the first one counts"),
+        pytest.param({"c": {FIXED: "other"}}, "new", id="one that has nothing to say"),
+    ],
+)
+def test_layers_that_fix_the_same_have_one_value(stacks: dict[str, dict[str, str]], value: str) -> None:
+    """A stack that is made later has to fit to those that are there."""
+    said = LayerRuntime(fixed_at_creation=(FixedAtCreation(Parameter(FIXED), "new", "old"),))
+
+    def layer(slug: str, runtime: LayerRuntime) -> Layer:
+        fixed = {str(one.parameter): one.for_new_stacks for one in runtime.fixed_at_creation}
+        found = Layer(slug, "", {}, None, runtime, fixed)
+        return found.keeping(stacks[slug], {}) if slug in stacks else found
+
+    found = {"a": layer("a", said), "b": layer("b", said), "c": layer("c", LayerRuntime())}
+    agreed = layers.agreed(found, stacks)
+    assert {slug: dict(one.fixed) for slug, one in agreed.items()} == {
+        "a": {FIXED: value},
+        "b": {FIXED: value},
+        "c": {},
+    }

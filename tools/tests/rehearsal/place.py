@@ -91,6 +91,13 @@ class Place:
         """Forget what was deployed: changes that a running service does not take."""
         shutil.rmtree(self.root / ".local")
 
+    def provide(self, **parameters: str) -> None:
+        """Make placeholders of what these parameters name, and set them."""
+        file = self.root / "params" / "local.yaml"
+        with emulator.running(self.root / ".local", file, attended=True) as endpoint:
+            Cloud(endpoint, "ap-northeast-1").control("Provide", names=list(parameters.values()))
+        self.set(**parameters)
+
     def deploy(self) -> None:
         """Deploy the files as they are."""
         assert command_line.main(["deploy", "--env", "local", "--yes"], self.root) == 0

@@ -1,6 +1,7 @@
 """Rehearsals with real processes and real requests: the three stories, and mistakes that must be noticed."""
 
 import re
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -124,6 +125,33 @@ def test_smoke_test_stops_a_version_that_redirects_everything(place: Place) -> N
         assert f"{path}: 25 of 25 answers are errors (301 25 times)" in ended.document["reason"]
     assert "green" not in ended.tally.by
     assert live(place) == "blue"
+
+
+def test_version_that_forces_https_is_released_where_the_test_listener_speaks_it(place: Place) -> None:
+    """In an environment that is new, with a certificate; the certificate must be for the users' name."""
+    place.start_anew()
+    place.provide(CertificateArn=f"arn:aws:acm:ap-northeast-1:000000000000:certificate/{uuid.UUID(int=1)}")
+    place.set(SmokeHost="shop.example", TerminationWaitMinutes=0, AlarmMinRequests=FLOOR)
+    place.set(DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
+    place.deploy()
+    place.edit_application(ANSWER, REDIRECT + NAMED)
+    ended = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
+    assert ended.verdict.result == "released", ended.verdict
+    (said,) = [entry["text"] for entry in ended.document["entries"] if entry["kind"] == "hook"]
+    assert "/health (requests 25, latencyMs" in said, said
+    assert "status Succeeded" in said
+    # Users come by the same name, and get what the hook got.
+    assert ended.tally.five_xx == ended.tally.lost == 0
+    assert ended.five_xx("green") == 0 < ended.tally.by["green"][0]
+    assert live(place) == "green"
+
+
+# Who comes by another name is refused, and would be noticed.
+NAMED = """\
+        host = self.headers["Host"]
+        if not is_check and host not in ("shop.example", "shop.example:9002"):
+            raise LookupError(host)
+"""
 
 
 def test_alarm_stops_a_version_that_is_slow_under_the_users_load(place: Place) -> None:

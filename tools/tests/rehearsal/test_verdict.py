@@ -40,7 +40,7 @@ def system(watched: list[Alarm], **changes: Any) -> System:
         "min_capacity": 1,
         "max_capacity": 2,
         "load_balancer": BALANCER,
-        "dns_name": "shop-1.elb.example",
+        "host": "shop.example",
         "keeps_host": False,
         "security_groups": [],
         "listeners": {},

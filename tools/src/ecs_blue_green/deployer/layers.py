@@ -6,7 +6,7 @@ resolved with the environment's parameters, so what is compared is what CloudFor
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -107,6 +107,21 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _Loader.add_multi_constructor("!", multi_constructor)
+
+
+def agreed(layers: Mapping[str, Layer], there: Collection[str]) -> dict[str, Layer]:
+    """The layers with one value of a parameter that several of them fix: the first's whose stack is there.
+
+    A stack that is made later than the others, or again, has to fit to them.
+    """
+    kept: dict[str, str] = {}
+    for slug, layer in layers.items():
+        if slug in there:
+            kept = {**layer.fixed, **kept}
+    return {
+        slug: replace(layer, fixed={name: kept.get(name, value) for name, value in layer.fixed.items()})
+        for slug, layer in layers.items()
+    }
 
 
 def parse(text: str) -> Any:

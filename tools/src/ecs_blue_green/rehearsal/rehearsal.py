@@ -86,11 +86,6 @@ class Rehearsal:
         self.watch: Watch | None = None
         self.load: Load | None = None
 
-    @property
-    def host(self) -> str:
-        """The name by which the users come."""
-        return self.system.dns_name
-
     async def run(self) -> None:
         """Rehearse; afterwards `deployment` or `failure` says how it ended, and nothing runs any more."""
         async with contextlib.AsyncExitStack() as stack:
@@ -111,7 +106,7 @@ class Rehearsal:
             await self.watch.read_states()
             url = f"http://{load_balancer.HOST}:{balancer.port(self.system.production)}/"
             a_second = self.options.requests_a_minute / self.options.minute
-            self.load = Load(url, self.host, a_second, self._task_of, self.system.asks)
+            self.load = Load(url, self.system.host, a_second, self._task_of, self.system.asks)
             stack.push_async_callback(self.load.stop)
             self.load.start()
             await ending.beside(
@@ -128,7 +123,7 @@ class Rehearsal:
     async def _start_balancer(self) -> LoadBalancer:
         # The hook's requests are real in this too. The users' would cost this machine a handshake each.
         test = self.system.listeners.get(self.system.test or "")
-        secure = {test.arn: self.host} if test and test.protocol == "HTTPS" else {}
+        secure = {test.arn: self.system.host} if test and test.protocol == "HTTPS" else {}
         return await load_balancer.start(
             self._ledger,
             self._folder,

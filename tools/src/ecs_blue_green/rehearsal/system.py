@@ -40,7 +40,8 @@ class System:
     min_capacity: int
     max_capacity: int
     load_balancer: str
-    dns_name: str
+    # The name by which users come.
+    host: str
     # Whether targets get the client's Host as it is (an attribute of the load balancer).
     keeps_host: bool
     security_groups: Sequence[str]
@@ -130,7 +131,7 @@ def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
         min_capacity=low,
         max_capacity=high,
         load_balancer=balancer_arn.partition(":loadbalancer/")[2],
-        dns_name=balancer["DNSName"],
+        host=_host(cloud, stack_prefix, runtime) or balancer["DNSName"],
         keeps_host=_attribute(cloud, balancer_arn, "routing.http.preserve_host_header.enabled") == "true",
         security_groups=balancer.get("SecurityGroups", []),
         listeners=listeners,
@@ -178,6 +179,17 @@ def _listeners(cloud: Cloud, production: str) -> tuple[str, dict[str, Listener]]
         item["ListenerArn"]: Listener(item["ListenerArn"], item["Protocol"], item["Port"], _redirect(item))
         for item in found
     }
+
+
+def _host(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> str:
+    """The name by which users come, as a stack was given it; "" where nobody has said."""
+    client, title = cloud.client("cloudformation"), runtime.rehearsal.host
+    for layer in runtime.layers if title else ():
+        stack = client.describe_stacks(StackName=f"{stack_prefix}-{layer}")["Stacks"][0]
+        for item in stack.get("Parameters", []):
+            if item["ParameterKey"] == title:
+                return str(item["ParameterValue"])
+    return ""
 
 
 def _rules(cloud: Cloud, listener: str) -> list[Rule]:

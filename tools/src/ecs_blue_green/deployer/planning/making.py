@@ -24,7 +24,7 @@ from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Failed
-from ecs_blue_green.deployer.layers import Layer, dependencies, imports
+from ecs_blue_green.deployer.layers import Layer, agreed, dependencies, imports
 from ecs_blue_green.deployer.pace import Pace
 from ecs_blue_green.deployer.planning import deployed, survey
 from ecs_blue_green.deployer.planning.answers import worse
@@ -131,9 +131,10 @@ class _Planning:
             )
             stacks = _stacks(found)
             self._refuse(stacks, chosen)
-            self._layers = {
-                slug: _keeping(layer, found[slug].deployed) for slug, layer in self._layers.items()
-            }
+            self._layers = agreed(
+                {slug: _keeping(layer, found[slug].deployed) for slug, layer in self._layers.items()},
+                [slug for slug, one in found.items() if one.deployed],
+            )
             changed = [slug for slug in chosen if not self._is_unchanged(slug, found)]
             surveyed = interrupts.attend(lambda: self._surveyed(found, chosen)) if changed else None
             futures = {slug: pool.submit(self._step, slug, found, surveyed) for slug in changed if surveyed}

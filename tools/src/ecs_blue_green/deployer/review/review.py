@@ -7,7 +7,7 @@ for what is deployed.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -19,7 +19,7 @@ from ecs_blue_green.deployer.effects.effects import LayerChange, Side
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
-from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.layers import Layer, agreed
 from ecs_blue_green.deployer.review import openings, permissions
 from ecs_blue_green.deployer.review.revisions import Revision
 from ecs_blue_green.deployer.rules import Finding
@@ -133,7 +133,7 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
             notes=("its file goes away; its stacks stay: destroy them first (make destroy)",),
         )
     before = effects.side(base.layers, old) if old else Side(new.account, new.region, {})
-    kept = {slug: _keeping(layer, before, new) for slug, layer in head.layers.items()}
+    kept = _keeping(head, base, before, new)
     after = effects.side(kept, new)
     kept_tags = {
         slug: tuple(map_changes(layer.tags(new), new.stack_tags(slug))) for slug, layer in kept.items()
@@ -158,16 +158,35 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
     )
 
 
-def _keeping(layer: Layer, before: Side, environment: Environment) -> Layer:
-    """The layer with what its stack keeps for its life, where there is one before the change.
+def _keeping(head: Revision, base: Revision, before: Side, environment: Environment) -> dict[str, Layer]:
+    """The layers of `head` with what their stacks keep for their life, where there are some before it.
 
-    Of a value that is decided when a stack is made, all that two revisions tell is that it stays.
+    Of a value that is decided when a stack is made, all that two revisions tell is that it stays: also in one
+    that is from before layers said which these are.
     """
-    stack = before.stacks.get(layer.slug)
-    place = environment.account, environment.region, environment.stack_name(layer.slug)
-    if stack is None or (before.account, before.region, stack.stack) != place:
-        return layer
-    return layer.keeping(stack.parameters, stack.tags)
+    layers = dict(head.layers)
+    if head.runtime is None:
+        layers = {slug: _fixing_as(layer, base.layers.get(slug)) for slug, layer in layers.items()}
+    there = {
+        slug: stack
+        for slug, stack in before.stacks.items()
+        if (before.account, before.region, stack.stack)
+        == (environment.account, environment.region, environment.stack_name(slug))
+    }
+    for slug in layers.keys() & there:
+        layers[slug] = layers[slug].keeping(there[slug].parameters, there[slug].tags)
+    return agreed(layers, there)
+
+
+def _fixing_as(layer: Layer, other: Layer | None) -> Layer:
+    """The layer with those of its parameters fixed at creation that the other revision fixes."""
+    declared = other.runtime.fixed_at_creation if other else ()
+    fixed = tuple(one for one in declared if one.parameter in layer.parameters)
+    return replace(
+        layer,
+        runtime=replace(layer.runtime, fixed_at_creation=fixed),
+        fixed={str(one.parameter): one.for_new_stacks for one in fixed},
+    )
 
 
 def _own(environment: Environment) -> Iterator[str]:
