@@ -107,7 +107,7 @@ def test_copy_with_the_wheel_generates_deploys_and_verifies(wheel: Path, tmp_pat
     assert {path: path.read_bytes() for path in (copy / "build").rglob("*") if path.is_file()} == committed
 
     said = run(copy, "make", "deploy", "YES=1", PYTHON=sys.executable)
-    assert said.count("CREATE_COMPLETE") == 6
+    assert said.count("CREATE_COMPLETE") == len(list((copy / "build").glob("*.yaml")))
     where = run(
         copy, ".venv-emulator/bin/python", "-c", "import ecs_blue_green; print(ecs_blue_green.__file__)"
     )
