@@ -1,6 +1,7 @@
 """The table in docs/ownership.md: every resource of every template, and what becomes of it.
 
-Who changes a resource at run time is what its layer says; everything else is worked out from `build/`.
+Who changes a resource at run time is what its layer says, what becomes of it in the end what `destroy` says;
+everything else is worked out from `build/`.
 """
 
 from collections import defaultdict
@@ -15,22 +16,12 @@ from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.effects.traffic import moved_rules
 from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.execution import fate
 from ecs_blue_green.deployer.rules import denied_resources
 from ecs_blue_green.documents.generated import LAYERS, LOCAL, ORDER, RUNTIME
 from ecs_blue_green.runtime import Changed
 
 IN_ORDER = {slug: LAYERS[slug] for slug in ORDER}
-
-
-# What `destroy` does with a resource of this type beyond deleting it with its stack.
-DESTROYED = {
-    "AWS::S3::Bucket": "emptied, then deleted",
-    "AWS::ECR::Repository": "deleted with its images",
-    "AWS::ECS::Service": "scaled to 0 and deleted before its stack",
-    "AWS::ECS::TaskDefinition": "retained by the stack, then all revisions of the family are deregistered; "
-    "ECS keeps them, INACTIVE",
-    "AWS::Logs::LogGroup": "deleted with its logs",
-}
 
 _EFFECTS = {
     "in place": "in place",
@@ -77,11 +68,7 @@ def _row(layer: str, logical_id: str, resource: Mapping[str, Any]) -> str:
     kind = resource["Type"]
     known = {changed.resource: changed for changed in _CHANGED_BY[layer]}
     at_run_time = known.get(logical_id, Changed(logical_id, "nobody"))
-    deletion = resource.get("DeletionPolicy", "Delete")
     when = f", if `{resource['Condition']}`" if "Condition" in resource else ""
-    destroyed = DESTROYED.get(kind, "deleted")
-    if kind == "AWS::Logs::LogGroup" and deletion != "Delete":
-        destroyed = "retained by the stack, then deleted with its logs"
     cells = (
         f"`{logical_id}`<br>{kind.removeprefix('AWS::')}{when}",
         at_run_time.by,
@@ -89,8 +76,8 @@ def _row(layer: str, logical_id: str, resource: Mapping[str, Any]) -> str:
         _tag_words(layer, logical_id),
         _parameter_words(layer, logical_id),
         _policy_words(layer, logical_id, kind),
-        deletion,
-        destroyed,
+        fate.deletion_policy(resource),
+        fate.of(resource).words,
     )
     return f"| {' | '.join(cells)} |"
 

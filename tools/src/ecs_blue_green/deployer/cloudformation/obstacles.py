@@ -4,7 +4,7 @@
 creation: whatever is in the way there has never served anybody.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,24 +55,31 @@ class Obstacle:
         return "lowered the stack's protection"
 
 
-def of(aws: Aws, stack: Stack, *, protected_too: bool = False) -> list[Obstacle]:
-    """Everything in the way of deleting this stack. With `protected_too` also what was protected by name."""
-    return list(_of(aws, stack, protected_too))
+def of(
+    aws: Aws, stack: Stack, *, protected_too: bool = False, staying: Container[str] = ()
+) -> list[Obstacle]:
+    """Everything in the way of deleting this stack. With `protected_too` also what was protected by name.
+
+    `staying` are the logical ids of what is not deleted with it: that is in nobody's way.
+    """
+    return list(_of(aws, stack, protected_too, staying))
 
 
-def protected(aws: Aws, stack: Stack) -> list[Obstacle]:
-    """The stack's load balancers that are protected from deletion."""
+def protected(aws: Aws, stack: Stack, staying: Container[str] = ()) -> list[Obstacle]:
+    """The stack's load balancers that are protected from deletion, without those that stay anyway."""
     return [
         Obstacle(LOAD_BALANCER, physical_id, _PROTECTED)
-        for kind, physical_id in _resources(aws, stack)
-        if kind == LOAD_BALANCER and _is_protected(aws, physical_id)
+        for logical_id, kind, physical_id in resources(aws, stack)
+        if kind == LOAD_BALANCER and logical_id not in staying and _is_protected(aws, physical_id)
     ]
 
 
-def _of(aws: Aws, stack: Stack, protected_too: bool) -> Iterator[Obstacle]:
+def _of(aws: Aws, stack: Stack, protected_too: bool, staying: Container[str]) -> Iterator[Obstacle]:
     if stack.protected:
         yield Obstacle(STACK, stack.arn, "is protected from termination")
-    for kind, physical_id in _resources(aws, stack):
+    for logical_id, kind, physical_id in resources(aws, stack):
+        if logical_id in staying:
+            continue
         if kind == BUCKET and _has_objects(aws, physical_id):
             yield Obstacle(BUCKET, physical_id, "has objects")
         elif kind == SERVICE and _runs(aws, physical_id):
@@ -81,14 +88,14 @@ def _of(aws: Aws, stack: Stack, protected_too: bool) -> Iterator[Obstacle]:
             yield Obstacle(LOAD_BALANCER, physical_id, _PROTECTED)
 
 
-def _resources(aws: Aws, stack: Stack) -> Iterator[tuple[str, str]]:
-    """Type and physical id of what the stack has."""
+def resources(aws: Aws, stack: Stack) -> Iterator[tuple[str, str, str]]:
+    """Logical id, type and physical id of what the stack has."""
     pages = aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.arn)
     for page in pages:
         for resource in page["StackResourceSummaries"]:
             physical_id = resource.get("PhysicalResourceId", "")
             if physical_id and resource["ResourceStatus"] != "DELETE_COMPLETE":
-                yield resource["ResourceType"], physical_id
+                yield resource["LogicalResourceId"], resource["ResourceType"], physical_id
 
 
 def _has_objects(aws: Aws, bucket: str) -> bool:

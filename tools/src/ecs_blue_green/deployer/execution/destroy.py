@@ -1,10 +1,12 @@
 """Delete an unprotected environment: its stacks in reverse order, and what they keep or cannot delete.
 
-The table of ownership in docs/ says of each resource what survives; in an unprotected environment nothing
-does, so that a deploy after a destroy starts from an empty account.
+`fate` says of each resource what becomes of it, and docs/ownership.md has that in a table. What a template
+retains stays and is named, except for what the next deployment would find in its way.
 """
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 
 from ecs_blue_green.deployer import commands
 from ecs_blue_green.deployer.aws import Aws
@@ -13,16 +15,26 @@ from ecs_blue_green.deployer.cloudformation import describe, obstacles, operatio
 from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, SHELL, Stack
 from ecs_blue_green.deployer.cloudformation.obstacles import Obstacle
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
-from ecs_blue_green.deployer.cloudformation.schedule import Outcome
+from ecs_blue_green.deployer.cloudformation.schedule import WORKERS, Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
-from ecs_blue_green.deployer.execution import retained
+from ecs_blue_green.deployer.execution import fate, retained
+from ecs_blue_green.deployer.execution.fate import Staying
 from ecs_blue_green.deployer.layers import Layer, dependencies
 from ecs_blue_green.deployer.planning import deployed
+from ecs_blue_green.deployer.release import live
+from ecs_blue_green.deployer.rules import Finding, Guarded
 
+# What stays of the stacks, by layer.
+Stays = Mapping[str, Sequence[Staying]]
+NOTHING: Stays = MappingProxyType({})
 # No deploy can lower the protection of what such a stack has.
 _ONLY_DELETED = {*FAILED_CREATIONS, "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
+
+
+def _logical_ids(stays: Stays, slug: str) -> set[str]:
+    return {one.logical_id for one in stays.get(slug, ())}
 
 
 def refuse_protected(environment: Environment, layers: Mapping[str, Layer]) -> None:
@@ -49,7 +61,11 @@ def _lowering(environment: Environment, layers: Mapping[str, Layer]) -> str:
 
 
 def protected(
-    aws: Aws, environment: Environment, layers: Mapping[str, Layer], found: Mapping[str, Stack]
+    aws: Aws,
+    environment: Environment,
+    layers: Mapping[str, Layer],
+    found: Mapping[str, Stack],
+    stays: Stays = NOTHING,
 ) -> dict[str, list[Obstacle]]:
     """The load balancers that are protected from deletion, by layer, of stacks that can only be deleted.
 
@@ -58,7 +74,7 @@ def protected(
     """
     shielded = {}
     for slug, stack in found.items():
-        obstacle = obstacles.protected(aws, stack) if stack.exists else []
+        obstacle = obstacles.protected(aws, stack, _logical_ids(stays, slug)) if stack.exists else []
         if not obstacle:
             continue
         if stack.status not in _ONLY_DELETED:
@@ -69,6 +85,42 @@ def protected(
             )
         shielded[slug] = obstacle
     return shielded
+
+
+def refuse_imported(aws: Aws, found: Mapping[str, Stack]) -> None:
+    """Raise Guarded, with every stack's name, where others import from those that would be deleted.
+
+    CloudFormation would refuse it only when it comes to that stack, with the others deleted by then.
+    """
+    client = aws.client("cloudformation")
+    own = {stack.name for stack in found.values()}
+    exports = [(slug, export) for slug, stack in found.items() for export in stack.exports]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        users = list(pool.map(lambda one: live.importers(client, one[1]), exports))
+    imported: dict[tuple[str, str], list[str]] = {}
+    for (slug, export), names in zip(exports, users, strict=True):
+        for name in names:
+            if name not in own:
+                imported.setdefault((slug, name), []).append(export)
+    if imported:
+        raise Guarded(
+            [
+                Finding(
+                    slug,
+                    "",
+                    "export-in-use",
+                    f"the stack {name} imports {', '.join(sorted(names))}",
+                    "delete the importing stack, or deploy it without the import; then destroy",
+                )
+                for (slug, name), names in imported.items()
+            ]
+        )
+
+
+def staying(aws: Aws, found: Mapping[str, Stack]) -> dict[str, tuple[Staying, ...]]:
+    """What stays of the stacks when they are deleted, by layer."""
+    kept = {slug: tuple(fate.staying(aws, stack)) for slug, stack in found.items()}
+    return {slug: names for slug, names in kept.items() if names}
 
 
 def existing(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> dict[str, Stack]:
@@ -92,13 +144,14 @@ def destroy(
     sleep: Sleep | None = None,
     *,
     protected_too: Container[str] = (),
+    stays: Stays = NOTHING,
     follows: bool = False,
 ) -> list[Outcome]:
     """Delete every stack of the environment and what the stacks retain, importers first.
 
     `before_each` is called before each deletion and raises to stop it. In the layers of `protected_too` the
-    protection of load balancers is lowered. With `follows`, `on_event` gets the events of resources too, and
-    not of stacks alone.
+    protection of load balancers is lowered; `stays` is left alone, as CloudFormation leaves it. With
+    `follows`, `on_event` gets the events of resources too, and not of stacks alone.
     """
     refuse_protected(environment, layers)
     waits_for = dependencies(layers, environment)
@@ -117,7 +170,15 @@ def destroy(
             arns[slug] = stack.arn
             before_each()
         return _destroy_layer(
-            aws, watch, environment, layers[slug], stack, on_event, nap, slug in protected_too
+            aws,
+            watch,
+            environment,
+            layers[slug],
+            stack,
+            on_event,
+            nap,
+            slug in protected_too,
+            stays.get(slug, ()),
         )
 
     outcomes = schedule.run(importers, work, sleep=sleep)
@@ -135,15 +196,19 @@ def _destroy_layer(
     on_event: OnEvent,
     sleep: Sleep,
     protected_too: bool,
+    stays: Sequence[Staying],
 ) -> Outcome:
     client = aws.client("cloudformation")
     outcome = Outcome(layer.slug, "done" if stack else "nothing")
     if stack and stack.status == SHELL:
         client.delete_stack(StackName=stack.arn)
     elif stack:
-        found = obstacles.of(aws, stack, protected_too=protected_too)
+        found = obstacles.of(
+            aws, stack, protected_too=protected_too, staying={one.logical_id for one in stays}
+        )
         outcome.notes += [obstacle.remove(aws) for obstacle in found]
         operation.delete(client, watch, layer.slug, stack, on_event, sleep, stack.role_arn)
+    outcome.notes += [f"{one} stays" for one in stays]
     # Also where an earlier, killed destroy left it.
     outcome.notes += [left.remove(aws) for left in retained.of(aws, environment, layer)]
     return outcome

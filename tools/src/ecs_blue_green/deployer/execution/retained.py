@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from ecs_blue_green.deployer import template
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.execution import fate
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.rules import TASK_DEFINITION
-
-LOG_GROUP = "AWS::Logs::LogGroup"
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,14 @@ def of(aws: Aws, environment: Environment, layer: Layer) -> Iterator[Retained]:
     values = template.parameter_values(layer, environment)
     for resource in layer.resources.values():
         properties = resource.get("Properties", {})
-        if not str(resource.get("DeletionPolicy", "Delete")).startswith("Retain"):
+        if fate.deletion_policy(resource) in (fate.DELETE, fate.SNAPSHOT) or not fate.is_taken_away(resource):
             continue
         if resource["Type"] == TASK_DEFINITION:
             family = template.text(properties["Family"], values)
             arns = tuple(_revisions(aws, environment, family))
             if arns:
                 yield Retained(family, arns)
-        elif resource["Type"] == LOG_GROUP:
+        else:
             group = template.text(properties["LogGroupName"], values)
             if _has_log_group(aws, environment, group):
                 yield Retained(group)

@@ -1,6 +1,7 @@
 """`destroy`: delete the stacks of an unprotected environment, importers first."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from itertools import chain
 
 from ecs_blue_green.deployer import interrupts
@@ -20,12 +21,20 @@ def run(invocation: Invocation) -> int:
     destroy.refuse_protected(settings, layers)
     with session.opened(invocation, settings, layers, runtime) as (door, held):
         existing = interrupts.attend(lambda: destroy.existing(door, settings, layers))
-        shielded = interrupts.attend(lambda: destroy.protected(door, settings, layers, existing))
+        interrupts.attend(lambda: destroy.refuse_imported(door, existing))
+        stays = interrupts.attend(lambda: destroy.staying(door, existing))
+        shielded = interrupts.attend(lambda: destroy.protected(door, settings, layers, existing, stays))
+        invocation.document["stays"] = _stays_document(stays)
         left = [] if existing else interrupts.attend(lambda: _left(door, settings, layers))
         if existing or left:
-            report.say("To be deleted, with everything in them:" if existing else "To be deleted:")
+            but = ", but for what is named below" if stays else ""
+            report.say(f"To be deleted, with everything in them{but}:" if existing else "To be deleted:")
             for name in [stack.name for stack in existing.values()] or left:
                 report.say(f"  {name}")
+            if stays:
+                report.say("To stay, as the deployed templates say (DeletionPolicy):")
+            for one in chain.from_iterable(stays.values()):
+                report.say(f"  {one}")
             invocation.ask(settings, f"Type {settings.name} to delete them:", settings.name)
         if shielded:
             report.say("To be taken away before what is left can be deleted:")
@@ -41,6 +50,7 @@ def run(invocation: Invocation) -> int:
                 progress.on_event,
                 held.check,
                 protected_too=shielded,
+                stays=stays,
                 follows=progress.follows,
             )
         invocation.document["outcomes"] = report.outcome_documents(outcomes)
@@ -52,6 +62,10 @@ def run(invocation: Invocation) -> int:
         report.show_outcomes(outcomes, outputs=False)
     report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)
+
+
+def _stays_document(stays: destroy.Stays) -> list[dict[str, object]]:
+    return [{"layer": slug, **asdict(one)} for slug, names in stays.items() for one in names]
 
 
 def _left(door: Aws, settings: Environment, layers: Mapping[str, Layer]) -> list[str]:
