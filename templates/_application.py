@@ -31,6 +31,9 @@ RELEASE_TAG_PREFIX = "release-"
 # The function that tries a new version. Releases name it, also those that are rolled back to: it has to stay.
 SMOKE_TEST_NAME = "${Project}-${Environment}-smoke-test"
 
+# Tasks are in private subnets. The service is made like this, and so is each release.
+ASSIGN_PUBLIC_IP = "DISABLED"
+
 # Not root: the user and group of the image, by number. Without the group it would be root's.
 USER = "10001:10001"
 

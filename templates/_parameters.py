@@ -67,6 +67,14 @@ SHARED = (
         Description="Subnets of the tasks, in two zones or more, with a way out (NAT or endpoints)",
     ),
     Parameter(
+        "PlatformVersion",
+        Type="String",
+        Description="Version of the Fargate platform that tasks run on",
+        Default="LATEST",
+        AllowedPattern=r"(LATEST|\d+\.\d+\.\d+)",
+        ConstraintDescription="must be LATEST or a version such as 1.4.0",
+    ),
+    Parameter(
         "ContainerPort",
         Type="Number",
         Description="Port on which the application in the image listens; decided at creation",

@@ -20,7 +20,9 @@ class Delegation:
 
     property: str
     owner: str
-    limit: Literal["forwards-to-target-groups", "same-container", "same-family", "latest", "anything"]
+    limit: Literal[
+        "forwards-to-target-groups", "same-container", "same-family", "latest", "last-deployment", "anything"
+    ]
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ class Runtime:
 
     Of the layer itself: its stack policy, who else changes its resources, whether the pipeline changes it on
     every release (`released`, with the output that names the `revision`), the `role` that always operates its
-    stack, the connection that it `waits_for_connection`, and whether it may change during a release.
+    stack, the connection that it `waits_for_connection`, and whether it may change during a release. Of the
+    parameters that are `moved_by_releases` the stack keeps its values: each release brings those of the layer
+    that has them in `gives_to_releases`.
 
     Of the whole, which is put together from all layers: `controller` has outputs of this layer by what they
     name there, `controller_parameters`, `network`, `capacity` and `image` have parameters (`image` also the
@@ -141,6 +145,8 @@ class Runtime:
     role: str | None = None
     waits_for_connection: str | None = None
     untouched_by_releases: bool = False
+    moved_by_releases: Sequence[str] = ()
+    gives_to_releases: Sequence[str] = ()
     controller: Mapping[str, str] = field(default_factory=dict)
     controller_parameters: Mapping[str, str] = field(default_factory=dict)
     network: Mapping[str, str] = field(default_factory=dict)
@@ -164,6 +170,8 @@ OF_THE_LAYER = (
     "role",
     "waits_for_connection",
     "untouched_by_releases",
+    "moved_by_releases",
+    "gives_to_releases",
 )
 
 

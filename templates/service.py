@@ -1,9 +1,9 @@
 """The ECS service, whose releases are CodeDeploy's.
 
-Owns: the service's creation. From the first release on CodeDeploy owns its task sets, its revision and its
-network, and auto scaling its desired count; ECS refuses a stack update of these, so the stack policy keeps
-every update away. Imports: cluster, target group and security group from infrastructure; family, container
-name and port from task-definition. Exports: the service's name.
+Owns: the service's creation. From the first release on CodeDeploy owns its task sets, with their revision,
+network and platform version, and auto scaling its desired count; ECS refuses a stack update of these, so the
+stack policy keeps every update away. Imports: cluster, target group and security group from infrastructure;
+family, container name and port from task-definition. Exports: the service's name.
 """
 
 from troposphere import GetAtt, If, Ref, Template
@@ -15,14 +15,14 @@ from troposphere.ecs import (
     Service,
 )
 
-from templates._application import APPLICATION_NAME
+from templates._application import APPLICATION_NAME, ASSIGN_PUBLIC_IP
 from templates._exports import export, import_value, stack_names
 from templates._parameters import is_execute_command_enabled, shared, template
 from templates._runtime import Changed, Delegation, Distinct, Endpoints, Runtime
 from templates._stack_policy import deny_updates
 
 PARAMETERS = (
-    *shared("Project", "Environment", "PrivateSubnetIds", "EnableExecuteCommand"),
+    *shared("Project", "Environment", "PrivateSubnetIds", "PlatformVersion", "EnableExecuteCommand"),
     *stack_names("infrastructure", "task-definition"),
 )
 
@@ -32,17 +32,21 @@ RUNTIME = Runtime(
     changed_by=(
         Changed(
             "Service",
-            "CodeDeploy: task sets, revision, target group, and network where an AppSpec names one (none of"
-            " ours does); Application Auto Scaling: desired count; ECS: platform version",
+            "CodeDeploy: task sets, revision, target group, network, platform version and capacity providers;"
+            " Application Auto Scaling: desired count",
             "`CodeDeployRole`, Application Auto Scaling's service-linked role",
             (
                 Delegation("LoadBalancers", "CodeDeploy", "same-container"),
                 Delegation("TaskDefinition", "CodeDeploy", "same-family"),
-                Delegation("PlatformVersion", "ECS", "latest"),
+                Delegation("NetworkConfiguration", "CodeDeploy", "last-deployment"),
+                Delegation("PlatformVersion", "CodeDeploy", "last-deployment"),
+                Delegation("LaunchType", "CodeDeploy", "last-deployment"),
                 Delegation("DesiredCount", "Application Auto Scaling", "anything"),
             ),
         ),
     ),
+    # Every release brings those of the pipeline's stack.
+    moved_by_releases=("PrivateSubnetIds", "PlatformVersion"),
     controller={"service": "ServiceName"},
     network={"private_subnets": "PrivateSubnetIds"},
     endpoints=(Endpoints("EnableExecuteCommand", "true", ("ssmmessages",)),),
@@ -62,7 +66,7 @@ def build() -> Template:
             ServiceName=APPLICATION_NAME,
             Cluster=import_value("infrastructure", "ClusterName"),
             LaunchType="FARGATE",
-            PlatformVersion="LATEST",
+            PlatformVersion=Ref("PlatformVersion"),
             # Circuit breaker, deployment alarms and strategies exist with the controller ECS only.
             DeploymentController=DeploymentController(Type="CODE_DEPLOY"),
             # The family without a revision: ECS takes the latest when the service is created, and the text
@@ -79,7 +83,7 @@ def build() -> Template:
             HealthCheckGracePeriodSeconds=HEALTH_CHECK_GRACE_PERIOD_SECONDS,
             NetworkConfiguration=NetworkConfiguration(
                 AwsvpcConfiguration=AwsvpcConfiguration(
-                    AssignPublicIp="DISABLED",
+                    AssignPublicIp=ASSIGN_PUBLIC_IP,
                     SecurityGroups=[import_value("infrastructure", "ServiceSecurityGroupId")],
                     Subnets=Ref("PrivateSubnetIds"),
                 )

@@ -139,6 +139,8 @@ def _add_cluster(t: Template) -> None:
         Cluster(
             "Cluster",
             ClusterName=Ref("ClusterName"),
+            # What a release may name; the launch type FARGATE needs none.
+            CapacityProviders=["FARGATE", "FARGATE_SPOT"],
             ClusterSettings=[ClusterSetting(Name="containerInsights", Value="enabled")],
         )
     )

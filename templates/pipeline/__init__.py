@@ -22,6 +22,10 @@ from templates.pipeline.notifications import add_pipeline_rule
 from templates.pipeline.roles import add_action_roles, add_pipeline_policy, add_pipeline_role
 from templates.pipeline.stages import stages, trigger
 
+# What ECS takes: weights up to 1,000, a base up to 100,000.
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
+_PROVIDER_REGEX = r"[A-Za-z0-9_-]{1,255}:(1000|\d{1,3})(:(100000|\d{1,5}))?"
+
 PARAMETERS = (
     *shared("Project", "Environment"),
     Parameter(
@@ -84,6 +88,18 @@ PARAMETERS = (
     *stack_names("container-repository"),
     *shared("LogRetentionDays", "KmsKeyArn", "LogKmsKeyArn", "PermissionsBoundaryArn"),
     *stack_names("task-definition"),
+    *shared("PrivateSubnetIds", "PlatformVersion"),
+    Parameter(
+        "CapacityProviderStrategy",
+        Type="String",
+        Description=(
+            "Capacity providers of the tasks, each with its weight, and one with a base:"
+            " FARGATE:1:2,FARGATE_SPOT:3. Empty: the launch type FARGATE"
+        ),
+        Default="",
+        AllowedPattern=rf"(|{_PROVIDER_REGEX}(,{_PROVIDER_REGEX})*)",
+        ConstraintDescription="must be NAME:WEIGHT or NAME:WEIGHT:BASE, separated by commas, or empty",
+    ),
     *shared("SmokeTest"),
     *stack_names("service-preference"),
     *shared("AlarmMinRequests"),
@@ -193,6 +209,10 @@ RUNTIME = Runtime(
     controller_parameters={"alarms": "DeploymentAlarms", "termination_wait": "TerminationWaitMinutes"},
     # What comes from another repository is another team's, also where all names are the same.
     repository={"owner": "GitHubOwner", "name": "GitHubRepository", "shipped_project": "sample"},
+    # Render writes them into the AppSpec.
+    gives_to_releases=("PrivateSubnetIds", "PlatformVersion", "CapacityProviderStrategy"),
+    network={"private_subnets": "PrivateSubnetIds"},
+    capacity={"providers": "CapacityProviderStrategy"},
     buckets=(Bucket("ArtifactLogBucketName"),),
 )
 

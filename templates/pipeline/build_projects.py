@@ -12,7 +12,7 @@ import awacs.ecr
 import awacs.ecs
 import awacs.logs
 from awacs.aws import Action, Allow, SourceArn, Statement, StringEquals
-from troposphere import GetAtt, Ref, Sub, Template
+from troposphere import GetAtt, If, Join, Ref, Sub, Template
 from troposphere.codebuild import (
     Artifacts,
     CloudWatchLogs,
@@ -26,13 +26,16 @@ from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
 from troposphere.s3 import Bucket
 
+from templates._application import ASSIGN_PUBLIC_IP
 from templates._exports import import_value
 from templates._iam import arn, policy, trust
-from templates._parameters import log_key, optional_value
+from templates._parameters import has, log_key, optional_value
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
 TIMEOUT_MINUTES = 30
+# In the place of capacity providers: the service keeps the launch type that it was created with.
+LAUNCH_TYPE = "launch-type"
 
 # The only stack that the pipeline touches; the last part of its ARN is new with each creation.
 TASK_DEFINITION_STACK_ARN = arn("cloudformation", "stack/${TaskDefinitionStackName}/*")
@@ -95,6 +98,15 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         variables={
             "TASK_DEFINITION_STACK_NAME": Ref("TaskDefinitionStackName"),
             **container,
+            # How a release moves the service: the stack of the service cannot. Never from what was pushed.
+            "SUBNET_IDS": Join(",", Ref("PrivateSubnetIds")),
+            "SECURITY_GROUP_ID": import_value("infrastructure", "ServiceSecurityGroupId"),
+            "ASSIGN_PUBLIC_IP": ASSIGN_PUBLIC_IP,
+            "PLATFORM_VERSION": Ref("PlatformVersion"),
+            # Not empty: whether CodeBuild takes a variable without a value is not documented.
+            "CAPACITY_PROVIDERS": If(
+                has(t, "CapacityProviderStrategy"), Ref("CapacityProviderStrategy"), LAUNCH_TYPE
+            ),
             "SMOKE_TEST": Ref("SmokeTest"),
             "SMOKE_TEST_FUNCTION_NAME": import_value("service-preference", "SmokeTestFunctionName"),
         },

@@ -21,7 +21,9 @@ IMAGE = f"{REPOSITORY}@sha256:{64 * 'a'}"
 DESCRIBED: dict[str, Any] = json.loads(Path(__file__).with_name("described.json").read_text())
 
 
-def render(folder: Path, described: dict[str, Any], revision: str = "task-definition/x:7") -> Build:
+def render(
+    folder: Path, described: dict[str, Any], revision: str = "task-definition/x:7", **moved: str
+) -> Build:
     """Run the step where the stack has this revision and ECS describes it so."""
     (folder / "input").mkdir()
     (folder / "input" / "imageDetail.json").write_text(json.dumps({"ImageURI": IMAGE}))
@@ -36,6 +38,12 @@ def render(folder: Path, described: dict[str, Any], revision: str = "task-defini
         "TASK_DEFINITION_STACK_NAME": "sample-local-task-definition",
         "CONTAINER_NAME": "sample-api",
         "CONTAINER_PORT": "1323",
+        "SUBNET_IDS": "subnet-a,subnet-b",
+        "SECURITY_GROUP_ID": "sg-a",
+        "ASSIGN_PUBLIC_IP": "DISABLED",
+        "PLATFORM_VERSION": "LATEST",
+        "CAPACITY_PROVIDERS": build_projects.LAUNCH_TYPE,
+        **moved,
         "SMOKE_TEST": "disabled",
         "SMOKE_TEST_FUNCTION_NAME": "sample-local-smoke-test",
     }
@@ -51,6 +59,38 @@ def rendered(folder: Path, described: dict[str, Any] = DESCRIBED) -> dict[str, A
     assert done.status == "SUCCEEDED", done.text
     found: dict[str, Any] = json.loads((folder / "out" / "taskdef.json").read_text())
     return found
+
+
+def app_spec(folder: Path, **moved: str) -> dict[str, Any]:
+    """The properties of the service in the AppSpec."""
+    done = render(folder, DESCRIBED, **moved)
+    assert done.status == "SUCCEEDED", done.text
+    document = json.loads((folder / "out" / "appspec.json").read_text())
+    properties: dict[str, Any] = document["Resources"][0]["TargetService"]["Properties"]
+    return properties
+
+
+def test_release_moves_network_and_platform(tmp_path: Path) -> None:
+    """ECS refuses them in an update of the service: no other way leads there."""
+    found = app_spec(tmp_path, PLATFORM_VERSION="1.4.0")
+    assert found["PlatformVersion"] == "1.4.0"
+    assert found["NetworkConfiguration"] == {
+        "AwsvpcConfiguration": {
+            "Subnets": ["subnet-a", "subnet-b"],
+            "SecurityGroups": ["sg-a"],
+            "AssignPublicIp": "DISABLED",
+        }
+    }
+    # Unset keeps the launch type.
+    assert "CapacityProviderStrategy" not in found
+
+
+def test_release_names_capacity_providers_where_some_are_set(tmp_path: Path) -> None:
+    found = app_spec(tmp_path, CAPACITY_PROVIDERS="FARGATE:1:2,FARGATE_SPOT:3")
+    assert found["CapacityProviderStrategy"] == [
+        {"CapacityProvider": "FARGATE", "Weight": 1, "Base": 2},
+        {"CapacityProvider": "FARGATE_SPOT", "Weight": 3, "Base": 0},
+    ]
 
 
 def register_task_definition() -> StructureShape:

@@ -51,6 +51,7 @@ Limit = Literal[
     "same-container",  # the same container and port, behind blue or green
     "same-family",  # another revision of the same family
     "latest",  # LATEST, or the version that was taken for it
+    "last-deployment",  # what the last finished deployment brought
     "anything",
 ]
 
@@ -97,7 +98,9 @@ class LayerRuntime:
     `released` is the layer that the pipeline changes on every release; its output `revision` names what the
     next release will run. `role` is the output with the role through which CloudFormation always operates
     the stack, and `waits_for_connection` the one with the connection that a person must have completed before
-    the stack is made. A layer that is `untouched_by_releases` may be changed while a release runs.
+    the stack is made. A layer that is `untouched_by_releases` may be changed while a release runs. The stack
+    keeps its values of the parameters that are `moved_by_releases`: each release brings those of the layer's
+    stack that has them in `gives_to_releases`.
     """
 
     stack_policy: str | None = None
@@ -108,6 +111,8 @@ class LayerRuntime:
     role: Output | None = None
     waits_for_connection: Output | None = None
     untouched_by_releases: bool = False
+    moved_by_releases: tuple[Parameter, ...] = ()
+    gives_to_releases: tuple[Parameter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,11 +201,16 @@ class Network:
 
 @dataclass(frozen=True)
 class Capacity:
-    """The parameters with the fewest and most tasks, and with the CPU units of one."""
+    """The parameters with the fewest and most tasks, and with the CPU units of one.
+
+    The parameter `providers` has the capacity providers that releases name, separated by commas, each one's
+    name before a colon.
+    """
 
     minimum: Parameter
     maximum: Parameter
     cpu: Parameter
+    providers: Parameter | None = None
 
 
 @dataclass(frozen=True)
@@ -356,6 +366,13 @@ def problems(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> It
             elif layer.released:
                 # The pipeline gives this stack its parameters from a file that is the same for all stacks.
                 yield f"{slug} is released, so its parameter {fixed.parameter} cannot be fixed at creation"
+        for title in (*layer.moved_by_releases, *layer.gives_to_releases):
+            if title not in parameters:
+                yield f"{slug}.yaml has no parameter {title}"
+        given = {title for other in runtime.layers.values() for title in other.gives_to_releases}
+        for title in layer.moved_by_releases:
+            if title not in given:
+                yield f"no layer gives {title} to releases, so nothing moves that of {slug}"
     repository = runtime.repository
     if repository:
         declared = templates.get(repository.layer, {}).get("Parameters", {})

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -49,15 +51,17 @@ class Releases:
         )
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
-    def start(self, revision: str, configuration: str = CANARY) -> str:
-        """Begin the deployment of a revision and give its id."""
+    def start(
+        self, revision: str, configuration: str = CANARY, more: Mapping[str, Any] = MappingProxyType({})
+    ) -> str:
+        """Begin the deployment of a revision and give its id; `more` is what else the AppSpec says."""
         described = self.ecs.describe_task_definition(taskDefinition=revision)["taskDefinition"]
         container = described["containerDefinitions"][0]
         load_balancer = {
             "ContainerName": container["name"],
             "ContainerPort": container["portMappings"][0]["containerPort"],
         }
-        properties = {"TaskDefinition": revision, "LoadBalancerInfo": load_balancer}
+        properties = {"TaskDefinition": revision, "LoadBalancerInfo": load_balancer, **more}
         service = {"Type": "AWS::ECS::Service", "Properties": properties}
         content = json.dumps({"version": 0.0, "Resources": [{"TargetService": service}]})
         made = self.codedeploy.create_deployment(

@@ -106,14 +106,19 @@ def stack(layer: str, status: str = "CREATE_COMPLETE") -> Stack:
     return Stack(f"sample-dev-{layer}", f"arn:stack/sample-dev-{layer}/1", status, outputs=outputs)
 
 
-def detect(layer: str, fake: FakeCloudFormation, status: str = "CREATE_COMPLETE") -> StackDrift:
+def detect(
+    layer: str,
+    fake: FakeCloudFormation,
+    status: str = "CREATE_COMPLETE",
+    brought: tuple[Mapping[str, Any], ...] = (),
+) -> StackDrift:
     stacks = {"infrastructure": stack("infrastructure")} | {layer: stack(layer, status)}
     if layer != "infrastructure":
         # The other stack is only there for its outputs.
         stacks["infrastructure"] = Stack(
             "shell", "arn:stack/shell/1", "REVIEW_IN_PROGRESS", outputs=stacks["infrastructure"].outputs
         )
-    owners = {slug: Owners(RUNTIME.layers[slug].changed_by, {BLUE, GREEN}) for slug in stacks}
+    owners = {slug: Owners(RUNTIME.layers[slug].changed_by, {BLUE, GREEN}, brought) for slug in stacks}
     results = drift.detect(fake, stacks, owners, sleep=lambda seconds: None)  # type: ignore[arg-type]
     return next(result for result in results if result.layer == layer)
 
@@ -179,7 +184,7 @@ BEHIND_BLUE = {
             "CodeDeploy",
         ),
         ("service", "Service", BEHIND_BLUE, {"TaskDefinition": REVISION}, ["/TaskDefinition"], "CodeDeploy"),
-        ("service", "Service", BEHIND_BLUE, {"PlatformVersion": "1.4.0"}, ["/PlatformVersion"], "ECS"),
+        ("service", "Service", BEHIND_BLUE, {"PlatformVersion": "1.4.0"}, ["/PlatformVersion"], "CodeDeploy"),
         ("service", "Service", {}, {"DesiredCount": 3}, ["/DesiredCount"], "Application Auto Scaling"),
     ],
 )
@@ -246,8 +251,8 @@ def test_what_others_change_at_run_time_is_delegated(
         (
             "service",
             "Service",
-            {"NetworkConfiguration": {}},
-            {"NetworkConfiguration": {}},
+            {"NetworkConfiguration": {"AwsvpcConfiguration": {"Subnets": ["a", "b"]}}},
+            {"NetworkConfiguration": {"AwsvpcConfiguration": {"Subnets": ["a"]}}},
             ["/NetworkConfiguration"],
         ),
         # One real difference makes the resource real, whatever else differs.
@@ -291,6 +296,58 @@ def test_rule_is_moved_by_codedeploy_and_everything_before_stays(actions: list[A
     owners = {"infrastructure": Owners((rule,), {BLUE, GREEN})}
     (layer,) = drift.detect(fake, stacks, owners, sleep=lambda seconds: None)  # type: ignore[arg-type]
     assert [resource.verdict for resource in layer.resources] == [verdict]
+
+
+def network(*subnets: str) -> dict[str, Any]:
+    return {"AwsvpcConfiguration": {"Subnets": list(subnets), "AssignPublicIp": "DISABLED"}}
+
+
+def otherwise_written(*subnets: str) -> dict[str, Any]:
+    return {"AwsvpcConfiguration": {"AssignPublicIp": "DISABLED", "Subnets": list(subnets)}}
+
+
+MADE_WITH = {"NetworkConfiguration": network("a", "b"), "PlatformVersion": "1.4.0", "LaunchType": "FARGATE"}
+FINISHED = {"NetworkConfiguration": network("c", "d"), "PlatformVersion": "LATEST"}
+ON_SPOT = {**FINISHED, "LaunchType": None}
+
+
+@pytest.mark.parametrize(
+    ("actual", "brought", "verdict"),
+    [
+        pytest.param(
+            {"NetworkConfiguration": otherwise_written("d", "c")}, (FINISHED,), "delegated", id="released"
+        ),
+        pytest.param({"NetworkConfiguration": network("a", "b")}, (FINISHED,), "real", id="not released"),
+        pytest.param({"NetworkConfiguration": network("e", "d")}, (FINISHED,), "real", id="by hand"),
+        pytest.param({"PlatformVersion": "1.3.0"}, (FINISHED,), "delegated", id="LATEST is any"),
+        pytest.param({"PlatformVersion": "1.3.0"}, ({"PlatformVersion": "1.4.1"},), "real", id="a version"),
+        pytest.param({"NetworkConfiguration": network("e")}, (), "real", id="no release, by hand"),
+        pytest.param(
+            {"NetworkConfiguration": network("e")},
+            (FINISHED, {"NetworkConfiguration": network("e")}),
+            "delegated",
+            id="of the release that runs",
+        ),
+        pytest.param({"LaunchType": None}, (ON_SPOT,), "delegated", id="capacity providers"),
+        pytest.param({"LaunchType": None}, (FINISHED,), "real", id="capacity providers by hand"),
+    ],
+)
+def test_service_is_compared_with_the_last_deployment(
+    actual: dict[str, Any], brought: tuple[Mapping[str, Any], ...], verdict: str
+) -> None:
+    """CloudFormation compares it with what the stack was created with."""
+    is_as_made = all(MADE_WITH[name] == value for name, value in actual.items())
+    (path,) = actual
+    item = found(
+        "Service",
+        "IN_SYNC" if is_as_made else "MODIFIED",
+        {path: MADE_WITH[path]},
+        actual,
+        () if is_as_made else (f"/{path}",),
+    )
+    fake = FakeCloudFormation({"Service": "AWS::ECS::Service"}, [item])
+    (resource,) = detect("service", fake, brought=brought).resources
+    assert resource.verdict == verdict, resource
 
 
 def test_what_cloudformation_left_out_is_not_checked() -> None:

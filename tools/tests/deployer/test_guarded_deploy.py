@@ -283,7 +283,7 @@ def test_lifted_policy_of_a_killed_deployer_is_put_back_by_the_next_one(deployed
 
 
 def test_service_cannot_be_changed_even_when_named(deployed: Shop) -> None:
-    deployed.replace("service", "PlatformVersion: LATEST", "PlatformVersion: 1.4.0")
+    deployed.replace("service", "PlatformVersion: !Ref PlatformVersion", "PlatformVersion: 1.4.0")
     blocked = deployed.run("deploy", "--yes", "--allow", "service:Service")
     assert blocked["exit_code"] == 3
     assert ("service-frozen", "service", "Service") in rules(blocked)

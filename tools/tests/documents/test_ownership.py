@@ -140,6 +140,8 @@ def test_there_are_delegations_of_both_kinds() -> None:
         ("service", "LoadBalancers"),
         ("service", "TaskDefinition"),
         ("service", "PlatformVersion"),
+        ("service", "NetworkConfiguration"),
+        ("service", "LaunchType"),
         ("service", "DesiredCount"),
     }
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from ecs_blue_green import template_yaml
+from ecs_blue_green.deployer.layers import parse
 from tests.emulator.aws import PARAMETERS, Aws, fresh, until
 from tests.paths import PROJECT
 
@@ -33,7 +35,8 @@ def values() -> dict[str, str]:
 
 
 def request(aws: Aws, layer: str, kind: str, **changed: str) -> dict[str, Any]:
-    body = (BUILD / f"{layer}.yaml").read_text()
+    text = (BUILD / f"{layer}.yaml").read_text()
+    body = template_yaml.sent(text, parse(text))
     cloudformation = aws.client("cloudformation")
     known = cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
     given = {**values(), **changed}

@@ -35,7 +35,7 @@ class Wanted:
             return "is not there"
         if stack["StackStatus"] not in GOOD | {"UPDATE_ROLLBACK_COMPLETE"}:
             return f"is {stack['StackStatus']}"
-        if stack["_template_body"] != layer.body:
+        if stack["_template_body"] != layer.sent:
             return "has another template"
         values = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
         if values != template.parameter_values(layer, self.settings):

@@ -78,11 +78,14 @@ class Layer:
         return environment.stack_tags(self.slug) if self.kept_tags is None else dict(self.kept_tags)
 
     def keeping(self, parameters: Mapping[str, str], tags: Mapping[str, str]) -> "Layer":
-        """The layer for a stack that has these: it keeps the fixed parameters, and may keep the tags."""
+        """The layer for a stack that has these: it keeps some of the parameters, and may keep the tags."""
         fixed = {
             str(fixed.parameter): parameters.get(fixed.parameter, fixed.for_older_stacks)
             for fixed in self.runtime.fixed_at_creation
         }
+        for title in map(str, self.runtime.moved_by_releases):
+            if title in parameters or "Default" in self.parameters.get(title, {}):
+                fixed[title] = parameters.get(title) or str(self.parameters[title]["Default"])
         return replace(self, fixed=fixed, kept_tags=dict(tags) if self.keeps_tags else None)
 
     @property

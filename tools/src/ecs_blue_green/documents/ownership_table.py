@@ -158,8 +158,14 @@ def _parameters() -> Mapping[tuple[str, str], Mapping[str, list[str]]]:
     found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name, changed in changes.items():
         for where, effect in _effects_of(changed):
-            found[where][_EFFECTS.get(effect, effect)].append(name)
+            word = "with the next release" if _moves(where[0], name) else _EFFECTS.get(effect, effect)
+            found[where][word].append(name)
     return found
+
+
+def _moves(layer: str, parameter: str) -> bool:
+    """Whether the layer's stack keeps its value of a parameter, which reaches the resource by a release."""
+    return parameter in LAYERS[layer].runtime.moved_by_releases
 
 
 def _another(name: str, block: Mapping[str, Any]) -> str:

@@ -176,7 +176,9 @@ def _judged(item: Any, owners: Owners) -> ResourceDrift:
     differences = tuple(_differences(item, owners)) if status == "MODIFIED" else ()
     verdict: Verdict
     if status == "IN_SYNC":
-        verdict = "in sync"
+        # As the template says; what a release has moved must not be.
+        differences = tuple(_moved_back(item, owners))
+        verdict = "real" if differences else "in sync"
     elif status == "DELETED":
         verdict = "real"
     elif status == "MODIFIED":
@@ -208,6 +210,13 @@ def _differences(item: Any, owners: Owners) -> Iterator[Difference]:
             actual=_shown(path, found.get("ActualValue", "")),
             owner=owners.of(item["LogicalResourceId"], path, expected, actual),
         )
+
+
+def _moved_back(item: Any, owners: Owners) -> Iterator[Difference]:
+    expected = json.loads(item.get("ExpectedProperties") or "{}")
+    actual = json.loads(item.get("ActualProperties") or "{}")
+    for name, wanted in owners.beyond(item["LogicalResourceId"], expected, actual):
+        yield Difference(f"/{name}", "NOT_EQUAL", json.dumps(wanted), json.dumps(actual.get(name)), None)
 
 
 def _shown(path: str, value: str) -> str:

@@ -7,7 +7,7 @@ it would break a release. The layers say whose property is whose; here is how fa
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,21 @@ def _resolved_latest(expected: Any, actual: Any, colours: Set[str]) -> bool:
     return str(expected) == "LATEST"
 
 
+def _as_deployed(expected: Any, actual: Any, colours: Set[str]) -> bool:
+    """What the last finished deployment brought, or one that runs; before any, as it was created."""
+    return str(expected) == "LATEST" or _comparable(expected) == _comparable(actual)
+
+
+def _comparable(value: Any) -> str:
+    """One text for values that say the same: no list of a network's has an order."""
+    if isinstance(value, Mapping):
+        members = {str(key).lower(): _comparable(member) for key, member in value.items()}
+        return json.dumps(members, sort_keys=True)
+    if isinstance(value, list):
+        return json.dumps(sorted(map(_comparable, value)))
+    return json.dumps(value)
+
+
 def _anything(expected: Any, actual: Any, colours: Set[str]) -> bool:
     """Whatever its owner makes it."""
     return True
@@ -94,6 +109,7 @@ LIMITS: Mapping[runtime.Limit, Limit] = {
     "same-container": _only_the_colour,
     "same-family": _same_family,
     "latest": _resolved_latest,
+    "last-deployment": _as_deployed,
     "anything": _anything,
 }
 
@@ -118,10 +134,15 @@ def _rule(logical_id: str) -> runtime.Changed:
 
 @dataclass(frozen=True)
 class Owners:
-    """Who else changes what in one layer's resources. `colours` are the ARNs of the two target groups."""
+    """Who else changes what in one layer's resources. `colours` are the ARNs of the two target groups.
+
+    `brought` has what deployments brought, each as properties of the service: the last finished one's, and
+    those of one that runs.
+    """
 
     changed: Iterable[runtime.Changed]
     colours: Set[str]
+    brought: tuple[Mapping[str, Any], ...] = ()
 
     def of(self, resource: str, path: str, expected: Any, actual: Any) -> str | None:
         """Who may have made this difference, or None when it belongs to CloudFormation alone.
@@ -133,7 +154,26 @@ class Owners:
         for changed in self.changed:
             for delegation in changed.properties if changed.resource == resource else ():
                 if delegation.property == top:
-                    limit = LIMITS[delegation.limit]
-                    within = limit(expected.get(top), actual.get(top), self.colours)
-                    return delegation.owner if within else None
+                    return delegation.owner if self._is_within(delegation, expected, actual) else None
         return None
+
+    def beyond(
+        self, resource: str, expected: Mapping[str, Any], actual: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Any]]:
+        """What is as the template says and not as the last deployment did: properties with its values."""
+        for changed in self.changed:
+            for one in changed.properties if changed.resource == resource else ():
+                if one.limit == "last-deployment" and not self._is_within(one, expected, actual):
+                    yield one.property, self._deployed(one.property, expected)[0]
+
+    def _is_within(
+        self, delegation: runtime.Delegation, expected: Mapping[str, Any], actual: Mapping[str, Any]
+    ) -> bool:
+        top, limit = delegation.property, LIMITS[delegation.limit]
+        wanted = [expected.get(top)]
+        if delegation.limit == "last-deployment":
+            wanted = self._deployed(top, expected)
+        return any(limit(value, actual.get(top), self.colours) for value in wanted)
+
+    def _deployed(self, top: str, expected: Mapping[str, Any]) -> list[Any]:
+        return [brought.get(top, expected.get(top)) for brought in self.brought or ({},)]

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import clock, interrupts, policy, template
 from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import change_sets, describe, leftovers, obstacles
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
@@ -145,7 +146,8 @@ class _Planning:
                 raise
         steps = {slug: made.get(slug) or self._unchanged(slug, found) for slug in chosen}
         waits_for = {slug: self._waits_for[slug] & steps.keys() for slug in steps}
-        return Plan(self._environment, steps, waits_for, stacks)
+        moves = tuple(_moves(self._environment, self._layers, steps)) if surveyed else ()
+        return Plan(self._environment, steps, waits_for, stacks, moves)
 
     def _refuse(self, stacks: Mapping[str, Stack | None], chosen: list[str]) -> None:
         """Raise where what is there cannot be planned on."""
@@ -289,6 +291,26 @@ def _stacks(found: Mapping[str, Found]) -> dict[str, Stack | None]:
 
 def _keeping(layer: Layer, stack: Stack | None) -> Layer:
     return layer.keeping(stack.parameters, stack.tags) if stack else layer
+
+
+def _moves(
+    environment: Environment, layers: Mapping[str, Layer], steps: Mapping[str, Step]
+) -> Iterator[PropertyChange]:
+    """The parameters that a release brings, where the stack that gives them gets other values."""
+    kept = {
+        str(title): layer.fixed.get(title)
+        for layer in layers.values()
+        for title in layer.runtime.moved_by_releases
+    }
+    for step in steps.values():
+        if step.act != "update" or not step.stack:
+            continue
+        for title in map(str, step.layer.runtime.gives_to_releases):
+            after = template.parameter_values(step.layer, environment)[title]
+            # A stack from before it had the parameter: what the service's stack keeps is what runs.
+            before = step.stack.parameters.get(title, kept.get(title))
+            if (before or "") != after:
+                yield PropertyChange(title, before or "", after)
 
 
 def _policy(client: Any, stack: Stack) -> str | None:

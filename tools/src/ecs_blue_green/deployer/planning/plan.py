@@ -51,13 +51,15 @@ class Step:
 class Plan:
     """The steps by layer, in an order of deployment, and what each layer waits for.
 
-    `stacks` are all of the environment's stacks as found.
+    `stacks` are all of the environment's stacks as found; `moves` are the parameters that the next release
+    brings, and no stack of the service.
     """
 
     environment: Environment
     steps: Mapping[str, Step]
     waits_for: Mapping[str, set[str]]
     stacks: Mapping[str, Stack | None]
+    moves: tuple[PropertyChange, ...] = ()
 
     @property
     def changes_something(self) -> bool:

@@ -274,6 +274,9 @@ def plan_document(plan: Plan, findings: Iterable[Finding]) -> dict[str, Any]:
     """The plan and what blocks it, for scripts."""
     return {
         "digest": plan.digest,
+        "moves_with_next_release": [
+            {"parameter": move.path, "before": move.before, "after": move.after} for move in plan.moves
+        ],
         "plan": [_step_document(plan, slug, step) for slug, step in plan.steps.items()],
         "findings": [asdict(finding) for finding in findings],
     }

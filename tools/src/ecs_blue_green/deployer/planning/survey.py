@@ -48,7 +48,12 @@ class Survey:
         )
 
     def value(self, title: str) -> str:
-        """A parameter's value, or its default; empty where no layer of the project has it."""
+        """A parameter's value, or its default; empty where no layer of the project has it.
+
+        It is the file's where that has one: a stack may keep another.
+        """
+        if title in self.environment.parameters:
+            return self.environment.parameters[title]
         stacks = self.world.side.stacks.values()
         return next((stack.parameters[title] for stack in stacks if title in stack.parameters), "")
 

@@ -47,6 +47,9 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
         elif whole:
             yield from (_resource(change) for change in step.changes)
     yield from lines_of_tags(told.tags)
+    for move in plan.moves:
+        head = Line(f"{move.path} moves with the next release, the stack of the service stays", "title")
+        yield from lines_of_change(head, move.before, move.after, 4)
     yield from lines_of_kept_tags(plan.kept_tags, [slug for slug, step in plan.steps.items() if step.tags])
     if any(map(is_from_template, plan.steps.values())):
         yield Line(FROM_TEMPLATE, "aside")

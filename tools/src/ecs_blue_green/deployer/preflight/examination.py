@@ -14,7 +14,16 @@ from ecs_blue_green.deployer.effects.schemas import schema
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Blocked
 from ecs_blue_green.deployer.planning.survey import Survey
-from ecs_blue_green.deployer.preflight import connection, engine, image, names, network, quotas, references
+from ecs_blue_green.deployer.preflight import (
+    connection,
+    engine,
+    image,
+    names,
+    network,
+    providers,
+    quotas,
+    references,
+)
 from ecs_blue_green.deployer.preflight.image import Image
 from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
 from ecs_blue_green.runtime import Runtime
@@ -140,6 +149,8 @@ def document(answers: Answers) -> dict[str, Any]:
 def _questions(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Question]:
     if network.relevant(survey, runtime.network):
         yield Question("the network", partial(network.troubles, aws, survey, runtime))
+    if providers.named(survey, runtime):
+        yield Question("the capacity providers", partial(providers.troubles, aws, survey, runtime))
     for title, arn, key in references.arns(survey, runtime.keys):
         yield Question(title, partial(references.troubles, aws, survey, title, arn, key))
     for bucket, name in references.buckets(survey, runtime.buckets):

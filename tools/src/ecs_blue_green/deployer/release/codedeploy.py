@@ -7,7 +7,7 @@ is always null" (https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,11 @@ ENDED = {"Succeeded", "Failed", "Stopped"}
 ROLLBACK_MARK = "Rollback by deploy.py"
 # Who creates a deployment that brings the old tasks back after a failure or a stop.
 CODEDEPLOY_ROLLBACK = "codeDeployRollback"
+# A deployment in one of these goes on: https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ListDeployments.html
+RUNNING: Any = ["Created", "Queued", "InProgress", "Baking", "Ready"]
+# What an AppSpec may say of a service beside its task definition and load balancer.
+# https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html
+MOVED = ("NetworkConfiguration", "PlatformVersion", "CapacityProviderStrategy")
 AT_ONCE = "CodeDeployDefault.ECSAllAtOnce"
 # The two kinds of revision that hold an AppSpec's text, with the member that holds it.
 _TEXTS = {"AppSpecContent": "appSpecContent", "String": "string"}
@@ -75,10 +80,11 @@ class Deployment:
 
 @dataclass(frozen=True)
 class AppSpec:
-    """A revision's text, and the task definition (ARN) that it deploys."""
+    """A revision's text, the task definition (ARN) that it deploys, and what else it says of the service."""
 
     content: str
     task_definition: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 def group(client: "CodeDeployClient", service: Service) -> Group:
@@ -147,7 +153,41 @@ def app_spec(client: "CodeDeployClient", group: Group, deployment: Deployment) -
     # JSON is YAML, so this reads both that CodeDeploy accepts.
     resources = yaml.safe_load(content)["Resources"]
     (service,) = resources[0].values()
-    return AppSpec(content, str(service["Properties"]["TaskDefinition"]))
+    return AppSpec(content, str(service["Properties"]["TaskDefinition"]), service["Properties"])
+
+
+def brought(client: "CodeDeployClient", service: Service) -> tuple[Mapping[str, Any], ...]:
+    """What deployments brought the service, as its properties: the last finished one, and one that runs.
+
+    What CodeDeploy does where an AppSpec does not say is UNVERIFIED: it is taken to keep what runs,
+    so what an earlier deployment said counts. A revision that cannot be read says nothing.
+    """
+    of = group(client, service)
+    finished = [one for one in succeeded(client, of, made(client, of)) if one.creator != CODEDEPLOY_ROLLBACK]
+    found: dict[str, Any] = {}
+    for one in reversed(finished):
+        found = {**_moved(client, of, one), **found}
+        if found.keys() >= set(MOVED):
+            break
+    running = client.list_deployments(
+        applicationName=of.application, deploymentGroupName=of.name, includeOnlyStatuses=RUNNING
+    )["deployments"]
+    return _as_properties(found), *(
+        _as_properties({**found, **_moved(client, of, deployment(client, one))}) for one in running
+    )
+
+
+def _moved(client: "CodeDeployClient", group: Group, deployment: Deployment) -> dict[str, Any]:
+    try:
+        said = app_spec(client, group, deployment).properties
+    except Failed:
+        return {}
+    return {name: said[name] for name in MOVED if name in said}
+
+
+def _as_properties(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    # A service has the one or the other.
+    return {**found, "LaunchType": None} if "CapacityProviderStrategy" in found else found
 
 
 def create(

@@ -11,12 +11,10 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.release import codedeploy
 from ecs_blue_green.deployer.release.service import Service
 
 Colour = Literal["blue", "green", "shifting", "none"]
-
-# A deployment in one of these goes on: https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ListDeployments.html
-RUNNING_DEPLOYMENT = ["Created", "Queued", "InProgress", "Baking", "Ready"]
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ def _deployment(aws: Aws, service: Service) -> str | None:
     running = aws.client("codedeploy").list_deployments(
         applicationName=service.application,
         deploymentGroupName=service.deployment_group,
-        includeOnlyStatuses=RUNNING_DEPLOYMENT,
+        includeOnlyStatuses=codedeploy.RUNNING,
     )["deployments"]
     return running[0] if running else None
 

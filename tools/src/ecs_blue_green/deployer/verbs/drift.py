@@ -17,6 +17,7 @@ from ecs_blue_green.deployer.errors import EXIT_CHANGES, EXIT_DONE, EXIT_FAILED
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.release import codedeploy
 from ecs_blue_green.deployer.release.service import named
 from ecs_blue_green.runtime import Runtime
 
@@ -51,5 +52,8 @@ def _detect(
         stacks = dict(zip(layers, pool.map(settled, layers), strict=True))
     service = named(runtime.controller, stacks)
     colours = {service.blue, service.green} - {""}
-    owners = {slug: Owners(changed, colours) for slug, changed in changed_by(layers, settings).items()}
+    brought = codedeploy.brought(door.client("codedeploy"), service) if service.deployment_group else ()
+    owners = {
+        slug: Owners(changed, colours, brought) for slug, changed in changed_by(layers, settings).items()
+    }
     return drift.detect(door, stacks, owners, report.say)

@@ -128,7 +128,15 @@ _READERS: dict[str, tuple[Reader, set[str]]] = {
     ),
     "AWS::ECS::Service": (
         _service,
-        {"DesiredCount", "LoadBalancers", "TaskDefinition", "HealthCheckGracePeriodSeconds"},
+        {
+            "DesiredCount",
+            "LoadBalancers",
+            "TaskDefinition",
+            "HealthCheckGracePeriodSeconds",
+            "NetworkConfiguration",
+            "PlatformVersion",
+            "LaunchType",
+        },
     ),
     "AWS::ApplicationAutoScaling::ScalableTarget": (
         _as_declared(_scalable_target),

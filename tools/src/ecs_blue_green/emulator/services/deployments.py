@@ -295,12 +295,8 @@ def _install(deployment: Record, stage: Stage) -> None:
             }
         ],
         "scale": {"value": 100.0, "unit": "PERCENT"},
+        **target["moved"],
     }
-    if target["network"]:
-        network = target["network"]
-        request["networkConfiguration"] = {
-            "awsvpcConfiguration": {name[0].lower() + name[1:]: value for name, value in network.items()}
-        }
     # Green may have no listener yet: the deployment attaches it.
     _forward(deployment, "prodTrafficRoute", {serving: 100, idle: 0})
     green = ecs.create_task_set(request)["taskSet"]

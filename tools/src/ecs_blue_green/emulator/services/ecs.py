@@ -163,6 +163,7 @@ def create_task_set(request: Record) -> Record:
     if len(service["taskSets"]) == 2:
         raise Refused("LimitExceededException", "The service already has two task sets.")
     _require_fitting({**service, **request}, definition)
+    _require_providers(_cluster(request), request.get("capacityProviderStrategy", []))
     return {"taskSet": _add_task_set(service, request, "ACTIVE")}
 
 
@@ -173,7 +174,9 @@ def update_service_primary_task_set(request: Record) -> Record:
     for task_set in service["taskSets"]:
         task_set["status"] = "ACTIVE"
     primary |= {"status": "PRIMARY", "updatedAt": now()}
-    for name in ("taskDefinition", "loadBalancers", "networkConfiguration", "platformVersion"):
+    for name in ("launchType", "capacityProviderStrategy"):
+        service.pop(name, None)
+    for name in ("taskDefinition", "loadBalancers", *_INHERITED):
         if name in primary:
             service[name] = primary[name]
     return {"taskSet": primary}
@@ -281,6 +284,10 @@ def _add_task_set(service: Record, request: Record, status: str) -> Record:
     task_set_id = f"ecs-svc/{int(now() * 1000) % 10**9:09d}{new_id().replace('-', '')[:10]}"
     cluster = service["clusterArn"].rpartition("/")[2]
     inherited = {name: service[name] for name in _INHERITED if name in service}
+    # One excludes the other (botocore, ecs CreateTaskSet).
+    either = ("launchType", "capacityProviderStrategy")
+    if not request.keys().isdisjoint(either):
+        inherited = {name: value for name, value in inherited.items() if name not in either}
     task_set: Record = {
         **inherited,
         **{key: value for key, value in request.items() if key in _TASK_SET_MEMBERS},
@@ -301,7 +308,8 @@ def _add_task_set(service: Record, request: Record, status: str) -> Record:
     return task_set
 
 
-_INHERITED = ("launchType", "platformVersion", "networkConfiguration")
+# What CodeDeploy takes where an AppSpec does not say is documented nowhere; here it is what runs.
+_INHERITED = ("launchType", "capacityProviderStrategy", "platformVersion", "networkConfiguration")
 _TASK_SET_MEMBERS = {
     "externalId",
     "networkConfiguration",
@@ -356,6 +364,18 @@ def _require_fitting(request: Record, definition: Record) -> None:
     _require_network(network or {})
     for load_balancer in request.get("loadBalancers", []):
         _require_load_balancer(load_balancer, definition)
+
+
+def _require_providers(cluster: Record, strategy: list[Record]) -> None:
+    known = cluster.get("capacityProviders", [])
+    for item in strategy:
+        if item["capacityProvider"] not in known:
+            raise Refused(
+                "InvalidParameterException",
+                "The specified capacity provider strategy cannot contain a capacity provider that is not"
+                " associated with the cluster. Associate the capacity provider with the cluster and try"
+                " again.",
+            )
 
 
 def _require_network(network: Record) -> None:

@@ -41,11 +41,30 @@ def app_spec(application: str, revision: Record) -> tuple[Record, Record]:
             "taskDefinition": properties["TaskDefinition"],
             "containerName": properties["LoadBalancerInfo"]["ContainerName"],
             "containerPort": int(properties["LoadBalancerInfo"]["ContainerPort"]),
-            "network": properties.get("NetworkConfiguration", {}).get("AwsvpcConfiguration"),
+            **_moved(properties),
         }
     except (yaml.YAMLError, TypeError, LookupError, ValueError) as error:
         raise Refused("InvalidRevisionException", f"The AppSpec cannot be read: {error!r}") from error
     return target, hooks
+
+
+def _moved(properties: Record) -> Record:
+    """What an AppSpec may name beside the revision, as CreateTaskSet takes it.
+
+    https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html
+    """
+    found: Record = {}
+    if network := properties.get("NetworkConfiguration", {}).get("AwsvpcConfiguration"):
+        found["networkConfiguration"] = {"awsvpcConfiguration": _in_camel_case(network)}
+    if version := properties.get("PlatformVersion"):
+        found["platformVersion"] = version
+    if strategy := properties.get("CapacityProviderStrategy"):
+        found["capacityProviderStrategy"] = [_in_camel_case(provider) for provider in strategy]
+    return {"moved": found}
+
+
+def _in_camel_case(properties: Record) -> Record:
+    return {name[0].lower() + name[1:]: value for name, value in properties.items()}
 
 
 def register_application_revision(request: Record) -> Record:
