@@ -90,7 +90,10 @@ def environments() -> tuple[Environment, ...]:
 
 
 def _other_choices() -> dict[str, str]:
-    """A value for each parameter that is empty by default, and the other one of each that has two."""
+    """Another value for each parameter that a choice may depend on.
+
+    Those are the parameters that are empty by default, have two values, or are numbers in a condition.
+    """
     found = {}
     for layer in built().values():
         for name, declared in layer.parameters.items():
@@ -99,6 +102,8 @@ def _other_choices() -> dict[str, str]:
                 found[name] = "given"
             elif len(allowed) == 2:
                 found[name] = next(str(value) for value in allowed if str(value) != str(default))
+            elif declared["Type"] == "Number" and f"'{name}'" in str(layer.template.get("Conditions")):
+                found[name] = str(declared["MaxValue"])
     return found
 
 

@@ -18,6 +18,7 @@ def test_table_has_every_property_that_the_templates_use() -> None:
         ("AWS::CodePipeline::Pipeline", "Stages/Actions/Configuration"),
         ("AWS::ECS::TaskDefinition", "ContainerDefinitions/LogConfiguration/Options"),
         ("AWS::Events::Rule", "EventPattern"),
+        ("AWS::Events::Rule", "Targets/InputTransformer/InputPathsMap"),
         ("AWS::IAM::ManagedPolicy", "PolicyDocument"),
         ("AWS::IAM::Role", "AssumeRolePolicyDocument"),
         ("AWS::IAM::Role", "Policies/PolicyDocument"),
