@@ -1,7 +1,9 @@
 """Statements and trust policies that several roles need, written with awacs."""
 
+from collections.abc import Sequence
+
 import awacs.sts
-from awacs.aws import Allow, Condition, ConditionElement, PolicyDocument, Principal, Statement
+from awacs.aws import Action, Allow, Condition, ConditionElement, PolicyDocument, Principal, Statement
 from troposphere import Sub
 
 # The version of IAM's policy language, not a date of ours.
@@ -11,6 +13,18 @@ POLICY_VERSION = "2012-10-17"
 def arn(service: str, resource: str) -> Sub:
     """ARN of a resource of this account and region; its name may hold parameters (`${...}`)."""
     return Sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
+
+
+def allow(
+    actions: Sequence[Action],
+    *resources: object,
+    sid: str | None = None,
+    when: Sequence[ConditionElement] = (),
+) -> Statement:
+    """A statement that allows these actions on these resources, where all conditions of `when` hold."""
+    named = {"Sid": sid} if sid else {}
+    limited = {"Condition": Condition(list(when))} if when else {}
+    return Statement(**named, Effect=Allow, Action=list(actions), Resource=list(resources), **limited)
 
 
 def policy(*statements: Statement) -> PolicyDocument:

@@ -9,22 +9,13 @@ import awacs.logs
 import awacs.secretsmanager
 import awacs.ssm
 import awacs.ssmmessages
-from awacs.aws import (
-    Allow,
-    ArnLike,
-    Condition,
-    PolicyDocument,
-    SourceAccount,
-    SourceArn,
-    Statement,
-    StringEquals,
-)
+from awacs.aws import ArnLike, PolicyDocument, SourceAccount, SourceArn, StringEquals
 from troposphere import AccountId, GetAtt, If, NoValue, Template
 from troposphere.iam import Policy, Role
 
 from templates import _application
 from templates._exports import export
-from templates._iam import arn, policy, trust
+from templates._iam import allow, arn, policy, trust
 from templates._parameters import is_execute_command_enabled, optional_value
 
 
@@ -54,16 +45,15 @@ def _task_role(t: Template) -> Role:
                     Policy(
                         PolicyName="ExecuteCommand",
                         PolicyDocument=policy(
-                            Statement(
-                                Effect=Allow,
-                                Action=[
+                            allow(
+                                [
                                     awacs.ssmmessages.CreateControlChannel,
                                     awacs.ssmmessages.CreateDataChannel,
                                     awacs.ssmmessages.OpenControlChannel,
                                     awacs.ssmmessages.OpenDataChannel,
                                 ],
                                 # These actions know no resources.
-                                Resource=["*"],
+                                "*",
                             )
                         ),
                     )
@@ -79,41 +69,28 @@ def _task_role(t: Template) -> Role:
 def _task_execution_role(t: Template) -> Role:
     # What ECS does to start a task, before the application runs.
     statements = [
-        Statement(
-            Sid="LogInToRegistry",
-            Effect=Allow,
-            Action=[awacs.ecr.GetAuthorizationToken],
-            # This action knows no resources.
-            Resource=["*"],
-        ),
-        Statement(
-            Sid="PullImage",
-            Effect=Allow,
-            Action=[
+        # This action knows no resources.
+        allow([awacs.ecr.GetAuthorizationToken], "*", sid="LogInToRegistry"),
+        allow(
+            [
                 awacs.ecr.BatchCheckLayerAvailability,
                 awacs.ecr.BatchGetImage,
                 awacs.ecr.GetDownloadUrlForLayer,
             ],
-            Resource=[_application.REPOSITORY_ARN],
+            _application.REPOSITORY_ARN,
+            sid="PullImage",
         ),
-        Statement(
-            Sid="WriteLogs",
-            Effect=Allow,
-            Action=[awacs.logs.CreateLogStream, awacs.logs.PutLogEvents],
-            Resource=[_application.LOG_STREAMS_ARN],
+        allow(
+            [awacs.logs.CreateLogStream, awacs.logs.PutLogEvents],
+            _application.LOG_STREAMS_ARN,
+            sid="WriteLogs",
         ),
     ]
     secret_arns = _application.secret_arns()
     if secret_arns:
-        statements.append(
-            Statement(
-                Sid="ReadSecrets",
-                Effect=Allow,
-                # Each ARN is a secret's or a parameter's, so only one of the two applies to it.
-                Action=[awacs.secretsmanager.GetSecretValue, awacs.ssm.GetParameters],
-                Resource=secret_arns,
-            )
-        )
+        # Each ARN is a secret's or a parameter's, so only one of the two applies to it.
+        reading = [awacs.secretsmanager.GetSecretValue, awacs.ssm.GetParameters]
+        statements.append(allow(reading, *secret_arns, sid="ReadSecrets"))
     task_execution_role = t.add_resource(
         Role(
             "TaskExecutionRole",
@@ -156,10 +133,8 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                 Policy(
                     PolicyName="ChangeTaskDefinition",
                     PolicyDocument=policy(
-                        Statement(
-                            Sid="RegisterRevisions",
-                            Effect=Allow,
-                            Action=[
+                        allow(
+                            [
                                 awacs.ecs.DeregisterTaskDefinition,
                                 awacs.ecs.DescribeTaskDefinition,
                                 awacs.ecs.RegisterTaskDefinition,
@@ -167,37 +142,27 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                             # These actions know no resources, but for the last one in the reference of
                             # 2026 (UNVERIFIED, see the pipeline's roles). What a revision can do is fenced
                             # by the roles that may be passed to it, below.
-                            Resource=["*"],
+                            "*",
+                            sid="RegisterRevisions",
                         ),
-                        Statement(
-                            Sid="TagRevisions",
-                            Effect=Allow,
-                            Action=[
+                        allow(
+                            [
                                 awacs.ecs.ListTagsForResource,
                                 awacs.ecs.TagResource,
                                 awacs.ecs.UntagResource,
                             ],
-                            Resource=_application.TASK_DEFINITION_ARNS,
+                            *_application.TASK_DEFINITION_ARNS,
+                            sid="TagRevisions",
                         ),
-                        Statement(
-                            Sid="LookUpTaskRoles",
-                            Effect=Allow,
-                            Action=[awacs.iam.GetRole],
-                            Resource=task_role_arns,
+                        allow([awacs.iam.GetRole], *task_role_arns, sid="LookUpTaskRoles"),
+                        allow(
+                            [awacs.iam.PassRole],
+                            *task_role_arns,
+                            when=[StringEquals("iam:PassedToService", "ecs-tasks.amazonaws.com")],
+                            sid="PassTaskRoles",
                         ),
-                        Statement(
-                            Sid="PassTaskRoles",
-                            Effect=Allow,
-                            Action=[awacs.iam.PassRole],
-                            Resource=task_role_arns,
-                            Condition=Condition(
-                                StringEquals("iam:PassedToService", "ecs-tasks.amazonaws.com")
-                            ),
-                        ),
-                        Statement(
-                            Sid="KeepLogGroup",
-                            Effect=Allow,
-                            Action=[
+                        allow(
+                            [
                                 awacs.logs.AssociateKmsKey,
                                 awacs.logs.CreateLogGroup,
                                 awacs.logs.DeleteLogGroup,
@@ -210,14 +175,15 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                                 awacs.logs.TagResource,
                                 awacs.logs.UntagResource,
                             ],
-                            Resource=[_application.LOG_GROUP_ARN, _application.LOG_STREAMS_ARN],
+                            _application.LOG_GROUP_ARN,
+                            _application.LOG_STREAMS_ARN,
+                            sid="KeepLogGroup",
                         ),
-                        Statement(
-                            Sid="LookUpLogGroups",
-                            Effect=Allow,
-                            Action=[awacs.logs.DescribeLogGroups, awacs.logs.DescribeResourcePolicies],
+                        allow(
+                            [awacs.logs.DescribeLogGroups, awacs.logs.DescribeResourcePolicies],
                             # These actions list what the account has.
-                            Resource=["*"],
+                            "*",
+                            sid="LookUpLogGroups",
                         ),
                     ),
                 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import awacs.s3
-from awacs.aws import Allow, Bool, Condition, Deny, Principal, SecureTransport, Statement
+from awacs.aws import Bool, Condition, Deny, Principal, SecureTransport, Statement
 from troposphere import GetAtt, If, NoValue, Ref, Sub, Template
 from troposphere.s3 import (
     AbortIncompleteMultipartUpload,
@@ -22,7 +22,7 @@ from troposphere.s3 import (
     VersioningConfiguration,
 )
 
-from templates._iam import policy
+from templates._iam import allow, policy
 from templates._parameters import has
 
 # Names of the artifacts. The store keeps an artifact as <pipeline>/<artifact>/<random>, with the names cut
@@ -110,20 +110,14 @@ def artifact_access(bucket: Bucket, reads: Sequence[str] = (), writes: Sequence[
     of_bucket = [awacs.s3.GetBucketAcl, awacs.s3.GetBucketLocation, awacs.s3.GetBucketVersioning]
     of_objects = [awacs.s3.GetObject, awacs.s3.GetObjectVersion] if reads else []
     statements = [
-        Statement(
-            Effect=Allow,
-            Action=[*of_bucket, *of_objects],
-            Resource=[GetAtt(bucket, "Arn"), *(artifact_objects(bucket, name) for name in reads)],
+        allow(
+            [*of_bucket, *of_objects],
+            GetAtt(bucket, "Arn"),
+            *(artifact_objects(bucket, name) for name in reads),
         )
     ]
     if writes:
-        statements.append(
-            Statement(
-                Effect=Allow,
-                Action=[awacs.s3.PutObject],
-                Resource=[artifact_objects(bucket, name) for name in writes],
-            )
-        )
+        statements.append(allow([awacs.s3.PutObject], *(artifact_objects(bucket, name) for name in writes)))
     return statements
 
 

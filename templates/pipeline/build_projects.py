@@ -11,7 +11,7 @@ import awacs.cloudformation
 import awacs.ecr
 import awacs.ecs
 import awacs.logs
-from awacs.aws import Action, Allow, SourceArn, Statement, StringEquals
+from awacs.aws import SourceArn, Statement, StringEquals
 from troposphere import GetAtt, If, Join, Ref, Sub, Template
 from troposphere.codebuild import (
     Artifacts,
@@ -28,7 +28,7 @@ from troposphere.s3 import Bucket
 
 from templates._application import ASSIGN_PUBLIC_IP
 from templates._exports import import_value
-from templates._iam import arn, policy, trust
+from templates._iam import allow, arn, policy, trust
 from templates._parameters import has, log_key, optional_value
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 
@@ -72,8 +72,8 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         [
             *artifact_access(bucket, reads=[SOURCE], writes=[IMAGE]),
             # The token is for the whole registry; there is no resource to name.
-            _allow([awacs.ecr.GetAuthorizationToken], "*"),
-            _allow([awacs.ecr.BatchGetImage, *PUSH_IMAGE], repository_arn),
+            allow([awacs.ecr.GetAuthorizationToken], "*"),
+            allow([awacs.ecr.BatchGetImage, *PUSH_IMAGE], repository_arn),
         ],
         variables={
             "REPOSITORY_NAME": repository_name,
@@ -91,9 +91,9 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         "Render",
         [
             *artifact_access(bucket, reads=[IMAGE], writes=[RELEASE]),
-            _allow([awacs.cloudformation.DescribeStacks], TASK_DEFINITION_STACK_ARN),
+            allow([awacs.cloudformation.DescribeStacks], TASK_DEFINITION_STACK_ARN),
             # IAM knows no resource for it.
-            _allow([awacs.ecs.DescribeTaskDefinition], "*"),
+            allow([awacs.ecs.DescribeTaskDefinition], "*"),
         ],
         variables={
             "TASK_DEFINITION_STACK_NAME": Ref("TaskDefinitionStackName"),
@@ -116,7 +116,7 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         "TagRelease",
         [
             *artifact_access(bucket, reads=[RELEASE]),
-            _allow([awacs.ecr.BatchGetImage, awacs.ecr.PutImage], repository_arn),
+            allow([awacs.ecr.BatchGetImage, awacs.ecr.PutImage], repository_arn),
         ],
         variables={"REPOSITORY_NAME": repository_name},
     )
@@ -154,7 +154,7 @@ def _project(
                     PolicyName=title,
                     PolicyDocument=policy(
                         # Not CreateLogGroup: the group is there, with its retention.
-                        _allow(
+                        allow(
                             [awacs.logs.CreateLogStream, awacs.logs.PutLogEvents], GetAtt(log_group, "Arn")
                         ),
                         *statements,
@@ -193,7 +193,3 @@ def _buildspec(slug: str) -> str:
     """
     lines = (BUILDSPECS / f"{slug}.yml").read_text().splitlines(keepends=True)
     return "".join(line for line in lines if not line.lstrip().startswith("#"))
-
-
-def _allow(actions: list[Action], resource: Any) -> Statement:
-    return Statement(Effect=Allow, Action=actions, Resource=[resource])

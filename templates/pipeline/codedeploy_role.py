@@ -6,23 +6,14 @@ import awacs.ecs
 import awacs.elasticloadbalancing
 import awacs.iam
 import awacs.sns
-from awacs.aws import (
-    Action,
-    Allow,
-    ArnLike,
-    Condition,
-    SourceAccount,
-    SourceArn,
-    Statement,
-    StringEquals,
-)
+from awacs.aws import ArnLike, SourceAccount, SourceArn, Statement, StringEquals
 from troposphere import AccountId, Equals, If, NoValue, Ref, Sub, Template
 from troposphere.iam import Policy, Role
 from troposphere.s3 import Bucket
 
 from templates._application import NAME, SMOKE_TEST_NAME
 from templates._exports import import_value
-from templates._iam import arn, policy, trust
+from templates._iam import allow, arn, policy, trust
 from templates._parameters import optional_value
 from templates.pipeline.artifacts import RELEASE, artifact_access
 from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
@@ -56,7 +47,7 @@ def add_codedeploy_role(t: Template, bucket: Bucket) -> Role:
                     PolicyName="TagTaskSets",
                     # The service propagates its tags to task sets, and the managed policy lacks this.
                     # That CreateTaskSet is refused without it is UNVERIFIED.
-                    PolicyDocument=policy(_allow([awacs.ecs.TagResource], TASK_SETS)),
+                    PolicyDocument=policy(allow([awacs.ecs.TagResource], TASK_SETS)),
                 ),
                 If(
                     is_code_deploy_role_scoped,
@@ -75,20 +66,20 @@ def _scoped_statements(bucket: Bucket) -> list[Statement]:
     """What the managed policy allows everywhere, allowed here. UNVERIFIED as a whole: docs/first-run.md."""
     elb = awacs.elasticloadbalancing
     return [
-        _allow(
+        allow(
             [awacs.ecs.DescribeServices, awacs.ecs.UpdateServicePrimaryTaskSet],
             arn("ecs", f"service/*/{NAME}"),
         ),
-        _allow([awacs.ecs.CreateTaskSet, awacs.ecs.DeleteTaskSet], TASK_SETS),
+        allow([awacs.ecs.CreateTaskSet, awacs.ecs.DeleteTaskSet], TASK_SETS),
         # IAM knows no resource for these.
-        _allow([elb.DescribeTargetGroups, elb.DescribeListeners, elb.DescribeRules], "*"),
-        _allow(
+        allow([elb.DescribeTargetGroups, elb.DescribeListeners, elb.DescribeRules], "*"),
+        allow(
             [elb.ModifyListener],
             import_value("infrastructure", "ProductionListenerArn"),
             import_value("infrastructure", "TestListenerArn"),
         ),
         # These listeners have rules as soon as somebody adds one.
-        _allow(
+        allow(
             [elb.ModifyRule],
             Sub(
                 "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:"
@@ -96,22 +87,15 @@ def _scoped_statements(bucket: Bucket) -> list[Statement]:
                 LoadBalancer=import_value("infrastructure", "LoadBalancerFullName"),
             ),
         ),
-        _allow([awacs.cloudwatch.DescribeAlarms], arn("cloudwatch", "alarm:*")),
-        _allow([awacs.awslambda.InvokeFunction], arn("lambda", f"function:{SMOKE_TEST_NAME}")),
-        _allow([awacs.sns.Publish], NOTIFICATION_TOPIC_ARN),
-        Statement(
-            Effect=Allow,
-            Action=[awacs.iam.PassRole],
-            Resource=[
-                import_value("infrastructure", "TaskRoleArn"),
-                import_value("infrastructure", "TaskExecutionRoleArn"),
-            ],
-            Condition=Condition(StringEquals({"iam:PassedToService": "ecs-tasks.amazonaws.com"})),
+        allow([awacs.cloudwatch.DescribeAlarms], arn("cloudwatch", "alarm:*")),
+        allow([awacs.awslambda.InvokeFunction], arn("lambda", f"function:{SMOKE_TEST_NAME}")),
+        allow([awacs.sns.Publish], NOTIFICATION_TOPIC_ARN),
+        allow(
+            [awacs.iam.PassRole],
+            import_value("infrastructure", "TaskRoleArn"),
+            import_value("infrastructure", "TaskExecutionRoleArn"),
+            when=[StringEquals({"iam:PassedToService": "ecs-tasks.amazonaws.com"})],
         ),
         # That CodeDeploy reads the artifacts when the pipeline starts it is UNVERIFIED.
         *artifact_access(bucket, reads=[RELEASE]),
     ]
-
-
-def _allow(actions: list[Action], *resources: object) -> Statement:
-    return Statement(Effect=Allow, Action=actions, Resource=list(resources))

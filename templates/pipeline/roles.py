@@ -17,7 +17,7 @@ import awacs.iam
 import awacs.s3
 import awacs.sns
 import awacs.sts
-from awacs.aws import Allow, Condition, Principal, Statement, StringEquals, StringEqualsIfExists
+from awacs.aws import Allow, Principal, Statement, StringEquals, StringEqualsIfExists
 from troposphere import GetAtt, ImportValue, Ref, Template
 from troposphere.codebuild import Project
 from troposphere.iam import ManagedPolicy, Policy, Role
@@ -25,7 +25,7 @@ from troposphere.s3 import Bucket
 
 from templates._application import TASK_DEFINITION_ARNS
 from templates._exports import import_value
-from templates._iam import arn, policy, trust
+from templates._iam import allow, arn, policy, trust
 from templates._parameters import optional_value
 from templates.pipeline.artifacts import EVERY, RELEASE, SOURCE, artifact_access, artifact_objects
 from templates.pipeline.build_projects import TASK_DEFINITION_STACK_ARN
@@ -88,14 +88,10 @@ def add_pipeline_policy(
             "PipelineManagedPolicy",
             Roles=[Ref(pipeline_role)],
             PolicyDocument=policy(
-                Statement(
-                    Effect=Allow,
-                    Action=[awacs.sts.AssumeRole],
-                    Resource=[GetAtt(role, "Arn") for role in roles],
-                ),
+                allow([awacs.sts.AssumeRole], *(GetAtt(role, "Arn") for role in roles)),
                 *artifact_access(bucket, reads=[EVERY], writes=[EVERY]),
                 # https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals-service-role-permissions.html
-                Statement(Effect=Allow, Action=[awacs.sns.Publish], Resource=[NOTIFICATION_TOPIC_ARN]),
+                allow([awacs.sns.Publish], NOTIFICATION_TOPIC_ARN),
             ),
         )
     )
@@ -105,70 +101,57 @@ def _source_statements(bucket: Bucket) -> list[Statement]:
     return [
         # Both, whichever of the two a connection's ARN begins with.
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodestarConnectionSource.html
-        Statement(
-            Effect=Allow,
-            Action=[awacs.codeconnections.UseConnection, awacs.codestar_connections.UseConnection],
-            Resource=[import_value("infrastructure", "ConnectionArn")],
+        allow(
+            [awacs.codeconnections.UseConnection, awacs.codestar_connections.UseConnection],
+            import_value("infrastructure", "ConnectionArn"),
         ),
         # AWS documents the right to read and to write together; what is read is the action's own.
         *artifact_access(bucket, reads=[SOURCE]),
         # The action sends an ACL with its upload and fails without the right to, although the bucket ignores
         # ACLs. https://github.com/aws/aws-cdk/issues/13557
-        Statement(
-            Effect=Allow,
-            Action=[awacs.s3.PutObject, awacs.s3.PutObjectAcl],
-            Resource=[artifact_objects(bucket, SOURCE)],
-        ),
+        allow([awacs.s3.PutObject, awacs.s3.PutObjectAcl], artifact_objects(bucket, SOURCE)),
     ]
 
 
 def _build_statements(projects: Sequence[Project]) -> list[Statement]:
     return [
-        Statement(
-            Effect=Allow,
-            Action=[awacs.codebuild.StartBuild, awacs.codebuild.StopBuild, awacs.codebuild.BatchGetBuilds],
-            Resource=[GetAtt(project, "Arn") for project in projects],
+        allow(
+            [awacs.codebuild.StartBuild, awacs.codebuild.StopBuild, awacs.codebuild.BatchGetBuilds],
+            *(GetAtt(project, "Arn") for project in projects),
         )
     ]
 
 
 def _cloudformation_statements(bucket: Bucket) -> list[Statement]:
     stack_role_arn = import_value("infrastructure", "TaskDefinitionStackRoleArn")
+    of_ours = StringEqualsIfExists({"cloudformation:ChangeSetName": CHANGE_SET_NAME})
     return [
         # Only a change set that CloudFormation executes with the role for this stack.
-        Statement(
-            Effect=Allow,
-            Action=[awacs.cloudformation.CreateChangeSet],
-            Resource=[TASK_DEFINITION_STACK_ARN],
-            Condition=Condition(
-                [
-                    StringEquals({"cloudformation:RoleArn": stack_role_arn}),
-                    StringEqualsIfExists({"cloudformation:ChangeSetName": CHANGE_SET_NAME}),
-                ]
-            ),
+        allow(
+            [awacs.cloudformation.CreateChangeSet],
+            TASK_DEFINITION_STACK_ARN,
+            when=[StringEquals({"cloudformation:RoleArn": stack_role_arn}), of_ours],
         ),
-        Statement(
-            Effect=Allow,
-            Action=[
+        allow(
+            [
                 awacs.cloudformation.DescribeChangeSet,
                 awacs.cloudformation.DeleteChangeSet,
                 awacs.cloudformation.ExecuteChangeSet,
             ],
-            Resource=[TASK_DEFINITION_STACK_ARN],
-            Condition=Condition(StringEqualsIfExists({"cloudformation:ChangeSetName": CHANGE_SET_NAME})),
+            TASK_DEFINITION_STACK_ARN,
+            when=[of_ours],
         ),
-        Statement(
-            Effect=Allow,
+        allow(
             # The events give a failed action the reason of the resource that failed. The template's
             # configuration has tags; whether CreateChangeSet asks for their own rights AWS does not say.
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
-            Action=[
+            [
                 awacs.cloudformation.DescribeStacks,
                 awacs.cloudformation.DescribeStackEvents,
                 awacs.cloudformation.TagResource,
                 awacs.cloudformation.UntagResource,
             ],
-            Resource=[TASK_DEFINITION_STACK_ARN],
+            TASK_DEFINITION_STACK_ARN,
         ),
         _pass_role(["cloudformation.amazonaws.com"], stack_role_arn),
         # CloudFormation is given a signed address of the template, taken out of its artifact. Where in the
@@ -183,39 +166,35 @@ def _deploy_statements(bucket: Bucket, blue_green: BlueGreen) -> list[Statement]
     deployment_group = f"${{{blue_green.deployment_group.title}}}"
     return [
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECSbluegreen.html
-        Statement(
-            Effect=Allow,
-            Action=[awacs.codedeploy.CreateDeployment, awacs.codedeploy.GetDeployment],
-            Resource=[arn("codedeploy", f"deploymentgroup:{application}/{deployment_group}")],
+        allow(
+            [awacs.codedeploy.CreateDeployment, awacs.codedeploy.GetDeployment],
+            arn("codedeploy", f"deploymentgroup:{application}/{deployment_group}"),
         ),
-        Statement(
-            Effect=Allow,
-            Action=[
+        allow(
+            [
                 awacs.codedeploy.GetApplication,
                 awacs.codedeploy.GetApplicationRevision,
                 awacs.codedeploy.RegisterApplicationRevision,
             ],
-            Resource=[arn("codedeploy", f"application:{application}")],
+            arn("codedeploy", f"application:{application}"),
         ),
-        Statement(
-            Effect=Allow,
-            Action=[awacs.codedeploy.GetDeploymentConfig],
-            Resource=[arn("codedeploy", "deploymentconfig:${DeploymentConfigName}")],
+        allow(
+            [awacs.codedeploy.GetDeploymentConfig],
+            arn("codedeploy", "deploymentconfig:${DeploymentConfigName}"),
         ),
         # The action's documentation gives "*" only; that IAM matches it by family, as its reference of 2026
         # says, is UNVERIFIED. What keeps it in bounds is the next statement: a task definition takes no
         # roles but these.
-        Statement(Effect=Allow, Action=[awacs.ecs.RegisterTaskDefinition], Resource=["*"]),
+        allow([awacs.ecs.RegisterTaskDefinition], "*"),
         _pass_role(
             ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"],
             import_value("infrastructure", "TaskRoleArn"),
             import_value("infrastructure", "TaskExecutionRoleArn"),
         ),
-        Statement(
-            Effect=Allow,
-            Action=[awacs.ecs.TagResource],
-            Resource=TASK_DEFINITION_ARNS,
-            Condition=Condition(StringEquals({"ecs:CreateAction": "RegisterTaskDefinition"})),
+        allow(
+            [awacs.ecs.TagResource],
+            *TASK_DEFINITION_ARNS,
+            when=[StringEquals({"ecs:CreateAction": "RegisterTaskDefinition"})],
         ),
         *artifact_access(bucket, reads=[RELEASE]),
     ]
@@ -239,9 +218,5 @@ def _action_role(t: Template, title: str, pipeline_role: Role, statements: list[
 
 
 def _pass_role(services: list[str], *role_arns: ImportValue) -> Statement:
-    return Statement(
-        Effect=Allow,
-        Action=[awacs.iam.PassRole],
-        Resource=list(role_arns),
-        Condition=Condition(StringEquals({"iam:PassedToService": services})),
-    )
+    passed_to = StringEquals({"iam:PassedToService": services})
+    return allow([awacs.iam.PassRole], *role_arns, when=[passed_to])

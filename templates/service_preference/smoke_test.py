@@ -10,7 +10,7 @@ from pathlib import Path
 import awacs.codedeploy
 import awacs.ec2
 import awacs.logs
-from awacs.aws import Allow, PolicyDocument, SourceAccount, Statement, StringEquals
+from awacs.aws import PolicyDocument, SourceAccount, StringEquals
 from troposphere import AccountId, GetAtt, If, Ref, Sub, Template
 from troposphere.awslambda import Code, Environment, Function, Permission, VPCConfig
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
@@ -20,7 +20,7 @@ from troposphere.logs import LogGroup
 
 from templates._application import SMOKE_TEST_NAME
 from templates._exports import export, import_value
-from templates._iam import arn, policy, trust
+from templates._iam import allow, arn, policy, trust
 from templates._parameters import is_test_listener_https, log_key, optional_value
 
 # Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
@@ -161,38 +161,31 @@ def _keep_awake(t: Template, function: Function) -> None:
 
 def _rights(log_group: LogGroup) -> PolicyDocument:
     return policy(
-        Statement(
-            Effect=Allow,
-            Action=[awacs.logs.CreateLogStream, awacs.logs.PutLogEvents],
-            Resource=[GetAtt(log_group, "Arn")],
-        ),
+        allow([awacs.logs.CreateLogStream, awacs.logs.PutLogEvents], GetAtt(log_group, "Arn")),
         # None of these knows a resource. That CodeDeploy's takes a deployment group is UNVERIFIED.
-        Statement(
-            Effect=Allow,
-            Action=[
+        allow(
+            [
                 awacs.codedeploy.PutLifecycleEventHookExecutionStatus,
                 awacs.ec2.DescribeNetworkInterfaces,
                 awacs.ec2.DescribeSubnets,
             ],
-            Resource=["*"],
+            "*",
         ),
         # With these Lambda puts the function into the network; interfaces have no name beforehand.
         # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-        Statement(
-            Effect=Allow,
-            Action=[
+        allow(
+            [
                 awacs.ec2.CreateNetworkInterface,
                 awacs.ec2.DeleteNetworkInterface,
                 awacs.ec2.AssignPrivateIpAddresses,
                 awacs.ec2.UnassignPrivateIpAddresses,
             ],
-            Resource=[arn("ec2", "*/*")],
+            arn("ec2", "*/*"),
         ),
         # A subnet that another account shares has that account in its ARN.
         # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html
-        Statement(
-            Effect=Allow,
-            Action=[awacs.ec2.CreateNetworkInterface],
-            Resource=[Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:*:subnet/*")],
+        allow(
+            [awacs.ec2.CreateNetworkInterface],
+            Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:*:subnet/*"),
         ),
     )
