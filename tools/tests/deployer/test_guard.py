@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.execution import owner
 from ecs_blue_green.deployer.execution.owner import Owner, Owners
 from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.deployer.planning import deployed, guard
+from ecs_blue_green.deployer.planning import deployed, guard, survey
 from ecs_blue_green.deployer.planning.plan import Act, Plan, Step
 from ecs_blue_green.deployer.release.live import Live, TaskSet
 from ecs_blue_green.deployer.rules import Guarded
@@ -37,7 +38,13 @@ def change(
 
 
 def live(
-    blue: int = 100, green: int = 0, primary: str | None = None, *, deployment: str = "", execution: str = ""
+    blue: int = 100,
+    green: int = 0,
+    primary: str | None = None,
+    *,
+    deployment: str = "",
+    execution: str = "",
+    **more: Any,
 ) -> Live:
     sets = (TaskSet("1", "PRIMARY", "family:1", primary, 1, True),) if primary else ()
     return Live(
@@ -47,6 +54,7 @@ def live(
         task_sets=sets,
         deployment=deployment or None,
         execution=execution or None,
+        **more,
     )
 
 
@@ -193,6 +201,101 @@ def test_nothing_changes_while_a_release_is_running(now: Live, built: Mapping[st
     # The images' repository has no part in a release.
     repository = change("AWS::ECR::Repository", "Repository", "modify", "LifecyclePolicy")
     assert blocked(built, "container-repository", repository, now=now) == []
+
+
+TARGET = survey.SCALABLE_TARGET
+LOGS = "AWS::Logs::LogGroup"
+WAITING = {"execution": "e-1", "building": False, "approval": "e-1"}
+SHIFTING = {"execution": "e-1", "building": False, "deployment": "d-1"}
+BUILDING = {"execution": "e-1", "building": True}
+BY_HAND = {"deployment": "d-1"}
+
+
+def beside(
+    layer: Layer, *changes: ResourceChange, now: Mapping[str, Any], ranges: Mapping[str, Any] = {}
+) -> tuple[list[str], list[str]]:
+    """What passes beside a release, and the reasons that block the rest."""
+    step = Step(layer, "update", changes=changes, ranges=ranges)
+    plan = Plan(SHOP, {layer.slug: step}, {layer.slug: set()}, {})
+    found = guard.beside_release(plan, live(tasks=3, **now))
+    findings = guard.findings(plan, live(tasks=3, **now), {}, set())
+    assert bool(findings) is any(one.collides for one in found)
+    assert {finding.rule for finding in findings} <= {"release-running"}
+    return [one.resource for one in found if not one.collides], [finding.reason for finding in findings]
+
+
+@pytest.mark.parametrize("now", [WAITING, SHIFTING, BUILDING, BY_HAND])
+@pytest.mark.parametrize(
+    "kind", ["AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::ECR::Repository"]
+)
+def test_what_is_no_part_of_a_release_passes_beside_it(
+    kind: str, now: Mapping[str, Any], built: Mapping[str, Layer]
+) -> None:
+    layer = built["service-preference"]
+    assert beside(layer, change(kind, "It", "modify", "Name"), now=now) == (["It"], [])
+    assert beside(layer, change(kind, "It", "add"), now=now) == (["It"], [])
+    # Every other change of the stack still collides.
+    _, reasons = beside(
+        layer, change(kind, "It", "modify", "Name"), change(BUCKET, "Other", "modify", "Tags"), now=now
+    )
+    assert len(reasons) == 1
+
+
+@pytest.mark.parametrize("now", [WAITING, SHIFTING, BUILDING, BY_HAND])
+@pytest.mark.parametrize("wanted", [(1, 9), (3, 3), (1, 3), (3, 4)])
+def test_range_with_the_count_inside_passes_beside_a_release(
+    wanted: tuple[int, int], now: Mapping[str, Any], built: Mapping[str, Layer]
+) -> None:
+    ranged = change(TARGET, "It", "modify", "MaxCapacity", "MinCapacity")
+    assert beside(built["service-preference"], ranged, now=now, ranges={"It": wanted}) == (["It"], [])
+
+
+@pytest.mark.parametrize(("wanted", "count"), [((4, 9), 4), ((1, 2), 2)])
+@pytest.mark.parametrize("now", [SHIFTING, BUILDING, BY_HAND, WAITING | BY_HAND])
+def test_range_that_moves_the_count_waits_for_the_release(
+    wanted: tuple[int, int], count: int, now: Mapping[str, Any], built: Mapping[str, Layer]
+) -> None:
+    ranged = change(TARGET, "It", "modify", "MaxCapacity")
+    passing, (reason,) = beside(built["service-preference"], ranged, now=now, ranges={"It": wanted})
+    assert passing == []
+    assert f"moves the count of tasks from 3 to {count}, which can fail a deployment" in reason
+    # While a person is waited for, nothing shifts.
+    assert beside(built["service-preference"], ranged, now=WAITING, ranges={"It": wanted}) == (["It"], [])
+
+
+def test_more_than_a_range_collides(built: Mapping[str, Layer]) -> None:
+    layer, ranges = built["service-preference"], {"It": (1, 9)}
+    for collides in (
+        change(TARGET, "It", "modify", "MaxCapacity", "SuspendedState"),
+        change(TARGET, "It", "replace", "ResourceId", recreation="Always"),
+        change(TARGET, "Another", "modify", "MaxCapacity"),
+        change("AWS::ApplicationAutoScaling::ScalingPolicy", "It", "modify", "PolicyName"),
+    ):
+        assert beside(layer, replace(collides, action="modify"), now=SHIFTING, ranges=ranges)[1]
+    unknown = live(deployment="d-1")
+    step = Step(layer, "update", changes=(change(TARGET, "It", "modify", "MaxCapacity"),), ranges=ranges)
+    plan = Plan(SHOP, {"service-preference": step}, {"service-preference": set()}, {})
+    assert [one.collides for one in guard.beside_release(plan, unknown)] == [True]
+
+
+@pytest.mark.parametrize("slug", ["task-definition", "pipeline", "service-preference"])
+def test_retention_of_logs_waits_for_the_build_alone(slug: str, built: Mapping[str, Layer]) -> None:
+    kept = change(LOGS, "It", "modify", "RetentionInDays")
+    for now in (WAITING, SHIFTING, BY_HAND):
+        assert beside(built[slug], kept, now=now) == (["It"], [])
+    passing, (reason,) = beside(built[slug], kept, now=BUILDING)
+    assert passing == []
+    released = built[slug].runtime.released
+    assert ("change set that the pipeline has prepared" if released else "retention of logs") in reason
+    assert beside(built[slug], change(LOGS, "It", "modify", "KmsKeyId"), now=SHIFTING)[1]
+
+
+def test_change_beside_a_release_is_blocked_by_every_other_rule(built: Mapping[str, Layer]) -> None:
+    lost = change("AWS::SNS::Topic", "NotificationTopic", "remove")
+    now = live(deployment="d-1")
+    assert set(blocked(built, "service-preference", lost, now=now)) == {"replacement", "release-running"}
+    renamed = change("AWS::ECR::Repository", "It", "replace", "RepositoryName", recreation="Always")
+    assert set(blocked(built, "pipeline", renamed, now=now)) == {"replacement", "release-running"}
 
 
 def test_export_that_is_imported_stays_as_it_is(built: Mapping[str, Layer]) -> None:

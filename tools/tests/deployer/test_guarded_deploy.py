@@ -9,9 +9,12 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 
 from ecs_blue_green.deployer import command_line
 from ecs_blue_green.deployer.execution import history, lock
+from ecs_blue_green.deployer.release.executions import Progress
+from tests.deployer.releases import Releases
 from tests.deployer.shop import LAYERS, Shop
 
 
@@ -351,3 +354,63 @@ def test_stack_whose_export_is_in_use_is_not_called_destroyed(deployed: Shop) ->
     assert document["exit_code"] == 1
     assert outcomes["infrastructure"]["result"] == "failed"
     assert "in use by reader" in outcomes["infrastructure"]["why"]
+
+
+def give(shop: Shop, **parameters: object) -> None:
+    """Set parameters of the environment."""
+    path = shop.root / "params" / f"{shop.env}.yaml"
+    document = yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # noqa: S506
+    document["parameters"] |= {name: str(value) for name, value in parameters.items()}
+    path.write_text(yaml.safe_dump(document))
+
+
+def test_what_does_not_collide_is_deployed_beside_a_release(deployed: Shop) -> None:
+    releases = Releases()
+    running = releases.start(releases.register())
+    give(deployed, MinCapacity=1, MaxCapacity=9, NotificationEmail="us@example.com", LogRetentionDays=30)
+    _, _, talk = deployed.talk("plan")
+    (told,) = [line for line in talk.splitlines() if "ScalableTarget" in line]
+    assert "beside the release that runs" in told
+    assert "the count of tasks, 1, is inside the range of 1 to 9" in " ".join(talk.split())
+    done = deployed.run("deploy", "--yes")
+    assert done["exit_code"] == 0, done
+    passed = {found["resource"] for found in done["beside_release"]}
+    assert {"ScalableTarget", "LogGroup", "SmokeTestLogGroup"} <= passed
+    assert releases.status(running) == "InProgress"
+    assert deployed.run("plan")["beside_release"] == []
+
+    # One that moves the count is none of these, and neither is what releases are made of.
+    give(deployed, MinCapacity=3)
+    blocked = deployed.run("deploy", "--yes")
+    assert rules(blocked) == [("release-running", "service-preference", "ScalableTarget")]
+    assert "moves the count of tasks from 1 to 3" in blocked["findings"][0]["reason"]
+    give(deployed, MinCapacity=1, TerminationWaitMinutes=3)
+    assert rules(deployed.run("deploy", "--yes")) == [("release-running", "pipeline", "")]
+
+
+def test_retention_of_logs_waits_until_the_pipeline_changes_no_stack(deployed: Shop) -> None:
+    client("codepipeline").start_pipeline_execution(name="sample-dev")
+    give(deployed, LogRetentionDays=30)
+    found = deployed.run("deploy", "--yes", "--only", "task-definition")
+    assert rules(found) == [("release-running", "task-definition", "")]
+    assert "change set that the pipeline has prepared" in found["findings"][0]["reason"]
+    (kept,) = deployed.run("deploy", "--yes", "--only", "service-preference")["findings"]
+    assert (kept["rule"], kept["resource"]) == ("release-running", "SmokeTestLogGroup")
+
+
+def test_range_that_moves_the_count_is_deployed_while_an_approval_waits(
+    deployed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = client("codepipeline").start_pipeline_execution(name="sample-dev")["pipelineExecutionId"]
+    give(deployed, MinCapacity=3, MaxCapacity=9)
+    assert rules(deployed.run("plan")) == [("release-running", "service-preference", "ScalableTarget")]
+    # The emulator's executions do nothing, so how far this one is is told here.
+    waits = Progress(building=False, approval=execution)
+    monkeypatch.setattr("ecs_blue_green.deployer.release.live.progress", lambda *_: waits)
+    planned = deployed.run("plan")
+    assert planned["findings"] == []
+    (passing,) = planned["beside_release"]
+    assert passing["why"] == (
+        f"the range of 3 to 9 moves the count of tasks from 1 to 3, while {execution} waits for an approval"
+    )
+    assert deployed.results("deploy", "--yes")["service-preference"] == "done"

@@ -90,8 +90,13 @@ def test_release_is_told_guarded_and_gone_back_from(harbour: Harbour, releases: 
     """One story, because each part needs the release before it."""
     # A release runs: nothing is changed beside it, and stopping it brings the tasks back that ran.
     running = releases.start(releases.register())
-    harbour.give(Most=9)
+    harbour.give(LingerMinutes=7)
     assert ("release-running", "delivery", "") in harbour.findings("deploy", "--yes")
+    # A range with the count of now inside is no matter.
+    harbour.give(LingerMinutes=None, Most=9)
+    planned = harbour.run("plan")
+    assert (planned["exit_code"], planned["findings"]) == (0, [])
+    assert [found["layer"] for found in planned["beside_release"]] == ["delivery"]
     assert harbour.live() == ("shifting", "1")
     assert harbour.run("rollback", "--yes")["action"] == "stop"
     assert releases.status(running) == "Stopped"

@@ -8,6 +8,7 @@ from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import guard
+from ecs_blue_green.deployer.planning.beside import Beside
 from ecs_blue_green.deployer.planning.plan import Plan
 from ecs_blue_green.deployer.release import live
 from ecs_blue_green.deployer.release.service import Service
@@ -16,10 +17,15 @@ from ecs_blue_green.deployer.rules import Finding, name
 RELEASE_POLL_SECONDS = 10
 
 
-def findings(aws: Aws, planned: Plan, service: Service, allowed: set[str]) -> list[Finding]:
-    """What blocks the plan; nothing is asked when it changes nothing."""
+def findings(
+    aws: Aws, planned: Plan, service: Service, allowed: set[str]
+) -> tuple[list[Finding], list[Beside]]:
+    """What blocks the plan, and what does not although a release runs.
+
+    Nothing is asked when it changes nothing.
+    """
     if not planned.changes_something:
-        return []
+        return [], []
     client = aws.client("cloudformation")
     importers = {
         export: live.importers(client, export)
@@ -27,7 +33,9 @@ def findings(aws: Aws, planned: Plan, service: Service, allowed: set[str]) -> li
         if step.act == "update"
         for export in step.endangered_exports
     }
-    return guard.findings(planned, live.read(aws, service), importers, allowed)
+    now = live.read(aws, service)
+    passing = [found for found in guard.beside_release(planned, now) if not found.collides]
+    return guard.findings(planned, now, importers, allowed), passing
 
 
 def unmatched(planned: Plan, allowed: Iterable[str], layers: Mapping[str, Layer]) -> Iterator[str]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from ecs_blue_green.deployer import commands, rules
 from ecs_blue_green.deployer.changes import ResourceChange
+from ecs_blue_green.deployer.planning import beside
+from ecs_blue_green.deployer.planning.beside import Beside
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.release.live import Live
 from ecs_blue_green.deployer.rules import LISTENER, LISTENER_RULE, Finding
@@ -70,26 +72,34 @@ def listener_live(layer: str, step: Step, live: Live) -> Iterator[Finding]:
         )
 
 
-def release_running(plan: Plan, live: Live) -> Iterator[Finding]:
-    """A change while CodeDeploy or the pipeline is at work on the same resources."""
-    changed = [
-        slug
+def beside_release(plan: Plan, live: Live) -> list[Beside]:
+    """Every change of the plan beside the release that runs; none where none runs."""
+    if not live.deployment and not live.execution:
+        return []
+    return [
+        found
         for slug, step in plan.steps.items()
         if step.act != "nothing" and not step.layer.runtime.untouched_by_releases
+        for found in beside.changes(slug, step, live)
     ]
-    if not changed:
-        return
+
+
+def release_running(plan: Plan, live: Live) -> Iterator[Finding]:
+    """A change while CodeDeploy or the pipeline is at work on the same resources."""
     running = []
     if live.deployment:
         running.append(f"CodeDeploy deployment {live.deployment}")
     if live.execution:
         running.append(f"pipeline execution {live.execution}")
-    if running:
+    colliding = [found for found in beside_release(plan, live) if found.collides]
+    # What has no reason of its own is told once, for the first stack.
+    told = [found for found in colliding if not found.why][:1] + [found for found in colliding if found.why]
+    for found in told:
         yield Finding(
-            changed[0],
-            "",
+            found.layer,
+            found.resource if found.why else "",
             "release-running",
-            f"{' and '.join(running)} running",
+            f"{' and '.join(running)} running" + (f": {found.why}" if found.why else ""),
             "wait for its end with ARGS=--wait, or stop it: "
             + commands.make("rollback", plan.environment.name),
         )

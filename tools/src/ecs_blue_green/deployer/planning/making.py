@@ -250,6 +250,7 @@ class _Planning:
             outputs=offline.outputs,
             tags=offline.tags,
             moved_rules=surveyed.moved_rules(slug),
+            ranges=surveyed.ranges(slug),
             displaced=found[slug].others,
         )
         left = found[slug].stack

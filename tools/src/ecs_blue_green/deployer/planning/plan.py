@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
@@ -38,6 +38,8 @@ class Step:
     tags: tuple[PropertyChange, ...] = ()
     # The listener rules, before or after, that CodeDeploy moves as it moves a listener.
     moved_rules: frozenset[str] = frozenset()
+    # Of each scalable target the fewest and the most that it shall let there be.
+    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     # The change sets of others, and of kept plans, that CloudFormation deletes when this one is executed.
     displaced: tuple[Listed, ...] = ()
 

@@ -27,6 +27,7 @@ from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.planning import text
+from ecs_blue_green.deployer.planning.beside import Beside
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.planning.text import is_from_template
 from ecs_blue_green.deployer.rules import Finding
@@ -270,8 +271,8 @@ def output_lines(outputs: Mapping[str, str]) -> Iterator[Text]:
         yield line
 
 
-def plan_document(plan: Plan, findings: Iterable[Finding]) -> dict[str, Any]:
-    """The plan and what blocks it, for scripts."""
+def plan_document(plan: Plan, findings: Iterable[Finding], passing: Iterable[Beside] = ()) -> dict[str, Any]:
+    """The plan, what blocks it, and what does not although a release runs (`passing`), for scripts."""
     return {
         "digest": plan.digest,
         "moves_with_next_release": [
@@ -279,6 +280,9 @@ def plan_document(plan: Plan, findings: Iterable[Finding]) -> dict[str, Any]:
         ],
         "plan": [_step_document(plan, slug, step) for slug, step in plan.steps.items()],
         "findings": [asdict(finding) for finding in findings],
+        "beside_release": [
+            {"layer": found.layer, "resource": found.resource, "why": found.why} for found in passing
+        ],
     }
 
 

@@ -19,6 +19,9 @@ from ecs_blue_green.deployer.effects.sides import Resource, World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer, parse
 
+SCALABLE_TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
+RANGE = ("MinCapacity", "MaxCapacity")
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -64,6 +67,16 @@ class Survey:
     def moved_rules(self, slug: str) -> frozenset[str]:
         """The listener rules of a layer that CodeDeploy moves, as they are deployed or would be."""
         return frozenset(logical_id for layer, logical_id in self.moved if layer == slug)
+
+    def ranges(self, slug: str) -> dict[str, tuple[int, int]]:
+        """The fewest and the most that each scalable target of a layer shall let there be, where known."""
+        return {
+            logical_id: (int(low), int(high))
+            for logical_id, resource in self.world.resources(slug).items()
+            if resource.type == SCALABLE_TARGET
+            for low, high in [[str(resource.properties.get(name, "")) for name in RANGE]]
+            if low.isdigit() and high.isdigit()
+        }
 
     def new_resources(self) -> Iterator[tuple[str, str, Resource]]:
         """Layer, logical id and values of every resource that would be made."""

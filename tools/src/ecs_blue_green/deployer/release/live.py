@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.release import codedeploy
+from ecs_blue_green.deployer.release.executions import Progress, progress
 from ecs_blue_green.deployer.release.service import Service
 
 Colour = Literal["blue", "green", "shifting", "none"]
@@ -42,6 +43,12 @@ class Live:
     containers: frozenset[str] = frozenset()
     deployment: str | None = None
     execution: str | None = None
+    # How many tasks the service wants, which is what auto scaling moves.
+    tasks: int | None = None
+    # Of the executions that run: whether one may still change a stack, and one that waits for an approval
+    # while none is further on. What cannot be asked is taken to be in the way.
+    building: bool = True
+    approval: str | None = None
 
     @property
     def colour(self) -> Colour:
@@ -78,17 +85,22 @@ def read(aws: Aws, service: Service) -> Live:
     """Take the snapshot. What is not deployed yet is left out."""
     with ThreadPoolExecutor(4) as pool:
         weights = pool.submit(_weights, aws, service)
-        found = pool.submit(_found_task_sets, aws, service)
+        found = pool.submit(_found_service, aws, service)
         deployment = pool.submit(_deployment, aws, service)
-        execution = pool.submit(_execution, aws, service)
+        executing = pool.submit(_executing, aws, service)
+        executions, found_progress = executing.result()
+        sets = found.result().get("taskSets", [])
         return Live(
             weights=weights.result(),
             blue=service.blue,
             green=service.green,
-            task_sets=tuple(map(_task_set, found.result())),
-            containers=frozenset(one["containerName"] for one in map(_behind, found.result()) if one),
+            task_sets=tuple(map(_task_set, sets)),
+            containers=frozenset(one["containerName"] for one in map(_behind, sets) if one),
             deployment=deployment.result(),
-            execution=execution.result(),
+            execution=executions[0] if executions else None,
+            tasks=found.result().get("desiredCount"),
+            building=found_progress.building,
+            approval=found_progress.approval,
         )
 
 
@@ -133,13 +145,13 @@ def _shares(actions: Any) -> dict[str, int]:
     return {}
 
 
-def _found_task_sets(aws: Aws, service: Service) -> list[Any]:
+def _found_service(aws: Aws, service: Service) -> Any:
     if not service.name or not service.cluster:
-        return []
+        return {}
     services = aws.client("ecs").describe_services(cluster=service.cluster, services=[service.name])[
         "services"
     ]
-    return list(services[0].get("taskSets", [])) if services else []
+    return services[0] if services else {}
 
 
 def _behind(task_set: Any) -> Any:
@@ -169,14 +181,25 @@ def _deployment(aws: Aws, service: Service) -> str | None:
     return running[0] if running else None
 
 
-def _execution(aws: Aws, service: Service) -> str | None:
+def _executing(aws: Aws, service: Service) -> tuple[list[str], Progress]:
+    """The executions of the pipeline that run, the oldest first, and how far they are."""
+    unknown = Progress(building=True, approval=None)
     if not service.pipeline:
-        return None
+        return [], unknown
     # The newest come first, and in QUEUED mode those that run are among the newest.
-    newest = aws.client("codepipeline").list_pipeline_executions(
-        pipelineName=service.pipeline, maxResults=50
-    )["pipelineExecutionSummaries"]
+    client = aws.client("codepipeline")
+    newest = client.list_pipeline_executions(pipelineName=service.pipeline, maxResults=50)[
+        "pipelineExecutionSummaries"
+    ]
     running = [
         found["pipelineExecutionId"] for found in newest if found["status"] in ("InProgress", "Stopping")
-    ]
-    return running[-1] if running else None
+    ][::-1]
+    if not running:
+        return [], unknown
+    try:
+        definition: Any = client.get_pipeline(name=service.pipeline)["pipeline"]
+        state: Any = client.get_pipeline_state(name=service.pipeline)
+    except ClientError:
+        # Who may deploy since before this was asked need not be able to.
+        return running, unknown
+    return running, progress(definition, state, running)

@@ -93,12 +93,13 @@ def judge(
     `allowed` are the resources that may change although a rule blocks that, as LAYER:LOGICALID.
     """
     plan = proposal.plan
-    findings = interrupts.attend(lambda: checks.findings(door, plan, proposal.service, allowed))
-    invocation.document |= report.plan_document(plan, findings)
+    findings, passing = interrupts.attend(lambda: checks.findings(door, plan, proposal.service, allowed))
+    invocation.document |= report.plan_document(plan, findings, passing)
     if invocation.talks:
         report.show_plan(plan, whole=whole)
         report.show_findings(findings)
     for note in [
+        *(f"beside the release that runs, {found.layer}:{found.resource}: {found.why}" for found in passing),
         *checks.unmatched(plan, invocation.options.allow, proposal.layers),
         *preflight.notes(plan.environment, proposal.answers, proposal.wanted),
     ]:
