@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from ecs_blue_green.deployer import parameters
+from ecs_blue_green.rehearsal import metric_math
 
 from templates import infrastructure, pipeline, service, service_preference
 from templates.pipeline import build_projects
@@ -501,35 +502,15 @@ def test_alarm_needs_more_than_one_odd_minute_and_is_quiet_without_data(title: s
     assert alarm["Threshold"] == {"Ref": next(limit for kind, limit in limits.items() if kind in title)}
 
 
-class Datapoint(float):
-    """A value in metric math: missing is not a number, and what is divided by zero is missing."""
-
-    def __add__(self, other: float) -> "Datapoint":
-        return Datapoint(float(self) + float(other))
-
-    def __rtruediv__(self, other: float) -> float:
-        return other / float(self) if self else math.nan
-
-    def __truediv__(self, other: float) -> float:
-        return float(self) / float(other) if other else math.nan
-
-    def __rmul__(self, other: float) -> "Datapoint":
-        return Datapoint(other * float(self))
-
-
-def metric_math(title: str, **found: float | None) -> float:
+def value_of(title: str, **found: float | None) -> float:
     """What an alarm's expression gives for one minute, with a floor of 10 requests; None: no data."""
-    query = ALARMS[title]["Metrics"][0]
-    assert set(found) == {item["Id"] for item in ALARMS[title]["Metrics"][1:]}
-    names = {
-        "IF": lambda condition, then, otherwise: then if condition else otherwise,
-        "FILL": lambda value, filler: Datapoint(filler if math.isnan(value) else value),
-        **{name: Datapoint(math.nan if value is None else value) for name, value in found.items()},
-    }
+    query, *rest = ALARMS[title]["Metrics"]
+    assert set(found) == {item["Id"] for item in rest}
     text = query["Expression"]
     expression = text if isinstance(text, str) else text["Fn::Sub"].replace("${AlarmMinRequests}", "10")
-    value: float = eval(expression, {"__builtins__": {}}, names)  # noqa: S307  # the template's own text
-    return value
+    series = {name: {} if value is None else {0: value} for name, value in found.items()}
+    request = metric_math.Request([0], 60, series, {query["Id"]: metric_math.parse(expression)})
+    return metric_math.evaluate(query["Id"], request)[0]
 
 
 @pytest.mark.parametrize(
@@ -545,7 +526,7 @@ def metric_math(title: str, **found: float | None) -> float:
 @pytest.mark.parametrize("colour", ["Blue", "Green"])
 def test_target_group_rate(colour: str, requests: float | None, errors: float | None, percent: float) -> None:
     title = f"{colour}TargetGroupFiveXxRateAlarm"
-    assert metric_math(title, requests=requests, errors=errors) == percent
+    assert value_of(title, requests=requests, errors=errors) == percent
 
 
 @pytest.mark.parametrize(
@@ -562,7 +543,7 @@ def test_target_group_rate(colour: str, requests: float | None, errors: float | 
     ],
 )
 def test_load_balancer_rate(requests: float | None, errors: float | None, percent: float) -> None:
-    assert metric_math("LoadBalancerFiveXxRateAlarm", requests=requests, errors=errors) == percent
+    assert value_of("LoadBalancerFiveXxRateAlarm", requests=requests, errors=errors) == percent
 
 
 @pytest.mark.parametrize(
@@ -577,7 +558,7 @@ def test_load_balancer_rate(requests: float | None, errors: float | None, percen
 )
 @pytest.mark.parametrize("colour", ["Blue", "Green"])
 def test_unhealthy_share(colour: str, ill: float | None, well: float | None, percent: float) -> None:
-    assert metric_math(f"{colour}TargetGroupUnhealthyHostAlarm", ill=ill, well=well) == percent
+    assert value_of(f"{colour}TargetGroupUnhealthyHostAlarm", ill=ill, well=well) == percent
 
 
 def test_one_of_up_to_five_tasks_is_enough_as_it_was_when_any_one_was() -> None:
@@ -596,7 +577,7 @@ def test_one_of_up_to_five_tasks_is_enough_as_it_was_when_any_one_was() -> None:
 )
 @pytest.mark.parametrize("colour", ["Blue", "Green"])
 def test_latency(colour: str, requests: float | None, seconds: float | None, milliseconds: float) -> None:
-    found = metric_math(f"{colour}TargetGroupLatencyAlarm", requests=requests, seconds=seconds)
+    found = value_of(f"{colour}TargetGroupLatencyAlarm", requests=requests, seconds=seconds)
     assert found == milliseconds
 
 
