@@ -1,12 +1,8 @@
 """The smoke test: what it finds, what it answers CodeDeploy, and what the template gives it."""
 
-import http.server
 import json
 import os
 import re
-import ssl
-import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
+from ecs_blue_green.testing import listener
+from ecs_blue_green.testing.listener import Listener, listening
 
 from templates import infrastructure, service_preference
 from templates.service_preference.hooks import smoke_test
@@ -26,77 +24,24 @@ RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 EVENT = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """A load balancer that answers each path with a status, after a while, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.statuses: dict[str, int] = {}
-        self.seconds = 0.0
-        # Paths that take longer, and those that answer 503 so many times before they are well.
-        self.slow: dict[str, float] = {}
-        self.ill: dict[str, int] = {}
-        self.asked: list[tuple[str, str]] = []
-        self.names: list[str | None] = []
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers["Host"]))
-        time.sleep(self.server.slow.get(self.path, self.server.seconds))
-        left = self.server.ill.get(self.path, 0)
-        self.server.ill[self.path] = max(left - 1, 0)
-        self.send_response(503 if left else self.server.statuses.get(self.path, 200))
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: the tests' output is not for this."""
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    yield from serving(Server())
-
-
-def serving(server: Server) -> Iterator[Server]:
-    with server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def server() -> Iterator[Listener]:
+    with listening() as listener:
+        yield listener
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for shop.example, signed by its own key, which is behind it in the file."""
-    folder = tmp_path_factory.mktemp("certificate")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key -out file -subj /CN=shop.example"
     try:
-        subprocess.run(
-            [*command.split(), "-addext", "subjectAltName=DNS:shop.example"],
-            cwd=folder,
-            capture_output=True,
-            check=True,
-        )
+        return listener.certificate(tmp_path_factory.mktemp("certificate"), "shop.example")
     except FileNotFoundError:
         pytest.skip("openssl is not installed")
-    file = folder / "file"
-    file.write_text(file.read_text() + (folder / "key").read_text())
-    return file
 
 
 @pytest.fixture
-def secure_server(certificate: Path) -> Iterator[Server]:
-    """A load balancer whose listener speaks HTTPS, and which keeps the names that clients ask for."""
-    server = Server()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    context.sni_callback = lambda _socket, name, _context: server.names.append(name)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    yield from serving(server)
+def secure_server(certificate: Path) -> Iterator[Listener]:
+    with listening(certificate) as listener:
+        yield listener
 
 
 class Context:
@@ -164,7 +109,7 @@ def run(port: int, capsys: pytest.CaptureFixture[str], seconds: float = 60) -> d
 # What the function does
 
 
-def test_good_version_succeeds(server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_good_version_succeeds(server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     line = run(server.server_port, capsys)
     assert aws.answers == [
         {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "e-1", "status": "Succeeded"}
@@ -178,7 +123,7 @@ def test_good_version_succeeds(server: Server, aws: Aws, capsys: pytest.CaptureF
 
 
 def test_disabled_it_lets_a_release_from_before_be_rolled_back_to(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SMOKE_TEST", "disabled")
     server.statuses = {"/health": 503, "/": 503}
@@ -188,13 +133,13 @@ def test_disabled_it_lets_a_release_from_before_be_rolled_back_to(
 
 
 def test_load_balancer_is_found_by_its_own_interfaces(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(server.server_port, capsys)
     assert aws.filters == {"group-id": ["sg-1"], "description": ["ELB app/sample/0123"]}
 
 
-def test_errors_of_one_path_fail(server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_of_one_path_fail(server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     server.statuses["/"] = 503
     line = run(server.server_port, capsys)
     assert aws.answers[0]["status"] == "Failed"
@@ -203,7 +148,7 @@ def test_errors_of_one_path_fail(server: Server, aws: Aws, capsys: pytest.Captur
 
 @pytest.mark.parametrize("status", [301, 304, 400, 401, 404, 500])
 def test_every_status_but_success_is_an_error(
-    status: int, server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]
+    status: int, server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also a redirect, with which nothing of the application has run yet."""
     server.statuses = {"/health": status, "/": status}
@@ -217,7 +162,7 @@ def test_every_status_but_success_is_an_error(
 
 
 def test_path_names_the_statuses_that_pass(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.statuses = {"/admin": 401, "/old": 308, "/any": 302}
     monkeypatch.setenv("PATHS", "/,/admin 401,/old 301 308,/any 200-399")
@@ -230,7 +175,7 @@ def test_path_names_the_statuses_that_pass(
 
 
 def test_status_that_is_not_the_named_one_is_an_error(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An administration that suddenly lets everybody in."""
     monkeypatch.setenv("PATHS", "/admin 401,/")
@@ -239,7 +184,7 @@ def test_status_that_is_not_the_named_one_is_an_error(
 
 
 def test_errors_are_judged_for_each_path(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That other paths answer well halves no share."""
     server.ill = {"/": 2}
@@ -251,7 +196,7 @@ def test_errors_are_judged_for_each_path(
 
 
 def test_errors_below_the_limit_pass(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.statuses["/"] = 503
     monkeypatch.setenv("MAX_FIVE_XX_PERCENT", "100")
@@ -259,7 +204,7 @@ def test_errors_below_the_limit_pass(
 
 
 def test_every_path_is_asked(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS", "1")
     server.statuses["/"] = 503
@@ -267,7 +212,7 @@ def test_every_path_is_asked(
 
 
 def test_slow_answer_fails(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.seconds = 0.3
     monkeypatch.setenv("REQUESTS", "2")
@@ -286,7 +231,7 @@ def test_latency_is_the_95th_percentile_of_a_path_or_the_slowest_of_few(
 
 
 def test_latency_is_judged_for_each_path(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One slow path among ten is more than five percent of its own answers."""
     monkeypatch.setenv("PATHS", ",".join(f"/{number}" for number in range(9)) + ",/slow")
@@ -297,7 +242,7 @@ def test_latency_is_judged_for_each_path(
 
 
 def test_no_answer_fails(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as closed:
+    with listening() as closed:
         port = closed.server_port
     line = run(port, capsys)
     assert line["status"] == "Failed"
@@ -313,7 +258,7 @@ def test_missing_load_balancer_fails(aws: Aws, capsys: pytest.CaptureFixture[str
 
 
 def test_function_answers_before_it_is_killed(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str]
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ten seconds before its own end, however far it has come."""
     server.seconds = 0.1
@@ -325,7 +270,7 @@ def test_function_answers_before_it_is_killed(
 
 
 def test_server_that_never_answers_fails_in_time(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.seconds = 0.5
     monkeypatch.setenv("REQUESTS", "2")
@@ -335,7 +280,7 @@ def test_server_that_never_answers_fails_in_time(
 
 
 def test_users_name_is_asked_for(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SMOKE_HOST", "shop.example")
     assert run(server.server_port, capsys)["status"] == "Succeeded"
@@ -343,7 +288,7 @@ def test_users_name_is_asked_for(
 
 
 def test_https_is_asked_with_the_users_name_and_the_certificate_must_be_for_it(
-    secure_server: Server,
+    secure_server: Listener,
     certificate: Path,
     aws: Aws,
     capsys: pytest.CaptureFixture[str],
@@ -362,7 +307,7 @@ def test_https_is_asked_with_the_users_name_and_the_certificate_must_be_for_it(
 
 
 def test_certificate_of_an_unknown_authority_fails(
-    secure_server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    secure_server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROTOCOL", "HTTPS")
     monkeypatch.setenv("SMOKE_HOST", "shop.example")
@@ -370,7 +315,7 @@ def test_certificate_of_an_unknown_authority_fails(
 
 
 def test_https_without_the_users_name_takes_any_certificate(
-    secure_server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    secure_server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is for a name that nobody has said; the address is that of the load balancer's own interface."""
     monkeypatch.setenv("PROTOCOL", "HTTPS")
@@ -379,14 +324,14 @@ def test_https_without_the_users_name_takes_any_certificate(
 
 
 def test_http_on_a_listener_that_speaks_https_says_so(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROTOCOL", "HTTPS")
     assert "SSL" in run(server.server_port, capsys)["problems"][0]
 
 
 def test_variables_that_are_newer_than_the_function_may_be_missing(
-    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Listener, aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lambda updates the code before the variables."""
     for name in ("SMOKE_TEST", "PROTOCOL", "SMOKE_HOST"):
