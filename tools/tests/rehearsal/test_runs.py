@@ -127,6 +127,19 @@ def test_smoke_test_stops_a_version_that_redirects_everything(place: Place) -> N
     assert live(place) == "blue"
 
 
+def test_version_that_redirects_is_released_where_the_redirect_is_named(place: Place) -> None:
+    """The way of an environment whose test listener speaks HTTP, because it is older."""
+    place.set(TerminationWaitMinutes=0, AlarmMinRequests=FLOOR, SmokePaths="/health 301,/ 301 308")
+    place.set(DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
+    place.deploy()
+    place.edit_application(ANSWER, REDIRECT)
+    ended = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
+    assert ended.verdict.result == "released", ended.verdict
+    (said,) = [entry["text"] for entry in ended.document["entries"] if entry["kind"] == "hook"]
+    assert "/health 301 (requests 25, latencyMs" in said, said
+    assert live(place) == "green"
+
+
 def test_version_that_forces_https_is_released_where_the_test_listener_speaks_it(place: Place) -> None:
     """In an environment that is new, with a certificate; the certificate must be for the users' name."""
     place.start_anew()
