@@ -16,9 +16,11 @@ PARAMETERS = (
     *("AccessLogBucketName", "ArtifactLogBucketName", "PermissionsBoundaryArn", "KmsKeyArn"),
     *("NotificationEmail", "NotificationKeyArn", "InitialImageTag", "ImageRetentionCount"),
     *("TaskCpu", "TaskMemory", "HealthRate", "LogRetentionDays", "ArtifactRetentionDays"),
-    *("ScalingTargetPercent", "SmokeTest", "SmokeRequests", "SmokePaths", "SmokeMax", "BuildImage"),
+    *("ScalingTargetPercent", "SmokeTest", "SmokeRequests", "SmokePaths", "SmokeMax", "SmokeHost"),
+    *("BuildImage", "LogKmsKeyArn"),
     *("GitHubOwner", "GitHubRepository", "GitHubBranch", "RequireApproval", "TerminationWaitMinutes"),
-    *("AlarmFiveXx", "AlarmMinRequests", "DeploymentAlarms", "ScopedCodeDeployRole"),
+    *("AlarmFiveXx", "AlarmMinRequests", "AlarmLatencyMs", "AlarmUnhealthyHostPercent"),
+    *("DeploymentAlarms", "ScopedCodeDeployRole"),
     *("InfrastructureStackName", "ContainerRepositoryStackName", "TaskDefinitionStackName"),
     *("ServiceStackName", "ServicePreferenceStackName"),
 )
@@ -29,12 +31,13 @@ RESOURCES = (
     *("VerifyProject", "VerifyRole", "ImageBuild", "RenderRole", "TagRelease", "PipelineRole"),
     *("SourceActionRole", "BuildActionRole", "CloudFormationActionRole", "DeployActionRole"),
     *("CodeDeployApplication", "CodeDeployDeploymentGroup"),
-    *("FiveXxRateAlarm", "UnhealthyHostAlarm"),
+    *("FiveXxRateAlarm", "UnhealthyHostAlarm", "EndOfAlarmRule", "FailedPipelineRule"),
 )
 OUTPUTS = (
     *("ServiceUrl", "ProductionListenerArn", "TestListenerArn", "BlueTargetGroupArn", "LoadBalancerFullName"),
     *("CodeDeployApplicationName", "CodeDeployDeploymentGroupName", "TaskDefinitionStackRoleArn"),
     *("TaskDefinitionFamily", "RepositoryUri", "SmokeTestFunctionName", "NotificationTopicArn"),
+    *("LatencyAlarmName", "LoadBalancerDnsName"),
 )
 OTHERS = (
     "infrastructure:LoadBalancer",
