@@ -1,6 +1,7 @@
 """Render, with a description that has more in it than ours: what it keeps, leaves out, and refuses."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,12 @@ def test_result_can_be_registered(tmp_path: Path) -> None:
     report = ParamValidator().validate(taskdef, register_task_definition())
     assert not report.has_errors(), report.generate_report()
     assert set(taskdef) <= set(register_task_definition().members)
+
+
+def test_every_field_that_can_be_registered_is_carried() -> None:
+    """By the newest botocore's model: .venv's is production's."""
+    listed = SPECIFICATION.partition("FIELDS = (")[2].partition(")")[0]
+    assert {*re.findall(r"\w+", listed), "tags"} == set(register_task_definition().members)
 
 
 def test_everything_but_the_image_is_kept(tmp_path: Path) -> None:
