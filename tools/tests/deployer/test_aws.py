@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ecs_blue_green.deployer import aws, command_line, environment
+from ecs_blue_green.deployer import aws, command_line, environment, patience
 from ecs_blue_green.deployer.errors import Failed
 from ecs_blue_green.deployer.layers import Layer
 from tests.deployer.conftest import CREDENTIALS
@@ -54,7 +54,7 @@ def test_silence_in_the_middle_is_told_once(
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(aws, "SILENT_SECONDS", 0.0)
-    monkeypatch.setattr(aws, "ATTEMPTS", 3)
+    monkeypatch.setattr(patience, "SECONDS", 0.5)
     monkeypatch.setattr(aws, "check_account", lambda *_: None)
     monkeypatch.setattr(aws, "_said_when_slow", contextlib.nullcontext)
     with pytest.raises(Failed, match="cannot be reached"), aws.connect(dev, PROJECT) as door:

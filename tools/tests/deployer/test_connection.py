@@ -1,6 +1,9 @@
 """The pipeline is made when a person has completed the connection to GitHub, and not before."""
 
+from unittest.mock import Mock
+
 import pytest
+from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.preflight import connection
@@ -69,6 +72,19 @@ def test_pipeline_that_exists_is_not_held_up(deployed: Shop, handshake: dict[str
     path = deployed.root / "params" / "dev.yaml"
     path.write_text(path.read_text() + "  TerminationWaitMinutes: 15\n")
     assert deployed.results("deploy", "--yes")["pipeline"] == "done"
+
+
+def test_connection_that_nobody_may_look_at_is_not_checked(
+    dev: Shop, handshake: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dev.run("deploy", "--yes")
+    error = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "No."}}, "GetConnection")
+    monkeypatch.setattr(connection, "status", Mock(side_effect=error))
+    planned = dev.run("plan")
+    assert planned["preflight"]["unchecked"] == ["the connection: AWS refused GetConnection: No"]
+    # What is not known is asked again before the pipeline is made.
+    assert dev.results("deploy", "--yes")["pipeline"] == "failed"
+    assert "sample-dev-pipeline" not in stacks()
 
 
 @pytest.mark.parametrize(

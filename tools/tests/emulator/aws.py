@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.paths import PARAMETER_FILE
@@ -41,6 +42,8 @@ class Aws:
                 region_name=REGION,
                 aws_access_key_id="test",
                 aws_secret_access_key="test",
+                # What is refused is refused: botocore takes a quota for throttling, and asks again.
+                config=Config(retries={"total_max_attempts": 1}),
             )
         return self._clients[service]
 

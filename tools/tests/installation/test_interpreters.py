@@ -128,7 +128,7 @@ def test_what_develops_is_installed_on_top_of_production() -> None:
         return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", text, re.MULTILINE))
 
     production, develop = versions("deploy"), versions("develop")
-    assert production["botocore"] == production["boto3"] == "1.43.106"
+    assert production["botocore"] == production["boto3"] == "1.44.8"
     assert {name: develop[name] for name in production.keys() & develop.keys()} == {
         name: production[name] for name in production.keys() & develop.keys()
     }

@@ -27,18 +27,15 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from ecs_blue_green import emulator
-from ecs_blue_green.deployer import clock, interrupts
+from ecs_blue_green.deployer import clock, interrupts, patience, responses
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Failed, Failure
+from ecs_blue_green.deployer.responses import MissingMember
 
-# "standard" retries throttling, 5xx and lost connections with jittered, capped backoff; its default of
-# three attempts is too few for a deployment in an account where others deploy as well.
-# https://docs.aws.amazon.com/boto3/latest/guide/retries.html
-ATTEMPTS = 10
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 CONNECTIONS = 32
-# A region with a typing error, or no network, takes a minute to be known for certain.
+# A region with a typing error, or no network, takes some time to be known for certain.
 SILENT_SECONDS = 5
 
 LOG_IN = "log in again (for example: aws sso login), or choose a profile with AWS_PROFILE"
@@ -61,6 +58,7 @@ class Aws:
         silence: "_Silence | None" = None,
     ) -> None:
         self._silence = silence
+        session.events.register("creating-client-class", responses.put_before)
         self._session = session
         self._config = config
         self._endpoint_url = endpoint_url
@@ -93,6 +91,7 @@ class Aws:
                 "correct AWS_ENDPOINT_URL, or unset it",
             ) from error
         _tell_aws_from_others(made)
+        patience.register(made)
         if self._silence:
             made.meta.events.register("needs-retry", self._silence.attempted)
         return made
@@ -144,11 +143,10 @@ def connect(environment: Environment, root: Path) -> Iterator[Aws]:
 def _connected(environment: Environment, root: Path) -> Iterator[Aws]:
     config = Config(
         region_name=environment.region,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         max_pool_connections=CONNECTIONS,
-    )
+    ).merge(patience.TRY_ONCE)
     if environment.is_local:
         with _without_aws_variables(), _emulator(root) as endpoint_url:
             session = boto3.session.Session(
@@ -182,19 +180,21 @@ class _Silence:
         now = clock.monotonic()
         self._began = now if self._began is None else self._began
         if now - self._began > SILENT_SECONDS:
-            self.say("some minutes")
+            self.say()
 
-    def say(self, patience: str) -> None:
+    def say(self) -> None:
         """Say it, and for how long it is tried on."""
         if not self._said:
             self._said = True
-            sys.stderr.write(f"AWS does not answer in {self._region}: trying for {patience}\n")
+            sys.stderr.write(
+                f"AWS does not answer in {self._region}: trying for about {patience.SECONDS:.0f} seconds\n"
+            )
 
 
 @contextmanager
 def _said_when_slow(silence: _Silence) -> Iterator[None]:
     """Say what is waited for, when the first answer does not come."""
-    timer = threading.Timer(SILENT_SECONDS, lambda: silence.say("about a minute"))
+    timer = threading.Timer(SILENT_SECONDS, silence.say)
     timer.daemon = True
     timer.start()
     try:
@@ -254,6 +254,9 @@ def failure(error: ClientError | BotoCoreError) -> Failure:
             "log in to the network if it asks for that, check the proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL, "
             "then run again",
         )
+    if isinstance(error, MissingMember):
+        remedy = "run again; if it stays so, the answer is not AWS's, or AWS has changed it"
+        return Failed(str(error), remedy=remedy)
     if isinstance(error, ConnectionError | HTTPClientError):
         return Failed(
             "AWS cannot be reached", str(error).rstrip("."), "check the network and `region:`, then run again"
@@ -264,28 +267,34 @@ def failure(error: ClientError | BotoCoreError) -> Failure:
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 UNKNOWN_CREDENTIALS = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+# What uses a quota up, by the call that meets it, and how to look. The deployer makes nothing else itself.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+# https://docs.aws.amazon.com/general/latest/gr/ssm.html
+QUOTAS = {"LimitExceededException", "ParameterLimitExceeded"}
+USED_UP_BY = {
+    "CreateChangeSet": (
+        "the stacks of this account and region, or the change sets of this stack",
+        "aws cloudformation list-stacks, aws cloudformation list-change-sets",
+    ),
+    "PutParameter": (
+        "the parameters of this account and region in Parameter Store",
+        "aws ssm describe-parameters",
+    ),
+}
 
 
 def is_passing(error: ClientError | BotoCoreError) -> bool:
     """Whether an error can go away by itself: throttling, trouble at AWS or in the network."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return _code(error) in THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return isinstance(error, ConnectionError | HTTPClientError | NotAws)
+    return isinstance(error, NotAws) or patience.is_passing(error)
 
 
 def is_denial(error: ClientError) -> bool:
     """Whether a permission is missing."""
-    return _code(error) in DENIED
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+    return patience.code(error) in DENIED
 
 
 def _refusal(error: ClientError) -> Failure:
-    code = _code(error)
+    code = patience.code(error)
     message = error.response.get("Error", {}).get("Message", "").rstrip(".") or code
     what = f"AWS refused {error.operation_name}"
     if code in EXPIRED:
@@ -294,6 +303,16 @@ def _refusal(error: ClientError) -> Failure:
         return BadInput("AWS does not know these credentials", message, LOG_IN)
     if code in DENIED:
         return Failed(what, message, "ask for that permission, then run the same command again")
-    if code in THROTTLED:
-        return Failed(what, f"{message} (tried {ATTEMPTS} times)", "wait a minute, then run again")
+    if code in patience.THROTTLED:
+        return Failed(
+            what, f"{message} (tried for {patience.SECONDS:.0f} seconds)", "wait a minute, then run again"
+        )
+    if code in QUOTAS:
+        used, look = USED_UP_BY.get(error.operation_name, ("what this call makes", ""))
+        needless = f"delete what nobody needs{f' ({look})' if look else ''}"
+        return Failed(
+            f"{what}: a quota is used up",
+            f"{message}; it is used up by {used}",
+            f"{needless}, or ask for a higher quota in Service Quotas; then run again",
+        )
     return Failed(what, message)

@@ -80,7 +80,9 @@ def examine(aws: Aws, survey: Survey, wanted: Image, runtime: Runtime) -> Answer
             if why:
                 unchecked.append(f"{question.about}: {why}")
         state, program = picture.result()
-        status, waiting = link.result()
+        status, waiting, why = link.result()
+        if why:
+            unchecked.append(f"the connection: {why}")
     return Answers(tuple(dict.fromkeys(troubles)), tuple(unchecked), state, program, status, waiting)
 
 
@@ -167,13 +169,18 @@ def _answer(question: Question) -> tuple[list[Trouble], str]:
     try:
         return list(question.ask()), ""
     except (ClientError, BotoCoreError) as error:
-        trouble = door.failure(error)
-        expired = isinstance(error, ClientError) and error.response["Error"]["Code"] in door.EXPIRED
-        # Whoever is not known to AWS, or no longer, need not look at the rest. A service that cannot be
-        # reached may be one that the region does not have.
-        if isinstance(trouble, BadInput) or expired:
-            raise
-        return [], str(trouble)
+        return [], _why_not(error)
+
+
+def _why_not(error: ClientError | BotoCoreError) -> str:
+    """Why a question could not be answered; raises the error where the others could not either."""
+    trouble = door.failure(error)
+    expired = isinstance(error, ClientError) and error.response["Error"]["Code"] in door.EXPIRED
+    # Whoever is not known to AWS, or no longer, need not look at the rest. A service that cannot be
+    # reached may be one that the region does not have.
+    if isinstance(trouble, BadInput) or expired:
+        raise error
+    return str(trouble)
 
 
 def _region(survey: Survey) -> Iterator[Trouble]:
@@ -207,8 +214,8 @@ def no_image(wanted: Image) -> Trouble:
     )
 
 
-def _connection(aws: Aws, survey: Survey) -> tuple[str | None, tuple[str, ...]]:
-    """The status of the connection that layers wait for which are to be made, and these."""
+def _connection(aws: Aws, survey: Survey) -> tuple[str | None, tuple[str, ...], str]:
+    """The status of the connection that new layers wait for, these layers, and why it is not known."""
     named = {
         slug: layer.runtime.waits_for_connection
         for slug, layer in survey.layers.items()
@@ -217,5 +224,9 @@ def _connection(aws: Aws, survey: Survey) -> tuple[str | None, tuple[str, ...]]:
     # There is one connection for all of them.
     output = next(iter(named.values()), None)
     if output is None:
-        return None, ()
-    return connection.status(aws, survey.stacks.get(output.layer), output.title), tuple(named)
+        return None, (), ""
+    try:
+        return connection.status(aws, survey.stacks.get(output.layer), output.title), tuple(named), ""
+    except (ClientError, BotoCoreError) as error:
+        # The layers that wait for it ask again before they are made.
+        return None, (), _why_not(error)
