@@ -15,7 +15,7 @@ from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.execution import owner
-from ecs_blue_green.deployer.execution.owner import Owner
+from ecs_blue_green.deployer.execution.owner import Owner, Record
 from ecs_blue_green.deployer.release import rollback
 from tests.deployer.releases import Releases, client
 from tests.deployer.shop import LAYERS, Shop
@@ -24,7 +24,7 @@ from tests.paths import RUNTIME
 # All but those that only look.
 WRITING = sorted(command_line.VERBS.keys() - {"status", "drift", "review"})
 ASKING = {"deploy", "destroy", "rollback", "continue-rollback", "restore"}
-RECORD = "/sample/dev/deploy/repository"
+RECORD = "/sample/dev/deploy/environment"
 STACK = "sample-dev-pipeline"
 
 
@@ -203,6 +203,18 @@ def test_rollback_without_runtime_json_knows_it_from_the_record(
     assert deployed.run("rollback", "--yes")["exit_code"] == 0
 
 
+@pytest.mark.parametrize(
+    "text", ["nonsense", "[]", '{"layers": 1}', '{"layers": [1]}', '{"parameters": 1}', '{"repository": 1}']
+)
+def test_record_that_cannot_be_read_says_nothing(text: str) -> None:
+    class Edited:
+        def get_parameters(self, Names: list[str]) -> Any:  # noqa: N803
+            return {"Parameters": [{"Name": Names[0], "Value": text}]}
+
+    shop = Environment("prod", "1" * 12, "eu-west-1", "shop", True, {}, {}, ())
+    assert owner.read(Edited(), shop) == Record()
+
+
 def test_record_that_cannot_be_read_is_written_anew(deployed: Shop) -> None:
     client("ssm").put_parameter(Name=RECORD, Value="nonsense", Overwrite=True)
     assert deployed.run("deploy", "--yes")["exit_code"] == 0
@@ -221,13 +233,13 @@ def test_stack_of_another_project_says_nothing_of_this_one(built: Any) -> None:
     shop = Environment("prod", "1" * 12, "eu-west-1", "shop", True, {}, values, tuple(built))
     others = {"GitHubOwner": "other", "GitHubRepository": "copy"}
     stack = Stack("shop-prod-pipeline", "arn", "CREATE_COMPLETE", parameters=others)
-    assert owner.of(shop, built, RUNTIME, None, {"pipeline": stack}).others == ()
+    assert owner.of(shop, built, RUNTIME, Record(), {"pipeline": stack}).others == ()
     ours = Stack(stack.name, "arn", stack.status, parameters=others, tags=shop.stack_tags("pipeline"))
-    assert owner.of(shop, built, RUNTIME, None, {"pipeline": ours}).others == (
+    assert owner.of(shop, built, RUNTIME, Record(), {"pipeline": ours}).others == (
         Owner("other/copy", "the stack shop-prod-pipeline"),
     )
     # Where nothing says which parameters have it, nobody else is accused.
-    unknown = owner.of(shop, built, BadInput("runtime.json is missing"), None, {"pipeline": ours})
+    unknown = owner.of(shop, built, BadInput("runtime.json is missing"), Record(), {"pipeline": ours})
     assert (unknown.own, unknown.others) == (None, ())
 
 
@@ -237,7 +249,7 @@ def test_whoever_may_not_read_the_record_is_told_by_the_stack_alone() -> None:
             raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetParameters")
 
     shop = Environment("prod", "1" * 12, "eu-west-1", "shop", True, {}, {}, ())
-    assert owner.read(Closed(), shop) is None
+    assert owner.read(Closed(), shop) == Record()
 
 
 def test_project_that_every_copy_has_is_warned_about(dev: Shop) -> None:

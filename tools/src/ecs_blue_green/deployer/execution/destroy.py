@@ -6,6 +6,7 @@ retains stays and is named, except for what the next deployment would find in it
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
 from ecs_blue_green.deployer import commands
@@ -77,7 +78,8 @@ def protected(
         obstacle = obstacles.protected(aws, stack, _logical_ids(stays, slug)) if stack.exists else []
         if not obstacle:
             continue
-        if stack.status not in _ONLY_DELETED:
+        # No deploy reaches what has left the project.
+        if stack.status not in _ONLY_DELETED and slug in layers:
             raise Blocked(
                 f"the load balancer of {stack.name} is still protected",
                 f"params/{environment.name}.yaml says protected: false, and that was not deployed",
@@ -87,20 +89,25 @@ def protected(
     return shielded
 
 
-def refuse_imported(aws: Aws, found: Mapping[str, Stack]) -> None:
-    """Raise Guarded, with every stack's name, where others import from those that would be deleted.
+def importers(aws: Aws, found: Mapping[str, Stack]) -> dict[str, set[str]]:
+    """By layer the layers whose stacks import from its stack, among those that are deleted.
+
+    Raises Guarded, with every stack's name, where others import from them.
 
     CloudFormation would refuse it only when it comes to that stack, with the others deleted by then.
     """
     client = aws.client("cloudformation")
-    own = {stack.name for stack in found.values()}
+    own = {stack.name: slug for slug, stack in found.items()}
+    importing: dict[str, set[str]] = {slug: set() for slug in found}
     exports = [(slug, export) for slug, stack in found.items() for export in stack.exports]
     with ThreadPoolExecutor(WORKERS) as pool:
         users = list(pool.map(lambda one: live.importers(client, one[1]), exports))
     imported: dict[tuple[str, str], list[str]] = {}
     for (slug, export), names in zip(exports, users, strict=True):
         for name in names:
-            if name not in own:
+            if name in own:
+                importing[slug].add(own[name])
+            else:
                 imported.setdefault((slug, name), []).append(export)
     if imported:
         raise Guarded(
@@ -115,6 +122,7 @@ def refuse_imported(aws: Aws, found: Mapping[str, Stack]) -> None:
                 for (slug, name), names in imported.items()
             ]
         )
+    return importing
 
 
 def staying(aws: Aws, found: Mapping[str, Stack]) -> dict[str, tuple[Staying, ...]]:
@@ -143,23 +151,22 @@ def destroy(
     before_each: Callable[[], None] = lambda: None,
     sleep: Sleep | None = None,
     *,
+    importing: Mapping[str, set[str]] = MappingProxyType({}),
+    left: Mapping[str, Layer] = MappingProxyType({}),
     protected_too: Container[str] = (),
     stays: Stays = NOTHING,
     follows: bool = False,
 ) -> list[Outcome]:
     """Delete every stack of the environment and what the stacks retain, importers first.
 
+    `importing` says which stacks import from which, and `left` has the layers that have left the project.
     `before_each` is called before each deletion and raises to stop it. In the layers of `protected_too` the
     protection of load balancers is lowered; `stays` is left alone, as CloudFormation leaves it. With
     `follows`, `on_event` gets the events of resources too, and not of stacks alone.
     """
     refuse_protected(environment, layers)
-    waits_for = dependencies(layers, environment)
-    importers: dict[str, set[str]] = {slug: set() for slug in layers}
-    for slug, upstreams in waits_for.items():
-        for upstream in upstreams:
-            importers[upstream].add(slug)
-
+    order = _order(layers, environment, importing, left)
+    known = {**layers, **left}
     client = aws.client("cloudformation")
     watch = Watch(client, follows=follows)
     arns: dict[str, str] = {}
@@ -173,7 +180,7 @@ def destroy(
             aws,
             watch,
             environment,
-            layers[slug],
+            known[slug],
             stack,
             on_event,
             nap,
@@ -181,10 +188,34 @@ def destroy(
             stays.get(slug, ()),
         )
 
-    outcomes = schedule.run(importers, work, sleep=sleep)
+    outcomes = schedule.run(order, work, sleep=sleep)
     for outcome in outcomes:
         outcome.stack = arns.get(outcome.layer, "")
     return outcomes
+
+
+def _order(
+    layers: Mapping[str, Layer],
+    environment: Environment,
+    importing: Mapping[str, set[str]],
+    left: Mapping[str, Layer],
+) -> dict[str, set[str]]:
+    """What each layer's deletion waits for: the layers that import from it.
+
+    By the templates, and where a layer has left the project by what the stacks import.
+    """
+    found: dict[str, set[str]] = {slug: set() for slug in (*layers, *left)}
+    for slug, upstreams in dependencies(layers, environment).items():
+        for upstream in upstreams:
+            found[upstream].add(slug)
+    for slug, users in importing.items():
+        found[slug] |= {user for user in users if slug in left or user in left}
+    try:
+        TopologicalSorter(found).prepare()
+    except CycleError:
+        # The templates import in another direction now. What is deployed has no circle.
+        return {slug: set(importing.get(slug, ())) for slug in found}
+    return found
 
 
 def _destroy_layer(

@@ -6,7 +6,7 @@ from before there is such a stack, a record beside the lock.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,6 +33,23 @@ class Owner:
 
 
 @dataclass(frozen=True)
+class Record:
+    """What the record says; empty is what it does not say.
+
+    `parameters` are those that have the repository, `layers` those of which a deployment was ever begun.
+    """
+
+    repository: str = ""
+    parameters: Repository | None = None
+    layers: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """How the Parameter Store has it."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
 class Owners:
     """What is said of an environment: whose this checkout says it is, and whose those places do.
 
@@ -42,6 +59,7 @@ class Owners:
     own: str | None
     found: tuple[Owner, ...] = ()
     layer: str = ""
+    record: Record = Record()
 
     @property
     def others(self) -> tuple[Owner, ...]:
@@ -53,40 +71,37 @@ def look(
     door: Aws, environment: Environment, layers: Mapping[str, Layer], runtime: Runtime | BadInput
 ) -> Owners:
     """Ask AWS whose the environment is."""
-    if environment.is_local:
-        return Owners(None)
-    recorded = read(door.client("ssm"), environment)
-    named = _named(runtime, recorded)
-    if named is None:
-        return Owners(None)
+    record = read(door.client("ssm"), environment)
+    named = _named(runtime, record)
+    if named is None or environment.is_local:
+        return Owners(None, record=record)
     stack = describe.stack(door.client("cloudformation"), environment.stack_name(named.layer))
-    return of(environment, layers, runtime, recorded, {named.layer: stack})
+    return of(environment, layers, runtime, record, {named.layer: stack})
 
 
 def of(
     environment: Environment,
     layers: Mapping[str, Layer],
     runtime: Runtime | BadInput,
-    recorded: str | None,
+    record: Record,
     stacks: Mapping[str, Stack | None],
 ) -> Owners:
-    """Whose the environment is, by the text of its record and by its stacks.
+    """Whose the environment is, by its record and by its stacks.
 
     Where it is not known what the layers say, the record has the names of the parameters. The emulator on
     this machine is nobody else's.
     """
-    named = _named(runtime, recorded)
+    named = _named(runtime, record)
     if named is None or named.layer not in layers or environment.is_local:
-        return Owners(None)
+        return Owners(None, record=record)
     found = []
     stack = stacks.get(named.layer)
     # One that is not this project's is another matter, which has a rule of its own.
     if stack and deployed.is_ours(environment, named.layer, stack):
         found.append(Owner(_told(stack.parameters, named), f"the stack {stack.name}"))
-    if record := _record(recorded):
-        found.append(Owner(record[0], f"the record {name(environment)}"))
+    found.append(Owner(record.repository, f"the record {name(environment)}"))
     own = _told(template.parameter_values(layers[named.layer], environment), named)
-    return Owners(own or None, tuple(one for one in found if one.repository), named.layer)
+    return Owners(own or None, tuple(one for one in found if one.repository), named.layer, record)
 
 
 def refuse_other(
@@ -125,15 +140,20 @@ def shipped(environment: Environment, runtime: Runtime) -> str | None:
     )
 
 
-def record(client: Any, environment: Environment, layers: Mapping[str, Layer], runtime: Runtime) -> None:
-    """Remember this checkout's repository as the environment's."""
+def record(
+    client: Any,
+    environment: Environment,
+    layers: Mapping[str, Layer],
+    runtime: Runtime,
+    owners: Owners,
+    there: Iterable[str],
+) -> None:
+    """Remember this checkout's repository as the environment's, and which layers have a stack or get one."""
     named = runtime.repository
-    if named is None:
-        return
-    own = _told(template.parameter_values(layers[named.layer], environment), named)
-    text = json.dumps({"repository": own, "parameters": asdict(named)})
-    if text != read(client, environment):
-        client.put_parameter(Name=name(environment), Value=text, Type="String", Overwrite=True)
+    own = _told(template.parameter_values(layers[named.layer], environment), named) if named else ""
+    now = Record(own, named, tuple(sorted(there)))
+    if now != owners.record:
+        client.put_parameter(Name=name(environment), Value=now.text, Type="String", Overwrite=True)
 
 
 def remove(client: Any, environment: Environment) -> None:
@@ -141,40 +161,37 @@ def remove(client: Any, environment: Environment) -> None:
     client.delete_parameters(Names=[name(environment)])
 
 
-def read(client: Any, environment: Environment) -> str | None:
-    """The text of the record; None where there is none, or where whoever plans may not read it."""
+def read(client: Any, environment: Environment) -> Record:
+    """The record: empty where there is none, or none that can be read, or that whoever plans may read."""
     try:
         # GetParameters names what is missing instead of failing.
         found = client.get_parameters(Names=[name(environment)])["Parameters"]
     except ClientError as error:
         if aws.is_denial(error):
-            return None
+            return Record()
         raise
-    return str(found[0]["Value"]) if found else None
+    try:
+        document = json.loads(found[0]["Value"] if found else "{}")
+        named = document.get("parameters")
+        record = Record(
+            document.get("repository", ""),
+            Repository(**named) if named else None,
+            tuple(document.get("layers", ())),
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return Record()
+    told = (record.repository, *record.layers, *(named or {}).values())
+    return record if all(isinstance(one, str | None) for one in told) else Record()
 
 
 def name(environment: Environment) -> str:
     """The record's name in the Parameter Store."""
-    return f"/{environment.project}/{environment.name}/deploy/repository"
+    return f"/{environment.project}/{environment.name}/deploy/environment"
 
 
-def _named(runtime: Runtime | BadInput, recorded: str | None) -> Repository | None:
+def _named(runtime: Runtime | BadInput, record: Record) -> Repository | None:
     """Which parameters name the repository, where anything says that."""
-    if isinstance(runtime, Runtime):
-        return runtime.repository
-    record = _record(recorded)
-    return record[1] if record else None
-
-
-def _record(text: str | None) -> tuple[str, Repository] | None:
-    """What the record says, None where that is nothing, or nothing that can be read."""
-    try:
-        document = json.loads(text or "null")
-        named = Repository(**document["parameters"])
-        repository = document["repository"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return (repository, named) if isinstance(repository, str) else None
+    return runtime.repository if isinstance(runtime, Runtime) else record.parameters
 
 
 def _told(values: Mapping[str, str], named: Repository) -> str:

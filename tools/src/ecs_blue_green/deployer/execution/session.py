@@ -12,6 +12,7 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.execution import lock, owner
 from ecs_blue_green.deployer.execution.lock import Lock
+from ecs_blue_green.deployer.execution.owner import Owners
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import report
@@ -25,8 +26,8 @@ def refuse_other(
     layers: Mapping[str, Layer],
     runtime: Runtime | BadInput,
     moved_from: str | None = None,
-) -> None:
-    """Raise Guarded where the environment is another repository's than this checkout's.
+) -> Owners:
+    """Whose the environment is. Raises Guarded where it is another repository's than this checkout's.
 
     `moved_from` is the one that it was until now, also where --moved-from does not say so.
     """
@@ -37,6 +38,7 @@ def refuse_other(
         invocation.options.moved_from or moved_from,
         lambda repository: invocation.again(f"--moved-from {repository}"),
     )
+    return owners
 
 
 @contextmanager
@@ -46,7 +48,7 @@ def opened(
     layers: Mapping[str, Layer],
     runtime: Runtime | BadInput,
     moved_from: str | None = None,
-) -> Iterator[tuple[Aws, Lock]]:
+) -> Iterator[tuple[Aws, Lock, Owners]]:
     """Say which environment this is about, connect, and hold its lock for the time of the block.
 
     Waits for the lock or breaks it where --wait or --break-lock says so. Raises BadInput for credentials of
@@ -66,5 +68,5 @@ def opened(
         ) as held,
     ):
         # With the lock in hand: of two copies that deploy for the first time, one comes after the other.
-        refuse_other(invocation, door, settings, layers, runtime, moved_from)
-        yield door, held
+        owners = refuse_other(invocation, door, settings, layers, runtime, moved_from)
+        yield door, held, owners

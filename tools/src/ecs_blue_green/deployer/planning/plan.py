@@ -55,6 +55,7 @@ class Plan:
 
     `stacks` are all of the environment's stacks as found; `moves` are the parameters that the next release
     brings, and no stack of the service.
+    `left` are the stacks whose layer has left the project.
     """
 
     environment: Environment
@@ -62,6 +63,7 @@ class Plan:
     waits_for: Mapping[str, set[str]]
     stacks: Mapping[str, Stack | None]
     moves: tuple[PropertyChange, ...] = ()
+    left: Mapping[str, Stack] = field(default_factory=dict)
 
     @property
     def changes_something(self) -> bool:
@@ -72,6 +74,12 @@ class Plan:
     def changed(self) -> set[str]:
         """The layers of which something would be done."""
         return {slug for slug, step in self.steps.items() if step.changes_something}
+
+    @property
+    def there(self) -> set[str]:
+        """The layers that have a stack, or would have one."""
+        made = {slug for slug, step in self.steps.items() if step.act != "nothing"}
+        return {slug for slug, stack in self.stacks.items() if stack} | made | self.left.keys()
 
     @property
     def kept_tags(self) -> dict[str, tuple[PropertyChange, ...]]:

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from ecs_blue_green.deployer import clock
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
-from ecs_blue_green.deployer.cloudformation.describe import Event
+from ecs_blue_green.deployer.cloudformation.describe import Event, Stack
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.effects.effects import OutputChange
@@ -279,11 +279,17 @@ def plan_document(plan: Plan, findings: Iterable[Finding], passing: Iterable[Bes
             {"parameter": move.path, "before": move.before, "after": move.after} for move in plan.moves
         ],
         "plan": [_step_document(plan, slug, step) for slug, step in plan.steps.items()],
+        "left": left_documents(plan.left),
         "findings": [asdict(finding) for finding in findings],
         "beside_release": [
             {"layer": found.layer, "resource": found.resource, "why": found.why} for found in passing
         ],
     }
+
+
+def left_documents(stacks: Mapping[str, Stack]) -> list[dict[str, str]]:
+    """The stacks whose layer has left the project, for scripts."""
+    return [{"layer": slug, "stack": stack.name, "status": stack.status} for slug, stack in stacks.items()]
 
 
 def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:

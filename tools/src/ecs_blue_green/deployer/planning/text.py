@@ -19,6 +19,7 @@ from ecs_blue_green.deployer.text import (
 )
 
 FROM_TEMPLATE = "From the template: what it imports is not there yet; AWS is asked when it is."
+LEFT = "is no layer of this project any more: nothing changes it, and destroy deletes it"
 # The sign of what happens to a resource or an output.
 SIGNS = {
     "add": "+",
@@ -46,6 +47,8 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
             yield from (line for output in step.outputs for line in _output(output))
         elif whole:
             yield from (_resource(change) for change in step.changes)
+    for slug, stack in plan.left.items():
+        yield Line(f"{slug:<22}{LEFT}; the stack is {stack.status}", "note")
     yield from lines_of_tags(told.tags)
     for move in plan.moves:
         head = Line(f"{move.path} moves with the next release, the stack of the service stays", "title")

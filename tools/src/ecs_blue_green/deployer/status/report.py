@@ -9,7 +9,8 @@ from rich.text import Text
 
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.planning.report import output_lines
+from ecs_blue_green.deployer.planning.report import left_documents, output_lines
+from ecs_blue_green.deployer.planning.text import LEFT
 from ecs_blue_green.deployer.release.live import TaskSet, short
 from ecs_blue_green.deployer.status.status import Status
 from ecs_blue_green.deployer.terminal import console
@@ -23,6 +24,8 @@ def show(environment: Environment, status: Status) -> None:
         if stack:
             for line in output_lines(stack.outputs):
                 out.print(line)
+    for slug, stack in status.left.items():
+        _row(slug, f"{stack.status}, {LEFT}", style="yellow")
     now = status.live
     _row("live", f"{now.colour} ({now.traffic})" if now.traffic else now.colour)
     if status.revision:
@@ -130,6 +133,7 @@ def document(environment: Environment, status: Status) -> dict[str, Any]:
             "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(holder.since)),
         },
         "last_commit": status.commit,
+        "left": left_documents(status.left),
         "repository": {
             "own": status.owners.own,
             "found": [asdict(one) for one in status.owners.found],

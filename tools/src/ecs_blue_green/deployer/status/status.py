@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -14,9 +14,9 @@ from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
-from ecs_blue_green.deployer.execution import history, lock, owner
+from ecs_blue_green.deployer.execution import history, left, lock, owner
 from ecs_blue_green.deployer.execution.lock import Holder
-from ecs_blue_green.deployer.execution.owner import Owners
+from ecs_blue_green.deployer.execution.owner import Owners, Record
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.policy import Update
 from ecs_blue_green.deployer.release import alarms, codedeploy, live
@@ -37,7 +37,7 @@ class Status:
     by layer, the resources that the deployed stack policy protects less than the one in `build/`.
     `alarms_watched` is None where there is no deployment group yet; `alarms_parameter` is the parameter that
     says it, where that is known. `unread` says what AWS did not tell, and why: somebody who looks because
-    something is broken should see the rest.
+    something is broken should see the rest. `left` are the stacks whose layer has left the project.
     """
 
     stacks: Mapping[str, Stack | None]
@@ -50,6 +50,7 @@ class Status:
     holder: Holder | None
     commit: str | None
     owners: Owners
+    left: Mapping[str, Stack] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
     @property
@@ -74,7 +75,7 @@ def read(
         found = pool.map(lambda name: describe.stack(client, name), names.values())
         holder = pool.submit(_told, unread, None, lambda: lock.look(store, environment))
         commit = pool.submit(_told, unread, None, lambda: history.last(store, environment))
-        recorded = pool.submit(_told, unread, None, lambda: owner.read(store, environment))
+        recorded = pool.submit(_told, unread, Record(), lambda: owner.read(store, environment))
         stacks = dict(zip(layers, found, strict=True))
         lifted = pool.submit(_told, unread, {}, lambda: _lifted(client, layers, stacks))
         service: Service = _told(unread, Service(), lambda: located(aws, runtime, stacks))
@@ -92,6 +93,7 @@ def read(
             lifted=lifted.result(),
             holder=holder.result(),
             commit=commit.result(),
+            left=_told(unread, {}, lambda: left.find(client, environment, layers, recorded.result().layers)),
             owners=owner.of(environment, layers, runtime, recorded.result(), stacks),
             unread=tuple(unread),
         )

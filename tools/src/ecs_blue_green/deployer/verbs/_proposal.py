@@ -1,14 +1,15 @@
 """What `plan` and `deploy` have in common: the look at the account, the plan, how it is shown and judged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ecs_blue_green.deployer import environment, interrupts, preflight
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
-from ecs_blue_green.deployer.execution import owner
+from ecs_blue_green.deployer.execution import left, owner
+from ecs_blue_green.deployer.execution.owner import Owners
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import checks, making, report
@@ -44,6 +45,7 @@ def make(
     layers: Mapping[str, Layer],
     runtime: Runtime,
     only: list[str],
+    owners: Owners,
     *,
     verb: Literal["plan", "deploy"],
     keeps_as: str | None = None,
@@ -82,6 +84,10 @@ def make(
         approved=approved,
         inspect=inspect,
     )
+    gone = interrupts.attend(
+        lambda: left.find(door.client("cloudformation"), settings, layers, owners.record.layers)
+    )
+    plan = replace(plan, left=gone)
     return Proposal(plan, layers, service.named(runtime.controller, plan.stacks), wanted, answers)
 
 

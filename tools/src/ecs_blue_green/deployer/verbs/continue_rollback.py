@@ -23,7 +23,7 @@ def run(invocation: Invocation) -> int:
     settings, layers, runtime = invocation.load()
     only = chosen(options.only, layers)
     skips = allowed(options.skip, layers, settings.name, "--skip")
-    with session.opened(invocation, settings, layers, runtime) as (door, held):
+    with session.opened(invocation, settings, layers, runtime) as (door, held, _):
         client = door.client("cloudformation")
         stuck = interrupts.attend(lambda: _stuck(client, settings, only))
         for stack in stuck.values():

@@ -17,6 +17,7 @@ from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput
 from ecs_blue_green.deployer.execution import execution, history, owner, session
 from ecs_blue_green.deployer.execution.execution import Errand, Gate
 from ecs_blue_green.deployer.execution.lock import Lock
+from ecs_blue_green.deployer.execution.owner import Owners
 from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, answer, chosen, has_person
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import checks, making, report, saved
@@ -47,11 +48,11 @@ def run(invocation: Invocation) -> int:
         )
     named = allowed(options.allow, layers, settings.name) | set(kept["allowed"] if kept else [])
     moved_from = kept.get("moved_from") if kept else None
-    with session.opened(invocation, settings, layers, runtime, moved_from) as (door, held):
+    with session.opened(invocation, settings, layers, runtime, moved_from) as (door, held, owners):
         # Asked with the lock in hand: whoever held it until now may have deployed.
         if not (settings.is_local or options.yes_older):
             interrupts.attend(lambda: history.refuse_older(door.client("ssm"), settings, invocation.root))
-        return _deploy(invocation, door, settings, layers, runtime, only, named, kept, held)
+        return _deploy(invocation, door, settings, layers, runtime, only, named, kept, held, owners)
 
 
 def _deploy(
@@ -64,17 +65,18 @@ def _deploy(
     named: set[str],
     kept: dict[str, Any] | None,
     held: Lock,
+    owners: Owners,
 ) -> int:
     approved = saved.approved(door, kept) if kept else making.nothing_approved
     proposal = _proposal.make(
-        invocation, door, settings, layers, runtime, only, verb="deploy", approved=approved
+        invocation, door, settings, layers, runtime, only, owners, verb="deploy", approved=approved
     )
     planned, answers = proposal.plan, proposal.answers
     try:
         _approve(invocation, door, proposal, named, kept)
         interrupts.check()
+        owner.record(door.client("ssm"), settings, layers, runtime, owners, planned.there)
         if not settings.is_local:
-            owner.record(door.client("ssm"), settings, layers, runtime)
             history.record(door.client("ssm"), settings, invocation.root)
     except BaseException:
         # A kept plan stays as it was; what is not executed of the others is removed. Why it is not executed

@@ -1,15 +1,16 @@
 """`destroy`: delete the stacks of an unprotected environment, importers first."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict
 from itertools import chain
 
 from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import schedule
+from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE
-from ecs_blue_green.deployer.execution import destroy, history, owner, retained, session
+from ecs_blue_green.deployer.execution import destroy, history, left, owner, retained, session
 from ecs_blue_green.deployer.invocation import YES, Invocation
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import report
@@ -19,17 +20,22 @@ def run(invocation: Invocation) -> int:
     """Ask, then delete everything that the environment has."""
     settings, layers, runtime = invocation.load()
     destroy.refuse_protected(settings, layers)
-    with session.opened(invocation, settings, layers, runtime) as (door, held):
+    with session.opened(invocation, settings, layers, runtime) as (door, held, owners):
         existing = interrupts.attend(lambda: destroy.existing(door, settings, layers))
-        interrupts.attend(lambda: destroy.refuse_imported(door, existing))
+        gone = interrupts.attend(
+            lambda: left.find(door.client("cloudformation"), settings, layers, owners.record.layers)
+        )
+        existing = {**existing, **gone}
+        importing = interrupts.attend(lambda: destroy.importers(door, existing))
+        gone_layers = interrupts.attend(lambda: left.as_layers(door, gone))
         stays = interrupts.attend(lambda: destroy.staying(door, existing))
         shielded = interrupts.attend(lambda: destroy.protected(door, settings, layers, existing, stays))
         invocation.document["stays"] = _stays_document(stays)
-        left = [] if existing else interrupts.attend(lambda: _left(door, settings, layers))
-        if existing or left:
+        remains = [] if existing else interrupts.attend(lambda: _left(door, settings, layers))
+        if existing or remains:
             but = ", but for what is named below" if stays else ""
             report.say(f"To be deleted, with everything in them{but}:" if existing else "To be deleted:")
-            for name in [stack.name for stack in existing.values()] or left:
+            for name in [_line(slug, stack, gone) for slug, stack in existing.items()] or remains:
                 report.say(f"  {name}")
             if stays:
                 report.say("To stay, as the deployed templates say (DeletionPolicy):")
@@ -42,13 +48,15 @@ def run(invocation: Invocation) -> int:
                 report.say(f"  {obstacle}")
             invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", YES)
         invocation.begun = True
-        with report.progress(layers) as progress:
+        with report.progress([*layers, *gone]) as progress:
             outcomes = destroy.destroy(
                 door,
                 settings,
                 layers,
                 progress.on_event,
                 held.check,
+                importing=importing,
+                left=gone_layers,
                 protected_too=shielded,
                 stays=stays,
                 follows=progress.follows,
@@ -62,6 +70,10 @@ def run(invocation: Invocation) -> int:
         report.show_outcomes(outcomes, outputs=False)
     report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)
+
+
+def _line(slug: str, stack: Stack, gone: Container[str]) -> str:
+    return stack.name + (f" ({slug} is no layer of this project any more)" if slug in gone else "")
 
 
 def _stays_document(stays: destroy.Stays) -> list[dict[str, object]]:

@@ -30,11 +30,11 @@ def run(invocation: Invocation) -> int:
             invocation.begun = True
             saved.discard(door, settings, kept_before)
             return EXIT_DONE
-        session.refuse_other(invocation, door, settings, layers, runtime)
+        owners = session.refuse_other(invocation, door, settings, layers, runtime)
         name = saved.begin(Path(options.out), door, settings) if options.out else None
         try:
             proposal = _proposal.make(
-                invocation, door, settings, layers, runtime, only, verb="plan", keeps_as=name
+                invocation, door, settings, layers, runtime, only, owners, verb="plan", keeps_as=name
             )
             planned = proposal.plan
             try:

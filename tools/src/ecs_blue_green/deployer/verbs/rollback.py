@@ -27,7 +27,7 @@ def run(invocation: Invocation) -> int:
     settings, layers, runtime = invocation.look()
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)
-    with session.opened(invocation, settings, layers, runtime) as (door, held):
+    with session.opened(invocation, settings, layers, runtime) as (door, held, _):
         service = interrupts.attend(lambda: _service(door, settings, list(layers), runtime))
         return _rollback(invocation, door, settings, service, held)
 
