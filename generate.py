@@ -117,6 +117,7 @@ def files(params: Path) -> dict[str, str]:
     texts = {f"{slug}.yaml": render(slug, document) for slug, document in documents.items()}
     refused = (*_exports.problems(documents), *too_long(texts, documents))
     wrong = [
+        *(("LAYERS in templates/__init__.py", problem) for problem in needed(params.parent, documents)),
         *((module(slug), problem) for slug, problem in refused),
         *(("RUNTIME of the layers", problem) for problem in unknown(declared, documents)),
     ]
@@ -161,6 +162,24 @@ def unknown(declared: Mapping[str, Any], documents: Mapping[str, Mapping[str, An
         yield f"{error}"
     else:
         yield from runtime.problems(known, documents)
+
+
+def needed(root: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The layers that `build/` knows and that are no more, as far as others cannot do without them, and why."""
+    try:
+        before = runtime.read(root / "build")
+    except runtime.Unusable:
+        return
+    for slug in before.layers.keys() - documents.keys():
+        named = f"${{{environment.stack_name_parameter(slug)}}}-"
+        importers = [other for other, document in documents.items() if named in json.dumps(document)]
+        places = [place for place in runtime.uses(before, slug) if not place.startswith(f"layers.{slug}.")]
+        why = [
+            *([f"what it exports is imported by {', '.join(importers)}"] if importers else []),
+            *([f"what it outputs is what the deployer knows as {', '.join(places)}"] if places else []),
+        ]
+        if why:
+            yield f"{slug} is gone, and is needed: {'; '.join(why)}"
 
 
 def too_long(

@@ -1,5 +1,6 @@
 """What `generate.py` does with a stale `build/`, and which templates it refuses."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -88,6 +89,26 @@ def test_wrong_parameters_are_reported_and_nothing_is_written(
     assert generate.main([], root) == 2
     assert "TaskCpu" in capsys.readouterr().err
     assert contents(root) == before
+
+
+@pytest.mark.parametrize("slug", LAYERS)
+def test_layer_that_others_cannot_do_without_is_told_with_the_reason(
+    slug: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released = json.loads((root / "build" / "runtime.json").read_text())["controller"]
+    before = contents(root)
+    monkeypatch.delitem(LAYERS, slug)
+    code = generate.main([], root)
+    errors = capsys.readouterr().err
+    told = f"LAYERS in templates/__init__.py: {slug} is gone, and is needed: "
+    if slug in released["layers"]:
+        assert (code, contents(root)) == (1, before)
+        (line,) = [line for line in errors.splitlines() if told in line]
+        own = [part for part, output in released.items() if str(output).startswith(f"{slug}.")]
+        assert all(f"controller.{part}" in line for part in own)
+    else:
+        # A layer of a team's own may go.
+        assert (code == 0) is (told not in errors)
 
 
 def test_a_module_that_fails_is_named_and_nothing_is_written(

@@ -384,6 +384,23 @@ def problems(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> It
         yield f"there is no layer {slug}"
 
 
+def uses(runtime: Runtime, slug: str) -> list[str]:
+    """Where the file names an output of a layer, such as `controller.service`."""
+    return [where for where, output in _places(runtime, "") if output.layer == slug]
+
+
+def _places(value: Any, where: str) -> Iterator[tuple[str, Output]]:
+    """Every output that a part of the file names, with the place."""
+    if isinstance(value, Output):
+        yield where, value
+    elif is_dataclass(value):
+        for member in fields(value):
+            yield from _places(getattr(value, member.name), f"{where}.{member.name}".lstrip("."))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _places(item, f"{where}.{key}")
+
+
 def _found(value: Any, kind: type[T]) -> Iterator[T]:
     """Every value of a kind in a dataclass, however deep."""
     if isinstance(value, kind):
