@@ -165,7 +165,7 @@ def unknown(declared: Mapping[str, Any], documents: Mapping[str, Mapping[str, An
 
 
 def needed(root: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """The layers that `build/` knows and that are no more, as far as others cannot do without them, and why."""
+    """The layers of `build/` that are no more and that others cannot do without, each with the reason."""
     try:
         before = runtime.read(root / "build")
     except runtime.Unusable:

@@ -155,6 +155,18 @@ def template_body(client: "CloudFormationClient", stack: Stack) -> Any:
     return client.get_template(StackName=stack.arn, TemplateStage="Original")["TemplateBody"]
 
 
+def importers(client: "CloudFormationClient", export: str) -> list[str]:
+    """The stacks that import this export."""
+    try:
+        pages = client.get_paginator("list_imports").paginate(ExportName=export)
+        return [name for page in pages for name in page["Imports"]]
+    except ClientError as error:
+        # CloudFormation's way of saying "none".
+        if "is not imported by any stack" in error.response["Error"].get("Message", ""):
+            return []
+        raise
+
+
 def events(client: "CloudFormationClient", stack_arn: str) -> Iterator[Event]:
     """The stack's events, newest first. Pages are asked for as they are needed."""
     for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_arn):

@@ -24,7 +24,6 @@ from ecs_blue_green.deployer.execution import fate, retained
 from ecs_blue_green.deployer.execution.fate import Staying
 from ecs_blue_green.deployer.layers import Layer, dependencies
 from ecs_blue_green.deployer.planning import deployed
-from ecs_blue_green.deployer.release import live
 from ecs_blue_green.deployer.rules import Finding, Guarded
 
 # What stays of the stacks, by layer.
@@ -101,7 +100,7 @@ def importers(aws: Aws, found: Mapping[str, Stack]) -> dict[str, set[str]]:
     importing: dict[str, set[str]] = {slug: set() for slug in found}
     exports = [(slug, export) for slug, stack in found.items() for export in stack.exports]
     with ThreadPoolExecutor(WORKERS) as pool:
-        users = list(pool.map(lambda one: live.importers(client, one[1]), exports))
+        users = list(pool.map(lambda one: describe.importers(client, one[1]), exports))
     imported: dict[tuple[str, str], list[str]] = {}
     for (slug, export), names in zip(exports, users, strict=True):
         for name in names:

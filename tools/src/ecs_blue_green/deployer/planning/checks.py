@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ecs_blue_green.deployer import clock
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import guard
 from ecs_blue_green.deployer.planning.beside import Beside
@@ -28,7 +29,7 @@ def findings(
         return [], []
     client = aws.client("cloudformation")
     importers = {
-        export: live.importers(client, export)
+        export: describe.importers(client, export)
         for step in planned.steps.values()
         if step.act == "update"
         for export in step.endangered_exports

@@ -1,4 +1,4 @@
-"""What runs now: which colour is live, whether a release is under way, who imports what.
+"""What runs now: which colour is live, and whether a release is under way.
 
 Only what AWS itself says counts; nothing is remembered between commands.
 """
@@ -102,18 +102,6 @@ def read(aws: Aws, service: Service) -> Live:
             building=found_progress.building,
             approval=found_progress.approval,
         )
-
-
-def importers(client: Any, export: str) -> list[str]:
-    """The stacks that import this export."""
-    try:
-        pages = client.get_paginator("list_imports").paginate(ExportName=export)
-        return [name for page in pages for name in page["Imports"]]
-    except ClientError as error:
-        # CloudFormation's way of saying "none".
-        if "is not imported by any stack" in error.response["Error"].get("Message", ""):
-            return []
-        raise
 
 
 def _weights(aws: Aws, service: Service) -> dict[str, int]:
