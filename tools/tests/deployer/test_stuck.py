@@ -1,5 +1,6 @@
 """Every state in which a stack can be found, and what a deploy does about it."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -244,14 +245,43 @@ def create_by_hand(layer: str, on_failure: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("on_failure", "state"), [("DO_NOTHING", "CREATE_FAILED"), ("ROLLBACK", "ROLLBACK_COMPLETE")]
-)
-def test_failed_creation_is_deleted_and_made_again(dev: Shop, on_failure: str, state: str) -> None:
-    create_by_hand("container-repository", on_failure)
-    assert settle("container-repository") == state
+def test_failed_creation_is_deleted_and_made_again(dev: Shop) -> None:
+    create_by_hand("container-repository", "ROLLBACK")
+    assert settle("container-repository") == "ROLLBACK_COMPLETE"
     assert actions(dev.run("plan"))["container-repository"] == "recreate"
     assert dev.results("deploy", "--yes") == dict.fromkeys(LAYERS, "done")
+
+
+def rolled_back(layer: str, done: dict[str, Any]) -> str:
+    """What the stack is after the remedy that a blocked run names."""
+    assert done["exit_code"] == 3
+    (command,) = re.findall(r"aws (cloudformation rollback-stack --stack-name \S+);", done["error"]["remedy"])
+    client("cloudformation").rollback_stack(StackName=command.split()[-1])
+    return settle(layer)
+
+
+def test_creation_without_rollback_is_rolled_back_first(dev: Shop) -> None:
+    create_by_hand("container-repository", "DO_NOTHING")
+    assert settle("container-repository") == "CREATE_FAILED"
+    assert rolled_back("container-repository", dev.run("deploy", "--yes")) == "ROLLBACK_COMPLETE"
+    assert dev.results("deploy", "--yes") == dict.fromkeys(LAYERS, "done")
+
+
+def test_update_without_rollback_is_rolled_back_first(deployed: Shop) -> None:
+    body = (PROJECT / "build" / "service-preference.yaml").read_text()
+    found = client("cloudformation").describe_stacks(StackName="sample-dev-service-preference")["Stacks"][0]
+    client("cloudformation").update_stack(
+        StackName="sample-dev-service-preference",
+        TemplateBody=body.replace("Resources:\n", f"Resources:\n{BROKEN}", 1),
+        Parameters=found["Parameters"],
+        Capabilities=["CAPABILITY_IAM"],
+        Tags=found["Tags"],
+        DisableRollback=True,
+    )
+    assert settle("service-preference") == "UPDATE_FAILED"
+    assert deployed.run("plan")["exit_code"] == 3
+    assert rolled_back("service-preference", deployed.run("deploy", "--yes")) == "UPDATE_ROLLBACK_COMPLETE"
+    assert set(actions(deployed.run("deploy", "--yes")).values()) == {"nothing"}
 
 
 def test_stack_that_was_only_reviewed_is_taken_up(dev: Shop) -> None:

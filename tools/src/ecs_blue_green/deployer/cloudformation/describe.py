@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # A stack in this one has no resources: only its first change set was made. CreateChangeSet takes it
 # as a stack to create.
 SHELL = "REVIEW_IN_PROGRESS"
-# A first creation that failed; such a stack can only be deleted.
+# A first creation that failed. All but CREATE_FAILED can only be deleted.
 FAILED_CREATIONS = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 STEADY = {
     "CREATE_COMPLETE",

@@ -18,6 +18,8 @@ Say = Callable[[str], None]
 
 # An update failed, and so did taking it back.
 STUCK = "UPDATE_ROLLBACK_FAILED"
+# An operation failed with rollback switched off: by a person, or in Express mode, where that is the default.
+HALF_WAY = {"CREATE_FAILED", "UPDATE_FAILED"}
 
 
 def settled(
@@ -50,6 +52,15 @@ def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack
             (stack.reason or "CloudFormation could not bring its resources back").rstrip(".")
             + (f" ({', '.join(left)})" if left else ""),
             continuing(environment, layer),
+        )
+    if stack.status in HALF_WAY:
+        # An update of it must not roll back either, and no update of ours is so:
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
+        raise Blocked(
+            f"{stack.name} is {stack.status}",
+            (stack.reason or "somebody changed it with rollback switched off").rstrip("."),
+            f"look at what failed, then: aws cloudformation rollback-stack --stack-name {stack.name}; "
+            "when that has ended, run again",
         )
     if stack.status == "IMPORT_ROLLBACK_FAILED":
         raise Blocked(
