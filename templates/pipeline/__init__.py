@@ -211,7 +211,6 @@ RUNTIME = Runtime(
     repository={"owner": "GitHubOwner", "name": "GitHubRepository", "shipped_project": "sample"},
     # Render writes them into the AppSpec.
     gives_to_releases=("PrivateSubnetIds", "PlatformVersion", "CapacityProviderStrategy"),
-    network={"private_subnets": "PrivateSubnetIds"},
     capacity={"providers": "CapacityProviderStrategy"},
     buckets=(Bucket("ArtifactLogBucketName"),),
 )

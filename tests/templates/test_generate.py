@@ -194,7 +194,8 @@ def test_a_team_can_add_to_every_template() -> None:
         longer = path.read_text() + "#" * template_yaml.LONGEST
         sent = template_yaml.sent(longer, layers.parse(path.read_text()))
         left = template_yaml.LONGEST - len(sent.encode())
-        assert left >= 3000, f"{path.name}: {left} bytes are left"
+        # The pipeline's has the fewest, since a release also moves the network.
+        assert left >= 1500, f"{path.name}: {left} bytes are left"
 
 
 def long_one() -> Template:
