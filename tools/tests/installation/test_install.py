@@ -73,6 +73,26 @@ def install(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> In
     return run
 
 
+def test_environment_that_is_activated_is_made_anew(project: Path) -> None:
+    """Its own uv was found on PATH, and removed with it before it could make it."""
+    bin_folder = project / ".venv" / "bin"
+    bin_folder.mkdir(parents=True)
+    (bin_folder / "uv").symlink_to(Path(sys.prefix) / "bin" / "uv")
+    # Whoever runs the tests may have activated an environment with a uv too.
+    others = [one for one in os.environ["PATH"].split(os.pathsep) if not (Path(one) / "uv").exists()]
+    path = os.pathsep.join([str(bin_folder), *others])
+    done = subprocess.run(
+        ["/bin/sh", "requirements/install", ".venv", "requirements/small.txt"],
+        cwd=project,
+        env={**os.environ, "PATH": path, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert python(project, WHERE).startswith(str(project / "tools"))
+
+
 def python(project: Path, program: str) -> str:
     """What a program prints in the environment."""
     command = [str(project / ".venv" / "bin" / "python"), "-I", "-c", program]
