@@ -27,7 +27,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # What may be read by everybody reads nobody.
     "runtime": (),
     "template_yaml": (),
-    "deployer": ("deployer", "runtime"),
+    "deployer": ("deployer", "runtime", "template_yaml"),
     "deployer.cloudformation": (*GROUND, "deployer.cloudformation"),
     "deployer.effects": (*GROUND, "deployer.effects"),
     "deployer.release": (*GROUND, "deployer.release", "deployer.cloudformation"),

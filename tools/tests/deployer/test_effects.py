@@ -279,6 +279,93 @@ def test_update_in_place_upstream_changes_no_identity_but_may_change_the_rest() 
     assert [(e.output, e.action) for e in found["net"].exports] == [("Members", "may change")]
 
 
+OUTPUTS: Json = {
+    "Same": {"Value": "one"},
+    "Value": {"Value": "one", "Export": {"Name": "value"}},
+    "Gone": {"Value": "one"},
+    "Hidden": {"Value": "one", "Export": {"Name": "hidden"}},
+    "Named": {"Value": "one", "Export": {"Name": "named"}},
+    "Members": {"Value": {"Fn::Join": [",", {"Fn::GetAtt": "Group.LoadBalancerArns"}]}},
+    "Arn": {"Value": {"Ref": "Group"}},
+    "Never": {"Value": "one", "Condition": "IsNever"},
+}
+
+
+def with_outputs(port: str, outputs: Json) -> dict[str, Json]:
+    group = {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"HealthCheckPath": port}}
+    conditions = {"IsNever": {"Fn::Equals": ["a", "b"]}}
+    return {"a": template({"Group": group}, Outputs=outputs, Conditions=conditions)}
+
+
+def test_outputs_that_change_are_told_with_their_exports() -> None:
+    outputs = {
+        **{name: value for name, value in OUTPUTS.items() if name != "Gone"},
+        "Same": {"Value": {"Fn::Sub": "one"}, "Description": "in other words"},
+        "Value": {"Value": "two", "Export": {"Name": "value"}},
+        "Hidden": {"Value": "one"},
+        "Named": {"Value": "one", "Export": {"Name": "otherwise"}},
+        "New": {"Value": "two"},
+        "Never": {"Value": "two", "Condition": "IsNever"},
+    }
+    found = compare(with_outputs("/a", OUTPUTS), with_outputs("/b", outputs))["a"]
+    told = [(o.output, o.action, o.before, o.after, o.because, o.export) for o in found.outputs]
+    assert told == [
+        ("Value", "change", "one", "two", "", "value"),
+        ("Hidden", "change", "one", "one", "it was exported as hidden", ""),
+        ("Named", "change", "one", "one", "it was exported as named", "otherwise"),
+        (
+            "Members",
+            "may change",
+            "!Join [,, ${Group.LoadBalancerArns}]",
+            "!Join [,, ${Group.LoadBalancerArns}]",
+            "Group is updated",
+            "",
+        ),
+        ("New", "add", None, "two", "", ""),
+        ("Gone", "remove", "one", None, "", ""),
+    ]
+
+
+def test_outputs_alone_are_a_change_of_the_layer() -> None:
+    outputs = {**OUTPUTS, "New": {"Value": "two"}}
+    found = compare(with_outputs("/a", OUTPUTS), with_outputs("/a", outputs))["a"]
+    assert (found.action, found.resources, found.exports) == ("update", (), ())
+    assert compare(with_outputs("/a", OUTPUTS), with_outputs("/a", OUTPUTS))["a"].action == "nothing"
+
+
+def test_another_import_of_the_same_value_is_a_change() -> None:
+    """CloudFormation compares the functions: what replaces where it changes may be replaced."""
+    outputs = {name: {"Value": "same", "Export": {"Name": name}} for name in ("one", "two")}
+    exporter = template({}, Outputs=outputs)
+
+    def sides(value: Any) -> dict[str, Json]:
+        rule = {"Name": {"Fn::If": ["IsNever", {"Fn::ImportValue": "two"}, value]}, "Description": value}
+        topic = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupName": value, "VpcId": "x"}}
+        alarm = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Dimensions": [rule]}}
+        conditions = {"IsNever": {"Fn::Equals": ["a", "b"]}}
+        return {"x": exporter, "a": template({"Group": topic, "Alarm": alarm}, Conditions=conditions)}
+
+    one, two = ({"Fn::ImportValue": name} for name in ("one", {"Fn::Sub": "two"}))
+    assert compare(sides(one), sides({"Fn::ImportValue": {"Fn::Sub": "one"}}))["a"].action == "nothing"
+    for before, after, why in (
+        (one, two, "it is imported under another name"),
+        (one, "same", "it is no longer imported"),
+        ("same", two, "it is imported now"),
+    ):
+        found = {change.logical_id: change for change in compare(sides(before), sides(after))["a"].resources}
+        (group,) = found["Group"].properties
+        assert (group.path, group.recreation, group.because) == (
+            "/Properties/GroupName",
+            "Conditionally",
+            why,
+        )
+        assert found["Group"].action == "may replace"
+        assert [(p.path, p.recreation) for p in found["Alarm"].properties] == [
+            ("/Properties/Dimensions/0/Name", "Never"),
+            ("/Properties/Dimensions/0/Description", "Never"),
+        ]
+
+
 def test_uncertain_change_of_a_create_only_property_may_replace() -> None:
     sides = [
         one("AWS::S3::Bucket", {"VersioningConfiguration": {"Status": status}})["a"]["Resources"]

@@ -97,3 +97,99 @@ def test_a_reference_that_moves_is_a_change(aws: Aws) -> None:
         renamed = {"Renamed": resource("SNS::Topic"), "User": resource("SNS::Topic", DisplayName=moved)}
         proposed = aws.propose(stack, renamed)
         assert changes(proposed) == {"Renamed": "Add", "Topic0": "Remove", "User": "Modify"}
+
+
+def test_another_import_of_the_same_value_is_a_change(aws: Aws) -> None:
+    """CloudFormation compares the functions, and not what they give (aws-cdk#38492)."""
+    outputs = {name: {"Value": "same", "Export": {"Name": f"{name}-export"}} for name in ("one", "two")}
+    aws.create("two-exports", topics(1), Outputs={name.title(): value for name, value in outputs.items()})
+
+    def importing(name: str) -> Resources:
+        imported = {"Fn::ImportValue": {"Fn::Sub": f"{name}-${{AWS::StackName}}"}}
+        return {"User": resource("SNS::Topic", TopicName={"Fn::Join": ["-", ["a", imported]]})}
+
+    aws.create("export", importing("one"))
+    for name, changed in (("one", {}), ("two", {"User": "Modify"})):
+        proposed = aws.propose("export", importing(name))
+        assert changes(proposed) == changed
+    (change,) = proposed["Changes"]
+    assert change["ResourceChange"]["Replacement"] == "True"
+    (topic,) = aws.client("cloudformation").describe_stack_resources(StackName="export")["StackResources"]
+    assert aws.execute(proposed)["StackStatus"] == "UPDATE_COMPLETE"
+    (after,) = aws.client("cloudformation").describe_stack_resources(StackName="export")["StackResources"]
+    assert after["PhysicalResourceId"] == topic["PhysicalResourceId"]
+    imports = aws.client("cloudformation").list_imports(ExportName="two-export")["Imports"]
+    assert imports == ["export"]
+
+
+def exported(value: Any, name: str = "alone") -> Resources:
+    return {"Outputs": {"Out": {"Value": value, "Export": {"Name": name}}}}
+
+
+def test_outputs_alone_make_a_change_set_without_changes(aws: Aws) -> None:
+    """It can be executed all the same (aws-cdk#2029)."""
+    cloudformation = aws.client("cloudformation")
+    aws.create("alone", topics(1), Outputs={"Other": {"Value": "one"}})
+    for outputs in (
+        {"Outputs": {"Other": {"Value": "two"}}},
+        {"Outputs": {"Other": {"Value": "two"}, "Out": {"Value": "two"}}},
+        {"Outputs": {"Other": {"Value": "two"}, **exported("two")["Outputs"]}},
+        {"Outputs": {"Other": {"Value": "two"}, **exported("two", "renamed")["Outputs"]}},
+        {"Outputs": {"Other": {"Value": attribute("Topic0", "TopicName")}}},
+        {},
+    ):
+        proposed = aws.propose("alone", topics(1), **outputs)
+        assert (proposed["Status"], proposed["ExecutionStatus"], proposed["Changes"]) == (
+            "CREATE_COMPLETE",
+            "AVAILABLE",
+            [],
+        )
+        before = cloudformation.describe_stack_resources(StackName="alone")["StackResources"]
+        assert aws.execute(proposed)["StackStatus"] == "UPDATE_COMPLETE"
+        after = cloudformation.describe_stack_resources(StackName="alone")["StackResources"]
+        assert [one["PhysicalResourceId"] for one in after] == [one["PhysicalResourceId"] for one in before]
+        again = aws.propose("alone", topics(1), **outputs)
+        assert again["StatusReason"].startswith("The submitted information didn't contain changes.")
+    assert aws.outputs("alone") == {}
+    exports = cloudformation.list_exports()["Exports"]
+    assert not {"alone", "renamed"} & {export["Name"] for export in exports}
+
+
+def test_outputs_that_read_the_same_are_no_change(aws: Aws) -> None:
+    unused: Resources = {"Parameters": {"Wanted": {"Type": "String", "Default": "no"}}}
+    unused["Conditions"] = {"IsWanted": {"Fn::Equals": [ref("Wanted"), "yes"]}}
+    aws.create("same", topics(1), **unused, **exported("no", "same"))
+    for value in ({"Fn::Sub": "no"}, ref("Wanted"), {"Fn::If": ["IsWanted", "yes", "no"]}):
+        proposed = aws.propose("same", topics(1), **unused, **exported(value, "same"))
+        assert proposed["StatusReason"].startswith("The submitted information didn't contain changes.")
+    conditional = {"Wanted": {"Value": "x", "Condition": "IsWanted"}, **exported("no", "same")["Outputs"]}
+    proposed = aws.propose("same", topics(1), **unused, Outputs=conditional)
+    assert proposed["StatusReason"].startswith("The submitted information didn't contain changes.")
+
+
+def test_an_import_that_a_condition_takes_away_needs_no_export(aws: Aws) -> None:
+    conditions: Resources = {"Parameters": {"Wanted": {"Type": "String", "Default": "no"}}}
+    conditions["Conditions"] = {"IsWanted": {"Fn::Equals": [ref("Wanted"), "yes"]}}
+    missing = {"Fn::ImportValue": {"Fn::Sub": "${Wanted}-such"}}
+    excluded = {"Maybe": {**resource("SNS::Topic", DisplayName=missing), "Condition": "IsWanted"}}
+    chosen = {
+        "Chosen": resource("SNS::Topic", DisplayName={"Fn::If": ["IsWanted", missing, "none"]}),
+    }
+    outputs = {"Out": {"Value": missing, "Condition": "IsWanted"}}
+    aws.create("needless", {**topics(1), **excluded, **chosen}, Outputs=outputs, **conditions)
+    values: Resources = {"values": [{"ParameterKey": "Wanted", "ParameterValue": "yes"}]}
+    for part in (excluded, chosen):
+        proposed = aws.propose("needless", {**topics(1), **part}, **conditions, **values)
+        assert proposed["StatusReason"] == "No export named yes-such found"
+    proposed = aws.propose("needless", topics(1), Outputs=outputs, **conditions, **values)
+    assert proposed["StatusReason"] == "No export named yes-such found"
+
+
+def test_an_export_that_goes_before_it_is_imported_is_named(aws: Aws) -> None:
+    """A change set that was made while it was there fails when it is executed."""
+    aws.create("gone-exporter", topics(1), **exported("one", "gone"))
+    importing = {"User": resource("SNS::Topic", DisplayName={"Fn::ImportValue": "gone"})}
+    proposed = aws.propose("gone-importer", importing, kind="CREATE")
+    assert aws.update("gone-exporter", topics(1))["StackStatus"] == "UPDATE_COMPLETE"
+    assert aws.execute(proposed)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "No export named gone found" in aws.reasons("gone-importer")[0]

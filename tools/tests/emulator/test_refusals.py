@@ -408,8 +408,7 @@ def test_export_in_use_stays_as_it_is(aws: Aws) -> None:
     aws.create("exporter", topic(), **export("shared", "one"))
     aws.create("importer", importing("shared"))
     for outputs, verb in ((export("shared", "two"), "updated"), (export("other", "one"), "deleted")):
-        # Outputs alone make no change set; a resource changes with them.
-        updated = aws.update("exporter", topic(DisplayName=verb), **outputs)
+        updated = aws.update("exporter", topic(), **outputs)
         assert updated["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
         assert f"Export shared cannot be {verb} as it is in use by importer" in " ".join(
             aws.reasons("exporter")
@@ -442,6 +441,18 @@ def test_export_of_a_name_that_is_taken(aws: Aws) -> None:
         "Export with name unique is already exported by stack first-exporter"
         in aws.reasons("second-exporter")[0]
     )
+
+
+def test_import_of_an_export_that_is_not_there(aws: Aws) -> None:
+    """A change set that imports it fails, for a stack that exists and for a new one."""
+    aws.create("hopeful", topic())
+    for kind, stack in (("UPDATE", "hopeful"), ("CREATE", "hopeful-too")):
+        proposed = aws.propose(stack, importing("nowhere"), kind=kind)
+        assert (proposed["Status"], proposed["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
+        assert (proposed["StatusReason"], proposed["Changes"]) == ("No export named nowhere found", [])
+        with pytest.raises(ClientError) as refused:
+            aws.execute(proposed)
+        assert error(refused)[0] == "InvalidChangeSetStatus"
 
 
 # What cannot be deleted as things are

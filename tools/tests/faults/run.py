@@ -10,11 +10,12 @@ from tests.faults import check
 from tests.faults.check import Wanted
 from tests.faults.network import Fault
 from tests.faults.processes import Ending, Processes
-from tests.faults.scenario import TEMPLATE, Scenario, Start, scenario
+from tests.faults.scenario import OUTPUT, TEMPLATE, Scenario, Start, scenario
 from tests.faults.world import World
 
 KEPT_FILE = "kept.json"
 CHANGED = "infrastructure.yaml"
+IMPORTING = "pipeline.yaml"
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Runner:
         self.world = World(root / ".emulator", root / "params" / "local.yaml")
         self.processes = Processes(self.world, root)
         self._parameters = (root / "params" / "dev.yaml").read_text()
-        self._template = (root / "build" / CHANGED).read_text()
+        self._templates = {name: (root / "build" / name).read_text() for name in (CHANGED, IMPORTING)}
         self._states: dict[Start, bytes] = {"empty": self.world.save()}
 
     def run(self, seed: int) -> Report:
@@ -83,13 +84,22 @@ class Runner:
 
     def _write(self, changes: dict[str, str]) -> None:
         document = yaml.load(self._parameters, Loader=yaml.BaseLoader)  # noqa: S506
-        document["parameters"] |= {key: value for key, value in changes.items() if key != TEMPLATE}
+        own = {TEMPLATE, OUTPUT}
+        document["parameters"] |= {key: value for key, value in changes.items() if key not in own}
         (self.root / "params" / "dev.yaml").write_text(yaml.safe_dump(document))
-        text = self._template
+        texts = dict(self._templates)
         if TEMPLATE in changes:
-            topic = f"  Topic: {{Type: 'AWS::SNS::Topic', Properties: {{TopicName: {changes[TEMPLATE]}}}}}\n"
-            text = text.replace("\nResources:\n", f"\nResources:\n{topic}")
-        (self.root / "build" / CHANGED).write_text(text)
+            topic = f"Topic: {{Type: 'AWS::SNS::Topic', Properties: {{TopicName: {changes[TEMPLATE]}}}}}"
+            texts[CHANGED] = _with_entry(texts[CHANGED], "Resources", topic)
+        if OUTPUT in changes:
+            name = "Export: {Name: !Sub '${AWS::StackName}-Extra'}"
+            texts[CHANGED] = _with_entry(
+                texts[CHANGED], "Outputs", f"Extra: {{Value: {changes[OUTPUT]}, {name}}}"
+            )
+            imported = "!ImportValue {'Fn::Sub': '${InfrastructureStackName}-Extra'}"
+            texts[IMPORTING] = _with_entry(texts[IMPORTING], "Outputs", f"Imported: {{Value: {imported}}}")
+        for file, text in texts.items():
+            (self.root / "build" / file).write_text(text)
 
     def _run(self, made: Scenario, report: Report) -> None:
         wanted = Wanted(self.processes)
@@ -196,6 +206,10 @@ class Runner:
         report.endings.append(("discard", ending))
         if ending.code != 0:
             report.wrong.append(f"the kept plan cannot be discarded: {ending.code}")
+
+
+def _with_entry(text: str, section: str, entry: str) -> str:
+    return text.replace(f"\n{section}:\n", f"\n{section}:\n  {entry}\n")
 
 
 def _options(made: Scenario) -> list[str]:

@@ -15,15 +15,17 @@ Start = Literal["empty", "deployed"]
 # `kept plan` makes one, `kept deploy` executes one that was made, `stuck` goes on with a stuck rollback.
 Verb = Literal["deploy", "destroy", "plan", "kept plan", "kept deploy", "stuck"]
 
-# What a change of a template is called among those of parameters.
-TEMPLATE = "template"
-# A change of each layer that is no surprise: parameters of the parameter file, or one more resource.
+# What changes of templates are called among those of parameters: one more resource; one more output, which
+# another layer imports, and nothing else.
+TEMPLATE, OUTPUT = "template", "output"
+# A change of each layer that is no surprise: parameters of the parameter file, or one of a template.
 CHANGES: Mapping[str, Callable[[Random], tuple[str, str]]] = {
     "container-repository": lambda random: ("ImageRetentionCount", str(random.randint(11, 99))),
     "infrastructure": lambda random: (TEMPLATE, f"topic-{random.randint(1, 99)}"),
     "task-definition": lambda random: ("HealthRate", random.choice(["0.5", "0.7", "0.9"])),
     "service-preference": lambda random: ("MaxCapacity", str(random.randint(3, 99))),
     "pipeline": lambda random: ("ArtifactRetentionDays", str(random.randint(31, 99))),
+    "outputs": lambda random: (OUTPUT, f"value-{random.randint(1, 99)}"),
 }
 # One that the stack policy denies, with the resources that must be named.
 PROTECTED = (

@@ -18,6 +18,11 @@ Action = Literal["add", "modify", "replace", "may replace", "remove", "import"]
 Effect = Literal["", "none", "in place", "replaced", "may be replaced", "refused", "released"]
 
 
+def holds(path: str, other: str) -> bool:
+    """Whether the second path is the first, or inside it."""
+    return other == path or other.startswith(f"{path}/")
+
+
 @dataclass(frozen=True)
 class PropertyChange:
     """One attribute of a resource that changes; `before` and `after` where they can be told.

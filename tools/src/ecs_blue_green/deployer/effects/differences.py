@@ -36,6 +36,18 @@ def shown(value: Any, layer: str) -> str | None:
     return json.dumps(value, default=lambda inner: inner.text(layer), ensure_ascii=False)
 
 
+def at(value: Any, location: Location) -> Any:
+    """What is inside a value at a location, None where there is nothing."""
+    for part in location:
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
 def same(before: Any, after: Any) -> bool:
     """Whether CloudFormation takes two values as the same."""
     if isinstance(before, dict) and isinstance(after, dict):

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from ecs_blue_green.deployer.changes import Action, PropertyChange, Recreation, ResourceChange
-from ecs_blue_green.deployer.effects.differences import Difference, aligned, map_changes, same, shown
+from ecs_blue_green.deployer.changes import Action, PropertyChange, Recreation, ResourceChange, holds
+from ecs_blue_green.deployer.effects.differences import Difference, aligned, at, map_changes, same, shown
 from ecs_blue_green.deployer.effects.renames import with_renames
 from ecs_blue_green.deployer.effects.resolve import HIDDEN, Expression, has_secret, is_hidden, references
 from ecs_blue_green.deployer.effects.schemas import Location, Schema, schema
@@ -20,6 +20,7 @@ from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource, Side, St
 from ecs_blue_green.deployer.effects.traffic import moved_rules
 from ecs_blue_green.deployer.effects.verdict import NEW_RULE_NOTE, modification, removal
 from ecs_blue_green.deployer.rules import LISTENER_RULE
+from ecs_blue_green.deployer.text import differing
 
 __all__ = ["ExportChange", "LayerChange", "OutputChange", "Side", "StackSide", "compare", "side"]
 
@@ -51,12 +52,25 @@ class OutputChange:
     because: str = ""
     export: str = ""
 
+    def document(self) -> dict[str, Any]:
+        """For scripts."""
+        return {
+            "name": self.output,
+            "action": self.action,
+            "before": self.before,
+            "after": self.after,
+            "difference": differing(self.before, self.after),
+            "because": self.because or None,
+            "export": self.export or None,
+        }
+
 
 @dataclass(frozen=True)
 class LayerChange:
     """What happens to one layer. `move` is a stack of another name, account or region beside the old one.
 
-    `parameters` and `tags` have what differs, by name in `path`.
+    `parameters` and `tags` have what differs, by name in `path`. `exports` are told by their names, since
+    other layers know them by these; `outputs` has theirs and all others.
     """
 
     layer: str
@@ -112,7 +126,7 @@ class _Comparison:
             parameters=tuple(_parameters(old, new)),
             tags=tuple(map_changes(old.tags, new.tags)),
         )
-        nothing = not (found.resources or found.exports or found.parameters or found.tags)
+        nothing = not (found.resources or found.outputs or found.parameters or found.tags)
         # A template that says the same in other words is still another template: that is no change here.
         return replace(found, action="nothing") if nothing else found
 
@@ -179,8 +193,12 @@ class _Comparison:
                 notes=("CloudFormation does not change a resource's type: give it another logical id",),
             )
         found = schema(new.type, self.after.side.region)
-        changes = tuple(self._changes(layer, old, new, found))
-        return modification(logical_id, old, new, changes, found, moved=moved) if changes else None
+        changes = list(self._changes(layer, old, new, found))
+        told = [change.path for change in changes]
+        for change in self._other_imports(layer, logical_id, new, found):
+            if not any(holds(path, change.path) or holds(change.path, path) for path in told):
+                changes.append(change)
+        return modification(logical_id, old, new, tuple(changes), found, moved=moved) if changes else None
 
     def _changes(
         self, layer: str, old: Resource, new: Resource, found: Schema | None
@@ -212,6 +230,29 @@ class _Comparison:
             for change in map_changes(tags, wanted):
                 recreation = "Never" if found.tags_updatable else "Always"
                 yield replace(change, path=f"/Tags/{change.path}", recreation=recreation)
+
+    def _other_imports(
+        self, layer: str, logical_id: str, new: Resource, found: Schema | None
+    ) -> Iterator[PropertyChange]:
+        """Where a resource imports a value under another name, or begins or ceases to import it.
+
+        CloudFormation compares the functions, and not what they give, so that is a change although the value
+        is the same: https://github.com/aws/aws-cdk/issues/38492.
+        """
+        before, after = (world.imported_by(layer, logical_id) for world in (self.before, self.after))
+        for location in {**before, **after}:
+            if before.get(location) == after.get(location):
+                continue
+            value = shown(at(new.properties, location), layer)
+            recreation = found.recreation(location, None, value) if found else "Conditionally"
+            yield PropertyChange(
+                "/".join(["/Properties", *location]),
+                value,
+                value,
+                "Never" if recreation == "Never" else "Conditionally",
+                _IMPORTED[location in before, location in after],
+                certain=False,
+            )
 
     def _differences(self, before: Any, after: Any, location: Location) -> Iterator["Difference"]:
         """Where two resolved values differ, or will although they read the same."""
@@ -278,7 +319,9 @@ class _Comparison:
                     yield ExportChange(name, title, action, *told, because, importers)
 
     def _outputs(self, slug: str) -> Iterator[OutputChange]:
-        old, new = self.before.outputs(slug), self.after.outputs(slug)
+        """What happens to the outputs; of a stack that moves, all of them are new."""
+        old = {} if slug in self.before.side.stacks and self._moves(slug) else self.before.outputs(slug)
+        new = self.after.outputs(slug)
         for title in {**new, **old}:
             before, was = old.get(title, (None, ""))
             after, becomes = new.get(title, (None, ""))
@@ -310,6 +353,12 @@ def _parameters(old: StackSide, new: StackSide) -> Iterator[PropertyChange]:
             yield change
 
 
+# By whether a value is imported before and after.
+_IMPORTED = {
+    (True, True): "it is imported under another name",
+    (True, False): "it is no longer imported",
+    (False, True): "it is imported now",
+}
 _BECOMES: dict[Action, str] = {
     "modify": "is updated",
     "replace": "is replaced",

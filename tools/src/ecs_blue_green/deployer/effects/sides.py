@@ -12,9 +12,9 @@ from ecs_blue_green.deployer.effects.resolve import (
     pseudo_parameters,
     resolve,
 )
-from ecs_blue_green.deployer.effects.schemas import schema
+from ecs_blue_green.deployer.effects.schemas import Location, schema
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.layers import Layer, import_values
+from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.template import parameter_values
 
 # Attributes of a resource beside its properties. DependsOn only orders, the policies only speak of a later
@@ -82,7 +82,7 @@ class World:
         self._scopes: dict[str, Scope] = {}
         self._resources: dict[str, dict[str, Resource]] = {}
         self._exports: dict[str, tuple[str, str]] | None = None
-        self._imports: dict[str, set[str]] | None = None
+        self._imports: dict[str, set[str]] = {}
 
     def scope(self, layer: str) -> Scope:
         """What the functions of a layer's template can see."""
@@ -121,10 +121,10 @@ class World:
             self._exports = {}
             for layer in self.side.stacks:
                 scope = self.scope(layer)
-                for title, output in scope.template.get("Outputs", {}).items():
-                    if "Export" in output and _exists(output, scope):
-                        name = resolve(output["Export"]["Name"], scope)
-                        self._exports[name if isinstance(name, str) else str(name)] = layer, title
+                for title, declared in scope.template.get("Outputs", {}).items():
+                    name = _export_name(declared, scope) if _exists(declared, scope) else ""
+                    if name:
+                        self._exports[name] = layer, title
         return self._exports
 
     def outputs(self, layer: str) -> dict[str, tuple[Any, str]]:
@@ -145,18 +145,37 @@ class World:
         scope = self.scope(layer)
         return resolve(scope.template["Outputs"][title]["Value"], scope)
 
+    def imports(self, layer: str) -> set[str]:
+        """The names of the exports that a layer imports, without what its conditions leave out."""
+        if layer not in self._imports:
+            self._imports[layer] = set(self._names_imported(layer))
+        return self._imports[layer]
+
+    def imported_by(self, layer: str, logical_id: str) -> dict[Location, set[str]]:
+        """The names of the exports that a resource imports, by where in its properties."""
+        scope = self.scope(layer)
+        found: dict[Location, set[str]] = {}
+        properties = scope.template["Resources"][logical_id].get("Properties") or {}
+        for location, value in _values(properties, ()):
+            names = {str(resolve(argument, scope)) for argument in _import_values(value, scope)}
+            if names:
+                found[location] = names
+        return found
+
     def importers(self, name: str) -> tuple[str, ...]:
         """The layers that import an export."""
-        if self._imports is None:
-            self._imports = {layer: set(self._names_imported(layer)) for layer in self.side.stacks}
-        return tuple(layer for layer, names in self._imports.items() if name in names)
+        return tuple(layer for layer in self.side.stacks if name in self.imports(layer))
 
     def _names_imported(self, layer: str) -> Iterator[str]:
         scope = self.scope(layer)
-        for value in import_values(scope.template):
-            name = resolve(value, scope)
-            if isinstance(name, str):
-                yield name
+        for section in ("Resources", "Outputs"):
+            for declared in scope.template.get(section, {}).values():
+                if _exists(declared, scope):
+                    yield from (
+                        name
+                        for value in _import_values(declared, scope)
+                        if isinstance(name := resolve(value, scope), str)
+                    )
 
     def _imported(self, name: str) -> Any:
         return self.exported(name) if name in self.exports() else None
@@ -174,6 +193,40 @@ class World:
         )
         known = None if value is None else resolve(value, self.scope(reference.layer))
         return None if known is NO_VALUE else known
+
+
+def _values(value: Any, location: Location) -> Iterator[tuple[Location, Any]]:
+    """Every value of a resource's properties as it is written, a function whole, and where it stands."""
+    if isinstance(value, dict) and not any(key == "Ref" or key.startswith("Fn::") for key in value):
+        for key, member in value.items():
+            yield from _values(member, (*location, key))
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _values(member, (*location, str(index)))
+    else:
+        yield location, value
+
+
+def _import_values(value: Any, scope: Scope) -> Iterator[Any]:
+    """The names of all exports that a part of a template imports, as they stand there.
+
+    Of an Fn::If whose condition is known, only what it gives is looked at.
+    """
+    if isinstance(value, list):
+        for member in value:
+            yield from _import_values(member, scope)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if key == "Fn::ImportValue":
+                yield member
+            elif key == "Fn::If" and (truth := holds(member[0], scope)) is not None:
+                yield from _import_values(member[1 if truth else 2], scope)
+            else:
+                yield from _import_values(member, scope)
+
+
+def _export_name(output: Mapping[str, Any], scope: Scope) -> str:
+    return str(resolve(output["Export"]["Name"], scope)) if "Export" in output else ""
 
 
 def _exists(declared: Mapping[str, Any], scope: Scope) -> bool:

@@ -23,6 +23,7 @@ from ecs_blue_green.deployer.execution import services
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.pace import Pace
 from ecs_blue_green.deployer.planning import deployed, guard, making
+from ecs_blue_green.deployer.planning.answers import worse
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.rules import name
 
@@ -172,6 +173,8 @@ class _Execution:
             before = None
         change_set = step.change_set or self._late_change_set(step, before, sleep)
         if change_set is None:
+            # CloudFormation sees no change, now that it can be asked.
+            outcome.result = "done" if step.sets_policy or step.sets_protection else "nothing"
             return before
         self.stack_arns[slug] = change_set.stack_arn
         with self._lifted(step, change_set):
@@ -217,7 +220,9 @@ class _Execution:
         made = self._made_late(step, stack if stack and stack.exists else None, sleep)
         if made is None:
             return None
-        unplanned = [change for change in made.changes if not _was_planned(change, step.changes)]
+        # What CloudFormation only reads again, and the plan knows to stay, needs no approval.
+        changes = [change for change in worse(made.changes, step.changes) if not change.stays]
+        unplanned = [change for change in changes if not _was_planned(change, step.changes)]
         if not unplanned:
             return made
         is_new = stack is None or not stack.exists

@@ -11,7 +11,7 @@ knows that an ARN stays where nothing is replaced. There, and only there, the be
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ecs_blue_green.deployer.changes import RECREATIONS, Action, PropertyChange, ResourceChange
+from ecs_blue_green.deployer.changes import RECREATIONS, Action, PropertyChange, ResourceChange, holds
 
 _ACTIONS: tuple[Action, ...] = ("modify", "may replace", "replace")
 
@@ -52,7 +52,7 @@ def _without_rereads(told: ResourceChange, expected: Iterable[PropertyChange]) -
     staying = [
         one
         for one in told.properties
-        if one.reread and not any(_holds(one.path, path) or _holds(path, one.path) for path in changing)
+        if one.reread and not any(holds(one.path, path) or holds(path, one.path) for path in changing)
     ]
     if not staying or told.action not in ("modify", "may replace"):
         return told
@@ -65,11 +65,6 @@ def _without_rereads(told: ResourceChange, expected: Iterable[PropertyChange]) -
     return replace(change, effect="none", notes=("CloudFormation reads what it refers to again; that stays",))
 
 
-def _holds(path: str, other: str) -> bool:
-    """Whether the second path is the first, or inside it."""
-    return other == path or other.startswith(f"{path}/")
-
-
 def _properties(
     answered: Iterable[PropertyChange], expected: Iterable[PropertyChange]
 ) -> Iterator[PropertyChange]:
@@ -77,10 +72,10 @@ def _properties(
     answered = list(answered)
     # CloudFormation tells a tag of the stack as one of the resource's own, by its place among them.
     places = {"/Tags", *("/".join(told.path.split("/")[:3]) for told in answered if told.of_tags)}
-    tags = {path for path in left if any(_holds(place, path) for place in places)}
+    tags = {path for path in left if any(holds(place, path) for place in places)}
     for told in answered:
         by_key = told.of_tags and tags
-        below = [path for path in left if (path in tags if by_key else _holds(told.path, path))]
+        below = [path for path in left if (path in tags if by_key else holds(told.path, path))]
         if not below and not by_key:
             yield told
         for path in below:

@@ -1,7 +1,6 @@
 """The environment's stacks as they are found, and when they cannot be worked with."""
 
-import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ecs_blue_green.deployer import commands
@@ -10,8 +9,8 @@ from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, Stack
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.errors import BadInput, Blocked
-from ecs_blue_green.deployer.layers import Layer, exports, imports
+from ecs_blue_green.deployer.errors import Blocked
+from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.rules import Finding, Guarded
 
 Say = Callable[[str], None]
@@ -119,29 +118,6 @@ def refuse_foreign(environment: Environment, layer: str, stack: Stack) -> None:
                 )
             ]
         )
-
-
-def refuse_missing(
-    environment: Environment,
-    layers: Mapping[str, Layer],
-    found: Mapping[str, Stack | None],
-    chosen: Iterable[str],
-    waits_for: Mapping[str, set[str]],
-) -> None:
-    """Raise BadInput when a chosen layer imports from one that is neither deployed nor chosen."""
-    named = list(chosen)
-    for slug in named:
-        needed = imports(layers[slug], environment)
-        for upstream in sorted(waits_for[slug] - set(named)):
-            stack = found[upstream]
-            deployed = stack.exports.keys() if stack and not is_failed(stack) else set()
-            missing = needed & exports(layers[upstream], environment).keys() - deployed
-            if missing:
-                raise BadInput(
-                    f"{slug} imports {sorted(missing)[0]}",
-                    f"{upstream} is not deployed with that export",
-                    f"add it: ONLY={shlex.quote(' '.join([upstream, *named]))}",
-                )
 
 
 def execution_role(environment: Environment, layer: Layer, found: Mapping[str, Stack | None]) -> str | None:

@@ -23,11 +23,13 @@ from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.cloudformation.watch import Watch
+from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Failed
-from ecs_blue_green.deployer.layers import Layer, agreed, dependencies, imports
+from ecs_blue_green.deployer.layers import Layer, agreed, dependencies
 from ecs_blue_green.deployer.pace import Pace
-from ecs_blue_green.deployer.planning import deployed, survey
+from ecs_blue_green.deployer.planning import deployed, providers, survey
 from ecs_blue_green.deployer.planning.answers import worse
 from ecs_blue_green.deployer.planning.deployed import Say
 from ecs_blue_green.deployer.planning.plan import Act, Plan, Step
@@ -61,8 +63,8 @@ def make(
     Leaves change sets behind, which `discard` or the execution removes. With `keeps_as` they get this name,
     which says that they are wanted when this process is gone. What killed runs left is removed as far as
     that is certain: what a `deploy` left, by a `deploy`, since that holds the lock. Raises BadInput when a
-    layer of `only` imports from one that is neither deployed nor in `only`; Blocked when a stack is in a
-    state from which it cannot be deployed.
+    layer imports what is neither deployed nor in this plan; Blocked when a stack is in a state from which it
+    cannot be deployed.
     """
     planning = _Planning(aws, environment, layers, say, verb, keeps_as, approved, inspect)
     wanted = set(only)
@@ -124,6 +126,7 @@ class _Planning:
         self._pace = Pace()
         self._watch = Watch(self._client)
         self._waits_for = dependencies(layers, environment)
+        self._world = World(effects.side(layers, environment))
 
     def plan(self, chosen: list[str]) -> Plan:
         with self._workers() as pool:
@@ -131,20 +134,22 @@ class _Planning:
                 lambda: dict(zip(self._layers, pool.map(self._find, self._layers), strict=True))
             )
             stacks = _stacks(found)
-            self._refuse(stacks, chosen)
             self._layers = agreed(
                 {slug: _keeping(layer, found[slug].deployed) for slug, layer in self._layers.items()},
                 [slug for slug, one in found.items() if one.deployed],
             )
+            self._world = World(effects.side(self._layers, self._environment))
+            self._refuse(stacks, chosen)
             changed = [slug for slug in chosen if not self._is_unchanged(slug, found)]
             surveyed = interrupts.attend(lambda: self._surveyed(found, chosen)) if changed else None
             futures = {slug: pool.submit(self._step, slug, found, surveyed) for slug in changed if surveyed}
             try:
                 made = interrupts.attend(lambda: {slug: futures[slug].result() for slug in futures})
+                steps = {slug: made.get(slug) or self._unchanged(slug, found) for slug in chosen}
+                providers.refuse_unplanned(self._environment, self._world, stacks, steps)
             except BaseException:
                 self._give_up(pool, futures.values())
                 raise
-        steps = {slug: made.get(slug) or self._unchanged(slug, found) for slug in chosen}
         waits_for = {slug: self._waits_for[slug] & steps.keys() for slug in steps}
         moves = tuple(_moves(self._environment, self._layers, steps)) if surveyed else ()
         return Plan(self._environment, steps, waits_for, stacks, moves)
@@ -156,11 +161,11 @@ class _Planning:
                 deployed.refuse_foreign(self._environment, slug, stack)
                 if slug in chosen:
                     deployed.refuse_stuck(self._client, self._environment, slug, stack)
-        deployed.refuse_missing(self._environment, self._layers, stacks, chosen, self._waits_for)
+        providers.refuse_missing(self._environment, self._layers, self._world, stacks, chosen)
 
     def _surveyed(self, found: Mapping[str, Found], chosen: list[str]) -> Survey:
         """What each layer's change would be, as far as that is known offline; raises where that is enough."""
-        surveyed = survey.of(self._environment, self._layers, found, chosen)
+        surveyed = survey.of(self._environment, self._layers, found, chosen, self._world)
         self._inspect(surveyed)
         return surveyed
 
@@ -281,7 +286,7 @@ class _Planning:
     def _is_ready(self, slug: str, found: Mapping[str, Found]) -> bool:
         """Whether all that the layer imports is there, so that CloudFormation can be asked."""
         exported = {name for one in found.values() if one.stack for name in one.stack.exports}
-        return imports(self._layers[slug], self._environment) <= exported and not any(
+        return self._world.imports(slug) <= exported and not any(
             deployed.is_failed(found[upstream].stack) for upstream in self._waits_for[slug]
         )
 

@@ -23,7 +23,6 @@ from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.describe import Event, Stack
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
-from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.planning import text
@@ -306,24 +305,12 @@ def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
         "changes": [_change_document(change) for change in step.changes],
         "tags": [_tag_document(tag) for tag in step.tags],
         "kept_tags": [_tag_document(tag) for tag in plan.kept_tags.get(slug, ())],
-        "outputs": [_output_document(change) for change in step.outputs],
+        "outputs": [change.document() for change in step.outputs],
     }
 
 
 def _tag_document(tag: PropertyChange) -> dict[str, str | None]:
     return {"key": tag.path, "before": tag.before, "after": tag.after}
-
-
-def _output_document(change: OutputChange) -> dict[str, Any]:
-    return {
-        "name": change.output,
-        "action": change.action,
-        "before": change.before,
-        "after": change.after,
-        "difference": differing(change.before, change.after),
-        "because": change.because or None,
-        "export": change.export or None,
-    }
 
 
 def _change_document(change: ResourceChange) -> dict[str, Any]:

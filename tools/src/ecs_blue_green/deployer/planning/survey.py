@@ -137,9 +137,16 @@ class Found:
 
 
 def of(
-    environment: Environment, layers: Mapping[str, Layer], found: Mapping[str, Found], chosen: list[str]
+    environment: Environment,
+    layers: Mapping[str, Layer],
+    found: Mapping[str, Found],
+    chosen: list[str],
+    world: World,
 ) -> Survey:
-    """What the templates, values and resource schemas say of the change of each layer, without AWS."""
+    """What the templates, values and resource schemas say of the change of each layer, without AWS.
+
+    `world` is what a deployment of all layers leads to.
+    """
     deployed = effects.Side(
         environment.account,
         environment.region,
@@ -154,7 +161,7 @@ def of(
             if one.deployed
         },
     )
-    before, world = World(deployed), World(effects.side(layers, environment))
+    before = World(deployed)
     return Survey(
         environment=environment,
         layers={slug: layers[slug] for slug in chosen},

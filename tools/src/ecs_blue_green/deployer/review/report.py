@@ -80,6 +80,7 @@ def _environment(review: EnvironmentReview) -> dict[str, Any]:
                     {**asdict(export), "because": export.because or None, "importers": list(export.importers)}
                     for export in layer.exports
                 ],
+                "outputs": [output.document() for output in layer.outputs],
                 "resources": [
                     {
                         "logical_id": change.logical_id,

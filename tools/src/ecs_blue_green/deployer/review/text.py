@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
-from ecs_blue_green.deployer.effects.effects import ExportChange, LayerChange
+from ecs_blue_green.deployer.effects.effects import ExportChange, LayerChange, OutputChange
 from ecs_blue_green.deployer.review.review import EnvironmentReview
 from ecs_blue_green.deployer.text import Line, lines_of_change, lines_of_kept_tags, lines_of_tags
 
@@ -104,6 +104,11 @@ def _layer(layer: LayerChange) -> Iterator[Line]:
             yield from _resource(change, hide_tags=bool(layer.tags))
     for export in layer.exports:
         yield from _export(export)
+    # What happens to an export has been told.
+    told = {export.output for export in layer.exports}
+    for output in layer.outputs:
+        if output.output not in told:
+            yield from _output(output)
 
 
 def _changed(name: str, change: PropertyChange) -> Iterator[Line]:
@@ -162,15 +167,22 @@ def _property(change: PropertyChange) -> Iterator[Line]:
 
 def _export(export: ExportChange) -> Iterator[Line]:
     users = f" (imported by {', '.join(export.importers)})" if export.importers else ""
-    head = f"    export {export.output}"
-    if export.because:
-        may = "may change" if export.action == "may change" else "changes"
-        yield Line(f"{head} {may}, because {export.because}{users}", "detail")
-    elif export.action == "change":
+    yield from _becoming(f"    export {export.output}", export, users)
+
+
+def _output(output: OutputChange) -> Iterator[Line]:
+    yield from _becoming(f"    output {output.output}", output)
+
+
+def _becoming(head: str, change: ExportChange | OutputChange, users: str = "") -> Iterator[Line]:
+    if change.because:
+        may = "may change" if change.action == "may change" else "changes"
+        yield Line(f"{head} {may}, because {change.because}{users}", "detail")
+    elif change.action == "change":
         changes = Line(f"{head} changes", "detail")
-        yield from lines_of_change(changes, export.before, export.after, 8, users)
+        yield from lines_of_change(changes, change.before, change.after, 8, users)
     else:
-        what = {"add": "is new", "remove": "goes away", "may change": "may change"}[export.action]
+        what = {"add": "is new", "remove": "goes away", "may change": "may change"}[change.action]
         yield Line(f"{head} {what}{users}", "detail")
 
 

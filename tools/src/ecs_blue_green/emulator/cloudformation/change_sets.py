@@ -37,23 +37,29 @@ def _comparable(resolve: Any) -> Any:
         if not template:
             return template
         present = declared(template, engine.stacks._evaluate_conditions(template, values))
-        resources = {name: _with_named_attributes(resource) for name, resource in present.items()}
+        resources = {name: _with_names(resource) for name, resource in present.items()}
         compared: Record = resolve({**template, "Resources": resources}, values, *names)
         return compared
 
     return of_stack
 
 
-def _with_named_attributes(value: Any) -> Any:
-    """A reference to another resource's attribute is a change, also before its value is known."""
+def _with_names(value: Any) -> Any:
+    """A template's part with the names of what it refers to in the place of values.
+
+    A reference to another resource's attribute is a change, also before its value is known. Another import
+    is one although its value is the same: CloudFormation compares the functions (aws-cdk#38492).
+    """
     if isinstance(value, list):
-        return [_with_named_attributes(item) for item in value]
+        return [_with_names(item) for item in value]
     if not isinstance(value, dict):
         return value
     named = value.get("Fn::GetAtt")
     if named is not None:
         return named if isinstance(named, str) else ".".join(map(str, named))
-    return {name: _with_named_attributes(item) for name, item in value.items()}
+    if "Fn::ImportValue" in value:
+        return {"Fn::Join": ["", ["the import of ", value["Fn::ImportValue"]]]}
+    return {name: _with_names(item) for name, item in value.items()}
 
 
 def _create_change_set(operation: Any, request: Any) -> Any:

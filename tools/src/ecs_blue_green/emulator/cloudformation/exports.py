@@ -1,27 +1,123 @@
-"""Exports that other stacks import: they stay as they are, and so does their stack.
+"""Outputs and exports: a change of them is one, and what other stacks import stays and must be there.
 
-CloudFormation user guide, using-cfn-stack-exports; the sentences are from stax#40, serverless#3589
-and geostore#630.
+CloudFormation user guide, using-cfn-stack-exports; the sentences are from stax#40, serverless#3589,
+geostore#630 and aws-cloudformation-templates#464. "If only stack Outputs are changed, CloudFormation
+generates a ChangeSet that is executable but has 0 changes": aws-cdk#2029.
 """
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from ecs_blue_green.emulator import engine
-from ecs_blue_green.emulator.cloudformation.stacks import stack_of
+from ecs_blue_green.emulator.cloudformation.stacks import (
+    conditions,
+    declared,
+    made_change_set,
+    resolved,
+    stack_of,
+)
 from ecs_blue_green.emulator.engine import Record
+
+_EMPTY = "The submitted information didn't contain changes."
+_resolve_outputs = engine.stacks._resolve_stack_outputs
 
 
 def install() -> None:
-    """Check the exports of an update before it counts, and of a stack before it is deleted."""
-    resolve = engine.stacks._resolve_stack_outputs
+    """Look at outputs and imports when a change set is made, and at exports before a stack loses them."""
 
     def resolve_and_check(*arguments: Any) -> Any:
-        outputs, exports = resolve(*arguments)
+        outputs, exports = _resolve_outputs(*arguments)
         _check(exports, stack_id=arguments[-1])
         return outputs, exports
 
     engine.stacks._resolve_stack_outputs = resolve_and_check
+    engine.stacks._resolve_refs = _naming_missing_exports(engine.stacks._resolve_refs)
+    engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
     engine.wrap_stack_operation("DeleteStack", _delete)
+
+
+def _create_change_set(operation: Any, request: Any) -> Any:
+    answer = operation(request)
+    change_set = made_change_set(answer)
+    if change_set is None or change_set["ChangeSetType"] == "IMPORT":
+        return answer
+    if change_set["StatusReason"].startswith(_EMPTY) and _changes_outputs(change_set):
+        change_set |= {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "StatusReason": ""}
+    missing = [name for name in _imported(change_set) if name not in engine.cloudformation._exports]
+    if change_set["Status"] == "CREATE_COMPLETE" and missing:
+        reason = f"No export named {missing[0]} found"
+        change_set |= {
+            "Status": "FAILED",
+            "ExecutionStatus": "UNAVAILABLE",
+            "StatusReason": reason,
+            "Changes": [],
+        }
+    return answer
+
+
+def _changes_outputs(change_set: Record) -> bool:
+    """Whether a change set without a change of a resource gives the stack other outputs."""
+    stack = engine.cloudformation._stacks[change_set["StackName"]]
+    template = change_set["_template"]
+    try:
+        outputs, _ = _resolve_outputs(
+            template.get("Outputs", {}),
+            conditions(change_set),
+            stack["_resources"],
+            change_set["_resolved_params"],
+            template.get("Mappings", {}),
+            change_set["StackName"],
+            change_set["StackId"],
+        )
+    except ValueError:
+        # What cannot be resolved is another output; its execution fails.
+        return True
+    return _comparable(outputs) != _comparable(stack["Outputs"])
+
+
+def _comparable(outputs: list[Record]) -> set[tuple[str, str, str]]:
+    """Outputs without their descriptions: whether AWS takes a change of those alone as one is not known."""
+    return {(output["OutputKey"], output["OutputValue"], output.get("ExportName", "")) for output in outputs}
+
+
+def _imported(change_set: Record) -> Iterator[str]:
+    """The names of the exports that a change set's template imports under its conditions."""
+    template, held = change_set["_template"], conditions(change_set)
+    outputs = [
+        output for output in template.get("Outputs", {}).values() if held.get(output.get("Condition"), True)
+    ]
+    for part in (*declared(template, held).values(), *outputs):
+        for argument in _arguments(part, held):
+            yield str(resolved(argument, change_set, {}))
+
+
+def _arguments(value: Any, held: Record) -> Iterator[Any]:
+    if isinstance(value, list):
+        for member in value:
+            yield from _arguments(member, held)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if key == "Fn::ImportValue":
+                yield member
+            elif key == "Fn::If":
+                condition, then, otherwise = member
+                yield from _arguments(then if held[condition] else otherwise, held)
+            else:
+                yield from _arguments(member, held)
+
+
+def _naming_missing_exports(resolve: Any) -> Any:
+    """Resolve as before, and say of an export that has gone since the change set was made what AWS says."""
+
+    def resolved_or_named(*arguments: Any) -> Any:
+        try:
+            return resolve(*arguments)
+        except ValueError as error:
+            missing = re.fullmatch(r"Export '(.*)' not found", str(error))
+            raise ValueError(f"No export named {missing[1]} found") if missing else error from None
+
+    return resolved_or_named
 
 
 def _check(exports: Record, stack_id: str) -> None:
