@@ -146,6 +146,88 @@ def test_member_put_into_a_list_does_not_shift_the_others() -> None:
     assert [(p.path, p.before) for p in found.properties] == [("/Properties/SecurityGroupIngress/1", None)]
 
 
+def containers(*named: tuple[str, Json]) -> dict[str, Json]:
+    return one(
+        "AWS::ECS::TaskDefinition", {"ContainerDefinitions": [{"Name": name, **more} for name, more in named]}
+    )
+
+
+def variables(**values: str) -> Json:
+    return {"Environment": [{"Name": name, "Value": value} for name, value in values.items()]}
+
+
+def told(
+    before: Mapping[str, Json], after: Mapping[str, Json]
+) -> list[tuple[str, str, str | None, str | None]]:
+    return [(p.path, p.name, p.before, p.after) for p in change(before, after).properties]
+
+
+def test_containers_and_variables_are_compared_by_name() -> None:
+    """One that comes before it does not make another container of one that changes, too."""
+    before = containers(("api", {"Image": "a:1", **variables(RATE="1", MODE="x")}), ("log", {"Image": "l"}))
+    after = containers(
+        ("proxy", {"Image": "p"}),
+        ("api", {"Image": "a:2", **variables(NEW="n", RATE="2")}),
+        ("log", {"Image": "l"}),
+    )
+    assert told(before, after) == [
+        (
+            "/Properties/ContainerDefinitions/0",
+            "ContainerDefinitions/proxy",
+            None,
+            '{"Name": "proxy", "Image": "p"}',
+        ),
+        ("/Properties/ContainerDefinitions/1/Image", "ContainerDefinitions/api/Image", "a:1", "a:2"),
+        (
+            "/Properties/ContainerDefinitions/1/Environment/0",
+            "ContainerDefinitions/api/Environment/NEW",
+            None,
+            '{"Name": "NEW", "Value": "n"}',
+        ),
+        (
+            "/Properties/ContainerDefinitions/1/Environment/1/Value",
+            "ContainerDefinitions/api/Environment/RATE/Value",
+            "1",
+            "2",
+        ),
+        (
+            "/Properties/ContainerDefinitions/1/Environment/1",
+            "ContainerDefinitions/api/Environment/MODE",
+            '{"Name": "MODE", "Value": "x"}',
+            None,
+        ),
+    ]
+    assert change(before, after).effect == "released"
+
+
+def test_names_in_another_order_are_a_change_of_their_order() -> None:
+    before = containers(("api", variables(A="1", B="2", C="3")))
+    after = containers(("api", variables(C="3", A="1", D="4", B="5")))
+    assert [entry[1:] for entry in told(before, after)] == [
+        ("ContainerDefinitions/api/Environment/D", None, '{"Name": "D", "Value": "4"}'),
+        ("ContainerDefinitions/api/Environment/B/Value", "2", "5"),
+        ("ContainerDefinitions/api/Environment", '["A", "B", "C"]', '["C", "A", "B"]'),
+    ]
+    assert change(before, after).action == "replace"
+
+
+def test_name_that_is_given_twice_is_none() -> None:
+    """Then the order tells which is which."""
+    before, after = ([{"Name": "a", "Value": value}, {"Name": "a", "Value": "y"}] for value in "xz")
+    sides = (containers(("api", {"Environment": one_side})) for one_side in (before, after))
+    assert [entry[0] for entry in told(*sides)] == ["/Properties/ContainerDefinitions/0/Environment/0/Value"]
+
+
+def test_import_of_a_named_member_stays_the_same_where_another_comes_before_it() -> None:
+    exporter = template({}, Outputs={"One": {"Value": "1", "Export": {"Name": "one"}}})
+    imported = {"Name": "A", "Value": {"Fn::ImportValue": "one"}}
+    before, after = (
+        {"x": exporter, **containers(("api", {"Environment": environment}))}
+        for environment in ([imported], [{"Name": "B", "Value": "2"}, imported])
+    )
+    assert [entry[1] for entry in told(before, after)] == ["ContainerDefinitions/api/Environment/B"]
+
+
 def test_condition_that_flips_adds_and_removes() -> None:
     side = {
         "a": template(
@@ -164,10 +246,46 @@ def test_change_of_type_is_refused() -> None:
     assert (found.action, found.effect) == ("replace", "refused")
 
 
-@pytest.mark.parametrize("attribute", ["DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"])
+@pytest.mark.parametrize("attribute", ["DependsOn", "Metadata", "CreationPolicy", "UpdatePolicy"])
 def test_attribute_beside_the_properties_leaves_the_resource_as_it_is(attribute: str) -> None:
-    found = change(one("AWS::S3::Bucket", {}), one("AWS::S3::Bucket", {}, **{attribute: "Retain"}))
-    assert (found.action, found.effect) == ("modify", "none")
+    found = change(one("AWS::S3::Bucket", {}), one("AWS::S3::Bucket", {}, **{attribute: "Other"}))
+    assert (found.action, found.effect, found.notes) == ("modify", "none", ())
+
+
+@pytest.mark.parametrize(
+    ("policy", "before", "after", "fate"),
+    [
+        ("DeletionPolicy", "RetainExceptOnCreate", "Delete", "deleted from now on, with what it holds"),
+        ("DeletionPolicy", "RetainExceptOnCreate", None, "deleted from now on, with what it holds"),
+        ("DeletionPolicy", "Retain", "Delete", "deleted from now on, with what it holds"),
+        ("DeletionPolicy", "Retain", "Snapshot", "a snapshot is all that is kept"),
+        ("DeletionPolicy", "Delete", "RetainExceptOnCreate", "kept from now on"),
+        ("DeletionPolicy", None, "Delete", ""),
+        # They differ for a creation that fails, and this resource is there.
+        ("DeletionPolicy", "Retain", "RetainExceptOnCreate", ""),
+        ("UpdateReplacePolicy", "Retain", None, "deleted from now on, with what it holds"),
+        ("UpdateReplacePolicy", "Snapshot", "Retain", "kept from now on"),
+        ("UpdateReplacePolicy", None, "Delete", ""),
+    ],
+)
+def test_policy_that_decides_another_end_is_no_change_without_effect(
+    policy: str, before: str | None, after: str | None, fate: str
+) -> None:
+    sides = [one("AWS::S3::Bucket", {}, **({policy: value} if value else {})) for value in (before, after)]
+    found = change(*sides)
+    assert (found.action, found.effect) == ("modify", "in place" if fate else "none")
+    assert len(found.notes) == bool(fate)
+    assert all(fate in note for note in found.notes)
+    when = {"DeletionPolicy": "when it leaves the stack", "UpdateReplacePolicy": "when another one"}
+    assert all(note.startswith(when[policy]) for note in found.notes)
+
+
+def test_database_is_saved_by_default() -> None:
+    sides = [
+        one("AWS::RDS::DBCluster", {}, **attributes) for attributes in ({}, {"DeletionPolicy": "Snapshot"})
+    ]
+    assert change(*sides).effect == "none"
+    assert any("snapshot" in note for note in change(sides[0], {"a": template({})}).notes)
 
 
 def test_retained_resource_stays_behind() -> None:

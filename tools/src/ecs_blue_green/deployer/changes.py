@@ -27,10 +27,11 @@ def holds(path: str, other: str) -> bool:
 class PropertyChange:
     """One attribute of a resource that changes; `before` and `after` where they can be told.
 
-    `because` names what makes a value change that reads the same before and after, such as the replacement
-    of a resource that it refers to. `certain` is False when the value may also stay. `reread` is whether
-    CloudFormation lists it only because it will read an attribute of another resource again, which may stay;
-    `of_tags` whether it lists it among the changes of tags, of which it tells the place and not the key.
+    `label` is its path for people, with names where `path` has the indexes of a list. `because` names what
+    makes a value change that reads the same before and after, such as the replacement of a resource that it
+    refers to. `certain` is False when the value may also stay. `reread` is whether CloudFormation lists it
+    only because it will read an attribute of another resource again, which may stay; `of_tags` whether it
+    lists it among the changes of tags, of which it tells the place and not the key.
     """
 
     path: str
@@ -41,11 +42,17 @@ class PropertyChange:
     certain: bool = True
     reread: bool = False
     of_tags: bool = False
+    label: str = ""
 
     @property
     def is_stack_tag(self) -> bool:
         """Whether it is a tag of the stack, which every resource of it gets; its key is the path's end."""
         return self.path.startswith("/Tags/")
+
+    @property
+    def name(self) -> str:
+        """The property as people know it: `ContainerDefinitions/api/Image`."""
+        return (self.label or self.path).removeprefix("/Properties/").lstrip("/")
 
 
 @dataclass(frozen=True)

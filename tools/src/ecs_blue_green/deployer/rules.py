@@ -106,9 +106,7 @@ def replacement(layer: str, changes: tuple[ResourceChange, ...], allowed: set[st
             "remove": "would be deleted",
         }
         if change.action in words:
-            causes = [
-                p.path.removeprefix("/Properties/") for p in change.properties if p.recreation != "Never"
-            ]
+            causes = [p.name for p in change.properties if p.recreation != "Never"]
             because = f" because of {', '.join(causes)}" if causes else ""
             yield Finding(
                 layer,

@@ -10,19 +10,39 @@ from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.effects.resolve import Expression, canonical
 from ecs_blue_green.deployer.effects.schemas import Location
 
+# By which property the members of a list are known, where all of them have it: containers, variables and
+# stages; tags; metrics.
+NAMES = ("Name", "Key", "Id")
+
 
 @dataclass(frozen=True)
 class Difference:
     """A location inside a value and what is there on each side, None for nothing.
 
-    `because` and `certain` are those of a PropertyChange.
+    `label` is the location with the names of a list's members in the place of their indexes. `because` and
+    `certain` are those of a PropertyChange.
     """
 
     location: Location
+    label: Location
     before: Any
     after: Any
     because: str = ""
     certain: bool = True
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What stands on each side in the place of one member of a list, None for nothing.
+
+    The index is that of the member in the new list; of one that is taken out, in the old list. `label` is its
+    name, or the index where it has none.
+    """
+
+    index: int
+    label: str
+    before: Any
+    after: Any
 
 
 def shown(value: Any, layer: str) -> str | None:
@@ -36,16 +56,20 @@ def shown(value: Any, layer: str) -> str | None:
     return json.dumps(value, default=lambda inner: inner.text(layer), ensure_ascii=False)
 
 
-def at(value: Any, location: Location) -> Any:
-    """What is inside a value at a location, None where there is nothing."""
-    for part in location:
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
+def placed(value: Any, label: Location) -> tuple[Location, Any]:
+    """The location that a label names inside a value, and what is there, None where there is nothing."""
+    location: list[str] = []
+    for part in label:
+        if isinstance(value, list):
+            key = name_key(value, value)
+            names = [_text(member[key]) for member in value] if key else []
+            found = names.index(part) if part in names else None
+            location.append(part if found is None else str(found))
+            value = None if found is None else value[found]
         else:
-            return None
-    return value
+            location.append(part)
+            value = value.get(part) if isinstance(value, dict) else None
+    return tuple(location), value
 
 
 def same(before: Any, after: Any) -> bool:
@@ -64,18 +88,60 @@ def map_changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator
             yield PropertyChange(name, before.get(name), after.get(name))
 
 
-def aligned(before: list[Any], after: list[Any]) -> Iterator[tuple[int, Any, Any]]:
-    """The members that differ, in pairs: a member that is added or taken out does not shift the others.
+def pairs(before: list[Any], after: list[Any]) -> Iterator[Pair]:
+    """The members of two lists in pairs: by name where they have names, in order where they have none."""
+    key = name_key(before, after)
+    if key is None:
+        yield from _aligned(before, after)
+        return
+    old, new = ({_text(member[key]): index for index, member in enumerate(one)} for one in (before, after))
+    for name, index in new.items():
+        yield Pair(index, name, before[old[name]] if name in old else None, after[index])
+    for name, index in old.items():
+        if name not in new:
+            yield Pair(index, name, before[index], None)
 
-    The index is that of the member in the new list; of one that is taken out, in the old list.
-    """
+
+def orders(before: list[Any], after: list[Any]) -> tuple[list[str], list[str]]:
+    """The names of the members that two lists share, in the order of each; nothing where they have none."""
+    key = name_key(before, after)
+    names = [[_text(member[key]) for member in one] if key else [] for one in (before, after)]
+    shared = set(names[0]) & set(names[1])
+    old, new = ([name for name in one if name in shared] for one in names)
+    return old, new
+
+
+def name_key(before: list[Any], after: list[Any]) -> str | None:
+    """The property by which the members of two lists are told apart, such as Name of a container."""
+    if not before or not after or not all(isinstance(member, dict) for member in [*before, *after]):
+        return None
+    return next(
+        (
+            key
+            for key in NAMES
+            if all(
+                len({_text(member[key]) for member in one if key in member}) == len(one)
+                for one in (before, after)
+            )
+        ),
+        None,
+    )
+
+
+def _text(name: Any) -> str:
+    return name if isinstance(name, str) else canonical(name)
+
+
+def _aligned(before: list[Any], after: list[Any]) -> Iterator[Pair]:
+    """A member that is added or taken out does not shift the others."""
     old, new = [canonical(member) for member in before], [canonical(member) for member in after]
     for what, i, i_end, j, j_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if what == "equal":
             # Equal to read; a reference in them may still have moved.
-            yield from ((j + k, before[i + k], after[j + k]) for k in range(i_end - i))
+            yield from (Pair(j + k, str(j + k), before[i + k], after[j + k]) for k in range(i_end - i))
             continue
         for k in range(max(i_end - i, j_end - j)):
             one = before[i + k] if i + k < i_end else None
             other = after[j + k] if j + k < j_end else None
-            yield (j + k if other is not None else i + k), one, other
+            index = j + k if other is not None else i + k
+            yield Pair(index, str(index), one, other)

@@ -12,7 +12,15 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ecs_blue_green.deployer.changes import Action, PropertyChange, Recreation, ResourceChange, holds
-from ecs_blue_green.deployer.effects.differences import Difference, aligned, at, map_changes, same, shown
+from ecs_blue_green.deployer.effects.differences import (
+    Difference,
+    map_changes,
+    orders,
+    pairs,
+    placed,
+    same,
+    shown,
+)
 from ecs_blue_green.deployer.effects.renames import with_renames
 from ecs_blue_green.deployer.effects.resolve import HIDDEN, Expression, has_secret, is_hidden, references
 from ecs_blue_green.deployer.effects.schemas import Location, Schema, schema
@@ -194,16 +202,16 @@ class _Comparison:
             )
         found = schema(new.type, self.after.side.region)
         changes = list(self._changes(layer, old, new, found))
-        told = [change.path for change in changes]
+        told = [change.label for change in changes if change.label]
         for change in self._other_imports(layer, logical_id, new, found):
-            if not any(holds(path, change.path) or holds(change.path, path) for path in told):
+            if not any(holds(label, change.label) or holds(change.label, label) for label in told):
                 changes.append(change)
         return modification(logical_id, old, new, tuple(changes), found, moved=moved) if changes else None
 
     def _changes(
         self, layer: str, old: Resource, new: Resource, found: Schema | None
     ) -> Iterator[PropertyChange]:
-        for difference in self._differences(old.properties, new.properties, ()):
+        for difference in self._differences(old.properties, new.properties, (), ()):
             # A type without a schema, such as a custom resource: nothing is known.
             recreation: Recreation = (
                 found.recreation(difference.location, difference.before, difference.after)
@@ -220,6 +228,7 @@ class _Comparison:
                 recreation,
                 difference.because or (OTHERWISE if hides else ""),
                 difference.certain,
+                label="/".join(["/Properties", *difference.label]),
             )
         for name in ATTRIBUTES:
             before, after = old.attributes.get(name), new.attributes.get(name)
@@ -240,44 +249,52 @@ class _Comparison:
         is the same: https://github.com/aws/aws-cdk/issues/38492.
         """
         before, after = (world.imported_by(layer, logical_id) for world in (self.before, self.after))
-        for location in {**before, **after}:
-            if before.get(location) == after.get(location):
+        for label in {**before, **after}:
+            if before.get(label) == after.get(label):
                 continue
-            value = shown(at(new.properties, location), layer)
+            location, value = placed(new.properties, label)
             recreation = found.recreation(location, None, value) if found else "Conditionally"
             yield PropertyChange(
                 "/".join(["/Properties", *location]),
-                value,
-                value,
+                shown(value, layer),
+                shown(value, layer),
                 "Never" if recreation == "Never" else "Conditionally",
-                _IMPORTED[location in before, location in after],
+                _IMPORTED[label in before, label in after],
                 certain=False,
+                label="/".join(["/Properties", *label]),
             )
 
-    def _differences(self, before: Any, after: Any, location: Location) -> Iterator["Difference"]:
+    def _differences(
+        self, before: Any, after: Any, location: Location, label: Location
+    ) -> Iterator[Difference]:
         """Where two resolved values differ, or will although they read the same."""
         if same(before, after):
-            yield from self._moved(after, location)
+            yield from self._moved(after, location, label)
         elif isinstance(before, dict) and isinstance(after, dict):
             for key in {**before, **after}:
-                yield from self._differences(before.get(key), after.get(key), (*location, key))
+                yield from self._differences(before.get(key), after.get(key), (*location, key), (*label, key))
         elif isinstance(before, list) and isinstance(after, list):
-            for index, one, other in aligned(before, after):
-                yield from self._differences(one, other, (*location, str(index)))
+            for pair in pairs(before, after):
+                yield from self._differences(
+                    pair.before, pair.after, (*location, str(pair.index)), (*label, pair.label)
+                )
+            old, new = orders(before, after)
+            if old != new:
+                yield Difference(location, label, old, new)
         else:
-            yield Difference(location, before, after)
+            yield Difference(location, label, before, after)
 
-    def _moved(self, value: Any, location: Location) -> Iterator["Difference"]:
+    def _moved(self, value: Any, location: Location, label: Location) -> Iterator[Difference]:
         if isinstance(value, Expression):
             certain, because = self._why(value)
             if because:
-                yield Difference(location, value, value, because, certain)
+                yield Difference(location, label, value, value, because, certain)
         elif isinstance(value, dict):
             for key, member in value.items():
-                yield from self._moved(member, (*location, key))
+                yield from self._moved(member, (*location, key), (*label, key))
         elif isinstance(value, list):
-            for index, member in enumerate(value):
-                yield from self._moved(member, (*location, str(index)))
+            for pair in pairs(value, value):
+                yield from self._moved(pair.after, (*location, str(pair.index)), (*label, pair.label))
 
     def _why(self, value: Any) -> tuple[bool, str]:
         """Whether a value that reads the same surely changes, and what changes it; "" when nothing does."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ecs_blue_green.deployer.effects.differences import name_key
 from ecs_blue_green.deployer.effects.resolve import (
     NO_VALUE,
     Reference,
@@ -17,8 +18,8 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.template import parameter_values
 
-# Attributes of a resource beside its properties. DependsOn only orders, the policies only speak of a later
-# deletion: a change of these alone leaves the resource as it is.
+# Attributes of a resource beside its properties: a change of these alone leaves the resource as it is. Two of
+# the policies decide how it ends.
 ATTRIBUTES = (
     "DependsOn",
     "DeletionPolicy",
@@ -152,11 +153,14 @@ class World:
         return self._imports[layer]
 
     def imported_by(self, layer: str, logical_id: str) -> dict[Location, set[str]]:
-        """The names of the exports that a resource imports, by where in its properties."""
+        """The names of the exports that a resource imports, by where in its properties.
+
+        Members of a list stand under their names; a list whose members have none counts as a whole.
+        """
         scope = self.scope(layer)
-        found: dict[Location, set[str]] = {}
         properties = scope.template["Resources"][logical_id].get("Properties") or {}
-        for location, value in _values(properties, ()):
+        found: dict[Location, set[str]] = {}
+        for location, value in _values(properties, (), scope):
             names = {str(resolve(argument, scope)) for argument in _import_values(value, scope)}
             if names:
                 found[location] = names
@@ -195,16 +199,18 @@ class World:
         return None if known is NO_VALUE else known
 
 
-def _values(value: Any, location: Location) -> Iterator[tuple[Location, Any]]:
+def _values(value: Any, location: Location, scope: Scope) -> Iterator[tuple[Location, Any]]:
     """Every value of a resource's properties as it is written, a function whole, and where it stands."""
     if isinstance(value, dict) and not any(key == "Ref" or key.startswith("Fn::") for key in value):
         for key, member in value.items():
-            yield from _values(member, (*location, key))
-    elif isinstance(value, list):
-        for index, member in enumerate(value):
-            yield from _values(member, (*location, str(index)))
-    else:
+            yield from _values(member, (*location, key), scope)
+        return
+    key = name_key(value, value) if isinstance(value, list) else None
+    if key is None:
         yield location, value
+        return
+    for member in value:
+        yield from _values(member, (*location, str(resolve(member[key], scope))), scope)
 
 
 def _import_values(value: Any, scope: Scope) -> Iterator[Any]:

@@ -12,20 +12,35 @@ RULE_NOTE = (
     "CloudFormation sends the template's actions again: the rule's requests go to blue if green is live"
 )
 NEW_RULE_NOTE = "its requests go where the template says: to blue, also if green is live"
+# What the policies do with a resource that is no longer needed: the one when it leaves its stack, or its
+# stack goes; the other when a new one takes its place.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatereplacepolicy.html
+_POLICIES = {
+    "DeletionPolicy": "when it leaves the stack, or the stack is deleted",
+    "UpdateReplacePolicy": "when another one replaces it",
+}
+_FATES = {
+    "kept": "it is kept from now on",
+    "snapshot": "a snapshot is all that is kept of it from now on",
+    "deleted": "it is deleted from now on, with what it holds",
+}
 
 
 def removal(logical_id: str, old: Resource) -> ResourceChange:
     """What becomes of a resource that its template no longer has."""
-    policy = old.attributes.get("DeletionPolicy")
-    kept = policy in ("Retain", "RetainExceptOnCreate")
-    note = (
-        "it stays behind, outside any stack"
-        if kept
-        else "a snapshot of it is taken"
-        if policy == "Snapshot"
-        else ""
+    notes = {"kept": ("it stays behind, outside any stack",), "snapshot": ("a snapshot of it is taken",)}
+    return ResourceChange(logical_id, old.type, "remove", notes=notes.get(_fate(old, "DeletionPolicy"), ()))
+
+
+def _fate(resource: Resource, policy: str) -> str:
+    """What its policy does with a resource. It is deleted by default, but for two kinds of database."""
+    kinds = {"Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "snapshot", "Delete": "deleted"}
+    saved = resource.type == "AWS::RDS::DBCluster" or (
+        resource.type == "AWS::RDS::DBInstance" and "DBClusterIdentifier" not in resource.properties
     )
-    return ResourceChange(logical_id, old.type, "remove", notes=(note,) if note else ())
+    default = "snapshot" if saved and policy == "DeletionPolicy" else "deleted"
+    return kinds.get(str(resource.attributes.get(policy)), default)
 
 
 def modification(
@@ -54,7 +69,13 @@ def modification(
     notes = list(_notes(old, new, changes, found, action))
     if moved:
         notes.append(RULE_NOTE)
-    if action == "modify" and all(change.path.split("/")[1] in ATTRIBUTES for change in changes):
+    fates = list(_fates(old, new))
+    notes += fates
+    if (
+        not fates
+        and action == "modify"
+        and all(change.path.split("/")[1] in ATTRIBUTES for change in changes)
+    ):
         effect = "none"
     if new.type == TASK_DEFINITION and action == "replace":
         effect = "released"
@@ -68,6 +89,14 @@ def modification(
     return ResourceChange(logical_id, new.type, action, properties=changes, effect=effect, notes=tuple(notes))
 
 
+def _fates(old: Resource, new: Resource) -> Iterator[str]:
+    """What a change of its policies means for a later end of a resource, where it means anything."""
+    for policy, when in _POLICIES.items():
+        fate = _fate(new, policy)
+        if fate != _fate(old, policy):
+            yield f"{when}, {_FATES[fate]}"
+
+
 def _notes(
     old: Resource,
     new: Resource,
@@ -78,10 +107,10 @@ def _notes(
     if found is None:
         yield f"CloudFormation has no schema of {new.type} here: what a change does is not known"
     if action in ("replace", "may replace"):
-        policy = new.attributes.get("UpdateReplacePolicy")
-        if policy == "Retain":
+        fate = _fate(new, "UpdateReplacePolicy")
+        if fate == "kept":
             yield "the old one stays behind, outside any stack"
-        elif policy == "Snapshot":
+        elif fate == "snapshot":
             yield "a snapshot of the old one is taken before it is deleted"
         names = found.named(new.properties) if found else {}
         if names and canonical(names) == canonical(found.named(old.properties) if found else {}):

@@ -68,19 +68,20 @@ def _without_rereads(told: ResourceChange, expected: Iterable[PropertyChange]) -
 def _properties(
     answered: Iterable[PropertyChange], expected: Iterable[PropertyChange]
 ) -> Iterator[PropertyChange]:
-    left = {changed.path: changed for changed in expected}
-    answered = list(answered)
+    left, answered = list(expected), list(answered)
     # CloudFormation tells a tag of the stack as one of the resource's own, by its place among them.
     places = {"/Tags", *("/".join(told.path.split("/")[:3]) for told in answered if told.of_tags)}
-    tags = {path for path in left if any(holds(place, path) for place in places)}
+    tags = {one.path for one in left if any(holds(place, one.path) for place in places)}
     for told in answered:
         by_key = told.of_tags and tags
-        below = [path for path in left if (path in tags if by_key else holds(told.path, path))]
+        below = [one for one in left if (one.path in tags if by_key else holds(told.path, one.path))]
         if not below and not by_key:
             yield told
-        for path in below:
-            exact = left.pop(path)
-            values = told if path == told.path and told.after is not None else exact
+        for exact in below:
+            left.remove(exact)
+            # One that is taken out of a list and one that is put in can have one index.
+            same = len(below) == 1 and exact.path == told.path and told.after is not None
+            values = told if same else exact
             yield replace(
                 exact,
                 before=values.before,
@@ -88,4 +89,4 @@ def _properties(
                 recreation=max(exact.recreation, told.recreation, key=RECREATIONS.index),
             )
     # What CloudFormation did not mention counts only where it would replace the resource.
-    yield from (changed for changed in left.values() if changed.recreation != "Never")
+    yield from (changed for changed in left if changed.recreation != "Never")

@@ -135,11 +135,10 @@ def _resource(change: ResourceChange) -> Line:
 
 
 def _property(change: PropertyChange, *, stays: bool) -> Iterator[Line]:
-    path = change.path.removeprefix("/Properties/").lstrip("/")
     remark = f"{_because(change.because)}{_DOES.get(change.recreation, '')}"
     if change.reread and not stays and change.before == change.after:
         remark = f", which CloudFormation reads again{remark}"
-    head = Line(f"        {path}", "detail")
+    head = Line(f"        {change.name}", "detail")
     yield from lines_of_change(head, _known(change.before), _known(change.after), 10, remark)
 
 

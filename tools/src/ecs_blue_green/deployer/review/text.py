@@ -154,7 +154,7 @@ def _resource(change: ResourceChange, *, hide_tags: bool) -> Iterator[Line]:
 
 
 def _property(change: PropertyChange) -> Iterator[Line]:
-    path = change.path.removeprefix("/Properties/").lstrip("/")
+    path = change.name
     does = {"Always": ", which replaces it", "Conditionally": ", which may replace it"}.get(
         change.recreation, ""
     )
