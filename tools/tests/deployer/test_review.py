@@ -386,6 +386,41 @@ def test_principals_and_managed_policies_are_told(checkout: Checkout) -> None:
     ]
 
 
+def test_deletion_policy_that_no_longer_keeps_is_an_effect(checkout: Checkout) -> None:
+    checkout.template(
+        "task-definition",
+        lambda document: document["Resources"]["LogGroup"].update(DeletionPolicy="Delete"),
+    )
+    found = resources(checkout.review(), "task-definition")["LogGroup"]
+    assert found["outcome"] == "in place"
+    assert found["notes"] == [
+        "when it leaves the stack, or the stack is deleted, it is deleted from now on, with what it holds"
+    ]
+    assert "in place: LogGroup" in checkout.talk()[1]
+
+
+def test_variables_are_told_by_name(checkout: Checkout) -> None:
+    """One that is put before another one, which changes, too."""
+
+    def edit(document: Json) -> None:
+        (container,) = document["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+        container["Environment"] = [{"Name": "A", "Value": "1"}, {"Name": "HEALTH_RATE", "Value": "0.9"}]
+
+    checkout.template("task-definition", edit)
+    lines = checkout.talk()[1].splitlines()
+    for told in ("HEALTH_RATE/Value: 1.0 -> 0.9", "A: (none) -> {"):
+        assert any(f"ContainerDefinitions/sample-api/Environment/{told}" in line for line in lines), lines
+
+
+def test_outputs_alone_are_a_change(checkout: Checkout) -> None:
+    checkout.template("service", lambda document: document["Outputs"].update(Plain={"Value": "x"}))
+    document = checkout.review()
+    assert document["exit_code"] == 4
+    (layer,) = environment(document)["layers"]
+    assert [(o["name"], o["action"]) for o in layer["outputs"]] == [("Plain", "add")]
+    assert "output Plain is new" in checkout.talk()[1]
+
+
 def test_bucket_policy_without_its_denial_is_told(checkout: Checkout) -> None:
     checkout.properties("pipeline", "ArtifactBucketPolicy", PolicyDocument=statement(
         Action="s3:GetObject", Resource="*", Principal="*"
@@ -418,6 +453,94 @@ def test_protection_that_goes_is_told(checkout: Checkout) -> None:
     document = checkout.review()
     assert document["exit_code"] == 4
     assert words(document, "service", "Service") == ["is no longer protected by the stack policy"]
+
+
+# What a push needs.
+
+
+def more_rights(checkout: Checkout, layer: str, role: str, action: str) -> None:
+    policy = {"PolicyName": "more", "PolicyDocument": statement(Action=action, Resource="*")}
+
+    def edit(document: Json) -> None:
+        properties = document["Resources"][role]["Properties"]
+        had = properties.get("Policies")
+        properties["Policies"] = [*had, policy] if isinstance(had, list) else [policy]
+
+    checkout.template(layer, edit)
+
+
+def released(checkout: Checkout) -> None:
+    """A change that a push releases."""
+    checkout.properties("task-definition", "TaskDefinition", Cpu="512", Memory="1024")
+
+
+def needs(document: Json, name: str = "prod") -> list[tuple[str, str]]:
+    return [(need["layer"], need["reason"]) for need in environment(document, name)["needs"]]
+
+
+def test_import_of_what_is_new_needs_its_layer_first(checkout: Checkout) -> None:
+    checkout.template(
+        "infrastructure",
+        lambda document: document["Outputs"].update(
+            QueueUrl={"Value": "q", "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-QueueUrl"}}},
+            Unused={"Value": "q", "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-Unused"}}},
+        ),
+    )
+    queue = {"Fn::ImportValue": {"Fn::Sub": "${InfrastructureStackName}-QueueUrl"}}
+    variable = {"Name": "QUEUE_URL", "Value": queue}
+
+    def use(document: Json) -> None:
+        (container,) = document["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+        container["Environment"].append(variable)
+
+    checkout.template("task-definition", use)
+    document = checkout.review()
+    assert environment(document)["release"]["files"] == ["build/task-definition.yaml"]
+    assert needs(document) == [("infrastructure", "task-definition imports QueueUrl, which is new")]
+    said = "`make deploy` of infrastructure comes before that push, or the release fails: task-definition"
+    assert said in checkout.talk()[1]
+    assert said in checkout.talk("--markdown")[1]
+
+
+@pytest.mark.parametrize(
+    ("layer", "role"),
+    [
+        ("infrastructure", "TaskRole"),
+        ("infrastructure", "TaskExecutionRole"),
+        ("infrastructure", "TaskDefinitionStackRole"),
+        ("pipeline", "DeployActionRole"),
+    ],
+)
+def test_rights_of_a_role_that_a_release_works_with_are_needed_first(
+    checkout: Checkout, layer: str, role: str
+) -> None:
+    more_rights(checkout, layer, role, "sqs:SendMessage")
+    # Without a release nothing needs them.
+    assert needs(checkout.review()) == []
+    released(checkout)
+    assert needs(checkout.review()) == [(layer, f"{role} may now do sqs:SendMessage on anything")]
+
+
+def test_policy_beside_the_role_counts_as_the_role_s(checkout: Checkout) -> None:
+    policy = {
+        "Type": "AWS::IAM::RolePolicy",
+        "Properties": {
+            "RoleName": {"Ref": "TaskRole"},
+            "PolicyName": "more",
+            "PolicyDocument": statement(Action="sqs:SendMessage", Resource="*"),
+        },
+    }
+    checkout.template("infrastructure", lambda document: document["Resources"].update(More=policy))
+    released(checkout)
+    assert needs(checkout.review()) == [("infrastructure", "More may now do sqs:SendMessage on anything")]
+
+
+def test_what_no_release_works_with_is_not_needed_first(checkout: Checkout) -> None:
+    more_rights(checkout, "service-preference", "SmokeTestRole", "sqs:SendMessage")
+    checkout.properties("infrastructure", "Cluster", ClusterSettings=None)
+    checkout.params("prod", TestListenerCidr="203.0.113.0/24")
+    released(checkout)
+    assert needs(checkout.review()) == []
 
 
 # Environments and revisions.

@@ -66,6 +66,7 @@ def _environment(review: EnvironmentReview) -> dict[str, Any]:
         "settings": [_value(change) for change in review.settings],
         "configuration": [_value(change) for change in review.configuration],
         "release": {"branch": review.branch, "files": list(review.release)} if review.release else None,
+        "needs": [asdict(need) for need in review.needs],
         "findings": [asdict(finding) for finding in review.findings],
         "access": [asdict(access) for access in review.access],
         "layers": [

@@ -16,6 +16,7 @@ from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.differences import map_changes
 from ecs_blue_green.deployer.effects.effects import LayerChange, Side
+from ecs_blue_green.deployer.effects.resolve import references
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
@@ -23,6 +24,7 @@ from ecs_blue_green.deployer.layers import Layer, agreed
 from ecs_blue_green.deployer.review import openings, permissions
 from ecs_blue_green.deployer.review.revisions import Revision
 from ecs_blue_green.deployer.rules import Finding
+from ecs_blue_green.runtime import Runtime
 
 # The rules that two revisions decide; the others need to look at what is running.
 DECIDED = ("replacement", "service-frozen", "export-in-use", "stack-policy")
@@ -31,6 +33,7 @@ CHECKED_AT_DEPLOY = tuple(rule for rule in rules.RULES if rule not in DECIDED)
 # Ids that AWS gives, such as those of the network.
 _ID = re.compile(r"[a-z]+-[0-9a-f]{8,17}")
 PIPELINE = "AWS::CodePipeline::Pipeline"
+IAM = "AWS::IAM::"
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,22 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Need:
+    """A layer that must be deployed before the push, and why the release that it starts fails without."""
+
+    layer: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class EnvironmentReview:
     """What happens to one environment.
 
     `settings` are the changes of the file's own keys (account, region, ...), `configuration` those of the
     pipeline's file for it. `release` has the changed files for which a push starts the pipeline, `branch`
-    its branch, `own` are the texts by which it differs from another environment with the same changes.
-    `released` are the layers that the pipeline brings into production. `kept_tags` has by layer the tags that
-    a stack does not take, since it keeps its own.
+    its branch, `needs` what has to come before that push; `own` are the texts by which it differs from
+    another environment with the same changes. `released` are the layers that the pipeline brings into
+    production. `kept_tags` has by layer the tags that a stack does not take, since it keeps its own.
     """
 
     name: str
@@ -61,6 +72,7 @@ class EnvironmentReview:
     access: tuple[Access, ...] = ()
     release: tuple[str, ...] = ()
     branch: str = ""
+    needs: tuple[Need, ...] = ()
     notes: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
@@ -140,20 +152,24 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
     }
     worlds = World(before), World(after)
     layers = tuple(effects.compare_worlds(*worlds))
-    released = head.runtime or base.runtime
+    said = head.runtime or base.runtime
+    released = said.released if said else ()
     release, branch = _release(worlds[1], files)
+    access = tuple(access for layer in layers for access in _access(layer.layer, worlds, base, head))
+    releases = bool(release) or any(layer.layer in released for layer in layers if layer.action == "update")
     return EnvironmentReview(
         name,
         layers,
         settings=tuple(map_changes(_settings(old), _settings(new))) if old else (),
         configuration=tuple(_configuration(name, base, head)),
         findings=tuple(finding for layer in layers for finding in _findings(layer, base, head)),
-        access=tuple(access for layer in layers for access in _access(layer.layer, worlds, base, head)),
+        access=access,
         release=release,
         branch=branch,
+        needs=tuple(_needs(worlds[1], said, layers, access)) if old and said and releases else (),
         notes=() if old else ("a new environment",),
         own=tuple(_own(new)),
-        released=released.released if released else (),
+        released=released,
         kept_tags={slug: tags for slug, tags in kept_tags.items() if tags},
     )
 
@@ -277,3 +293,44 @@ def _triggered(pipeline: Mapping[str, Any], files: tuple[str, ...]) -> tuple[tup
             found = tuple(f for f in files if any(fnmatchcase(f, str(pattern)) for pattern in patterns))
             return found, str(branches[0]) if branches else ""
     return (), ""
+
+
+def _needs(
+    world: World, said: Runtime, layers: Iterable[LayerChange], access: Iterable[Access]
+) -> Iterator[Need]:
+    """What a release finds only when a layer that no push deploys has been deployed before.
+
+    That is what the released layers import, and what the roles may do that a release works with: those that
+    CloudFormation has for their stacks, those that they import, and the pipeline's own.
+    """
+    released = [slug for slug in said.released if slug in world.side.stacks]
+    for slug in released:
+        for layer in layers:
+            for export in layer.exports:
+                if export.name in world.imports(slug) and export.action == "add":
+                    yield Need(layer.layer, f"{slug} imports {export.output}, which is new")
+    roles = set(_roles(world, said, released))
+    for opened in access:
+        if opened.layer not in released and (opened.layer, opened.resource) in roles:
+            yield Need(opened.layer, f"{opened.resource} {opened.words}")
+
+
+def _roles(world: World, said: Runtime, released: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The roles that a release works with, and the policies attached to them, by layer and logical id."""
+    operating = {tuple(role) for slug in released if (role := said.layers[slug].role)}
+    imported = {name for slug in released for name in world.imports(slug)}
+    found = {
+        (reference.layer, reference.logical_id)
+        for name, output in world.exports().items()
+        if name in imported or output in operating
+        for reference in references(world.exported(name))
+    }
+    for slug in world.side.stacks:
+        resources = world.resources(slug)
+        runs = any(resource.type == PIPELINE for resource in resources.values())
+        for logical_id, resource in resources.items():
+            if not resource.type.startswith(IAM):
+                continue
+            used = {(r.layer, r.logical_id) for r in references(dict(resource.properties))}
+            if runs or (slug, logical_id) in found or used & found:
+                yield slug, logical_id

@@ -76,6 +76,10 @@ def ways(review: EnvironmentReview) -> Iterator[str]:
         yield f"a push to {review.branch} starts a release, because of {files}"
     elif released:
         yield f"{', '.join(released)}: with the next release, or by `make deploy`"
+    push = "that push" if review.release else "the next release"
+    for layer in dict.fromkeys(need.layer for need in review.needs):
+        reasons = "; ".join(need.reason for need in review.needs if need.layer == layer)
+        yield f"`make deploy` of {layer} comes before {push}, or the release fails: {reasons}"
 
 
 def _layer(layer: LayerChange) -> Iterator[Line]:
