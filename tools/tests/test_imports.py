@@ -31,6 +31,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "deployer.cloudformation": (*GROUND, "deployer.cloudformation"),
     "deployer.effects": (*GROUND, "deployer.effects"),
     "deployer.release": (*GROUND, "deployer.release", "deployer.cloudformation"),
+    # A service is created again as its template says, with the values that CloudFormation filled in.
+    "deployer.release.restore": (
+        *GROUND,
+        "deployer.release",
+        "deployer.cloudformation",
+        "deployer.effects",
+    ),
     "deployer.drift": (*GROUND, "deployer.drift", "deployer.cloudformation", "deployer.effects"),
     # A review is told offline: without CloudFormation, plans and locks.
     "deployer.review": (*GROUND, "deployer.review", "deployer.effects"),

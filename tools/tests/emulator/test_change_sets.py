@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from tests.emulator.aws import PUBLIC, VPC, Aws, Resources
 from tests.emulator.parts import attribute, ref, resource
 
@@ -193,3 +196,62 @@ def test_an_export_that_goes_before_it_is_imported_is_named(aws: Aws) -> None:
     assert aws.update("gone-exporter", topics(1))["StackStatus"] == "UPDATE_COMPLETE"
     assert aws.execute(proposed)["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "No export named gone found" in aws.reasons("gone-importer")[0]
+
+
+def drift_aware(aws: Aws, stack: str, resources: Resources) -> Any:
+    return aws.propose(stack, resources, DeploymentMode="REVERT_DRIFT")
+
+
+def test_what_somebody_deleted_is_made_again(aws: Aws) -> None:
+    """User guide, drift-aware-change-sets: a change set of the same template finds what is gone."""
+    user = {"User": resource("SNS::Topic", DisplayName=attribute("Topic0", "TopicName"))}
+    aws.create("again", {**topics(1, TopicName="again"), **user})
+    sns, (topic,) = aws.client("sns"), [arn for arn in topic_arns(aws) if arn.endswith(":again")]
+    nothing = drift_aware(aws, "again", {**topics(1, TopicName="again"), **user})
+    assert nothing["StatusReason"].startswith("The submitted information didn't contain changes.")
+    sns.delete_topic(TopicArn=topic)
+    assert aws.propose("again", {**topics(1, TopicName="again"), **user})["Status"] == "FAILED"
+
+    proposed = drift_aware(aws, "again", {**topics(1, TopicName="again"), **user})
+
+    assert (proposed["DeploymentMode"], changes(proposed)) == ("REVERT_DRIFT", {"Topic0": "Add"})
+    assert proposed["Changes"][0]["ResourceChange"]["ResourceDriftStatus"] == "DELETED"
+    assert topic not in topic_arns(aws)
+    assert aws.execute(proposed)["StackStatus"] == "UPDATE_COMPLETE"
+    assert topic in topic_arns(aws)
+    nothing = drift_aware(aws, "again", {**topics(1, TopicName="again"), **user})
+    assert nothing["Status"] == "FAILED"
+
+
+def test_change_set_that_is_not_executed_leaves_the_stack_as_it_is(aws: Aws) -> None:
+    aws.create("unexecuted", topics(1, TopicName="unexecuted"))
+    (topic,) = [arn for arn in topic_arns(aws) if arn.endswith(":unexecuted")]
+    aws.client("sns").delete_topic(TopicArn=topic)
+    proposed = drift_aware(aws, "unexecuted", topics(1, TopicName="unexecuted"))
+    aws.client("cloudformation").delete_change_set(ChangeSetName=proposed["ChangeSetId"])
+    listed = aws.client("cloudformation").list_stack_resources(StackName="unexecuted")
+    assert [found["PhysicalResourceId"] for found in listed["StackResourceSummaries"]] == [topic]
+
+
+def test_what_is_gone_is_made_again_with_what_changes(aws: Aws) -> None:
+    aws.create("both", topics(2))
+    listed = aws.client("cloudformation").list_stack_resources(StackName="both")
+    ids = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in listed["StackResourceSummaries"]}
+    aws.client("sns").delete_topic(TopicArn=ids["Topic0"])
+    proposed = drift_aware(aws, "both", topics(2, DisplayName="named"))
+    assert changes(proposed) == {"Topic0": "Add", "Topic1": "Modify"}
+    assert aws.execute(proposed)["StackStatus"] == "UPDATE_COMPLETE"
+
+
+def test_what_somebody_changed_is_not_changed_back_here(aws: Aws) -> None:
+    aws.create("changed", topics(1, TopicName="changed", DisplayName="one"))
+    (topic,) = [arn for arn in topic_arns(aws) if arn.endswith(":changed")]
+    aws.client("sns").set_topic_attributes(
+        TopicArn=topic, AttributeName="DisplayName", AttributeValue="other"
+    )
+    with pytest.raises(ClientError, match="does not change back Topic0"):
+        drift_aware(aws, "changed", topics(1, TopicName="changed", DisplayName="one"))
+
+
+def topic_arns(aws: Aws) -> list[str]:
+    return [found["TopicArn"] for found in aws.client("sns").list_topics()["Topics"]]

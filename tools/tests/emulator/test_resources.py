@@ -403,6 +403,20 @@ def test_application_autoscaling_types(aws: Aws) -> None:
     assert client.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []
 
 
+def test_what_scales_a_service_goes_with_it(aws: Aws) -> None:
+    """hako#69; terraform-provider-aws#10432, #14254; CloudFormation does not hear of it: copilot-cli#3342."""
+    aws.create("ended-service", blue_green_service("ended", "api", "ended"))
+    resources = scaling("ended", "api")
+    aws.create("ended-scaling", resources)
+    aws.client("ecs").delete_service(cluster="ended", service="api", force=True)
+    client, asked = aws.client("application-autoscaling"), {"ServiceNamespace": "ecs"}
+    path = "service/ended/api"
+    assert client.describe_scalable_targets(**asked, ResourceIds=[path])["ScalableTargets"] == []
+    assert client.describe_scaling_policies(**asked, ResourceId=path)["ScalingPolicies"] == []
+    assert aws.propose("ended-scaling", resources)["Status"] == "FAILED"
+    aws.delete("ended-scaling")
+
+
 @pytest.mark.parametrize(
     ("properties", "reason"),
     [

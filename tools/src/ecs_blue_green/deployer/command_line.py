@@ -27,6 +27,7 @@ VERBS = {
     "drift": "where reality differs from the templates, and whose doing that is; changes nothing",
     "continue-rollback": "let CloudFormation go on with taking an update back, where that had failed",
     "rollback": "stop the running release, or go back to the one before the last",
+    "restore": "create the service again that somebody deleted, with what was released last",
     "destroy": "delete the stacks of an unprotected environment, importers first",
     "review": "what two revisions do to every environment; offline",
 }
@@ -102,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="OWNER/REPOSITORY",
                 help="the environment is this repository's, which had that name until now",
             )
-        if name in ("deploy", "rollback", "destroy", "continue-rollback"):
+        if name in ("deploy", "rollback", "restore", "destroy", "continue-rollback"):
             verb.add_argument("--yes", action="store_true", help="do not ask")
             verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release")
             verb.add_argument("--break-lock", action="store_true", help="take the lock from its holder")

@@ -111,6 +111,8 @@ ACTIONS = {
         "codedeploy:RegisterApplicationRevision",
         "codedeploy:UpdateDeploymentGroup",
     ),
+    # With tags (botocore, CreateService, tags).
+    "ecs:CreateService": ("ecs:CreateService", "ecs:TagResource"),
     "s3:DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
     "s3:HeadBucket": ("s3:ListBucket",),
     "s3:ListObjectVersions": ("s3:ListBucketVersions",),
@@ -264,8 +266,10 @@ DIRECT: Mapping[str, tuple[str, ...]] = {
     "codedeploy:RegisterApplicationRevision": (f"codedeploy:%:application:{NAME}-*",),
     "codedeploy:StopDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
     "codedeploy:UpdateDeploymentGroup": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
-    "ecs:DeleteService": (f"ecs:%:service/{ANY_CLUSTER}/{NAME}-*",),
-    "ecs:UpdateService": (f"ecs:%:service/{ANY_CLUSTER}/{NAME}-*",),
+    **dict.fromkeys(
+        ("ecs:CreateService", "ecs:DeleteService", "ecs:TagResource", "ecs:UpdateService"),
+        (f"ecs:%:service/{ANY_CLUSTER}/{NAME}-*",),
+    ),
     "ecs:DeregisterTaskDefinition": (f"ecs:%:task-definition/{NAME}-*",),
     "elasticloadbalancing:ModifyLoadBalancerAttributes": ("elasticloadbalancing:%:loadbalancer/app/*",),
     "logs:DeleteLogGroup": tuple(

@@ -39,6 +39,7 @@ def application(
     """
     _add_services()
     ecs.install()
+    ecs.on_deletion.append(scaling.service_is_deleted)
     ecr.install(account.initial_image_tag)
     elbv2.install()
     deployments.seconds_a_minute = minute

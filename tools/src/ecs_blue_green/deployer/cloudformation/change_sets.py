@@ -16,7 +16,7 @@ from ecs_blue_green.deployer import aws, clock
 from ecs_blue_green.deployer.changes import RECREATIONS, Action, PropertyChange, ResourceChange
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe
-from ecs_blue_green.deployer.cloudformation.describe import LONG_AGO
+from ecs_blue_green.deployer.cloudformation.describe import LONG_AGO, Stack
 from ecs_blue_green.deployer.pace import Pace
 
 if TYPE_CHECKING:
@@ -72,26 +72,72 @@ def create(
     removed again, and so is one that is not finished because `sleep` or a call raises.
     Raises ChangeSetFailedError with the reason.
     """
-    name = name or f"{PASSING}-{secrets.token_hex(8)}"
     extra: dict[str, Any] = {"RoleARN": role_arn} if role_arn else {}
     if description:
         extra["Description"] = description
-    arn, stack_arn = name, stack_name
-    try:
-        arn, stack_arn = _requested(
-            client,
-            StackName=stack_name,
-            ChangeSetName=name,
-            ChangeSetType=kind,
-            TemplateBody=body,
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-            Capabilities=capabilities,
-            # The same call sent again, because its answer was lost, makes no second one.
-            ClientToken=name,
+    return _made(
+        client,
+        {
+            "StackName": stack_name,
+            "ChangeSetName": name or _passing_name(),
+            "ChangeSetType": kind,
+            "TemplateBody": body,
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+            ],
+            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+            "Capabilities": capabilities,
             **extra,
-        )
-        answer = _wait_for_change_set(client, arn, sleep, pace or Pace())
+        },
+        sleep,
+        pace or Pace(),
+    )
+
+
+def revert(
+    client: "CloudFormationClient", stack: Stack, description: str, sleep: Sleep = clock.sleep
+) -> ChangeSet | None:
+    """Make a change set that brings what is there back to what was deployed last, or None where it is so.
+
+    It makes again what somebody deleted, and takes back what somebody changed, except for what AWS changes
+    itself. Removed again and raising like `create`.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+    """
+    extra: dict[str, Any] = {"RoleARN": stack.role_arn} if stack.role_arn else {}
+    return _made(
+        client,
+        {
+            "StackName": stack.arn,
+            "ChangeSetName": _passing_name(),
+            "ChangeSetType": "UPDATE",
+            "DeploymentMode": "REVERT_DRIFT",
+            "UsePreviousTemplate": True,
+            "Parameters": [{"ParameterKey": key, "UsePreviousValue": True} for key in stack.parameters],
+            "Tags": [{"Key": key, "Value": value} for key, value in stack.tags.items()],
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            "Description": description,
+            **extra,
+        },
+        sleep,
+        Pace(),
+    )
+
+
+def _passing_name() -> str:
+    return f"{PASSING}-{secrets.token_hex(8)}"
+
+
+def _made(
+    client: "CloudFormationClient", request: dict[str, Any], sleep: Sleep, pace: Pace
+) -> ChangeSet | None:
+    """Have a change set made and read all of it; None when it would change nothing."""
+    kind = request["ChangeSetType"]
+    name = arn = request["ChangeSetName"]
+    stack_arn = request["StackName"]
+    try:
+        # The same call sent again, because its answer was lost, makes no second one.
+        arn, stack_arn = _requested(client, **request, ClientToken=name)
+        answer = _wait_for_change_set(client, arn, sleep, pace)
         if answer["Status"] == "CREATE_COMPLETE":
             return ChangeSet(arn, stack_arn, tuple(_changes(client, arn, answer)))
     except BaseException as error:

@@ -1,12 +1,15 @@
 """The environment's stacks as they are found, and when they cannot be worked with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ecs_blue_green.deployer import commands
+from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, Stack
+from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
@@ -35,6 +38,19 @@ def settled(
     return (watch or Watch(client)).until(
         stack.arn, lambda now: now is None or not now.moving, sleep, lambda event: None
     )
+
+
+def stacks(aws: Aws, environment: Environment, layers: Iterable[str]) -> dict[str, Stack | None]:
+    """The stacks of these layers. Raises Guarded where one of such a name is not this project's."""
+    client = aws.client("cloudformation")
+    names = {slug: environment.stack_name(slug) for slug in layers}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = pool.map(lambda name: describe.stack(client, name), names.values())
+        made = dict(zip(names, found, strict=True))
+    for slug, stack in made.items():
+        if stack:
+            refuse_foreign(environment, slug, stack)
+    return made
 
 
 def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack) -> None:

@@ -37,6 +37,9 @@ from ecs_blue_green.deployer.planning.survey import Found, Survey
 
 # Called before the first change set is made; it raises to have none made.
 Inspect = Callable[[Survey], None]
+# Called with the stacks and the layers that are to be deployed, before anything is asked of CloudFormation's
+# change sets; it raises where something else than a stack keeps them from being deployed.
+Require = Callable[[Mapping[str, Stack | None], list[str]], None]
 # Given a layer and its stack: the change set that was approved for it, if that can still be executed.
 Approved = Callable[[str, Stack | None], ChangeSet | None]
 
@@ -56,6 +59,7 @@ def make(
     verb: Literal["plan", "deploy"] = "plan",
     keeps_as: str | None = None,
     approved: Approved = nothing_approved,
+    require: Require = lambda stacks, chosen: None,
     inspect: Inspect = lambda survey: None,
 ) -> Plan:
     """Plan the deployment of `layers`, or of those in `only`.
@@ -64,9 +68,9 @@ def make(
     which says that they are wanted when this process is gone. What killed runs left is removed as far as
     that is certain: what a `deploy` left, by a `deploy`, since that holds the lock. Raises BadInput when a
     layer imports what is neither deployed nor in this plan; Blocked when a stack is in a state from which it
-    cannot be deployed.
+    cannot be deployed, and what `require` and `inspect` raise.
     """
-    planning = _Planning(aws, environment, layers, say, verb, keeps_as, approved, inspect)
+    planning = _Planning(aws, environment, layers, say, verb, keeps_as, approved, require, inspect)
     wanted = set(only)
     return planning.plan([slug for slug in layers if not wanted or slug in wanted])
 
@@ -111,6 +115,7 @@ class _Planning:
         verb: Literal["plan", "deploy"],
         keeps_as: str | None,
         approved: Approved,
+        require: Require,
         inspect: Inspect,
     ) -> None:
         self._aws = aws
@@ -121,6 +126,7 @@ class _Planning:
         self._verb = verb
         self._keeps_as = keeps_as
         self._approved = approved
+        self._require = require
         self._inspect = inspect
         self._stopped = threading.Event()
         self._pace = Pace()
@@ -162,6 +168,7 @@ class _Planning:
                 if slug in chosen:
                     deployed.refuse_stuck(self._client, self._environment, slug, stack)
         providers.refuse_missing(self._environment, self._layers, self._world, stacks, chosen)
+        interrupts.attend(lambda: self._require(stacks, chosen))
 
     def _surveyed(self, found: Mapping[str, Found], chosen: list[str]) -> Survey:
         """What each layer's change would be, as far as that is known offline; raises where that is enough."""

@@ -5,17 +5,26 @@ Only what AWS itself says counts; nothing is remembered between commands.
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from ecs_blue_green.deployer import commands
 from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import Blocked
 from ecs_blue_green.deployer.release import codedeploy
 from ecs_blue_green.deployer.release.executions import Progress, progress
 from ecs_blue_green.deployer.release.service import Service
 
 Colour = Literal["blue", "green", "shifting", "none"]
+
+# How ECS calls a service that is there; one that was deleted is DRAINING, then INACTIVE, then unknown.
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html
+ACTIVE = "ACTIVE"
+DRAINING = "DRAINING"
+MISSING = "MISSING"
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,12 @@ class Live:
     weights: Mapping[str, int] = field(default_factory=dict)
     blue: str = ""
     green: str = ""
+    # The service that its stack has; what ECS says of it, MISSING where it knows none; how many tasks should
+    # run; and ECS's newest message about it. All are empty where none is deployed.
+    service: str = ""
+    state: str = ""
+    desired: int = 0
+    event: str = ""
     task_sets: tuple[TaskSet, ...] = ()
     # The names of the containers that get traffic.
     containers: frozenset[str] = frozenset()
@@ -51,14 +66,32 @@ class Live:
     approval: str | None = None
 
     @property
+    def gone(self) -> bool:
+        """Whether the service was deleted, although the stack that made it is there."""
+        return self.state not in ("", ACTIVE)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the service is there, and no task of the revision in production runs."""
+        return self.state == ACTIVE and not any(
+            task_set.running for task_set in self.task_sets if task_set.status == "PRIMARY"
+        )
+
+    @property
+    def revision(self) -> str | None:
+        """The task definition (ARN) of the primary task set."""
+        primary = (one for one in self.task_sets if one.status == "PRIMARY")
+        return next((task_set.task_definition for task_set in primary), None)
+
+    @property
     def colour(self) -> Colour:
         """Which target group gets the users' requests: the production listener's weights tell.
 
         Task sets confirm: while the primary one is behind another target group than the weights name,
-        traffic is shifting.
+        traffic is shifting. Without a service nothing is live, wherever the listener sends requests.
         """
         weights = {arn for arn, weight in self.weights.items() if weight}
-        if not weights:
+        if self.gone or not weights:
             return "none"
         if weights not in ({self.blue}, {self.green}):
             return "shifting"
@@ -85,22 +118,52 @@ def read(aws: Aws, service: Service) -> Live:
     """Take the snapshot. What is not deployed yet is left out."""
     with ThreadPoolExecutor(4) as pool:
         weights = pool.submit(_weights, aws, service)
-        found = pool.submit(_found_service, aws, service)
+        found = pool.submit(of_service, aws, service)
         deployment = pool.submit(_deployment, aws, service)
         executing = pool.submit(_executing, aws, service)
         executions, found_progress = executing.result()
-        sets = found.result().get("taskSets", [])
-        return Live(
+        now = found.result()
+        return replace(
+            now,
             weights=weights.result(),
             blue=service.blue,
             green=service.green,
-            task_sets=tuple(map(_task_set, sets)),
-            containers=frozenset(one["containerName"] for one in map(_behind, sets) if one),
             deployment=deployment.result(),
             execution=executions[0] if executions else None,
-            tasks=found.result().get("desiredCount"),
+            tasks=now.desired if now.state else None,
             building=found_progress.building,
             approval=found_progress.approval,
+        )
+
+
+def of_service(aws: Aws, service: Service) -> Live:
+    """What ECS alone tells: the service and its task sets."""
+    if not service.name or not service.cluster:
+        return Live()
+    client = aws.client("ecs")
+    try:
+        answer = client.describe_services(cluster=service.cluster, services=[service.name])["services"]
+    except (client.exceptions.ClusterNotFoundException, client.exceptions.ServiceNotFoundException):
+        answer = []
+    found: Any = answer[0] if answer else {"status": MISSING}
+    task_sets = found.get("taskSets", [])
+    return Live(
+        service=service.name,
+        state=found["status"],
+        desired=found.get("desiredCount", 0),
+        event=next((event["message"] for event in found.get("events", [])), ""),
+        task_sets=tuple(map(_task_set, task_sets)),
+        containers=frozenset(one["containerName"] for one in map(_behind, task_sets) if one),
+    )
+
+
+def refuse_gone(environment: Environment, now: Live) -> None:
+    """Raise Blocked where the service was deleted behind CloudFormation's back."""
+    if now.gone:
+        raise Blocked(
+            f"the service {now.service} is gone",
+            f"somebody deleted it (ECS: {now.state}), and CloudFormation believes that it is there",
+            f"to create it again: {commands.make('restore', environment.name)}",
         )
 
 
@@ -131,15 +194,6 @@ def _shares(actions: Any) -> dict[str, int]:
         if "TargetGroupArn" in action:
             return {action["TargetGroupArn"]: 100}
     return {}
-
-
-def _found_service(aws: Aws, service: Service) -> Any:
-    if not service.name or not service.cluster:
-        return {}
-    services = aws.client("ecs").describe_services(cluster=service.cluster, services=[service.name])[
-        "services"
-    ]
-    return services[0] if services else {}
 
 
 def _behind(task_set: Any) -> Any:

@@ -4,7 +4,6 @@ While a deployment runs, which is until its old tasks have ended, CodeDeploy onl
 back. After that the previous revision is deployed again, like any release.
 """
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked, Failed
-from ecs_blue_green.deployer.release import alarms, codedeploy, live
+from ecs_blue_green.deployer.release import alarms, codedeploy, images, live
 from ecs_blue_green.deployer.release.codedeploy import AppSpec, Deployment, Group
 from ecs_blue_green.deployer.release.live import Live, short
 from ecs_blue_green.deployer.release.service import Service
@@ -30,11 +29,6 @@ RECENT = timedelta(days=30)
 POLL_SECONDS = 5
 # So long after a stop CodeDeploy may take to begin the rollback, and a read to show what is.
 PATIENCE_SECONDS = 120
-
-_ECR_IMAGE = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
-    r"(?P<repository>[^:@]+)(?:@(?P<digest>sha256:[0-9a-f]+)|:(?P<tag>[\w.-]+))"
-)
 
 
 @dataclass(frozen=True)
@@ -77,6 +71,7 @@ def intend(aws: Aws, environment: Environment, service: Service) -> Intention:
     client = aws.client("codedeploy")
     group = codedeploy.group(client, service)
     now = live.read(aws, service)
+    live.refuse_gone(environment, now)
     running = codedeploy.deployment(client, now.deployment) if now.deployment else None
     if running and not running.ended:
         return _with_running(client, group, running, now)
@@ -102,6 +97,16 @@ def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployme
         elif not row or row[-1].revision_key != deployment.revision_key:
             row.append(deployment)
     return (row[-1] if row else None), (row[-2] if len(row) > 1 else None)
+
+
+def history(client: Any, group: Group) -> tuple[Deployment | None, Deployment | None]:
+    """The deployment whose revision runs, and the one to go back to, as CodeDeploy tells."""
+    made = codedeploy.made(client, group)
+    recently = max(made, datetime.now(UTC) - RECENT)
+    found = previous(codedeploy.succeeded(client, group, recently))
+    if found[1] is None and recently > made:
+        found = previous(codedeploy.succeeded(client, group, made))
+    return found
 
 
 def carry_out(
@@ -165,11 +170,7 @@ def _with_running(client: Any, group: Group, running: Deployment, now: Live) -> 
 
 def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Live) -> Intention:
     client = aws.client("codedeploy")
-    made = codedeploy.made(client, group)
-    recently = max(made, datetime.now(UTC) - RECENT)
-    current, target = previous(codedeploy.succeeded(client, group, recently))
-    if target is None and recently > made:
-        current, target = previous(codedeploy.succeeded(client, group, made))
+    current, target = history(client, group)
     if current is None or target is None:
         raise Blocked(
             "there is no release to go back to",
@@ -186,33 +187,28 @@ def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Li
             "CodeDeploy console",
         )
     spec = codedeploy.app_spec(client, group, target)
-    _require_usable(aws, environment, spec.task_definition)
+    require_usable(aws, environment, spec.task_definition)
     ignored = alarms.in_alarm(aws, group.alarms) if group.watches_alarms else ()
     return Intention("deploy", group, target, leaves, spec.task_definition, spec, ignored, now.execution)
 
 
-def _require_usable(aws: Aws, environment: Environment, task_definition: str) -> None:
-    """Raise Blocked when ECS could not start tasks of this revision."""
+def require_usable(aws: Aws, environment: Environment, task_definition: str) -> str:
+    """The ARN of a revision, or of a family's newest. Raises Blocked when ECS could not start tasks of it."""
     remedy = "revert the commit and push: that makes a new revision and a new image"
     what = f"{short(task_definition)} cannot be started again"
     found = aws.client("ecs").describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
     if found["status"] != "ACTIVE":
         raise Blocked(what, f"the revision is {found['status']}: somebody deregistered it", remedy)
     for container in found["containerDefinitions"]:
-        image = _ECR_IMAGE.fullmatch(container["image"])
-        here = (environment.account, environment.region)
-        if image is None or (image["account"], image["region"]) != here:
-            continue
-        wanted = {"imageDigest": image["digest"]} if image["digest"] else {"imageTag": image["tag"]}
-        ecr = aws.client("ecr")
+        image = images.own(environment, container["image"])
         try:
-            ecr.describe_images(repositoryName=image["repository"], imageIds=[wanted])
-        except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException) as error:
-            raise Blocked(what, f"its image is gone: {container['image']}", remedy) from error
+            if image and images.tags(aws, image) is None:
+                raise Blocked(what, f"its image is gone: {container['image']}", remedy)
         except ClientError as error:
             # Who may deploy need not be able to read the repository; then ECS will find out.
             if error.response["Error"]["Code"] != "AccessDeniedException":
                 raise
+    return str(found["taskDefinitionArn"])
 
 
 def _its_rollback(client: Any, deployment_id: str, sleep: Sleep) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from ecs_blue_green.deployer import commands
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.planning.report import left_documents, output_lines
@@ -27,10 +28,12 @@ def show(environment: Environment, status: Status) -> None:
     for slug, stack in status.left.items():
         _row(slug, f"{stack.status}, {LEFT}", style="yellow")
     now = status.live
-    _row("live", f"{now.colour} ({now.traffic})" if now.traffic else now.colour)
-    if status.revision:
-        _row("revision", short(status.revision))
-        _row("image", status.images.get(status.revision, "unknown"))
+    _row("live", f"{now.colour} ({now.traffic})" if now.traffic and not now.gone else now.colour)
+    if now.revision:
+        _row("revision", short(now.revision))
+        _row("image", status.images.get(now.revision, "unknown"))
+        if status.commits:
+            _row("commit", " or ".join(status.commits))
     for task_set in now.task_sets:
         out.print(Text(f"    {_task_set(status, task_set)}"))
     if now.deployment:
@@ -39,7 +42,7 @@ def show(environment: Environment, status: Status) -> None:
         _row("pipeline", f"execution {now.execution} is running")
     if status.commit:
         _row("last deployed commit", status.commit[:12])
-    for word, text in _warnings(status):
+    for word, text in _warnings(environment, status):
         _row(word, text, style="bold yellow")
 
 
@@ -71,8 +74,20 @@ def _colour(status: Status, task_set: TaskSet) -> str | None:
     return colours.get(task_set.target_group) if task_set.target_group else None
 
 
-def _warnings(status: Status) -> Iterator[tuple[str, str]]:
+def _warnings(environment: Environment, status: Status) -> Iterator[tuple[str, str]]:
     """What a person should know of, each with a word that docs/operations.md has a section about."""
+    now = status.live
+    if now.gone:
+        yield (
+            "service",
+            f"{now.service} is gone, somebody deleted it (ECS: {now.state}); to create it again: "
+            + commands.make("restore", environment.name),
+        )
+    if now.idle:
+        newest = f"; ECS: {now.event}" if now.event else ""
+        yield "service", f"no task of {now.service} runs, and {now.desired} should{newest}"
+    if status.image_gone:
+        yield "image", "is gone from its repository, so no other task can start with it"
     for alarm in status.alarms:
         stops = "stops every release" if status.alarms_watched else "stops no release: they are disabled"
         yield "alarm", f"{alarm} is in ALARM, which {stops}"
@@ -113,8 +128,12 @@ def document(environment: Environment, status: Status) -> dict[str, Any]:
         "live": {
             "colour": now.colour,
             "weights": {"blue": weights.get(now.blue, 0), "green": weights.get(now.green, 0)},
-            "revision": status.revision,
-            "image": status.images.get(status.revision or ""),
+            "revision": now.revision,
+            "image": status.images.get(now.revision or ""),
+            "commits": list(status.commits),
+            "service": {"name": now.service, "state": now.state, "desired": now.desired}
+            if now.service
+            else None,
             "task_sets": [
                 asdict(one)
                 | {"colour": _colour(status, one), "image": status.images.get(one.task_definition)}

@@ -20,6 +20,7 @@ from ecs_blue_green.deployer.execution.owner import Owners, Record
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.policy import Update
 from ecs_blue_green.deployer.release import alarms, codedeploy, live
+from ecs_blue_green.deployer.release import images as release_images
 from ecs_blue_green.deployer.release.live import Live
 from ecs_blue_green.deployer.release.service import Service, located
 from ecs_blue_green.runtime import Runtime
@@ -33,16 +34,20 @@ _UPDATES: tuple[Update, ...] = ("Update:Modify", "Update:Replace", "Update:Delet
 class Status:
     """What `read` found.
 
-    `images` has the image of the container that gets the traffic, by the task definition's ARN. `lifted` has,
-    by layer, the resources that the deployed stack policy protects less than the one in `build/`.
-    `alarms_watched` is None where there is no deployment group yet; `alarms_parameter` is the parameter that
-    says it, where that is known. `unread` says what AWS did not tell, and why: somebody who looks because
-    something is broken should see the rest. `left` are the stacks whose layer has left the project.
+    `images` has the image of the container that gets the traffic, by the task definition's ARN; `commits` are
+    what the tags of the one in production name, and `image_gone` says that its registry has it no more.
+    `lifted` has, by layer, the resources that the deployed stack policy protects less than the one in
+    `build/`. `alarms_watched` is None where there is no deployment group yet; `alarms_parameter` is the
+    parameter that says it, where that is known. `unread` says what AWS did not tell, and why: somebody who
+    looks because something is broken should see the rest. `left` are the stacks whose layer has left the
+    project.
     """
 
     stacks: Mapping[str, Stack | None]
     live: Live
     images: Mapping[str, str]
+    commits: tuple[str, ...]
+    image_gone: bool
     alarms: tuple[str, ...]
     alarms_watched: bool | None
     alarms_parameter: str | None
@@ -54,10 +59,9 @@ class Status:
     unread: tuple[str, ...] = ()
 
     @property
-    def revision(self) -> str | None:
-        """The task definition (ARN) of the primary task set."""
-        primary = (one for one in self.live.task_sets if one.status == "PRIMARY")
-        return next((task_set.task_definition for task_set in primary), None)
+    def is_well(self) -> bool:
+        """Whether AWS told all of it, and the service is there with tasks that run."""
+        return not (self.unread or self.live.gone or self.live.idle)
 
 
 def read(
@@ -82,11 +86,14 @@ def read(
         ringing = pool.submit(_told, unread, (None, ()), lambda: _alarms(aws, service))
         now = _live(unread, aws, service)
         images: dict[str, str] = _told(unread, {}, lambda: _images(aws, now))
+        tags = _tags(unread, aws, environment, images.get(now.revision or "", ""))
         watched, in_alarm = ringing.result()
         return Status(
             stacks=stacks,
             live=now,
             images=images,
+            commits=release_images.commits(tags or []),
+            image_gone=tags is None,
             alarms=in_alarm,
             alarms_watched=watched,
             alarms_parameter=None if isinstance(runtime, BadInput) else runtime.controller.alarms,
@@ -169,3 +176,10 @@ def _images(aws: Aws, now: Live) -> dict[str, str]:
             if container["name"] in now.containers:
                 images[arn] = container["image"]
     return images
+
+
+def _tags(unread: list[str], aws: Aws, environment: Environment, image: str) -> list[str] | None:
+    """The tags of an image of our own registry, None when it is gone from there."""
+    ours = release_images.own(environment, image)
+    none: list[str] | None = []
+    return _told(unread, none, lambda: release_images.tags(aws, ours)) if ours else none

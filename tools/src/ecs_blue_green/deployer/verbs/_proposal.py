@@ -4,21 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ecs_blue_green.deployer import environment, interrupts, preflight
+from ecs_blue_green.deployer import commands, environment, interrupts, preflight
 from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.execution import left, owner
 from ecs_blue_green.deployer.execution.owner import Owners
 from ecs_blue_green.deployer.invocation import Invocation
-from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.layers import Layer, dependencies
 from ecs_blue_green.deployer.planning import checks, making, report
 from ecs_blue_green.deployer.planning.making import Approved
 from ecs_blue_green.deployer.planning.plan import Plan
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight import Answers, image
 from ecs_blue_green.deployer.preflight.image import Image
-from ecs_blue_green.deployer.release import service
+from ecs_blue_green.deployer.release import live, service
 from ecs_blue_green.deployer.release.service import Service
 from ecs_blue_green.deployer.rules import Finding
 from ecs_blue_green.runtime import Runtime
@@ -53,7 +54,7 @@ def make(
 ) -> Proposal:
     """Look at the account, then plan.
 
-    Raises what `refuse_overlapping`, `making.make` and `preflight.refuse` raise.
+    Raises what `refuse_overlapping`, `making.make`, `preflight.refuse` and `live.refuse_gone` raise.
     """
     tolerant = invocation.options.no_preflight
     try:
@@ -66,6 +67,18 @@ def make(
         report.say(note)
     wanted = image.wanted(settings, layers, runtime.image, invocation.root)
     answers = Answers()
+    look = commands.make("status", settings.name)
+
+    def require(stacks: Mapping[str, Stack | None], chosen: list[str]) -> None:
+        """Go on only where the service is there, unless nothing of it or on it is to be deployed."""
+        needed = runtime.controller.service.layer
+        waits_for = dependencies(layers, settings)
+        if not any(needed in (slug, *waits_for[slug]) for slug in chosen):
+            return
+        now = live.of_service(door, service.named(runtime.controller, stacks))
+        live.refuse_gone(settings, now)
+        if now.idle:
+            report.say(f"no task of {now.service} runs, and {now.desired} should: {look}")
 
     def inspect(survey: Survey) -> None:
         nonlocal answers
@@ -82,6 +95,7 @@ def make(
         verb=verb,
         keeps_as=keeps_as,
         approved=approved,
+        require=require,
         inspect=inspect,
     )
     gone = interrupts.attend(

@@ -1,13 +1,10 @@
 """`rollback`: stop the running release, or go back to the one before the last."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.deployer.aws import Aws
-from ecs_blue_green.deployer.cloudformation import describe
-from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Interrupted
 from ecs_blue_green.deployer.execution import session
@@ -19,7 +16,6 @@ from ecs_blue_green.deployer.release.live import Live, short
 from ecs_blue_green.deployer.release.rollback import Intention
 from ecs_blue_green.deployer.release.service import Service, located
 from ecs_blue_green.deployer.terminal import console
-from ecs_blue_green.runtime import Runtime
 
 
 def run(invocation: Invocation) -> int:
@@ -28,7 +24,8 @@ def run(invocation: Invocation) -> int:
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)
     with session.opened(invocation, settings, layers, runtime) as (door, held, _):
-        service = interrupts.attend(lambda: _service(door, settings, list(layers), runtime))
+        stacks = interrupts.attend(lambda: deployed.stacks(door, settings, layers))
+        service = interrupts.attend(lambda: located(door, runtime, stacks))
         return _rollback(invocation, door, settings, service, held)
 
 
@@ -62,18 +59,6 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, service:
     if invocation.talks:
         console().print(f"{short(intention.returns)} gets all traffic ({result.live.colour})")
     return EXIT_DONE
-
-
-def _service(door: Aws, settings: Environment, layers: list[str], runtime: Runtime | BadInput) -> Service:
-    """What a release goes through. Raises Guarded where a stack of that name is not this project's."""
-    client = door.client("cloudformation")
-    with ThreadPoolExecutor(WORKERS) as pool:
-        found = pool.map(lambda slug: describe.stack(client, settings.stack_name(slug)), layers)
-        stacks = dict(zip(layers, found, strict=True))
-    for slug, stack in stacks.items():
-        if stack:
-            deployed.refuse_foreign(settings, slug, stack)
-    return located(door, runtime, stacks)
 
 
 def _document(intention: Intention) -> dict[str, object]:

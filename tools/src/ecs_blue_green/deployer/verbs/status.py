@@ -9,7 +9,7 @@ from ecs_blue_green.deployer.status import status
 
 
 def run(invocation: Invocation) -> int:
-    """Print the environment as it is now. Answer 1 when AWS did not tell all of it."""
+    """Print the environment as it is now. Answer 1 when AWS did not tell all of it or nothing serves."""
     settings, layers, runtime = invocation.look()
     report.say_where(settings, invocation.talks)
     if isinstance(runtime, BadInput):
@@ -19,4 +19,4 @@ def run(invocation: Invocation) -> int:
     invocation.document |= status_report.document(settings, found)
     if invocation.talks:
         status_report.show(settings, found)
-    return EXIT_FAILED if found.unread else EXIT_DONE
+    return EXIT_DONE if found.is_well else EXIT_FAILED

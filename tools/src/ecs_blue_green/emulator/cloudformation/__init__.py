@@ -6,6 +6,7 @@ from ecs_blue_green.emulator.cloudformation import (
     early_validation,
     exports,
     parameters,
+    reverting,
     service_role,
     stack_policy,
     states,
@@ -15,6 +16,7 @@ from ecs_blue_green.emulator.cloudformation import (
 def install() -> None:
     """Put the rules around ministack's operations; those further down are asked first."""
     parameters.install()
+    reverting.install()
     exports.install()
     early_validation.install()
     change_sets.install()

@@ -96,6 +96,10 @@ def _scalable_target(physical_id: str, properties: Record) -> Record | None:
     return found
 
 
+def _scaling_policy(arn: str, properties: Record) -> Record | None:
+    return next((found for found in scaling.POLICIES.values() if found["PolicyARN"] == arn), None)
+
+
 def _group(physical_id: str, properties: Record) -> Record | None:
     found: Record | None = codedeploy.GROUPS.get((properties["ApplicationName"], physical_id))
     return found
@@ -141,6 +145,10 @@ _READERS: dict[str, tuple[Reader, set[str]]] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": (
         _as_declared(_scalable_target),
         {"MinCapacity", "MaxCapacity"},
+    ),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": (
+        _as_declared(_scaling_policy),
+        {"PolicyType", "TargetTrackingScalingPolicyConfiguration"},
     ),
     "AWS::CodeDeploy::DeploymentGroup": (
         _as_declared(_group),

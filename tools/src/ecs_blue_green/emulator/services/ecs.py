@@ -5,6 +5,7 @@ here; a task set counts as running what it should run.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ecs_blue_green.emulator import engine
@@ -31,6 +32,10 @@ REFUSED_AS = {
     "platformVersion": "platform version",
     "loadBalancers": "load balancers",
 }
+
+
+# Called with the names of a cluster and a service when that is deleted.
+on_deletion: list[Callable[[str, str], None]] = []
 
 
 def active_service(cluster: str, name: str) -> Record | None:
@@ -124,15 +129,24 @@ def update_service(request: Record) -> Record:
 def delete_service(request: Record) -> Record:
     """Delete a service; one that should run tasks only when forced."""
     service = _service(request)
+    cluster = service["clusterArn"].rpartition("/")[2]
     if not by_code_deploy(service):
-        return _by_ministack(engine.ecs._delete_service, request)
+        answer = _by_ministack(engine.ecs._delete_service, request)
+        _tell_of_deletion(cluster, service["serviceName"])
+        return answer
     if service["desiredCount"] > 0 and not request.get("force"):
         raise Refused(
             "InvalidParameterException", "The service cannot be stopped while it is scaled above 0."
         )
     service |= {"status": "INACTIVE", "desiredCount": 0, "taskSets": []}
-    engine.ecs._recount_cluster(service["clusterArn"].rpartition("/")[2])
+    engine.ecs._recount_cluster(cluster)
+    _tell_of_deletion(cluster, service["serviceName"])
     return {"service": _shown(service)}
+
+
+def _tell_of_deletion(cluster: str, name: str) -> None:
+    for tell in on_deletion:
+        tell(cluster, name)
 
 
 def describe_services(request: Record) -> Record:

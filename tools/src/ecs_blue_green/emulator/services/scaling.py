@@ -75,11 +75,25 @@ def describe_scalable_targets(request: Record) -> Record:
 
 def deregister_scalable_target(request: Record) -> Record:
     """Forget a target and its policies."""
-    key = target_key(request)
+    _forget(target_key(request))
+    return {}
+
+
+def service_is_deleted(cluster: str, name: str) -> None:
+    """Forget the target of an ECS service that is deleted, as AWS does.
+
+    https://github.com/eagletmt/hako/pull/69, https://github.com/hashicorp/terraform-provider-aws/issues/10432,
+    https://github.com/aws/copilot-cli/issues/3342
+    """
+    key = ("ecs", f"service/{cluster}/{name}", ECS_DIMENSION)
+    if key in TARGETS:
+        _forget(key)
+
+
+def _forget(key: TargetKey) -> None:
     del TARGETS[key]
     for policy in [name for name in POLICIES if name[:3] == key]:
         del POLICIES[policy]
-    return {}
 
 
 def put_scaling_policy(request: Record) -> Record:

@@ -1,0 +1,54 @@
+"""Images in the environment's own registry: whether one is still there, and which commit it is of."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.environment import Environment
+
+_ECR = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
+    r"(?P<repository>[^:@]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]+))?"
+)
+# How the pipeline tags an image: with its commit when it is built, and once more when it has been released.
+_COMMIT = re.compile(r"(?P<released>release-)?(?P<commit>[0-9a-f]{40})")
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image by its repository and what identifies it there, in the words of ECR's API."""
+
+    repository: str
+    identifier: dict[str, str]
+
+
+def own(environment: Environment, name: str) -> Image | None:
+    """The image that a container definition names; None for one of another account, region or registry."""
+    found = _ECR.fullmatch(name)
+    if found is None or (found["account"], found["region"]) != (environment.account, environment.region):
+        return None
+    tag = found["tag"] or "latest"
+    identifier = {"imageDigest": found["digest"]} if found["digest"] else {"imageTag": tag}
+    return Image(found["repository"], identifier)
+
+
+def tags(aws: Aws, image: Image) -> list[str] | None:
+    """The image's tags, or None when it is gone. Raises what the client raises otherwise."""
+    client = aws.client("ecr")
+    wanted: Any = [image.identifier]
+    try:
+        (found,) = client.describe_images(repositoryName=image.repository, imageIds=wanted)["imageDetails"]
+    except (client.exceptions.ImageNotFoundException, client.exceptions.RepositoryNotFoundException):
+        return None
+    return list(found.get("imageTags", []))
+
+
+def commits(names: list[str]) -> tuple[str, ...]:
+    """The commits that an image's tags name: those that were released, or all where none was yet.
+
+    They are several where commits made the same image, such as one that changed a document alone.
+    """
+    found = [match for match in map(_COMMIT.fullmatch, names) if match]
+    released = [match for match in found if match["released"]]
+    return tuple(sorted({match["commit"] for match in released or found}))

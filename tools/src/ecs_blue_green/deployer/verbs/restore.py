@@ -1,0 +1,110 @@
+"""`restore`: create the service again that somebody deleted, with what was released last."""
+
+import time
+from collections.abc import Iterator, Mapping
+
+from ecs_blue_green.deployer import interrupts
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.clock import Sleep
+from ecs_blue_green.deployer.cloudformation import operation, schedule
+from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.schedule import Outcome
+from ecs_blue_green.deployer.cloudformation.watch import Watch
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Interrupted
+from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.execution.lock import Lock
+from ecs_blue_green.deployer.invocation import YES, Invocation
+from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.release import restore
+from ecs_blue_green.deployer.release.live import Live, short
+from ecs_blue_green.deployer.release.restore import Intention
+from ecs_blue_green.deployer.release.service import located
+
+
+def run(invocation: Invocation) -> int:
+    """Say what would be created, ask, do it, and wait until its tasks are steady."""
+    settings, layers, runtime = invocation.look()
+    if isinstance(runtime, BadInput):
+        report.say_found_by_type(runtime)
+    with session.opened(invocation, settings, layers, runtime) as (door, held, _):
+        stacks = interrupts.attend(lambda: deployed.stacks(door, settings, layers))
+        service = interrupts.attend(lambda: located(door, runtime, stacks))
+        intention = interrupts.attend(lambda: restore.intend(door, settings, service, stacks, time.sleep))
+        invocation.document |= restore.document(intention)
+        try:
+            return _restore(invocation, door, settings, stacks, intention, held)
+        finally:
+            restore.discard(door, intention)
+
+
+def _restore(
+    invocation: Invocation,
+    door: Aws,
+    settings: Environment,
+    stacks: Mapping[str, Stack | None],
+    intention: Intention,
+    held: Lock,
+) -> int:
+    invocation.document["outcomes"] = []
+    for line in _lines(intention):
+        report.say(line)
+    if not (intention.request or intention.scaling):
+        report.say(f"{intention.service.name} is there, and what scales it: nothing is to be done.")
+        return EXIT_DONE
+    invocation.ask(settings, f"Create this in {settings.name}? [y/N]", YES)
+    held.check()
+    interrupts.check()
+    invocation.begun = True
+    now = _create(invocation, door, settings, intention) if intention.request else intention.now
+    outcomes = _scale(door, intention, stacks, held)
+    invocation.document["outcomes"] = report.outcome_documents(outcomes)
+    if invocation.talks:
+        report.show_outcomes(outcomes, outputs=False)
+    report.say_way_on(outcomes, invocation.command)
+    code = schedule.exit_code(outcomes)
+    if code == EXIT_DONE:
+        restore.refuse_divided(now)
+    return code
+
+
+def _create(invocation: Invocation, door: Aws, settings: Environment, intention: Intention) -> Live:
+    try:
+        now = restore.create(door, settings, intention, say=report.say)
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            "no longer watched", "ECS goes on by itself", f"to go on from there: {invocation.command}"
+        ) from error
+    invocation.document["live"] = {"colour": now.colour, "revision": now.revision}
+    report.say(f"{intention.service.name} is steady ({now.colour})")
+    return now
+
+
+def _scale(door: Aws, intention: Intention, stacks: Mapping[str, Stack | None], held: Lock) -> list[Outcome]:
+    """Have CloudFormation make again what went with the service."""
+    client = door.client("cloudformation")
+    with report.progress(intention.scaling) as progress:
+        watch = Watch(client, follows=progress.follows)
+
+        def work(slug: str, sleep: Sleep) -> Outcome:
+            held.check()
+            change_set = intention.scaling[slug]
+            operation.execute(client, watch, slug, change_set, stacks[slug], progress.on_event, sleep)
+            return Outcome(slug, "done")
+
+        outcomes = schedule.run({slug: set() for slug in intention.scaling}, work)
+        for outcome in outcomes:
+            outcome.stack = intention.scaling[outcome.layer].stack_arn
+        return outcomes
+
+
+def _lines(intention: Intention) -> Iterator[str]:
+    """What will happen, for the person who is asked."""
+    request = intention.request
+    if request:
+        tasks = f"{request['desiredCount']} task{'s' * (request['desiredCount'] != 1)}"
+        yield f"{intention.service.name} is gone (ECS: {intention.now.state})."
+        yield f"It is created with {short(intention.revision)}, behind {intention.colour}, with {tasks}."
+    for slug, change_set in intention.scaling.items():
+        for change in change_set.changes:
+            yield f"{slug}: {change.logical_id} ({change.type}) is brought back to what was deployed."
