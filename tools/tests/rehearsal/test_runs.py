@@ -304,6 +304,7 @@ OWN_CONFIGURATION = """\
 @pytest.mark.skipif(not EVERYTHING, reason="make test-rehearsal")
 def test_wrong_health_check_path_stops_the_release(place: Place) -> None:
     place.set(HealthCheckPath="/healthz", DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
+    place.edit_application(ANSWER, '        self.send_response(404 if self.path == "/healthz" else 200)\n')
     place.start_anew()
     place.deploy()
     ended = place.rehearse("1.0", minute=0.3, requests=40)
