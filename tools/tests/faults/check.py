@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 
+from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment, layers, template
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
@@ -24,9 +25,11 @@ class Wanted:
     """The environment as the project's files want it."""
 
     def __init__(self, processes: Processes) -> None:
-        self.layers: dict[str, Layer] = layers.read(processes.root / "build")
+        # With the values that stacks are made with once for their life.
+        known = runtime.read(processes.root / "build")
+        self.layers: dict[str, Layer] = layers.read(processes.root / "build", known)
         declared = {slug: layer.parameters for slug, layer in self.layers.items()}
-        self.settings: Environment = environment.load(processes.root / "params", "dev", declared)
+        self.settings: Environment = environment.load(processes.root / "params", "dev", declared, known)
 
     def difference(self, slug: str, stack: dict[str, Any] | None) -> str:
         """How a stack differs from what is wanted of it, "" where it does not."""
@@ -149,6 +152,18 @@ def untouched(world: World, before: Stacks) -> Iterator[str]:
     names = [one["ChangeSetName"] for one in world.change_sets()]
     if had and has and not _moved(had, has) and THEIRS not in names:
         yield "somebody else's change set was removed"
+
+
+def unmoved(before: Stacks, after: Stacks) -> Iterator[str]:
+    """Stacks that were operated on, made or deleted in between."""
+    for name in sorted({*before, *after}):
+        if name not in after or _moved(before.get(name), after[name]):
+            yield f"{name} was changed"
+
+
+def records(world: World) -> dict[str, str]:
+    """What deployers remember of an environment, without the lock."""
+    return {name: value for name, value in world.parameters().items() if "/deploy/lock/" not in name}
 
 
 def gone(processes: Processes) -> Iterator[str]:

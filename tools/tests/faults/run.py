@@ -1,5 +1,6 @@
 """One scenario: the run that meets faults, what must be true of it, and the undisturbed run after it."""
 
+import re
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,17 @@ from tests.faults.world import World
 KEPT_FILE = "kept.json"
 CHANGED = "infrastructure.yaml"
 IMPORTING = "pipeline.yaml"
+# A layer that was deployed, and is none of the project's any more.
+LEFT = "dashboard"
+LEFT_TEMPLATE = """
+Parameters: {InfrastructureStackName: {Type: String}}
+Resources:
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties:
+      TopicName: dashboard
+      DisplayName: !ImportValue {'Fn::Sub': '${InfrastructureStackName}-LoadBalancerDnsName'}
+"""
 
 
 @dataclass
@@ -71,16 +83,27 @@ class Runner:
         self._write({})
         (self.root / KEPT_FILE).unlink(missing_ok=True)
         self.world.seconds = 0.0
-        if made.start not in self._states:
+        if made.start != "empty" and "deployed" not in self._states:
             self.world.load(self._states["empty"])
             ending = self.processes.run("deploy", "--yes")
             assert ending.code == 0, ending.talk
             check.plant(self.world)
             self._states["deployed"] = self.world.save()
+        if made.start == "left" and made.start not in self._states:
+            self._states["left"] = self._left()
         self.world.load(self._states[made.start])
         self._write(made.changes)
         self.world.seconds = made.seconds
         self.world.failing += [replace(one) for one in made.failing]
+
+    def _left(self) -> bytes:
+        self.world.load(self._states["deployed"])
+        path = self.root / "build" / f"{LEFT}.yaml"
+        path.write_text(LEFT_TEMPLATE)
+        ending = self.processes.run("deploy", "--yes", "--only", LEFT)
+        path.unlink()
+        assert ending.code == 0, ending.talk
+        return self.world.save()
 
     def _write(self, changes: dict[str, str]) -> None:
         document = yaml.load(self._parameters, Loader=yaml.BaseLoader)  # noqa: S506
@@ -119,6 +142,8 @@ class Runner:
         if made.survivable and first.code != 0:
             report.wrong.append(f"exit code {first.code} for what a deployer must survive")
         self.world.failing.clear()
+        if made.other_copy:
+            self._other_copy(report)
         self._undisturbed(made, report, wanted)
         if made.start == "deployed":
             report.wrong += check.untouched(self.world, before)
@@ -146,6 +171,24 @@ class Runner:
             if thread.is_alive():
                 report.wrong.append("the second deployer does not end")
         return ending
+
+    def _other_copy(self, report: Report) -> None:
+        """Whatever became of the run: nobody else may change what there is of the environment."""
+        before, records = self.world.stacks(), check.records(self.world)
+        if not any(stack["StackStatus"] != "REVIEW_IN_PROGRESS" for stack in before.values()):
+            return
+        path = self.root / "params" / "dev.yaml"
+        text = path.read_text()
+        path.write_text(re.sub("GitHubOwner: .*", "GitHubOwner: somebody-else", text))
+        for verb in ("deploy", "destroy", "rollback"):
+            ending = self.processes.run(verb, "--yes")
+            report.endings.append((f"{verb} of another copy", ending))
+            if ending.code != 3:
+                report.wrong.append(f"{verb} of another copy ended with {ending.code}")
+        path.write_text(text)
+        report.wrong += check.unmoved(before, self.world.stacks())
+        if check.records(self.world) != records:
+            report.wrong.append("another copy changed the records")
 
     def _second(self, made: Scenario, report: Report, background: list[threading.Thread]) -> None:
         """Another deployer begins; one that waits or takes the lock goes on beside the first."""

@@ -11,7 +11,8 @@ from typing import Literal
 from tests.faults.network import Fault, Kind
 from tests.faults.world import Failing
 
-Start = Literal["empty", "deployed"]
+# `left`: deployed, with a stack whose layer has left the project.
+Start = Literal["empty", "deployed", "left"]
 # `kept plan` makes one, `kept deploy` executes one that was made, `stuck` goes on with a stuck rollback.
 Verb = Literal["deploy", "destroy", "plan", "kept plan", "kept deploy", "stuck"]
 
@@ -87,6 +88,16 @@ CALLS: Mapping[tuple[Verb, Start], Mapping[str, int]] = {
         "DeleteParameters": 2,
         "GetParametersByPath": 5,
     },
+    ("destroy", "left"): {
+        ANY: 70,
+        READS: 45,
+        "DeleteStack": 7,
+        "DescribeStacks": 14,
+        "GetTemplate": 8,
+        "ListImports": 30,
+        "ListStackResources": 7,
+        "DeleteParameters": 2,
+    },
     ("plan", "deployed"): {
         ANY: 35,
         READS: 30,
@@ -111,7 +122,8 @@ CALLS: Mapping[tuple[Verb, Start], Mapping[str, int]] = {
 class Scenario:
     """One run that meets faults. `changes` are made in the parameter file before it.
 
-    `survivable`: a deployer has to get through this by itself.
+    `survivable`: a deployer has to get through this by itself. `other_copy`: another repository's checkout
+    with the same names tries its luck on what is left of the run.
     """
 
     seed: int
@@ -126,6 +138,7 @@ class Scenario:
     elsewhere: bool = False
     seconds: float = 0.004
     survivable: bool = True
+    other_copy: bool = False
 
     @property
     def calls(self) -> Mapping[str, int]:
@@ -141,6 +154,8 @@ class Scenario:
         parts += [f"{one.type} of {one.stack} fails to {one.action}" for one in self.failing]
         if self.second:
             parts.append(f"second deployer at call {self.second_at}: {' '.join(self.second)}")
+        if self.other_copy:
+            parts.append("then another copy")
         if self.elsewhere:
             parts.append("on another machine")
         return "; ".join(parts)
@@ -149,7 +164,10 @@ class Scenario:
 def scenario(seed: int) -> Scenario:
     """The scenario of this number: the same one always."""
     random = Random(seed)
-    return _death_by_number(seed, random) if seed < len(_DEATHS) else _at_random(seed, random)
+    made = _death_by_number(seed, random) if seed < len(_DEATHS) else _at_random(seed, random)
+    # By the number, so that what is random stays as it was.
+    made.other_copy = seed % 3 == 1
+    return made
 
 
 # Everything is changed at once, so that a run has as many different calls as it can have.
@@ -175,7 +193,7 @@ def _at_random(seed: int, random: Random) -> Scenario:
     )[0]
     start: Start = random.choices(("empty", "deployed"), (45, 55))[0]
     if verb in ("destroy", "stuck"):
-        start = "deployed"
+        start = "left" if verb == "destroy" and seed % 2 else "deployed"
     made = Scenario(seed, start, verb, seconds=random.choice((0.001, 0.003, 0.008)))
     if verb == "stuck":
         _stick(made)
