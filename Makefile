@@ -23,7 +23,7 @@ help: ## show this message
 # which of the verbs only those with ENV=local need.
 PACKAGE = requirements/install $(wildcard tools/pyproject.toml requirements/*.whl)
 EMULATOR = $(if $(filter local,$(ENV)),.venv-emulator/ready)
-USE_BOTH = plan deploy status image drift rollback restore continue-rollback destroy rehearse test test-tools test-changes
+USE_BOTH = plan deploy status image drift rollback restore finish continue-rollback destroy rehearse test test-tools test-changes
 
 # The first of these finds neither environment: they are made side by side.
 ifneq ($(and $(EMULATOR),$(filter $(USE_BOTH),$(MAKECMDGOALS)),$(if $(wildcard .venv/ready .venv-emulator/ready),,first)),)
@@ -74,6 +74,9 @@ rollback: .venv/ready $(EMULATOR) ## stop the running release, or go back to the
 
 restore: .venv/ready $(EMULATOR) ## create the service again that somebody deleted
 	@$(BIN)/python deploy.py restore --env $(ENV) $(YES_OPTION) $(ARGS)
+
+finish: .venv/ready $(EMULATOR) ## end the wait in which a release keeps its old tasks
+	@$(BIN)/python deploy.py finish --env $(ENV) $(YES_OPTION) $(ARGS)
 
 continue-rollback: .venv/ready $(EMULATOR) ## go on with taking an update back (UPDATE_ROLLBACK_FAILED)
 	@$(BIN)/python deploy.py continue-rollback --env $(ENV) $(YES_OPTION) $(foreach layer,$(ONLY),--only $(layer)) $(ARGS)
@@ -192,4 +195,4 @@ resolve: ## whether the locked sets have wheels for Python 3.11 to 3.13, on Linu
 	@requirements/resolve $(UV)
 
 .PHONY: wheel resolve
-.PHONY: help generate plan deploy status image drift continue-rollback rollback restore destroy review lint docs fix check test test-tools test-changes test-review security lock
+.PHONY: help generate plan deploy status image drift continue-rollback rollback restore finish destroy review lint docs fix check test test-tools test-changes test-review security lock

@@ -52,7 +52,11 @@ class Releases:
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
     def start(
-        self, revision: str, configuration: str = CANARY, more: Mapping[str, Any] = MappingProxyType({})
+        self,
+        revision: str,
+        configuration: str = CANARY,
+        more: Mapping[str, Any] = MappingProxyType({}),
+        description: str = "",
     ) -> str:
         """Begin the deployment of a revision and give its id; `more` is what else the AppSpec says."""
         described = self.ecs.describe_task_definition(taskDefinition=revision)["taskDefinition"]
@@ -69,6 +73,7 @@ class Releases:
             deploymentGroupName=self.group,
             revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
             deploymentConfigName=configuration,
+            description=description,
         )
         return str(made["deploymentId"])
 

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import Blocked
 from ecs_blue_green.deployer.execution import lock
 from ecs_blue_green.deployer.execution.lock import Lock
-from ecs_blue_green.deployer.release import rollback
-from ecs_blue_green.deployer.release.codedeploy import ROLLBACK_MARK, Deployment
+from ecs_blue_green.deployer.release import codedeploy, rollback
+from ecs_blue_green.deployer.release.codedeploy import ROLLBACK_MARK, AppSpec, Deployment, Group
+from ecs_blue_green.deployer.release.live import Live
+from ecs_blue_green.deployer.verbs import finish
 from tests.deployer.releases import AT_ONCE, Releases, client
 from tests.deployer.shop import Shop
 
+GROUP = Group("app", "group", "config", (), False)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -108,6 +112,58 @@ def test_release_that_waits_for_the_end_of_the_old_tasks_is_stopped_too(
     answer = deployed.run("rollback", "--yes")
     assert (answer["exit_code"], answer["action"]) == (0, "stop")
     assert live(deployed) == before
+
+
+def test_rollback_that_runs_is_followed_or_stopped(deployed: Shop, releases: Releases) -> None:
+    _, second = releases.release("example.com/app:1"), releases.release("example.com/app:2")
+    before = live(deployed)
+    # As `make rollback` does, which is followed until all is back: this one stays on its way.
+    revision = releases.register("example.com/app:1")
+    going_back = releases.start(revision, description=f"{ROLLBACK_MARK} from here to there")
+    assert live(deployed)[0] == "shifting"
+    answer = deployed.run("rollback", "--yes", "--stop")
+    assert answer["exit_code"] == 0, answer
+    assert (answer["action"], answer["deployment"], answer["returns"]) == ("stop", going_back, second)
+    assert live(deployed) == before
+    assert releases.status(going_back) == "Stopped"
+    # Nothing is deployed again by this.
+    none = deployed.run("rollback", "--yes", "--stop")
+    assert (none["exit_code"], none["error"]["what"]) == (3, "no deployment runs in dev")
+
+
+def test_rollback_of_codedeploy_itself_is_not_stopped() -> None:
+    (taken_back,) = deployed_in_turn("~B")
+    settings = Environment("dev", "000000000000", "ap-northeast-1", "sample", False, {}, {}, ())
+    spec = AppSpec("", "arn:family:1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codedeploy, "app_spec", lambda *_: spec)
+        with pytest.raises(Blocked) as refused:
+            rollback._with_running(None, settings, GROUP, taken_back, Live(), stops=True)
+        followed = rollback._with_running(None, settings, GROUP, taken_back, Live(), stops=False)
+    assert (followed.act, followed.returns) == ("follow", "arn:family:1")
+    assert refused.value.what == f"deployment {taken_back.id} is not stopped"
+
+
+def test_wait_for_the_old_tasks_is_ended(
+    deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finish, "POLL_SECONDS", 0.05)
+    nothing = deployed.run("finish", "--yes")
+    assert (nothing["exit_code"], nothing["deployment"]) == (0, None)
+    shifting = releases.start(releases.register("example.com/app:1"))
+    early = deployed.run("finish", "--yes")
+    assert early["exit_code"] == 3
+    assert early["error"]["what"] == f"deployment {shifting} does not wait for its old tasks yet"
+    assert deployed.run("rollback", "--yes")["exit_code"] == 0
+
+    revision = releases.register("example.com/app:2")
+    waiting = releases.start(revision, AT_ONCE)
+    code, _, talk = deployed.talk("finish", "--yes")
+    assert code == 0
+    assert "sample-dev-api:1 go now" in talk
+    assert releases.status(waiting) == "Succeeded"
+    assert live(deployed) == ("green", revision)
+    assert len(deployed.run("status")["live"]["task_sets"]) == 1
 
 
 def test_after_a_release_the_revision_before_it_is_deployed_again(deployed: Shop, releases: Releases) -> None:

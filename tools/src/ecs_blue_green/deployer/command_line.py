@@ -28,6 +28,7 @@ VERBS = {
     "continue-rollback": "let CloudFormation go on with taking an update back, where that had failed",
     "rollback": "stop the running release, or go back to the one before the last",
     "restore": "create the service again that somebody deleted, with what was released last",
+    "finish": "end the wait in which a release that has all traffic keeps its old tasks",
     "destroy": "delete the stacks of an unprotected environment, importers first",
     "review": "what two revisions do to every environment; offline",
 }
@@ -103,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="OWNER/REPOSITORY",
                 help="the environment is this repository's, which had that name until now",
             )
-        if name in ("deploy", "rollback", "restore", "destroy", "continue-rollback"):
+        if name in ("deploy", "rollback", "restore", "finish", "destroy", "continue-rollback"):
             verb.add_argument("--yes", action="store_true", help="do not ask")
             verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release")
             verb.add_argument("--break-lock", action="store_true", help="take the lock from its holder")
@@ -118,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "rollback":
             verb.add_argument("--at-once", action="store_true", help="shift all traffic at once")
+            verb.add_argument("--stop", action="store_true", help="stop what runs, a rollback too")
         if name == "plan":
             kept = verb.add_mutually_exclusive_group()
             kept.add_argument("--out", **file, help="keep the plan and its change sets")

@@ -262,6 +262,7 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 }
 # What the deployer itself changes without CloudFormation, and where IAM can tell resources apart, which.
 DIRECT: Mapping[str, tuple[str, ...]] = {
+    "codedeploy:ContinueDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
     "codedeploy:CreateDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
     "codedeploy:RegisterApplicationRevision": (f"codedeploy:%:application:{NAME}-*",),
     "codedeploy:StopDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),

@@ -228,6 +228,20 @@ def create(
     return made["deploymentId"]
 
 
+def end_wait(client: "CodeDeployClient", deployment_id: str) -> None:
+    """End the wait before the old tasks go. Raises Blocked where the deployment does not wait for that."""
+    try:
+        client.continue_deployment(deploymentId=deployment_id, deploymentWaitType="TERMINATION_WAIT")
+    except client.exceptions.DeploymentIsNotInReadyStateException as error:
+        raise Blocked(
+            f"deployment {deployment_id} does not wait for its old tasks",
+            error.response["Error"].get("Message", "").rstrip("."),
+            "run again when all traffic has moved",
+        ) from error
+    except client.exceptions.DeploymentAlreadyCompletedException:
+        return  # It has ended by itself.
+
+
 def stop(client: "CodeDeployClient", deployment_id: str) -> None:
     """Stop a deployment and have CodeDeploy bring the old tasks back. Raises Blocked when it has ended."""
     try:

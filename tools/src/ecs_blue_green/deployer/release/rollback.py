@@ -58,8 +58,11 @@ class Result:
     live: Live
 
 
-def intend(aws: Aws, environment: Environment, service: Service) -> Intention:
-    """Find out what going back means now. Raises Blocked where it is not possible."""
+def intend(aws: Aws, environment: Environment, service: Service, *, stops: bool = False) -> Intention:
+    """Find out what going back means now. Raises Blocked where it is not possible.
+
+    `stops`: a rollback that runs is stopped, so that what it leaves stays; and nothing is deployed again.
+    """
     if not service.deployment_group:
         raise Blocked(
             f"nothing is released in {environment.name}",
@@ -74,7 +77,13 @@ def intend(aws: Aws, environment: Environment, service: Service) -> Intention:
     live.refuse_gone(environment, now)
     running = codedeploy.deployment(client, now.deployment) if now.deployment else None
     if running and not running.ended:
-        return _with_running(client, group, running, now)
+        return _with_running(client, environment, group, running, now, stops=stops)
+    if stops:
+        raise Blocked(
+            f"no deployment runs in {environment.name}",
+            "so there is none to stop",
+            f"to go back to the release before: {commands.make('rollback', environment.name)}",
+        )
     return _with_none_running(aws, environment, group, now)
 
 
@@ -148,9 +157,17 @@ def carry_out(
     return Result(deployment_id, arrived)
 
 
-def _with_running(client: Any, group: Group, running: Deployment, now: Live) -> Intention:
+def _with_running(
+    client: Any, environment: Environment, group: Group, running: Deployment, now: Live, *, stops: bool
+) -> Intention:
     spec = codedeploy.app_spec(client, group, running)
-    if running.is_rollback:
+    if stops and running.creator == codedeploy.CODEDEPLOY_ROLLBACK:
+        raise Blocked(
+            f"deployment {running.id} is not stopped",
+            "CodeDeploy itself takes a release back with it, and the old tasks have nowhere else to go",
+            f"to follow it: {commands.make('rollback', environment.name)}",
+        )
+    if running.is_rollback and not stops:
         others = {task_set.task_definition for task_set in now.task_sets} - {spec.task_definition}
         leaves = next(iter(others), "")
         return Intention("follow", group, running, leaves, spec.task_definition, spec)

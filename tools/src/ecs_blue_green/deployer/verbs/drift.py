@@ -3,6 +3,9 @@
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer import aws, interrupts
 from ecs_blue_green.deployer.aws import Aws
@@ -18,7 +21,7 @@ from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import deployed, report
 from ecs_blue_green.deployer.release import codedeploy
-from ecs_blue_green.deployer.release.service import named
+from ecs_blue_green.deployer.release.service import Service, named
 from ecs_blue_green.runtime import Runtime
 
 
@@ -52,8 +55,17 @@ def _detect(
         stacks = dict(zip(layers, pool.map(settled, layers), strict=True))
     service = named(runtime.controller, stacks)
     colours = {service.blue, service.green} - {""}
-    brought = codedeploy.brought(door.client("codedeploy"), service) if service.deployment_group else ()
+    brought = _brought(door, service) if service.deployment_group else ()
     owners = {
         slug: Owners(changed, colours, brought) for slug, changed in changed_by(layers, settings).items()
     }
     return drift.detect(door, stacks, owners, report.say)
+
+
+def _brought(door: Aws, service: Service) -> tuple[Mapping[str, Any], ...]:
+    """What deployments brought the service; where CodeDeploy does not tell, every difference counts."""
+    try:
+        return codedeploy.brought(door.client("codedeploy"), service)
+    except ClientError as error:
+        report.say(f"what the last deployment brought is not known: {aws.failure(error)}")
+        return ()

@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict
 
-from ecs_blue_green.deployer import interrupts
+from ecs_blue_green.deployer import commands, interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Interrupted
@@ -11,7 +11,7 @@ from ecs_blue_green.deployer.execution import session
 from ecs_blue_green.deployer.execution.lock import Lock
 from ecs_blue_green.deployer.invocation import YES, Invocation
 from ecs_blue_green.deployer.planning import deployed, report
-from ecs_blue_green.deployer.release import rollback
+from ecs_blue_green.deployer.release import codedeploy, rollback
 from ecs_blue_green.deployer.release.live import Live, short
 from ecs_blue_green.deployer.release.rollback import Intention
 from ecs_blue_green.deployer.release.service import Service, located
@@ -30,9 +30,10 @@ def run(invocation: Invocation) -> int:
 
 
 def _rollback(invocation: Invocation, door: Aws, settings: Environment, service: Service, held: Lock) -> int:
-    intention = interrupts.attend(lambda: rollback.intend(door, settings, service))
+    stops = invocation.options.stop
+    intention = interrupts.attend(lambda: rollback.intend(door, settings, service, stops=stops))
     invocation.document |= _document(intention)
-    for line in _lines(intention, invocation.options.at_once):
+    for line in _lines(intention, settings, at_once=invocation.options.at_once):
         report.say(line)
     if intention.act != "follow":
         invocation.ask(settings, f"Go back to {short(intention.returns)}? [y/N]", YES)
@@ -76,7 +77,7 @@ def _live(now: Live) -> dict[str, object]:
     return {"colour": now.colour, "task_sets": [asdict(task_set) for task_set in now.task_sets]}
 
 
-def _lines(intention: Intention, at_once: bool) -> list[str]:
+def _lines(intention: Intention, settings: Environment, *, at_once: bool) -> list[str]:
     """What will happen, for the person who is asked."""
     leaves, returns = short(intention.leaves), short(intention.returns)
     deployment = intention.deployment
@@ -85,7 +86,10 @@ def _lines(intention: Intention, at_once: bool) -> list[str]:
             f"Deployment {deployment.id} is bringing {leaves} into production.",
             f"It is stopped, and {returns}, whose tasks still run, gets all traffic.",
         ],
-        "follow": [f"Deployment {deployment.id} is bringing {returns} back already."],
+        "follow": [
+            f"Deployment {deployment.id} is bringing {returns} back already.",
+            *_way_to_stop(intention, settings),
+        ],
         "deploy": [
             f"{leaves} is in production, and no deployment runs.",
             f"{returns} is deployed again, as {deployment.id} did on {deployment.created:%Y-%m-%d %H:%M}; "
@@ -104,3 +108,11 @@ def _lines(intention: Intention, at_once: bool) -> list[str]:
             )
         )
     return lines
+
+
+def _way_to_stop(intention: Intention, settings: Environment) -> list[str]:
+    """How to have what is being left stay, where that can be."""
+    if not intention.leaves or intention.deployment.creator == codedeploy.CODEDEPLOY_ROLLBACK:
+        return []
+    stop = commands.make("rollback", settings.name, ARGS="--stop")
+    return [f"It is followed. To stop it, so that {short(intention.leaves)} stays: {stop}"]

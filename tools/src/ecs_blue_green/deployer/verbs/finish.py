@@ -1,0 +1,75 @@
+"""`finish`: end the wait in which a release that has all traffic keeps its old tasks."""
+
+import time
+
+from ecs_blue_green.deployer import commands, interrupts
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Blocked, Interrupted
+from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.invocation import YES, Invocation
+from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.release import codedeploy, live
+from ecs_blue_green.deployer.release.live import short
+from ecs_blue_green.deployer.release.service import Service, located
+from ecs_blue_green.deployer.terminal import console
+
+POLL_SECONDS = 5
+
+
+def run(invocation: Invocation) -> int:
+    """Say whose tasks go, ask, end the wait, and watch until they are gone."""
+    settings, layers, runtime = invocation.look()
+    if isinstance(runtime, BadInput):
+        report.say_found_by_type(runtime)
+    with session.opened(invocation, settings, layers, runtime) as (door, held, _):
+        stacks = interrupts.attend(lambda: deployed.stacks(door, settings, layers))
+        service = interrupts.attend(lambda: located(door, runtime, stacks))
+        waiting = interrupts.attend(lambda: _waiting(door, settings, service))
+        invocation.document["deployment"] = waiting
+        if waiting is None:
+            report.say("No deployment runs: there is no wait to end.")
+            return EXIT_DONE
+        invocation.ask(settings, f"End the wait of {waiting}, and with it its old tasks? [y/N]", YES)
+        held.check()
+        interrupts.check()
+        invocation.begun = True
+        codedeploy.end_wait(door.client("codedeploy"), waiting)
+        try:
+            interrupts.attend(lambda: _until_ended(door, waiting))
+        except KeyboardInterrupt as error:
+            raise Interrupted("no longer watched", "CodeDeploy goes on by itself") from error
+    if invocation.talks:
+        console().print(f"{waiting} has ended")
+    return EXIT_DONE
+
+
+def _waiting(door: Aws, settings: Environment, service: Service) -> str | None:
+    """The deployment that runs, None where none does. Raises Blocked while its traffic still shifts."""
+    if not service.deployment_group:
+        return None
+    now = live.read(door, service)
+    if now.deployment is None:
+        return None
+    look = commands.make("status", settings.name)
+    if now.colour not in ("blue", "green"):
+        raise Blocked(
+            f"deployment {now.deployment} does not wait for its old tasks yet",
+            f"traffic: {now.traffic or 'nowhere'}",
+            f"run again when all of it has moved ({look})",
+        )
+    stays = [task_set for task_set in now.task_sets if task_set.status == "PRIMARY"]
+    goes = [task_set for task_set in now.task_sets if task_set.status != "PRIMARY"]
+    for one in stays:
+        report.say(f"{short(one.task_definition)} gets all traffic ({now.colour}).")
+    for one in goes:
+        report.say(
+            f"The tasks of {short(one.task_definition)} go now; going back to it is a deployment then."
+        )
+    return now.deployment
+
+
+def _until_ended(door: Aws, deployment: str) -> None:
+    client = door.client("codedeploy")
+    while not codedeploy.deployment(client, deployment).ended:
+        time.sleep(POLL_SECONDS)
