@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from ecs_blue_green.testing import limits
+from ecs_blue_green.testing.resolved import Project
+from tests.paths import PROJECT
 
 Properties = dict[str, Any]
 CODE_DEPLOY = {"DeploymentController": {"Type": "CODE_DEPLOY"}}
@@ -40,10 +42,16 @@ def test_name_that_is_known_at_run_time_only_has_no_length() -> None:
     assert problems("SNS::Topic", TopicName="${other-layer:Name}" + 256 * "x") == []
 
 
-def test_name_of_which_nobody_knows_how_long_it_may_be_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_every_name_of_the_layers_it_is_known_how_long_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = Project(PROJECT).templates().values()
+    assert [name for template in templates for name in limits.unknown(template)] == []
     monkeypatch.delitem(limits.LONGEST, "AWS::ECS::Service.ServiceName")
-    (found,) = problems("ECS::Service", ServiceName="api")
-    assert "AWS::ECS::Service.ServiceName may be: add it to " in found
+    found = {name for template in templates for name in limits.unknown(template)}
+    assert found == {"AWS::ECS::Service.ServiceName"}
+
+
+def test_name_in_a_layer_of_a_teams_own_needs_no_length() -> None:
+    assert problems("CloudWatch::Dashboard", DashboardName=300 * "x") == []
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,14 @@ def problems(template: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{title}: {found}" for found in _wrong(resource["Type"], resource.get("Properties", {})))
 
 
+def unknown(template: Mapping[str, Any]) -> Iterator[str]:
+    """The names in a resolved template of which nobody knows how long they may be: what LONGEST lacks."""
+    for resource in template["Resources"].values():
+        for name, _, longest in _lengths(resource["Type"], resource.get("Properties", {})):
+            if longest is None and name.endswith(("Name", "Family")):
+                yield f"{resource['Type']}.{name}"
+
+
 def _wrong(resource_type: str, properties: Mapping[str, Any]) -> Iterator[str]:
     yield from _names(resource_type, properties)
     if resource_type == "AWS::ECS::Service":
@@ -63,6 +71,13 @@ def _wrong(resource_type: str, properties: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _names(resource_type: str, properties: Mapping[str, Any]) -> Iterator[str]:
+    for name, value, longest in _lengths(resource_type, properties):
+        if longest is not None and len(value) > longest:
+            yield f"{name} {value} has {len(value)} characters, {longest} are allowed"
+
+
+def _lengths(resource_type: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str, int | None]]:
+    """Each text, with how long it may be; of what is fixed at creation also where that is unknown."""
     schema = document(resource_type, REGION)
     fixed = {path.removeprefix("/properties/") for path in schema.get("createOnlyProperties", [])}
     for name, value in properties.items():
@@ -71,10 +86,8 @@ def _names(resource_type: str, properties: Mapping[str, Any]) -> Iterator[str]:
             continue
         declared = schema.get("properties", {}).get(name, {})
         longest = LONGEST.get(f"{resource_type}.{name}", declared.get("maxLength"))
-        if longest is None and name in fixed and name.endswith(("Name", "Family")):
-            yield f"nobody knows how long {resource_type}.{name} may be: add it to {__name__}.LONGEST"
-        elif longest is not None and len(value) > longest:
-            yield f"{name} {value} has {len(value)} characters, {longest} are allowed"
+        if longest is not None or name in fixed:
+            yield name, value, longest
 
 
 def _controllers(properties: Mapping[str, Any]) -> Iterator[str]:
