@@ -146,6 +146,17 @@ SHARED = (
         MaxValue=60000,
     ),
     Parameter(
+        "ConnectionArn",
+        Type="String",
+        Description="Connection to GitHub; empty: one is created and waits for its handshake",
+        Default="",
+        AllowedPattern=(
+            r"(|arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}"
+            r":connection/[0-9a-f-]{36})"
+        ),
+        ConstraintDescription="must be the ARN of a connection, or empty",
+    ),
+    Parameter(
         "PermissionsBoundaryArn",
         Type="String",
         Description="Policy that limits every role; empty: none",

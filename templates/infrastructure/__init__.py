@@ -75,17 +75,7 @@ PARAMETERS = (
     *shared("CertificateArn", "TestListenerHttps"),
     *shared("PermissionsBoundaryArn", "EnableExecuteCommand"),
     *secret_parameters(),
-    Parameter(
-        "ConnectionArn",
-        Type="String",
-        Description="Connection to GitHub; empty: one is created and waits for its handshake",
-        Default="",
-        AllowedPattern=(
-            r"(|arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}"
-            r":connection/[0-9a-f-]{36})"
-        ),
-        ConstraintDescription="must be the ARN of a connection, or empty",
-    ),
+    *shared("ConnectionArn"),
 )
 
 

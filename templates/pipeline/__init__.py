@@ -12,7 +12,7 @@ from troposphere import Equals, GetAtt, Parameter, Ref, Sub, Template
 from troposphere.codepipeline import ArtifactStore, Pipeline
 
 from templates._exports import output, stack_names
-from templates._parameters import shared, template
+from templates._parameters import has, shared, template
 from templates._runtime import Bucket, Changed, Runtime
 from templates.pipeline.alarms import add_alarms
 from templates.pipeline.artifacts import add_artifact_bucket
@@ -21,10 +21,6 @@ from templates.pipeline.deployment_group import add_deployment_group
 from templates.pipeline.notifications import add_pipeline_rule
 from templates.pipeline.roles import add_action_roles, add_pipeline_policy, add_pipeline_role
 from templates.pipeline.stages import stages, trigger
-
-# What ECS takes: weights up to 1,000, a base up to 100,000.
-# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
-_PROVIDER_REGEX = r"[A-Za-z0-9_-]{1,255}:(1000|\d{1,3})(:(100000|\d{1,5}))?"
 
 PARAMETERS = (
     *shared("Project", "Environment"),
@@ -85,6 +81,7 @@ PARAMETERS = (
         AllowedPattern="aws/codebuild/(amazonlinux2?-x86_64-)?standard:[a-z0-9.-]+",
         ConstraintDescription="must be a CodeBuild image for x86_64 (aws/codebuild/...)",
     ),
+    *shared("ConnectionArn"),
     *stack_names("container-repository"),
     *shared("LogRetentionDays", "KmsKeyArn", "LogKmsKeyArn", "PermissionsBoundaryArn"),
     *stack_names("task-definition"),
@@ -93,11 +90,13 @@ PARAMETERS = (
         "CapacityProviderStrategy",
         Type="String",
         Description=(
-            "Capacity providers of the tasks, each with its weight, and one with a base:"
-            " FARGATE:1:2,FARGATE_SPOT:3. Empty: the launch type FARGATE"
+            "Capacity providers of the tasks with weights, and for one a base: FARGATE:1:2,FARGATE_SPOT:3."
+            " Empty: the launch type FARGATE"
         ),
         Default="",
-        AllowedPattern=rf"(|{_PROVIDER_REGEX}(,{_PROVIDER_REGEX})*)",
+        # Weights up to 1,000, a base up to 100,000.
+        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
+        AllowedPattern=r"((^|,)[\w-]+:\d{1,4}(:\d{1,6})?)*",
         ConstraintDescription="must be NAME:WEIGHT or NAME:WEIGHT:BASE, separated by commas, or empty",
     ),
     *shared("SmokeTest"),
@@ -219,6 +218,7 @@ RUNTIME = Runtime(
 def build() -> Template:
     """The pipeline layer's template."""
     t = template("Release pipeline with blue/green deployment", PARAMETERS)
+    has(t, "ConnectionArn")
     is_approval_required = t.add_condition("IsApprovalRequired", Equals(Ref("RequireApproval"), "true"))
 
     bucket = add_artifact_bucket(t)

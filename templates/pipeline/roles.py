@@ -29,6 +29,7 @@ from templates._iam import allow, arn, policy, trust
 from templates._parameters import optional_value
 from templates.pipeline.artifacts import EVERY, RELEASE, SOURCE, artifact_access, artifact_objects
 from templates.pipeline.build_projects import TASK_DEFINITION_STACK_ARN
+from templates.pipeline.connection import CONNECTION_ARN
 from templates.pipeline.deployment_group import BlueGreen
 from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 
@@ -103,7 +104,7 @@ def _source_statements(bucket: Bucket) -> list[Statement]:
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodestarConnectionSource.html
         allow(
             [awacs.codeconnections.UseConnection, awacs.codestar_connections.UseConnection],
-            import_value("infrastructure", "ConnectionArn"),
+            CONNECTION_ARN,
         ),
         # AWS documents the right to read and to write together; what is read is the action's own.
         *artifact_access(bucket, reads=[SOURCE]),

@@ -24,6 +24,7 @@ from troposphere.iam import Role
 from templates._exports import import_value
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE
 from templates.pipeline.build_projects import BuildProjects
+from templates.pipeline.connection import CONNECTION_ARN
 from templates.pipeline.deployment_group import BlueGreen
 from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 from templates.pipeline.roles import CHANGE_SET_NAME, ActionRoles
@@ -125,7 +126,7 @@ def _source(roles: ActionRoles) -> Actions:
         ("Source", "CodeStarSourceConnection"),
         roles.source,
         {
-            "ConnectionArn": import_value("infrastructure", "ConnectionArn"),
+            "ConnectionArn": CONNECTION_ARN,
             "FullRepositoryId": Sub("${GitHubOwner}/${GitHubRepository}"),
             "BranchName": Ref("GitHubBranch"),
             "OutputArtifactFormat": "CODE_ZIP",

@@ -195,7 +195,7 @@ def test_a_team_can_add_to_every_template() -> None:
         sent = template_yaml.sent(longer, layers.parse(path.read_text()))
         left = template_yaml.LONGEST - len(sent.encode())
         # The pipeline's has the fewest, since a release also moves the network.
-        assert left >= 1500, f"{path.name}: {left} bytes are left"
+        assert left >= 1000, f"{path.name}: {left} bytes are left"
 
 
 def long_one() -> Template:

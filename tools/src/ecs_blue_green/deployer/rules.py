@@ -5,10 +5,10 @@ that need the live state) and by the review of a pull request.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ecs_blue_green.deployer import policy
+from ecs_blue_green.deployer import policy, remedies
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.errors import Blocked
 from ecs_blue_green.deployer.policy import Update
@@ -66,6 +66,27 @@ class Finding:
     remedy: str
 
 
+def honest(findings: Sequence[Finding], staying: Sequence[Finding]) -> list[Finding]:
+    """The findings without an offer of ALLOW that lets nothing through: a layer is deployed as a whole.
+
+    `staying` are those that are left where everything is named with ALLOW. What passes with a release, or
+    with another command before, is told first.
+    """
+    passing = (remedies.BLUE_AGAIN(), remedies.LET_GO_FIRST.words.partition("{")[0])
+    left = {(one.layer, one.resource, one.rule) for one in staying}
+    found = []
+    for finding in findings:
+        of_layer = [one for one in staying if one.layer == finding.layer and one.rule != "release-running"]
+        if (finding.layer, finding.resource, finding.rule) in left or not of_layer:
+            found.append(finding)
+            continue
+        lasting = next((one for one in of_layer if not one.remedy.startswith(passing)), None)
+        resource = f"{finding.layer}:{finding.resource}"
+        words = lasting.remedy if lasting else remedies.ALLOW_LATER(rule=of_layer[0].rule, resource=resource)
+        found.append(replace(finding, remedy=words))
+    return found
+
+
 class Guarded(Blocked):
     """What must not be carried out, with every reason.
 
@@ -113,7 +134,7 @@ def replacement(layer: str, changes: tuple[ResourceChange, ...], allowed: set[st
                 change.logical_id,
                 "replacement",
                 f"{change.type} {words[change.action]}{because}",
-                f"if that is meant: ALLOW={name(layer, change)}",
+                remedies.ALLOW(resource=name(layer, change)),
             )
 
 
@@ -148,10 +169,7 @@ def service_frozen(
             f"{what} cannot be updated while CodeDeploy controls the service"
             if not acceptable
             else f"{what} would be updated; AWS has been seen to refuse even what its API accepts",
-            f"if that is meant: ALLOW={name(layer, change)}"
-            if acceptable
-            else "take the change back; task definition, network and load balancer change with a release, "
-            "the rest needs a new service",
+            remedies.UPDATE_SERVICE(resource=name(layer, change)) if acceptable else remedies.TAKE_BACK(),
         )
 
 
@@ -174,7 +192,7 @@ def export_in_use(layer: str, importers: Mapping[str, Sequence[str]]) -> Iterato
                 "export-in-use",
                 f"export {export} changes or goes away, and {', '.join(users)} "
                 f"{'imports' if len(users) == 1 else 'import'} it",
-                "in two steps: first deploy the importing stack without the import, then this change",
+                remedies.WITHOUT_IMPORT(),
             )
 
 
@@ -203,10 +221,7 @@ def stack_policy(
                 change.logical_id,
                 "stack-policy",
                 f"the stack policy protects it{because}",
-                f"if that is meant: ALLOW={name(layer, change)}"
-                if liftable
-                else "ALLOW cannot lift it, since it does not name what it denies: somebody has to change it "
-                "with `aws cloudformation set-stack-policy` (docs/operations.md, stack-policy)",
+                remedies.ALLOW(resource=name(layer, change)) if liftable else remedies.SET_STACK_POLICY(),
             )
 
 

@@ -4,8 +4,9 @@ Pure functions. A finding blocks before anything is executed; docs/operations.md
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from ecs_blue_green.deployer import commands, rules
+from ecs_blue_green.deployer import commands, remedies, rules
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.planning import beside
 from ecs_blue_green.deployer.planning.beside import Beside
@@ -20,18 +21,54 @@ def findings(plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed
     `importers` has the importing stacks of each export that would change or go away; `allowed` the
     resources named with ALLOW, as LAYER:LOGICALID.
     """
-    found: list[Finding] = []
+    offered = {rules.name(slug, change) for slug, step in plan.steps.items() for change in step.changes}
+    found = rules.honest(
+        list(_of_stacks(plan, live, importers, allowed)),
+        list(_of_stacks(plan, live, importers, allowed | offered)),
+    )
+    return found + list(release_running(plan, live))
+
+
+def _of_stacks(
+    plan: Plan, live: Live, importers: Mapping[str, list[str]], allowed: set[str]
+) -> Iterator[Finding]:
     for slug, step in plan.steps.items():
         if step.act != "update":
             continue
-        found += rules.replacement(slug, step.changes, allowed)
-        found += rules.service_frozen(slug, step.changes, step.layer.resources, allowed)
-        found += listener_live(slug, step, live)
-        found += rules.export_in_use(
-            slug, {name: importers.get(name, []) for name in step.endangered_exports}
-        )
-        found += rules.stack_policy(slug, step.changes, step.deployed_policy, step.layer.resources, allowed)
-    return found + list(release_running(plan, live))
+        yield from rules.replacement(slug, step.changes, allowed)
+        yield from rules.service_frozen(slug, step.changes, step.layer.resources, allowed)
+        yield from listener_live(slug, step, live)
+        yield from export_in_use(slug, step, plan, importers)
+        yield from rules.stack_policy(slug, step.changes, step.deployed_policy, step.layer.resources, allowed)
+
+
+def export_in_use(
+    layer: str, step: Step, plan: Plan, importers: Mapping[str, list[str]]
+) -> Iterator[Finding]:
+    """Exports that would change or go away while a stack imports them.
+
+    Where every importer is a layer that will do without, one command after the other leads there.
+    """
+    environment = plan.environment
+    for export in step.endangered_exports:
+        users = importers.get(export, [])
+        without = [slug for slug, imported in plan.imports.items() if export not in imported]
+        stacks = {environment.stack_name(slug): slug for slug in without}
+        for finding in rules.export_in_use(layer, {export: users}):
+            if not stacks.keys() >= set(users):
+                yield finding
+                continue
+            going = [stacks[user] for user in users]
+            lost = [found.resource for found in rules.replacement(layer, step.changes, set())]
+            allow = {"ALLOW": " ".join(f"{layer}:{resource}" for resource in lost)} if lost else {}
+            yield replace(
+                finding,
+                remedy=remedies.LET_GO_FIRST(
+                    layers=" and ".join(going),
+                    first=commands.make("deploy", environment.name, ONLY=" ".join(going)),
+                    then=commands.make("deploy", environment.name, **allow),
+                ),
+            )
 
 
 def listener_live(layer: str, step: Step, live: Live) -> Iterator[Finding]:
@@ -67,8 +104,7 @@ def listener_live(layer: str, step: Step, live: Live) -> Iterator[Finding]:
             change.logical_id,
             "listener-live",
             f"{now}, and {danger}",
-            "wait for or make a release that brings blue back, then deploy; a certificate or a path that "
-            "cannot wait: docs/operations.md, listener-live",
+            remedies.BLUE_AGAIN(),
         )
 
 
@@ -100,8 +136,7 @@ def release_running(plan: Plan, live: Live) -> Iterator[Finding]:
             found.resource if found.why else "",
             "release-running",
             f"{' and '.join(running)} running" + (f": {found.why}" if found.why else ""),
-            "wait for its end with ARGS=--wait, or stop it: "
-            + commands.make("rollback", plan.environment.name),
+            remedies.WAIT_OR_STOP(stop=commands.make("rollback", plan.environment.name)),
         )
 
 

@@ -158,7 +158,8 @@ class _Planning:
                 raise
         waits_for = {slug: self._waits_for[slug] & steps.keys() for slug in steps}
         moves = tuple(_moves(self._environment, self._layers, steps)) if surveyed else ()
-        return Plan(self._environment, steps, waits_for, stacks, moves)
+        imported = {slug: surveyed.world.imports(slug) for slug in self._layers} if surveyed else {}
+        return Plan(self._environment, steps, waits_for, stacks, moves, imports=imported)
 
     def _refuse(self, stacks: Mapping[str, Stack | None], chosen: list[str]) -> None:
         """Raise where what is there cannot be planned on."""

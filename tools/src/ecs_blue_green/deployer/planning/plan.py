@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -54,7 +54,7 @@ class Plan:
     """The steps by layer, in an order of deployment, and what each layer waits for.
 
     `stacks` are all of the environment's stacks as found; `moves` are the parameters that the next release
-    brings, and no stack of the service.
+    brings, and no stack of the service. `imports` has the exports that each layer of the project will import.
     `left` are the stacks whose layer has left the project.
     """
 
@@ -64,6 +64,7 @@ class Plan:
     stacks: Mapping[str, Stack | None]
     moves: tuple[PropertyChange, ...] = ()
     left: Mapping[str, Stack] = field(default_factory=dict)
+    imports: Mapping[str, Set[str]] = field(default_factory=dict)
 
     @property
     def changes_something(self) -> bool:

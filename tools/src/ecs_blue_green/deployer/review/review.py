@@ -243,14 +243,19 @@ def _findings(layer: LayerChange, base: Revision, head: Revision) -> Iterator[Fi
     """What the deployer would block; it never touches the stack of a layer that is gone."""
     if layer.action != "update":
         return
-    slug, none = layer.layer, set[str]()
+    slug = layer.layer
     resources = head.layers[slug].resources
-    yield from rules.replacement(slug, layer.resources, none)
-    yield from rules.service_frozen(slug, layer.resources, resources, none)
     endangered = {e.name: e.importers for e in layer.exports if e.action != "add" and e.importers}
-    yield from rules.export_in_use(slug, endangered)
     deployed = base.layers[slug].stack_policy
-    yield from rules.stack_policy(slug, layer.resources, deployed, resources, none)
+
+    def found(allowed: set[str]) -> Iterator[Finding]:
+        yield from rules.replacement(slug, layer.resources, allowed)
+        yield from rules.service_frozen(slug, layer.resources, resources, allowed)
+        yield from rules.export_in_use(slug, endangered)
+        yield from rules.stack_policy(slug, layer.resources, deployed, resources, allowed)
+
+    offered = {rules.name(slug, change) for change in layer.resources}
+    yield from rules.honest(list(found(set())), list(found(offered)))
 
 
 def _access(slug: str, worlds: tuple[World, World], base: Revision, head: Revision) -> Iterator[Access]:

@@ -1,0 +1,153 @@
+"""Every way out that a message names leads there: each is followed, from the blocked state to its end."""
+
+import ast
+import shlex
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecs_blue_green.deployer import remedies
+from ecs_blue_green.deployer.planning import checks
+from ecs_blue_green.deployer.remedies import Remedy
+from tests.deployer.followed import follows
+from tests.deployer.releases import AT_ONCE, CANARY, Releases, client
+from tests.deployer.shop import Shop
+from tests.deployer.test_guarded_deploy import set_parameter
+
+FOLDER = Path(__file__).parent
+ROOT = FOLDER.parents[2]
+
+
+def all_remedies() -> dict[str, Remedy]:
+    return {name: value for name, value in vars(remedies).items() if isinstance(value, Remedy)}
+
+
+def followed() -> Iterator[str]:
+    """The remedies that tests of this folder follow."""
+    for path in FOLDER.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for decorator in getattr(node, "decorator_list", ()):
+                if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "follows":
+                    yield from (one.attr for one in decorator.args if isinstance(one, ast.Attribute))
+
+
+def test_each_command_is_followed() -> None:
+    commands = {name for name, remedy in all_remedies().items() if remedy.kind == "command"}
+    assert set(followed()) == commands
+
+
+def test_those_that_need_aws_are_listed() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    needing = [name for name, remedy in all_remedies().items() if remedy.kind == "only on AWS"]
+    assert [name for name in needing if f"- `{name}`: " not in text] == []
+
+
+def made(shop: Shop, command: str) -> dict[str, Any]:
+    """Run `make deploy ENV=dev ONLY=pipeline`, as a message prints it; a person answers yes."""
+    program, verb, *variables = shlex.split(command)
+    given = dict(variable.split("=", 1) for variable in variables)
+    assert (program, given.pop("ENV")) == ("make", shop.env)
+    arguments = ["--yes"] if verb in ("deploy", "destroy", "rollback", "continue-rollback") else []
+    for option, name in (("--only", "ONLY"), ("--allow", "ALLOW")):
+        for value in given.pop(name, "").split():
+            arguments += [option, value]
+    return shop.run(verb, *arguments, *shlex.split(given.pop("ARGS", "")))
+
+
+def blocked(shop: Shop, *arguments: str) -> dict[str, dict[str, Any]]:
+    """What blocks a deploy, by rule; of several of one rule the last."""
+    document = shop.run("deploy", "--yes", *arguments)
+    assert document["exit_code"] == 3, document
+    return {finding["rule"]: finding for finding in document["findings"]}
+
+
+@follows(remedies.LET_GO_FIRST)
+def test_connection_of_ones_own_takes_the_place_of_the_created_one(deployed: Shop) -> None:
+    arn = client("codeconnections").create_connection(ConnectionName="own", ProviderType="GitHub")[
+        "ConnectionArn"
+    ]
+    set_parameter(deployed, f"ConnectionArn: {arn}")
+    found = blocked(deployed)
+    assert set(found) == {"export-in-use", "replacement"}
+    first, then = found["export-in-use"]["remedy"].partition(": ")[2].split("; ")
+    assert (first, then) == (
+        "make deploy ENV=dev ONLY=pipeline",
+        "make deploy ENV=dev ALLOW=infrastructure:Connection",
+    )
+    # The second alone stays blocked, so it is not offered alone.
+    assert "once [export-in-use]" in found["replacement"]["remedy"]
+    assert set(blocked(deployed, "--allow", "infrastructure:Connection")) == {"export-in-use"}
+    for command in (first, then):
+        assert made(deployed, command)["exit_code"] == 0
+    outputs = {stack["layer"]: stack["outputs"] for stack in deployed.run("status")["stacks"]}
+    assert outputs["infrastructure"]["ConnectionArn"] == arn
+    pipeline = client("codepipeline").get_pipeline(name="sample-dev")["pipeline"]
+    assert pipeline["stages"][0]["actions"][0]["configuration"]["ConnectionArn"] == arn
+    assert {step["action"] for step in deployed.run("plan")["plan"]} == {"nothing"}
+
+
+@follows(remedies.ALLOW)
+def test_what_is_named_is_let_through(deployed: Shop) -> None:
+    deployed.replace("infrastructure", "\n      Port: !Ref TestListenerPort", "\n      Port: 9443")
+    (finding,) = blocked(deployed).values()
+    assert finding["rule"] == "stack-policy"
+    assert finding["remedy"] == "if that is meant: ALLOW=infrastructure:TestListener"
+    allow = finding["remedy"].partition("ALLOW=")[2]
+    assert made(deployed, f"make deploy ENV=dev ALLOW={allow}")["exit_code"] == 0
+
+
+@follows(remedies.BLUE_AGAIN, remedies.ALLOW_LATER)
+def test_listener_is_changed_once_blue_is_live_again(deployed: Shop) -> None:
+    releases = Releases()
+    releases.release()
+    deployed.replace("infrastructure", "\n      Port: !Ref TestListenerPort", "\n      Port: 9443")
+    found = blocked(deployed)
+    assert set(found) == {"listener-live", "stack-policy"}
+    assert "brings blue back" in found["listener-live"]["remedy"]
+    later = found["stack-policy"]["remedy"]
+    assert later == (
+        "once [listener-live] is out of the way, if that is meant: ALLOW=infrastructure:TestListener"
+    )
+    releases.release()
+    assert set(blocked(deployed)) == {"stack-policy"}
+    assert made(deployed, f"make deploy ENV=dev ALLOW={later.partition('ALLOW=')[2]}")["exit_code"] == 0
+
+
+@follows(remedies.WAIT_OR_STOP)
+def test_release_that_runs_is_stopped_or_waited_for(deployed: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    releases = Releases()
+    running = releases.start(releases.register(), CANARY)
+    deployed.replace("pipeline", "Description: Name of the pipeline", "Description: The pipeline's name")
+    set_parameter(deployed, "ArtifactRetentionDays: 60")
+    remedy = blocked(deployed)["release-running"]["remedy"]
+    assert "ARGS=--wait" in remedy
+    assert made(deployed, remedy.partition("stop it: ")[2])["exit_code"] == 0
+    assert releases.status(running) == "Stopped"
+    assert made(deployed, "make deploy ENV=dev")["exit_code"] == 0
+
+    running = releases.start(releases.register(), AT_ONCE)
+    set_parameter(deployed, "ArtifactRetentionDays: 61")
+    assert set(blocked(deployed)) == {"release-running"}
+    monkeypatch.setattr(checks, "RELEASE_POLL_SECONDS", 0.2)
+    ending = threading.Thread(target=releases.finish, args=[running])
+    ending.start()
+    assert made(deployed, "make deploy ENV=dev ARGS=--wait")["exit_code"] == 0
+    ending.join()
+
+
+def test_allow_is_not_offered_for_what_stays_blocked(deployed: Shop) -> None:
+    """The stack policy could be lifted for the service, and ECS refuses the change all the same."""
+    deployed.replace("service", "PlatformVersion: !Ref PlatformVersion", "PlatformVersion: 1.4.0")
+    found = blocked(deployed)
+    assert set(found) == {"service-frozen", "stack-policy"}
+    assert "ALLOW" not in str(found)
+
+
+def test_key_of_images_that_is_set_later_is_not_offered(deployed: Shop) -> None:
+    set_parameter(deployed, "KmsKeyArn: arn:aws:kms:ap-northeast-1:000000000000:key/0")
+    found = blocked(deployed, "--no-preflight")
+    assert set(found) == {"replacement", "export-in-use"}
+    assert "ALLOW" not in str(found)
