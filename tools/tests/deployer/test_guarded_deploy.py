@@ -11,9 +11,10 @@ import boto3
 import pytest
 import yaml
 
-from ecs_blue_green.deployer import command_line
+from ecs_blue_green.deployer import command_line, remedies
 from ecs_blue_green.deployer.execution import history, lock
 from ecs_blue_green.deployer.release.executions import Progress
+from tests.deployer.followed import follows
 from tests.deployer.releases import Releases
 from tests.deployer.shop import LAYERS, Shop
 
@@ -299,6 +300,7 @@ def test_name_that_allow_does_not_know_is_bad_input(dev: Shop) -> None:
     assert refused["exit_code"] == 2
 
 
+@follows(remedies.UPDATE_CHECKOUT)
 def test_older_checkout_is_blocked(dev: Shop) -> None:
     git(dev.root, "init", "-q")
     commit(dev.root, "one")
@@ -312,6 +314,7 @@ def test_older_checkout_is_blocked(dev: Shop) -> None:
     assert dev.run("deploy", "--yes", "--yes-older")["exit_code"] == 0
 
 
+@follows(remedies.WAIT_FOR_LOCK)
 def test_second_deployer_is_told_who_is_at_work(dev: Shop) -> None:
     path = "/sample/dev/deploy/lock/3"
     holder = lock.Holder("ann", "another-host", 1, "deploy", 0.0, 9e12, "n")

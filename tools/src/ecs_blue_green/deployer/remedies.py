@@ -1,4 +1,4 @@
-"""What a message tells a person to do, in one place: every way out of what blocks (exit code 3).
+"""What a message tells a person to do, in one place: the ways out of what blocks (exit code 3).
 
 A way out that is a `command` of this project is followed by a test, on the emulator, from the blocked state
 to its end (`tests/deployer/test_remedies.py` looks that each is). Those that lead through AWS's console or
@@ -46,5 +46,16 @@ ANOTHER_PROJECT = Remedy("choose another `project:` in params/{environment}.yaml
 SET_STACK_POLICY = Remedy(
     "ALLOW cannot lift it, since it does not name what it denies: somebody has to change it with "
     "`aws cloudformation set-stack-policy` (docs/operations.md, stack-policy)",
+    "only on AWS",
+)
+
+# What blocks before there is a plan: docs/operations.md, Blocked for another reason.
+WAIT_FOR_LOCK = Remedy(
+    "wait for it with ARGS=--wait, or take the lock from it if it is dead: ARGS=--break-lock", "command"
+)
+UPDATE_CHECKOUT = Remedy("update the checkout (git pull); to go back on purpose: ARGS=--yes-older", "command")
+ROLL_STACK_BACK = Remedy(
+    "look at what failed, then: aws cloudformation rollback-stack --stack-name {stack}; when that has ended, "
+    "run again",
     "only on AWS",
 )

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
 
@@ -37,7 +38,7 @@ def refuse_older(client: Any, environment: Environment, root: Path) -> None:
         raise Blocked(
             "this checkout is older than what is deployed, or beside it",
             f"{deployed}, which HEAD does not contain",
-            "update the checkout (git pull); to go back on purpose: ARGS=--yes-older",
+            remedies.UPDATE_CHECKOUT(),
         )
     said = (compared.stderr.strip() or "this clone is shallow").splitlines()[0]
     raise Blocked(

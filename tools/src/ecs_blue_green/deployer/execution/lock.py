@@ -20,7 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import clock as real
-from ecs_blue_green.deployer import commands, identity, interrupts
+from ecs_blue_green.deployer import commands, identity, interrupts, remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
 from ecs_blue_green.deployer.identity import Identity
@@ -238,7 +238,7 @@ def _take(
             raise Blocked(
                 "another deployer is at work in this environment",
                 f"{holder} holds the lock",
-                "wait for it with ARGS=--wait, or take the lock from it if it is dead: ARGS=--break-lock",
+                remedies.WAIT_FOR_LOCK(),
             )
         if told != str(holder):
             told = str(holder)

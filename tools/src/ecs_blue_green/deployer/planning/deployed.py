@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ecs_blue_green.deployer import commands
+from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe
@@ -74,8 +74,7 @@ def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack
         raise Blocked(
             f"{stack.name} is {stack.status}",
             (stack.reason or "somebody changed it with rollback switched off").rstrip("."),
-            f"look at what failed, then: aws cloudformation rollback-stack --stack-name {stack.name}; "
-            "when that has ended, run again",
+            remedies.ROLL_STACK_BACK(stack=stack.name),
         )
     if stack.status == "IMPORT_ROLLBACK_FAILED":
         raise Blocked(
