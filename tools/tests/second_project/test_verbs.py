@@ -45,6 +45,13 @@ def test_deploy_change_nothing_and_destroy(empty: Harbour) -> None:
     assert set(by_layer(empty.run("status"), "stacks", "status").values()) == {None}
 
 
+def test_environment_belongs_to_the_repository_that_the_layers_name(harbour: Harbour) -> None:
+    harbour.give(CodeOwner="somebody", CodeName="else")
+    for verb in ("deploy", "rollback", "destroy"):
+        assert harbour.findings(verb, "--yes") == {("other-repository", "delivery", "")}, verb
+    assert harbour.run("plan", "--moved-from", "lighthouse/beacon")["exit_code"] == 0
+
+
 def test_change_is_what_was_asked_for_also_from_a_kept_plan(harbour: Harbour, tmp_path: Path) -> None:
     assert harbour.run("deploy")["exit_code"] == 0  # Where nothing changes, nobody is asked.
     refused = harbour.run("deploy", "--yes", "--allow", "harbour:Crew")
