@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ecs_blue_green.deployer import command_line, remedies
-from ecs_blue_green.deployer.execution import history, lock
+from ecs_blue_green.deployer.execution import lock, owner
 from ecs_blue_green.deployer.release.executions import Progress
 from tests.deployer.followed import follows
 from tests.deployer.releases import Releases
@@ -105,7 +105,7 @@ def test_interrupt_before_the_first_stack_leaves_a_kept_plan_as_it_was(
     file = str(tmp_path / "plan.json")
     assert deployed.run("plan", "--out", file)["exit_code"] == 0
     with monkeypatch.context() as patch:
-        patch.setattr(history, "record", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(owner, "record", lambda *_: os.kill(os.getpid(), signal.SIGINT))
         assert deployed.run("deploy", "--plan", file)["exit_code"] == 130
     assert deployed.run("deploy", "--plan", file)["exit_code"] == 0
 

@@ -126,5 +126,5 @@ def test_outside_a_repository_nothing_contains_what_was_deployed(tmp_path: Path)
     "value", ["x", "{}", "[]", "1", '{"commit": 1}', '{"commit": "--all"}', '{"commit": ""}', "[" * 100_000]
 )
 def test_record_that_cannot_be_read_is_not_known(value: str, tmp_path: Path) -> None:
-    assert history.last(Store(value), SHOP) is None
+    assert history.read(Store(value), SHOP) == history.Record()
     history.refuse_older(Store(value), SHOP, tmp_path)

@@ -98,7 +98,7 @@ def test_lock_and_last_commit_are_told(deployed: Shop) -> None:
     settings = environment.Environment(
         "dev", "000000000000", "ap-northeast-1", "sample", False, {}, {}, tuple(LAYERS)
     )
-    history.record(store, settings, PROJECT)
+    history.record(store, settings, PROJECT, ["service"])
     commit = deployed.run("status")["last_commit"]
     assert len(commit) == 40
     with lock.held(store, settings, "deploy"):

@@ -129,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "deploy":
             verb.add_argument("--plan", **file, help="execute this kept plan, and nothing else")
             verb.add_argument("--yes-older", action="store_true", help="deploy an older commit on purpose")
+            verb.add_argument(
+                "--yes-uncommitted", action="store_true", help="deploy files that are in no commit on purpose"
+            )
     return parser
 
 

@@ -54,6 +54,11 @@ WAIT_FOR_LOCK = Remedy(
     "wait for it with ARGS=--wait, or take the lock from it if it is dead: ARGS=--break-lock", "command"
 )
 UPDATE_CHECKOUT = Remedy("update the checkout (git pull); to go back on purpose: ARGS=--yes-older", "command")
+COMMIT = Remedy(
+    "commit it, or take it back (git status shows it), or have a kept plan approved: {plan}; to deploy it on "
+    "purpose: ARGS=--yes-uncommitted",
+    "command",
+)
 ROLL_STACK_BACK = Remedy(
     "look at what failed, then: aws cloudformation rollback-stack --stack-name {stack}; when that has ended, "
     "run again",

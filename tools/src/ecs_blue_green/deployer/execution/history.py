@@ -1,7 +1,8 @@
 """Which commit was deployed last: an older checkout would take back, silently, what came after it.
 
-The record is kept beside the lock, in the Parameter Store, and never as a stack tag: a changed stack tag
-modifies every resource.
+And whether what is deployed is in a commit at all, since that is what was reviewed. The record is made after
+success, with the layers that it is about, and is kept beside the lock, in the Parameter Store: never as a
+stack tag, since a changed stack tag modifies every resource.
 """
 
 import json
@@ -9,10 +10,12 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ecs_blue_green.deployer import remedies
+from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
 
@@ -22,11 +25,37 @@ NOT_RUN = 127
 _COMMIT = re.compile("[0-9a-f]{40}([0-9a-f]{24})?")
 
 
+# What is deployed, as far as it is in files.
+_SHIPPED = ("build", "params")
+_MOST_NAMES = 5
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was deployed last.
+
+    `commit` is that of the last deploy that succeeded, `layers` has by layer the one from which it was
+    deployed last, also by a deploy in which another layer failed. `uncommitted` says that the last one
+    deployed files that were in no commit.
+    """
+
+    commit: str | None = None
+    layers: Mapping[str, str] = field(default_factory=dict)
+    uncommitted: bool = False
+
+    @property
+    def commits(self) -> list[str]:
+        """All commits of which something is deployed."""
+        return sorted({*([self.commit] if self.commit else []), *self.layers.values()})
+
+
 def refuse_older(client: Any, environment: Environment, root: Path) -> None:
-    """Raise Blocked when the commit deployed last is not in this checkout's history, or git cannot tell."""
-    before = last(client, environment)
-    if before is None:
-        return
+    """Raise Blocked when a commit that was deployed is not in this checkout's history, or git cannot tell."""
+    for before in read(client, environment).commits:
+        _refuse_older(before, environment, root)
+
+
+def _refuse_older(before: str, environment: Environment, root: Path) -> None:
     compared = _run(root, "merge-base", "--is-ancestor", before, "HEAD")
     if compared.returncode == 0:
         return
@@ -57,13 +86,65 @@ def _way_out(root: Path, shallow: "subprocess.CompletedProcess[str]") -> str:
     return "make git work here"
 
 
-def record(client: Any, environment: Environment, root: Path) -> None:
-    """Remember this checkout's commit; outside a git repository there is nothing to remember."""
+def refuse_uncommitted(
+    environment: Environment, root: Path, say: Callable[[str], None], *, tolerant: bool
+) -> None:
+    """Raise Blocked where files that are deployed are in no commit and the environment is protected.
+
+    Elsewhere, and where `tolerant`, it is said; and so it is where git cannot tell.
+    """
+    found = uncommitted(root)
+    if found is None:
+        say("git does not tell whether build/ and params/ are committed: no repository, or no git")
+    if not found:
+        return
+    named = ", ".join(found[:_MOST_NAMES])
+    more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
+    what = f"what is deployed is not committed: {named}{more}"
+    if tolerant or not environment.protected:
+        say(what)
+        return
+    raise Blocked(
+        what,
+        f"{environment.name} is protected, and nobody has reviewed what is in no commit",
+        remedies.COMMIT(plan=commands.make("plan", environment.name, ARGS="--out FILE")),
+    )
+
+
+def uncommitted(root: Path) -> list[str] | None:
+    """The files below `build/` and `params/` that are not as in HEAD; None where git cannot tell."""
+    listed = _run(
+        root,
+        "--no-optional-locks",
+        *("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--"),
+        *_SHIPPED,
+    )
+    if listed.returncode != 0:
+        return None
+    # Two letters and a blank stand before each name.
+    return [line[3:] for line in listed.stdout.split("\0") if line]
+
+
+def record(
+    client: Any, environment: Environment, root: Path, layers: Iterable[str], *, whole: bool = True
+) -> None:
+    """Remember this checkout's commit for these layers, `whole` where nothing of the deploy failed.
+
+    Outside a git repository there is nothing to remember.
+    """
     head = _git(root, "rev-parse", "HEAD")
-    if head and head != last(client, environment):
-        client.put_parameter(
-            Name=_name(environment), Value=json.dumps({"commit": head}), Type="String", Overwrite=True
-        )
+    if not head:
+        return
+    before = read(client, environment)
+    after = Record(
+        head if whole else before.commit,
+        {**before.layers, **dict.fromkeys(layers, head)},
+        bool(uncommitted(root)),
+    )
+    if after == before:
+        return
+    value = {"commit": after.commit, "layers": dict(after.layers), "uncommitted": after.uncommitted}
+    client.put_parameter(Name=_name(environment), Value=json.dumps(value), Type="String", Overwrite=True)
 
 
 def remove(client: Any, environment: Environment) -> None:
@@ -71,15 +152,28 @@ def remove(client: Any, environment: Environment) -> None:
     client.delete_parameters(Names=[_name(environment)])
 
 
-def last(client: Any, environment: Environment) -> str | None:
-    """The commit that was deployed last, None where none is known: no record, or none that can be read."""
+def read(client: Any, environment: Environment) -> Record:
+    """What was deployed last: empty where there is no record, or none that can be read."""
     # GetParameters names what is missing instead of failing.
     found = client.get_parameters(Names=[_name(environment)])["Parameters"]
     try:
-        commit = json.loads(found[0]["Value"])["commit"] if found else None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return commit if isinstance(commit, str) and _COMMIT.fullmatch(commit) else None
+        value = json.loads(found[0]["Value"]) if found else {}
+    except (ValueError, RecursionError):
+        return Record()
+    if not isinstance(value, dict):
+        return Record()
+    layers = value.get("layers")
+    return Record(
+        value["commit"] if _is_commit(value.get("commit")) else None,
+        {slug: commit for slug, commit in layers.items() if _is_commit(commit)}
+        if isinstance(layers, dict)
+        else {},
+        value.get("uncommitted") is True,
+    )
+
+
+def _is_commit(value: Any) -> bool:
+    return isinstance(value, str) and bool(_COMMIT.fullmatch(value))
 
 
 def _name(environment: Environment) -> str:

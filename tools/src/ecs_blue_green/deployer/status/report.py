@@ -10,6 +10,7 @@ from rich.text import Text
 from ecs_blue_green.deployer import commands
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.execution.history import Record
 from ecs_blue_green.deployer.planning.report import left_documents, output_lines
 from ecs_blue_green.deployer.planning.text import LEFT
 from ecs_blue_green.deployer.release.live import TaskSet, short
@@ -40,10 +41,21 @@ def show(environment: Environment, status: Status) -> None:
         _row("deployment", f"{now.deployment} is running")
     if now.execution:
         _row("pipeline", f"execution {now.execution} is running")
-    if status.commit:
-        _row("last deployed commit", status.commit[:12])
+    if status.deployed.commits:
+        _row("last deployed commit", _deployed(status.deployed))
     for word, text in _warnings(environment, status):
         _row(word, text, style="bold yellow")
+
+
+def _deployed(record: Record) -> str:
+    """The commit that was deployed last, and the layers that were deployed from others."""
+    others: dict[str, list[str]] = {}
+    for slug, commit in record.layers.items():
+        if commit != record.commit:
+            others.setdefault(commit[:12], []).append(slug)
+    told = [f"{', '.join(slugs)} from {commit}" for commit, slugs in others.items()]
+    text = "; ".join([*([record.commit[:12]] if record.commit else []), *told])
+    return f"{text}, with files that were in no commit" if record.uncommitted else text
 
 
 def _row(word: str, text: str, style: str = "") -> None:
@@ -151,7 +163,9 @@ def document(environment: Environment, status: Status) -> dict[str, Any]:
             "verb": holder.verb,
             "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(holder.since)),
         },
-        "last_commit": status.commit,
+        "last_commit": status.deployed.commit,
+        "last_layers": dict(status.deployed.layers),
+        "last_uncommitted": status.deployed.uncommitted,
         "left": left_documents(status.left),
         "repository": {
             "own": status.owners.own,

@@ -53,7 +53,7 @@ class Status:
     alarms_parameter: str | None
     lifted: Mapping[str, tuple[str, ...]]
     holder: Holder | None
-    commit: str | None
+    deployed: history.Record
     owners: Owners
     left: Mapping[str, Stack] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ def read(
         names = {slug: environment.stack_name(slug) for slug in layers}
         found = pool.map(lambda name: describe.stack(client, name), names.values())
         holder = pool.submit(_told, unread, None, lambda: lock.look(store, environment))
-        commit = pool.submit(_told, unread, None, lambda: history.last(store, environment))
+        last = pool.submit(_told, unread, history.Record(), lambda: history.read(store, environment))
         recorded = pool.submit(_told, unread, Record(), lambda: owner.read(store, environment))
         stacks = dict(zip(layers, found, strict=True))
         lifted = pool.submit(_told, unread, {}, lambda: _lifted(client, layers, stacks))
@@ -99,7 +99,7 @@ def read(
             alarms_parameter=None if isinstance(runtime, BadInput) else runtime.controller.alarms,
             lifted=lifted.result(),
             holder=holder.result(),
-            commit=commit.result(),
+            deployed=last.result(),
             left=_told(unread, {}, lambda: left.find(client, environment, layers, recorded.result().layers)),
             owners=owner.of(environment, layers, runtime, recorded.result(), stacks),
             unread=tuple(unread),

@@ -13,7 +13,7 @@ from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe, schedule
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput
+from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Failed
 from ecs_blue_green.deployer.execution import execution, history, owner, session
 from ecs_blue_green.deployer.execution.execution import Errand, Gate
 from ecs_blue_green.deployer.execution.lock import Lock
@@ -48,6 +48,9 @@ def run(invocation: Invocation) -> int:
         )
     named = allowed(options.allow, layers, settings.name) | set(kept["allowed"] if kept else [])
     moved_from = kept.get("moved_from") if kept else None
+    # What a kept plan was made of counts by its digests.
+    if not (settings.is_local or kept):
+        history.refuse_uncommitted(settings, invocation.root, report.say, tolerant=options.yes_uncommitted)
     with session.opened(invocation, settings, layers, runtime, moved_from) as (door, held, owners):
         # Asked with the lock in hand: whoever held it until now may have deployed.
         if not (settings.is_local or options.yes_older):
@@ -76,8 +79,6 @@ def _deploy(
         _approve(invocation, door, proposal, named, kept)
         interrupts.check()
         owner.record(door.client("ssm"), settings, layers, runtime, owners, planned.there)
-        if not settings.is_local:
-            history.record(door.client("ssm"), settings, invocation.root)
     except BaseException:
         # A kept plan stays as it was; what is not executed of the others is removed. Why it is not executed
         # is told, not what more goes wrong.
@@ -85,6 +86,7 @@ def _deploy(
             making.discard(door, planned, but=saved.adopted(planned, kept))
         raise
     if not planned.changes_something:
+        _record(invocation, door, settings, list(planned.steps), whole=True)
         return EXIT_DONE
     invocation.begun = True
     builds = answers.image == "to be built"
@@ -106,7 +108,29 @@ def _deploy(
     if invocation.talks:
         report.show_outcomes(outcomes, outputs=True)
     report.say_way_on(outcomes, invocation.command)
-    return schedule.exit_code(outcomes)
+    code = schedule.exit_code(outcomes)
+    done = [one.layer for one in outcomes if one.result in schedule.GOOD and one.layer in planned.steps]
+    _record(invocation, door, settings, done, whole=code == EXIT_DONE)
+    return code
+
+
+def _record(
+    invocation: Invocation, door: Aws, settings: Environment, done: list[str], *, whole: bool
+) -> None:
+    """Remember from which commit these layers were deployed."""
+    if settings.is_local or not done:
+        return
+    try:
+        history.record(door.client("ssm"), settings, invocation.root, done, whole=whole)
+    except (ClientError, BotoCoreError) as error:
+        # What failed before has been told, and is what counts.
+        if whole:
+            failure = aws.failure(error)
+            raise Failed(
+                "the stacks are as planned, but not the record of the commit that was deployed",
+                str(failure),
+                failure.remedy or "run the same command again",
+            ) from error
 
 
 def _approve(

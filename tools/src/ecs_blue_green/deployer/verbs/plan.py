@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import aws
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE, BadInput
-from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.execution import history, session
 from ecs_blue_green.deployer.invocation import Invocation, allowed, chosen
 from ecs_blue_green.deployer.planning import making, markdown, report, saved
 from ecs_blue_green.deployer.verbs import _proposal
@@ -30,6 +30,8 @@ def run(invocation: Invocation) -> int:
             invocation.begun = True
             saved.discard(door, settings, kept_before)
             return EXIT_DONE
+        if not settings.is_local:
+            history.refuse_uncommitted(settings, invocation.root, report.say, tolerant=True)
         owners = session.refuse_other(invocation, door, settings, layers, runtime)
         name = saved.begin(Path(options.out), door, settings) if options.out else None
         try:
