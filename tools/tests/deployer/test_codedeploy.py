@@ -62,7 +62,8 @@ def test_content_of_a_revision_is_asked_for_by_its_hash(
         {"applicationName": "app", "revision": {"revisionType": kind, member: {"content": CONTENT}}},
         {"applicationName": "app", "revision": asked},
     )
-    assert codedeploy.app_spec(client, GROUP, deployment(asked)) == AppSpec(CONTENT, REVISION)
+    properties = json.loads(CONTENT)["Resources"][0]["TargetService"]["Properties"]
+    assert codedeploy.app_spec(client, GROUP, deployment(asked)) == AppSpec(CONTENT, REVISION, properties)
 
 
 def test_yaml_revision_is_read_too(client: Any, stub: Stubber) -> None:

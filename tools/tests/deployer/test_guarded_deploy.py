@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ecs_blue_green.deployer import command_line, remedies
+from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.execution import lock, owner
 from ecs_blue_green.deployer.release.executions import Progress
 from tests.deployer.followed import follows
@@ -261,7 +262,7 @@ def test_protected_listener_needs_to_be_named_and_the_policy_is_back_afterwards(
     before = client("cloudformation").get_stack_policy(StackName="sample-dev-infrastructure")[
         "StackPolicyBody"
     ]
-    deployed.replace("infrastructure", "HTTP\n      Port: !Ref TestListenerPort", "HTTP\n      Port: 9003")
+    deployed.replace("infrastructure", "\n      Port: !Ref TestListenerPort", "\n      Port: 9003")
     blocked = deployed.run("deploy", "--yes")
     assert blocked["exit_code"] == 3
     assert ("stack-policy", "infrastructure", "TestListener") in rules(blocked)
@@ -344,7 +345,11 @@ def commit(root: Path, text: str) -> None:
     git(root, "commit", "-q", "-m", text)
 
 
-def test_stack_whose_export_is_in_use_is_not_called_destroyed(deployed: Shop) -> None:
+def test_stack_whose_export_is_in_use_is_not_called_destroyed(
+    deployed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody imports it after the look at who does."""
+    monkeypatch.setattr(describe, "importers", lambda *_: [])
     body = (
         "Resources: {Queue: {Type: 'AWS::SQS::Queue', "
         "Properties: {QueueName: !ImportValue sample-dev-infrastructure-ClusterName}}}"

@@ -334,7 +334,9 @@ def test_no_running_task_is_said(deployed: Shop) -> None:
 def put_image(*tags: str) -> str:
     """Push an image with these tags, and give its digest."""
     ecr = client("ecr")
-    manifest = json.dumps({"schemaVersion": 2, "annotations": {"tags": ",".join(tags)}})
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    annotations = {"tags": ",".join(tags)}
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": media_type, "annotations": annotations})
     (digest,) = {
         ecr.put_image(repositoryName=NAME, imageTag=tag, imageManifest=manifest)["image"]["imageId"][
             "imageDigest"

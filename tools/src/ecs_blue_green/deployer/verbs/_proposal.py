@@ -86,6 +86,10 @@ def make(
         invocation.document["preflight"] = preflight.document(answers)
         preflight.refuse(settings, answers, wanted, plan_only=verb == "plan", tolerant=tolerant)
 
+    # Before there are change sets, which nobody removes where this is interrupted or refused.
+    gone = interrupts.attend(
+        lambda: left.find(door.client("cloudformation"), settings, layers, owners.record.layers)
+    )
     plan = making.make(
         door,
         settings,
@@ -97,9 +101,6 @@ def make(
         approved=approved,
         require=require,
         inspect=inspect,
-    )
-    gone = interrupts.attend(
-        lambda: left.find(door.client("cloudformation"), settings, layers, owners.record.layers)
     )
     plan = replace(plan, left=gone)
     return Proposal(plan, layers, service.named(runtime.controller, plan.stacks), wanted, answers)
