@@ -5,26 +5,21 @@ import time
 from ecs_blue_green.deployer import commands, interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Blocked, Interrupted
-from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.errors import EXIT_DONE, Blocked, Interrupted
 from ecs_blue_green.deployer.invocation import YES, Invocation
-from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import codedeploy, live
 from ecs_blue_green.deployer.release.live import short
-from ecs_blue_green.deployer.release.service import Service, located
+from ecs_blue_green.deployer.release.service import Service
 from ecs_blue_green.deployer.terminal import console
+from ecs_blue_green.deployer.verbs import _service
 
 POLL_SECONDS = 5
 
 
 def run(invocation: Invocation) -> int:
     """Say whose tasks go, ask, end the wait, and watch until they are gone."""
-    settings, layers, runtime = invocation.look()
-    if isinstance(runtime, BadInput):
-        report.say_found_by_type(runtime)
-    with session.opened(invocation, settings, layers, runtime) as (door, held, _):
-        stacks = interrupts.attend(lambda: deployed.stacks(door, settings, layers))
-        service = interrupts.attend(lambda: located(door, runtime, stacks))
+    with _service.opened(invocation) as (settings, door, held, _, service):
         waiting = interrupts.attend(lambda: _waiting(door, settings, service))
         invocation.document["deployment"] = waiting
         if waiting is None:

@@ -11,25 +11,19 @@ from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Interrupted
-from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.errors import EXIT_DONE, Interrupted
 from ecs_blue_green.deployer.execution.lock import Lock
 from ecs_blue_green.deployer.invocation import YES, Invocation
-from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import restore
 from ecs_blue_green.deployer.release.live import Live, short
 from ecs_blue_green.deployer.release.restore import Intention
-from ecs_blue_green.deployer.release.service import located
+from ecs_blue_green.deployer.verbs import _service
 
 
 def run(invocation: Invocation) -> int:
     """Say what would be created, ask, do it, and wait until its tasks are steady."""
-    settings, layers, runtime = invocation.look()
-    if isinstance(runtime, BadInput):
-        report.say_found_by_type(runtime)
-    with session.opened(invocation, settings, layers, runtime) as (door, held, _):
-        stacks = interrupts.attend(lambda: deployed.stacks(door, settings, layers))
-        service = interrupts.attend(lambda: located(door, runtime, stacks))
+    with _service.opened(invocation) as (settings, door, held, stacks, service):
         intention = interrupts.attend(lambda: restore.intend(door, settings, service, stacks, time.sleep))
         invocation.document |= restore.document(intention)
         try:

@@ -6,26 +6,21 @@ from dataclasses import asdict
 from ecs_blue_green.deployer import commands, interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Interrupted
-from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.errors import EXIT_DONE, Interrupted
 from ecs_blue_green.deployer.execution.lock import Lock
 from ecs_blue_green.deployer.invocation import YES, Invocation
-from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import codedeploy, rollback
 from ecs_blue_green.deployer.release.live import Live, short
 from ecs_blue_green.deployer.release.rollback import Intention
-from ecs_blue_green.deployer.release.service import Service, located
+from ecs_blue_green.deployer.release.service import Service
 from ecs_blue_green.deployer.terminal import console
+from ecs_blue_green.deployer.verbs import _service
 
 
 def run(invocation: Invocation) -> int:
     """Say what going back means, ask, do it, and wait until the users are served by it."""
-    settings, layers, runtime = invocation.look()
-    if isinstance(runtime, BadInput):
-        report.say_found_by_type(runtime)
-    with session.opened(invocation, settings, layers, runtime) as (door, held, _):
-        stacks = interrupts.attend(lambda: deployed.stacks(door, settings, layers))
-        service = interrupts.attend(lambda: located(door, runtime, stacks))
+    with _service.opened(invocation) as (settings, door, held, _, service):
         return _rollback(invocation, door, settings, service, held)
 
 
