@@ -267,7 +267,7 @@ def has(t: Template, title: str) -> str:
 
     It is named for what the parameter identifies: `HasWebAcl` for `WebAclArn`.
     """
-    noun = title.removesuffix("Arn").removesuffix("Name")
+    noun = title.removesuffix("Arn").removesuffix("Name").removesuffix("Id")
     return t.add_condition(f"Has{noun}", Not(Equals(Ref(title), "")))
 
 

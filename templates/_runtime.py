@@ -84,10 +84,25 @@ class Cidr:
     parameter: str
 
 
-Rule = Distinct | NotAbove | Pairs | Cidr
+@dataclass(frozen=True)
+class BelongsTo:
+    """A rule: a parameter is given where another has this value, and nowhere else."""
+
+    parameter: str
+    other: str
+    value: str
+
+
+Rule = BelongsTo | Distinct | NotAbove | Pairs | Cidr
 
 # Their names in the file, in the order in which a broken one is told.
-RULES: Mapping[str, type[Rule]] = {"distinct": Distinct, "not_above": NotAbove, "pairs": Pairs, "cidr": Cidr}
+RULES: Mapping[str, type[Rule]] = {
+    "belongs_to": BelongsTo,
+    "distinct": Distinct,
+    "not_above": NotAbove,
+    "pairs": Pairs,
+    "cidr": Cidr,
+}
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from troposphere.elasticloadbalancingv2 import ListenerRule
 from templates._application import secret_parameters
 from templates._exports import export
 from templates._parameters import TEST_LISTENER_HTTPS, shared, template
-from templates._runtime import Bucket, Changed, Cidr, Delegation, Distinct, Runtime
+from templates._runtime import BelongsTo, Bucket, Changed, Cidr, Delegation, Distinct, Runtime
 from templates._stack_policy import deny_updates
 from templates.infrastructure.load_balancing import (
+    ANYWHERE,
     add_listeners,
     add_load_balancer,
     add_security_groups,
@@ -24,9 +25,12 @@ from templates.infrastructure.load_balancing import (
 )
 from templates.infrastructure.task_roles import add_task_definition_stack_role, add_task_roles
 
-# One range of addresses, no wider than /8: nobody means the whole internet here.
 _OCTET_REGEX = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
-IPV4_RANGE_REGEX = rf"{_OCTET_REGEX}(\.{_OCTET_REGEX}){{3}}/([89]|[12]\d|3[0-2])"
+_IPV4_REGEX = rf"{_OCTET_REGEX}(\.{_OCTET_REGEX}){{3}}"
+# No wider than /8: nobody means the whole internet here.
+IPV4_RANGE_REGEX = rf"{_IPV4_REGEX}/([89]|[12]\d|3[0-2])"
+_SUBNET_REGEX = "(|subnet-[0-9a-f]{8}([0-9a-f]{9})?)"
+_SUBNETS = "must be ids of subnets such as subnet-0123456789abcdef0"
 
 PARAMETERS = (
     *shared("Project", "Environment", "Protected", "VpcId"),
@@ -48,9 +52,50 @@ PARAMETERS = (
     ),
     *shared("ContainerPort"),
     Parameter(
+        "LoadBalancerScheme",
+        Type="String",
+        Description=(
+            "Whether the load balancer has public addresses (internet-facing) or private ones (internal);"
+            " cannot be changed after creation"
+        ),
+        AllowedValues=["internet-facing", "internal"],
+        Default="internet-facing",
+    ),
+    # Texts, not List<AWS::EC2::Subnet::Id>: a list of that type cannot be empty, and one of the two is.
+    Parameter(
         "PublicSubnetIds",
-        Type="List<AWS::EC2::Subnet::Id>",
-        Description="Subnets of the load balancer, in two zones or more, open to the internet",
+        Type="CommaDelimitedList",
+        Description="Subnets of an internet-facing load balancer, in two zones or more, open to the internet",
+        Default="",
+        AllowedPattern=_SUBNET_REGEX,
+        ConstraintDescription=_SUBNETS,
+    ),
+    Parameter(
+        "InternalSubnetIds",
+        Type="CommaDelimitedList",
+        Description="Subnets of an internal load balancer, in two zones or more; those of the tasks will do",
+        Default="",
+        AllowedPattern=_SUBNET_REGEX,
+        ConstraintDescription=_SUBNETS,
+    ),
+    Parameter(
+        "LoadBalancerCidr",
+        Type="String",
+        Description="Range from which the load balancer can be reached; 0.0.0.0/0: from anywhere",
+        Default=ANYWHERE,
+        AllowedPattern=rf"{_IPV4_REGEX}/([12]?\d|3[0-2])",
+        ConstraintDescription="must be one IPv4 range such as 10.0.0.0/8 or 0.0.0.0/0",
+    ),
+    Parameter(
+        "LoadBalancerPrefixListId",
+        Type="String",
+        Description=(
+            "Prefix list with the ranges from which the load balancer can be reached, in place of"
+            " LoadBalancerCidr; empty: none"
+        ),
+        Default="",
+        AllowedPattern="(|pl-[0-9a-f]{8}([0-9a-f]{9})?)",
+        ConstraintDescription="must be the id of a prefix list such as pl-0123456789abcdef0, or empty",
     ),
     Parameter(
         "AccessLogBucketName",
@@ -104,8 +149,19 @@ RUNTIME = Runtime(
         "blue_target_group": "BlueTargetGroupArn",
         "green_target_group": "GreenTargetGroupArn",
     },
-    network={"vpc": "VpcId", "public_subnets": "PublicSubnetIds"},
-    rules=(Distinct("PublicSubnetIds", at_least=2), Cidr("TestListenerCidr")),
+    network={
+        "vpc": "VpcId",
+        "public_subnets": "PublicSubnetIds",
+        "internal_subnets": "InternalSubnetIds",
+    },
+    rules=(
+        BelongsTo("PublicSubnetIds", "LoadBalancerScheme", "internet-facing"),
+        BelongsTo("InternalSubnetIds", "LoadBalancerScheme", "internal"),
+        Distinct("PublicSubnetIds", at_least=2),
+        Distinct("InternalSubnetIds", at_least=2),
+        Cidr("LoadBalancerCidr"),
+        Cidr("TestListenerCidr"),
+    ),
     buckets=(Bucket("AccessLogBucketName", written_by="load-balancer"),),
 )
 

@@ -1,11 +1,11 @@
-"""The way from the internet to the tasks: security groups, load balancer, target groups, listeners.
+"""The way from the clients to the tasks: security groups, load balancer, target groups, listeners.
 
 From the first release on, which target group a listener forwards to is CodeDeploy's, not CloudFormation's.
 """
 
 from typing import Any
 
-from troposphere import GetAtt, If, NoValue, Ref, Sub, Template
+from troposphere import And, Condition, Equals, GetAtt, If, Not, NoValue, Ref, Sub, Template
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
 from troposphere.elasticloadbalancingv2 import (
     Action,
@@ -62,15 +62,16 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
         "Requests and health checks to the tasks",
         DestinationSecurityGroupId=GetAtt(service_security_group, "GroupId"),
     )
+    http, https = _from_clients(t, HTTP_PORT, "HTTP"), _from_clients(t, HTTPS_PORT, "HTTPS")
     load_balancer_security_group = t.add_resource(
         SecurityGroup(
             "LoadBalancerSecurityGroup",
             GroupDescription="Load balancer",
             VpcId=Ref("VpcId"),
             SecurityGroupIngress=[
-                _rule(HTTP_PORT, "HTTP from anywhere", CidrIp=ANYWHERE),
+                http,
                 # The condition is the listeners', below.
-                If("HasCertificate", _rule(HTTPS_PORT, "HTTPS from anywhere", CidrIp=ANYWHERE), NoValue),
+                If("HasCertificate", https, NoValue),
                 If(
                     has(t, "TestListenerCidr"),
                     _rule(Ref("TestListenerPort"), "Test listener", CidrIp=Ref("TestListenerCidr")),
@@ -121,19 +122,35 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
     return [load_balancer_security_group, test_listener_security_group]
 
 
-def _rule(port: Any, description: str, **peer: Any) -> SecurityGroupRule:
+def _from_clients(t: Template, port: int, protocol: str) -> SecurityGroupRule:
+    """The rule that lets clients in at a port: from one range, or from those of a prefix list."""
+    has_prefix_list = has(t, "LoadBalancerPrefixListId")
+    is_open_to_anywhere = t.add_condition(
+        "IsOpenToAnywhere",
+        And(Not(Condition(has_prefix_list)), Equals(Ref("LoadBalancerCidr"), ANYWHERE)),
+    )
+    return _rule(
+        port,
+        If(is_open_to_anywhere, f"{protocol} from anywhere", f"{protocol} from the clients"),
+        CidrIp=If(has_prefix_list, NoValue, Ref("LoadBalancerCidr")),
+        SourcePrefixListId=If(has_prefix_list, Ref("LoadBalancerPrefixListId"), NoValue),
+    )
+
+
+def _rule(port: Any, description: str | If, **peer: Any) -> SecurityGroupRule:
     return SecurityGroupRule(Description=description, IpProtocol="tcp", FromPort=port, ToPort=port, **peer)
 
 
 def add_load_balancer(t: Template, security_groups: list[SecurityGroup]) -> LoadBalancer:
     """The load balancer. It has a name of CloudFormation's making; people come by a domain of their own."""
     has_access_log_bucket = has(t, "AccessLogBucketName")
+    is_internal = t.add_condition("IsInternal", Equals(Ref("LoadBalancerScheme"), "internal"))
     load_balancer = t.add_resource(
         LoadBalancer(
             "LoadBalancer",
             Type="application",
-            Scheme="internet-facing",
-            Subnets=Ref("PublicSubnetIds"),
+            Scheme=Ref("LoadBalancerScheme"),
+            Subnets=If(is_internal, Ref("InternalSubnetIds"), Ref("PublicSubnetIds")),
             SecurityGroups=[GetAtt(group, "GroupId") for group in security_groups],
             LoadBalancerAttributes=[
                 _attribute("deletion_protection.enabled", If(is_protected(t), "true", "false")),

@@ -1,11 +1,15 @@
 """What must never change in the infrastructure layer."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ecs_blue_green.testing.resolved import Project
 
 from templates import infrastructure, service_preference
 from tests.templates.conftest import Document
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +90,30 @@ def test_redirect_comes_after_the_listener_that_leaves_its_port(documents: dict[
 
 def test_load_balancer_is_hardened(resources: dict[str, Any]) -> None:
     load_balancer = resources["LoadBalancer"]
-    assert load_balancer["Scheme"] == "internet-facing"
-    assert load_balancer["Subnets"] == {"Ref": "PublicSubnetIds"}
     attributes = {
         item["Key"]: item["Value"] for item in load_balancer["LoadBalancerAttributes"] if "Key" in item
     }
     assert attributes["routing.http.drop_invalid_header_fields.enabled"] == "true"
     assert attributes["deletion_protection.enabled"] == {"Fn::If": ["IsProtected", "true", "false"]}
+
+
+def balancer_of(**parameters: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The load balancer and what its security group lets in, as an environment with these would have them."""
+    resources = Project(ROOT).templates(parameters)["infrastructure"]["Resources"]
+    ingress = resources["LoadBalancerSecurityGroup"]["Properties"]["SecurityGroupIngress"]
+    return resources["LoadBalancer"]["Properties"], ingress
+
+
+def test_load_balancer_is_where_its_scheme_says() -> None:
+    subnets = {"PublicSubnetIds": "subnet-1,subnet-2", "InternalSubnetIds": ""}
+    load_balancer, _ = balancer_of(**subnets)
+    assert (load_balancer["Scheme"], load_balancer["Subnets"]) == (
+        "internet-facing",
+        ["subnet-1", "subnet-2"],
+    )
+    subnets = {"PublicSubnetIds": "", "InternalSubnetIds": "subnet-3,subnet-4"}
+    load_balancer, _ = balancer_of(LoadBalancerScheme="internal", **subnets)
+    assert (load_balancer["Scheme"], load_balancer["Subnets"]) == ("internal", ["subnet-3", "subnet-4"])
 
 
 def test_tasks_are_reached_through_the_load_balancer_only(resources: dict[str, Any]) -> None:
@@ -113,13 +134,29 @@ def test_tasks_may_call_https_and_nothing_else(resources: dict[str, Any]) -> Non
     assert (egress["IpProtocol"], egress["FromPort"], egress["ToPort"]) == ("tcp", 443, 443)
 
 
-def test_world_reaches_the_ports_that_have_a_listener(resources: dict[str, Any]) -> None:
+def test_clients_reach_the_ports_that_have_a_listener() -> None:
     """443 only with a certificate: without one nothing listens there."""
-    http, https, _ = resources["LoadBalancerSecurityGroup"]["SecurityGroupIngress"]
-    assert (http["FromPort"], http["ToPort"], http["CidrIp"]) == (80, 80, "0.0.0.0/0")
-    condition, rule, nothing = https["Fn::If"]
-    assert (condition, nothing) == ("HasCertificate", {"Ref": "AWS::NoValue"})
-    assert (rule["FromPort"], rule["ToPort"], rule["CidrIp"]) == (443, 443, "0.0.0.0/0")
+    http = {"Description": "HTTP from anywhere", "IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    https = {"Description": "HTTPS from anywhere", "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+    anywhere = {"CidrIp": "0.0.0.0/0"}
+    without = {"TestListenerCidr": "", "LoadBalancerCidr": "0.0.0.0/0", "LoadBalancerPrefixListId": ""}
+    # What environments have that are older than the parameters: another text would change their groups.
+    assert balancer_of(**without, CertificateArn="")[1] == [http | anywhere]
+    assert balancer_of(**without, CertificateArn="arn:aws:acm:x")[1] == [http | anywhere, https | anywhere]
+
+
+@pytest.mark.parametrize(
+    ("given", "peer"),
+    [
+        ({"LoadBalancerCidr": "10.0.0.0/8"}, {"CidrIp": "10.0.0.0/8"}),
+        ({"LoadBalancerPrefixListId": "pl-01234567"}, {"SourcePrefixListId": "pl-01234567"}),
+    ],
+)
+def test_clients_may_be_those_of_a_range(given: dict[str, str], peer: dict[str, str]) -> None:
+    _, ingress = balancer_of(TestListenerCidr="", CertificateArn="arn:aws:acm:x", **given)
+    names = ("CidrIp", "SourcePrefixListId")
+    assert [{name: rule[name] for name in names if name in rule} for rule in ingress] == [peer, peer]
+    assert [rule["Description"] for rule in ingress] == ["HTTP from the clients", "HTTPS from the clients"]
 
 
 def test_test_listener_is_open_to_one_range_or_to_nobody(resources: dict[str, Any]) -> None:

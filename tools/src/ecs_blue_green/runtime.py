@@ -150,9 +150,19 @@ class Cidr:
 
 
 @dataclass(frozen=True)
+class BelongsTo:
+    """A parameter that must have a value where another one has the value said here, and none elsewhere."""
+
+    parameter: Parameter
+    other: Parameter
+    value: str
+
+
+@dataclass(frozen=True)
 class Rules:
     """What no `Parameters` block can state. The order of the kinds is that of the messages."""
 
+    belongs_to: tuple[BelongsTo, ...] = ()
     distinct: tuple[Distinct, ...] = ()
     not_above: tuple[NotAbove, ...] = ()
     pairs: tuple[Pairs, ...] = ()
@@ -191,12 +201,21 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Network:
-    """The parameters that name the network."""
+    """The parameters that name the network.
+
+    The load balancer is in the public subnets, or in the internal ones where it has no public addresses.
+    """
 
     vpc: Parameter
     public_subnets: Parameter
     private_subnets: Parameter
+    internal_subnets: Parameter | None = None
     endpoints: tuple[Endpoints, ...] = ()
+
+    @property
+    def of_load_balancer(self) -> tuple[Parameter, ...]:
+        """The parameters with subnets of the load balancer."""
+        return tuple(title for title in (self.public_subnets, self.internal_subnets) if title is not None)
 
 
 @dataclass(frozen=True)

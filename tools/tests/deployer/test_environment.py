@@ -130,6 +130,26 @@ def test_file_that_is_no_map_of_keys(text: str, said: str, project: Path, built:
         pytest.param({"VpcId": {"a": "b"}}, "must be one text or number", id="map"),
         pytest.param({"PublicSubnetIds": [{"a": "b"}]}, "must be a list of texts", id="list of maps"),
         pytest.param({"VpcId": None}, "VpcId: is missing", id="missing"),
+        pytest.param(
+            {"PublicSubnetIds": None},
+            "PublicSubnetIds: is missing; it belongs to LoadBalancerScheme: internet-facing",
+            id="missing for a value",
+        ),
+        pytest.param(
+            {"InternalSubnetIds": ["subnet-0a1b2c3d4e5f6071a", "subnet-0a1b2c3d4e5f6071b"]},
+            "must not be set without LoadBalancerScheme: internal",
+            id="without the value it belongs to",
+        ),
+        pytest.param(
+            {
+                "LoadBalancerScheme": "internal",
+                "PublicSubnetIds": None,
+                "InternalSubnetIds": ["subnet-0a1b2c3d4e5f6071a"],
+            },
+            "must be two different subnets",
+            id="one internal subnet",
+        ),
+        pytest.param({"LoadBalancerCidr": "10.0.0.1/8"}, "has host bits set", id="host bits"),
         pytest.param({"MaxCapactiy": "2"}, "did you mean MaxCapacity?", id="misspelt"),
         pytest.param({"Protected": "true"}, "the deployer fills it in", id="filled in"),
         pytest.param({"ServiceStackName": "x"}, "the deployer fills it in", id="stack name"),

@@ -43,6 +43,8 @@ def survey_of(
     declared = {slug: layer.parameters for slug, layer in built.items()}
     settings = environment.load(PROJECT / "params", "local", declared)
     optional = {name for block in declared.values() for name in block if "Default" in block[name]}
+    # One of the two lists of the load balancer's subnets is needed, so each has a default.
+    optional -= set(RUNTIME.network.of_load_balancer)
     required = {name: value for name, value in settings.parameters.items() if name not in optional}
     settings = replace(settings, parameters={**required, **parameters}, region=region)
     world = World(effects.side(built, settings))
@@ -134,6 +136,22 @@ def judged(survey: Survey, seen: Network) -> list[str]:
 def test_network_that_is_right(built: Mapping[str, Layer]) -> None:
     assert judged(survey_of(built), good_network()) == []
     assert judged(survey_of(built), without_way_out(endpoints=ENDPOINTS)) == []
+
+
+def test_internal_load_balancer_needs_no_way_to_the_internet(built: Mapping[str, Layer]) -> None:
+    """Its subnets are judged by what the template puts there, and told by the parameter that names them."""
+    internal = survey_of(
+        built, LoadBalancerScheme="internal", InternalSubnetIds=",".join(PUBLIC), PublicSubnetIds=""
+    )
+    assert judged(internal, good_network(tables=[table("rtb-main", [], NatGatewayId="nat-1")])) == []
+    same_zone = judged(internal, with_subnet(PUBLIC[1], AvailabilityZone=f"{REGION}a"))
+    assert same_zone == [
+        f'parameters.InternalSubnetIds: "{PUBLIC[1]}" is in {REGION}a like {PUBLIC[0]}; a load balancer takes'
+        " one subnet of a zone"
+    ]
+    public = survey_of(built, PublicSubnetIds=",".join(PUBLIC))
+    (first, _) = judged(public, good_network(tables=[table("rtb-main", [], NatGatewayId="nat-1")]))
+    assert "must have a route to an internet gateway" in first
 
 
 def with_subnet(name: str, **changes: Any) -> Network:

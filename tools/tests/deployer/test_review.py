@@ -440,6 +440,19 @@ def test_ports_and_ranges_that_open_are_told(checkout: Checkout) -> None:
     checkout.params("prod", TestListenerCidr="203.0.113.0/25")
     assert words(checkout.review(), "infrastructure", group) == []
     checkout.commit()
+    checkout.params("prod", LoadBalancerCidr="10.0.0.0/8")
+    assert words(checkout.review(), "infrastructure", group) == []
+    checkout.commit()
+    checkout.params("prod", LoadBalancerPrefixListId="pl-0123456789abcdef0")
+    assert words(checkout.review(), "infrastructure", group) == [
+        f"lets in tcp {port} from pl-0123456789abcdef0" for port in (80, 443)
+    ]
+    checkout.commit()
+    checkout.params("prod", LoadBalancerPrefixListId="", LoadBalancerCidr="0.0.0.0/0")
+    assert words(checkout.review(), "infrastructure", group) == [
+        f"lets in tcp {port} from anywhere (0.0.0.0/0)" for port in (80, 443)
+    ]
+    checkout.commit()
     checkout.properties("infrastructure", "ServiceSecurityGroup", SecurityGroupEgress=None)
     assert words(checkout.review(), "infrastructure", "ServiceSecurityGroup") == [
         "lets out every port to anywhere (0.0.0.0/0)"

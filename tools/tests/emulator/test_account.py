@@ -57,6 +57,17 @@ def test_other_names_are_as_good(project: Path) -> None:
     assert account.read(params).initial_image_tag == "two"
 
 
+def test_internal_load_balancer_has_no_public_subnets(project: Path) -> None:
+    params = project / "params" / "local.yaml"
+    text = params.read_text()
+    assert "  PublicSubnetIds: " in text
+    scheme = "  LoadBalancerScheme: internal\n  InternalSubnetIds: "
+    params.write_text(text.replace("  PublicSubnetIds: ", scheme))
+    found = account.read(params)
+    assert found.public_subnets == ()
+    assert found.internal_subnets == ("subnet-0a1b2c3d4e5f6071a", "subnet-0a1b2c3d4e5f6071b")
+
+
 def test_account_without_what_the_layers_say_has_no_network(project: Path) -> None:
     (project / "build" / "runtime.json").unlink()
     found = account.read(project / "params" / "local.yaml")

@@ -91,6 +91,17 @@ def test_what_a_condition_excludes_is_no_change(aws: Aws) -> None:
     assert changes(back) == {"Maybe": "Remove"}
 
 
+def test_a_new_parameter_with_the_value_that_was_there_changes_nothing(aws: Aws) -> None:
+    """Every parameter that a template gets later comes into the place of a constant."""
+    aws.create("constant", topics(1, DisplayName="one"))
+    named: Resources = {"Parameters": {"Name": {"Type": "String", "Default": "one"}}}
+    proposed = aws.propose("constant", topics(1, DisplayName=ref("Name")), **named)
+    assert proposed["StatusReason"].startswith("The submitted information didn't contain changes.")
+    other = [{"ParameterKey": "Name", "ParameterValue": "two"}]
+    proposed = aws.propose("constant", topics(1, DisplayName=ref("Name")), values=other, **named)
+    assert changes(proposed) == {"Topic0": "Modify"}
+
+
 def test_a_reference_that_moves_is_a_change(aws: Aws) -> None:
     """A resource that is renamed is another one: whoever names its attributes changes with it."""
     for kind, value in (("GetAtt", attribute("Topic0", "TopicName")), ("Ref", ref("Topic0"))):

@@ -397,11 +397,24 @@ def _cross_problems(
     values: Mapping[str, list[str]], declared: Declarations, rules: Rules
 ) -> Iterator[Problem]:
     """The rules across parameters, which no template can state. `values` includes the defaults."""
-    for distinct in rules.distinct:
-        members = values.get(distinct.parameter)
-        if members is None:
+    for belonging in rules.belongs_to:
+        if not {belonging.parameter, belonging.other} <= values.keys():
             continue
-        where, noun = f"parameters.{distinct.parameter}", _noun(declared[distinct.parameter])
+        has_value = any(values[belonging.parameter])
+        wanted = values[belonging.other] == [belonging.value]
+        where, other = f"parameters.{belonging.parameter}", f"{belonging.other}: {belonging.value}"
+        if wanted and not has_value:
+            yield Problem(where, "", f"is missing; it belongs to {other}")
+        elif has_value and not wanted:
+            given = _shown(values[belonging.parameter])
+            yield Problem(where, given, f"must not be set without {other}")
+
+    for distinct in rules.distinct:
+        members = values.get(distinct.parameter, [])
+        if not any(members):
+            continue
+        where = f"parameters.{distinct.parameter}"
+        noun = _noun(distinct.parameter, declared[distinct.parameter])
         if len(set(members)) < distinct.at_least:
             least = _NUMBERS.get(distinct.at_least, distinct.at_least)
             yield Problem(where, _shown(members), f"must be {least} different {noun}s or more")
@@ -441,11 +454,14 @@ def _cross_problems(
 _NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
-def _noun(declaration: Mapping[str, Any]) -> str:
-    """What a list's members are, by the parameter's type: `List<AWS::EC2::Subnet::Id>` has subnets."""
+def _noun(title: str, declaration: Mapping[str, Any]) -> str:
+    """What a list's members are: `List<AWS::EC2::Subnet::Id>` has subnets, like one named `SubnetIds`."""
     kind: str = declaration["Type"].removeprefix("List<").removesuffix(">")
     parts = kind.split("::")
-    return re.sub(r"(?<=.)([A-Z])", r" \1", parts[2]).lower() if len(parts) > 2 else "value"
+    if len(parts) > 2:
+        return re.sub(r"(?<=.)([A-Z])", r" \1", parts[2]).lower()
+    named = re.search(r"([A-Z][a-z]+)Ids$", title)
+    return named[1].lower() if named else "value"
 
 
 # Services whose resources are of use in the account that they belong to, and nowhere else.

@@ -27,6 +27,7 @@ class Account:
     region: str
     vpc: str = ""
     public_subnets: tuple[str, ...] = ()
+    internal_subnets: tuple[str, ...] = ()
     private_subnets: tuple[str, ...] = ()
     initial_image_tag: str = ""
     names: tuple[str, ...] = ()
@@ -51,7 +52,8 @@ def read(file: Path) -> Account:
         return replace(
             account,
             vpc=parameters[named.vpc],
-            public_subnets=tuple(parameters[named.public_subnets]),
+            public_subnets=tuple(parameters.get(named.public_subnets, ())),
+            internal_subnets=tuple(parameters.get(named.internal_subnets, ())),
             private_subnets=tuple(parameters[named.private_subnets]),
             initial_image_tag=parameters.get(runtime.image.tag) or _default(build, runtime.image.tag),
             names=tuple(names(parameters, runtime)),

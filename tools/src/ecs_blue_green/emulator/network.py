@@ -1,7 +1,7 @@
 """The network that a real account has before anything is deployed, under the ids of the parameter file.
 
 The subnets lie in two zones: public ones with a route to an internet gateway, private ones with one to a NAT
-gateway.
+gateway. The NAT gateway stands in a public subnet; where the file names none, there is one all the same.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,9 @@ def seed(account: Account) -> None:
     """Create the account's VPC, its subnets and their routes where they are absent."""
     with engine.scope(account.id, account.region):
         if account.vpc not in engine.ec2._vpcs:
-            _create(account.vpc, account.public_subnets, account.private_subnets)
+            # Those of an internal load balancer may be the tasks' own.
+            private = tuple(dict.fromkeys([*account.private_subnets, *account.internal_subnets]))
+            _create(account.vpc, account.public_subnets or (_like("subnet", account.vpc),), private)
 
 
 def _create(vpc: str, public: tuple[str, ...], private: tuple[str, ...]) -> None:

@@ -16,6 +16,8 @@ from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
 from ecs_blue_green.runtime import Endpoints, Runtime
 from ecs_blue_green.runtime import Network as Named
 
+LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+
 # What a load balancer must find free in each of its subnets to be created and to grow.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
 LOAD_BALANCER_ADDRESSES = 8
@@ -55,18 +57,18 @@ class Network:
 
 def relevant(survey: Survey, named: Named) -> bool:
     """Whether the network is new to one of the stacks. `named` are the parameters that name it."""
-    return survey.concerns(named.vpc, named.public_subnets, named.private_subnets)
+    return survey.concerns(named.vpc, *named.of_load_balancer, named.private_subnets)
 
 
 def troubles(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Trouble]:
     """Everything about the network that would not work."""
     named = runtime.network
     vpc = survey.value(named.vpc)
-    is_public_new = survey.concerns(named.vpc, named.public_subnets)
-    public = survey.values(named.public_subnets) if is_public_new else []
+    are_new = survey.concerns(named.vpc, *named.of_load_balancer)
+    balancer = [subnet for title in named.of_load_balancer for subnet in survey.values(title) if are_new]
     private = survey.values(named.private_subnets) if survey.concerns(named.private_subnets) else []
-    network = read(aws, vpc, [*public, *private])
-    yield from judge(survey, runtime, public, private, network)
+    network = read(aws, vpc, list(dict.fromkeys([*balancer, *private])))
+    yield from judge(survey, runtime, balancer, private, network)
 
 
 def read(aws: Aws, vpc: str, subnets: list[str]) -> Network:
@@ -104,30 +106,35 @@ def read(aws: Aws, vpc: str, subnets: list[str]) -> Network:
 
 
 def judge(
-    survey: Survey, runtime: Runtime, public: list[str], private: list[str], network: Network
+    survey: Survey, runtime: Runtime, balancer: list[str], private: list[str], network: Network
 ) -> Iterator[Trouble]:
-    """What is wrong, from what EC2 has said."""
+    """What is wrong, from what EC2 has said of the load balancer's subnets and of the tasks' private ones."""
     named = runtime.network
     vpc, region = survey.value(named.vpc), survey.environment.region
     if not network.vpc:
         yield Trouble(parameter(named.vpc), vpc, f"does not exist in {region}")
         return
-    for title, subnets in ((named.public_subnets, public), (named.private_subnets, private)):
+    own = {subnet: title for title in named.of_load_balancer for subnet in survey.values(title)}
+    for subnets, titles in ((balancer, own), (private, dict.fromkeys(private, named.private_subnets))):
         for subnet in subnets:
+            title = titles[subnet]
             found = network.subnets.get(subnet)
             if found is None:
                 yield Trouble(parameter(title), subnet, f"does not exist in {region}")
             elif found["VpcId"] != vpc:
                 yield Trouble(parameter(title), subnet, f"is in {found['VpcId']}, and {named.vpc} is {vpc}")
     here = {name for name, subnet in network.subnets.items() if subnet["VpcId"] == vpc}
-    yield from _public(network, named, [subnet for subnet in public if subnet in here])
+    yield from _of_load_balancer(survey, network, own, [subnet for subnet in balancer if subnet in here])
     yield from _private(survey, runtime, network, [subnet for subnet in private if subnet in here])
 
 
-def _public(network: Network, named: Named, subnets: list[str]) -> Iterator[Trouble]:
-    key = parameter(named.public_subnets)
+def _of_load_balancer(
+    survey: Survey, network: Network, titles: Mapping[str, str], subnets: list[str]
+) -> Iterator[Trouble]:
+    public = _with_public_addresses(survey)
     zones: dict[str, str] = {}
     for subnet in subnets:
+        key = parameter(titles[subnet])
         zone = network.subnets[subnet]["AvailabilityZone"]
         if zone in zones:
             reason = f"is in {zone} like {zones[zone]}; a load balancer takes one subnet of a zone"
@@ -138,12 +145,26 @@ def _public(network: Network, named: Named, subnets: list[str]) -> Iterator[Trou
             reason = f"has {free} free addresses; a load balancer needs {LOAD_BALANCER_ADDRESSES}"
             yield Trouble(key, subnet, reason)
         route = network.default_route(subnet)
+        if subnet not in public:
+            continue
         if not route or not str(route.get("GatewayId", "")).startswith("igw-") or _is_dead(route):
             yield Trouble(
                 key,
                 subnet,
                 f"must have a route to an internet gateway; {_said(network, subnet, route)}",
             )
+
+
+def _with_public_addresses(survey: Survey) -> set[str]:
+    """The subnets in which the templates put a load balancer that the internet reaches."""
+    found: set[str] = set()
+    for layer in survey.world.side.stacks:
+        for resource in survey.world.resources(layer).values():
+            # Without a scheme it is internet-facing:
+            # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-elasticloadbalancingv2-loadbalancer.html
+            if resource.type == LOAD_BALANCER and resource.properties.get("Scheme") != "internal":
+                found |= {str(subnet) for subnet in resource.properties.get("Subnets", [])}
+    return found
 
 
 def _private(survey: Survey, runtime: Runtime, network: Network, subnets: list[str]) -> Iterator[Trouble]:

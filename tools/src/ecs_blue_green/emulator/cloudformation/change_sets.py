@@ -26,6 +26,7 @@ PAGE = 20
 def install() -> None:
     """Remember the values when a change set is made, and tell them when it is described."""
     engine.changesets._resolve_props_for_diff = _comparable(engine.changesets._resolve_props_for_diff)
+    engine.changesets._diff_resources = _by_value(engine.changesets._diff_resources)
     engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
     engine.wrap_stack_operation("DescribeChangeSet", _describe_change_set)
 
@@ -40,6 +41,24 @@ def _comparable(resolve: Any) -> Any:
         resources = {name: _with_names(resource) for name, resource in present.items()}
         compared: Record = resolve({**template, "Resources": resources}, values, *names)
         return compared
+
+    return of_stack
+
+
+def _by_value(diff: Any) -> Any:
+    """What changes; a parameter that the stack does not have yet has no other value than before.
+
+    Where its Ref comes into the place of the same value, nothing changes: in a Static evaluation, which that
+    of a parameter is, CloudFormation knows that the value will change (UNVERIFIED for new parameters).
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
+    """
+
+    def of_stack(old: Record, new: Record, resources: Any, template: Record, changed: Any, retag: Any) -> Any:
+        stacks = engine.cloudformation._stacks.values()
+        known: Record = next(
+            (one["_resolved_params"] for one in stacks if one.get("_resources") is resources), {}
+        )
+        return diff(old, new, resources, template, set(changed) & set(known), retag)
 
     return of_stack
 
