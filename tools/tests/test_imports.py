@@ -57,7 +57,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # The one door to the emulator.
     "deployer.aws": ("deployer", "emulator"),
     # generate.py needs these, so they must not bring boto3 along.
-    "deployer.environment": ("deployer.errors", "deployer.parameters", "runtime"),
+    "deployer.environment": ("deployer.errors", "deployer.parameters", "deployer.remedies", "runtime"),
     "deployer.errors": (),
     "deployer.parameters": (),
     "emulator": ("emulator", "interpreters", "runtime"),
@@ -65,7 +65,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline": ("pipeline", "codebuild"),
     "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "interpreters", "project", "runtime"),
     # What a push would bring is made from the files, as the deployer reads them.
-    "rehearsal.source": ("deployer.environment", "deployer.errors", "deployer.layers", "runtime"),
+    "rehearsal.source": ("deployer.configurations", "deployer.errors", "runtime"),
     # What a project's tests use: everything that runs here, and nothing that is asked of a person.
     "testing": ("testing", "emulator", "interpreters", "pipeline", "codebuild", "deployer", "runtime"),
     "documents": ("documents", "deployer", "project", "runtime", "template_yaml"),

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ecs_blue_green import emulator
-from ecs_blue_green.deployer import command_line, layers
+from ecs_blue_green.deployer import command_line, configurations, layers
 from ecs_blue_green.deployer.layers import Layer
 from tests.deployer.shop import Shop
 from tests.paths import PROJECT, RUNTIME
@@ -85,6 +85,7 @@ def deployed_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def _reached(root: Path) -> Iterator[None]:
     shutil.copy(root / "params" / "local.yaml", root / "params" / "dev.yaml")
+    configurations.write(root, "dev")
     with (
         # A deployment stays where a test finds it: a minute is a minute.
         emulator.running(root / ".emulator", root / "params" / "local.yaml", minute=60) as endpoint_url,

@@ -1,12 +1,15 @@
 """A copy of the project that tests deploy, as a person or a script would."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ecs_blue_green.deployer import command_line
+from ecs_blue_green.deployer import command_line, configurations
+from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.runtime import Unusable
 from tests.deployer.documents import problems
 
 LAYERS = [
@@ -27,8 +30,14 @@ class Shop:
         self.env = env
         self._capsys = capsys
 
+    def generate(self) -> None:
+        """Make what is made of the parameter file, as a person has before every verb here."""
+        with contextlib.suppress(BadInput, Unusable):
+            configurations.write(self.root, self.env)
+
     def run(self, verb: str, *arguments: str) -> dict[str, Any]:
         """Run a verb and give its JSON document."""
+        self.generate()
         code = command_line.main([verb, "--env", self.env, "--json", *arguments], self.root)
         captured = self._capsys.readouterr()
         document: dict[str, Any] = json.loads(captured.out)
@@ -40,6 +49,7 @@ class Shop:
 
     def talk(self, verb: str, *arguments: str) -> tuple[int, str, str]:
         """Run a verb as a person does: its exit code, standard output and standard error."""
+        self.generate()
         code = command_line.main([verb, "--env", self.env, *arguments], self.root)
         captured = self._capsys.readouterr()
         return code, captured.out, captured.err

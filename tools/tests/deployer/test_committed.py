@@ -17,6 +17,7 @@ def committed(shop: Shop, protected: str = "false") -> str:
     """Put the project under version control, and give the commit."""
     path = shop.root / "params" / "dev.yaml"
     path.write_text(path.read_text().replace("protected: false", f"protected: {protected}"))
+    shop.generate()
     git(shop.root, "init", "-q")
     return commit(shop.root)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ecs_blue_green import interpreters
+from ecs_blue_green.deployer import configurations
 from tests.faults.kills import SECONDS_A_RESOURCE, Site, killed, site
 from tests.faults.presses import pressed
 from tests.paths import PROJECT, TOOLS
@@ -107,6 +108,7 @@ def _project() -> Iterator[Path]:
         for name in ("build", "params"):
             shutil.copytree(PROJECT / name, root / name)
         shutil.copy(root / "params" / "local.yaml", root / "params" / "dev.yaml")
+        configurations.write(root, "dev")
         yield root
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 
 from ecs_blue_green import interpreters
+from ecs_blue_green.deployer import configurations
 from ecs_blue_green.emulator import ENDPOINT_PREFIX
 from tests.paths import PROJECT, TOOLS
 
@@ -81,6 +82,7 @@ class Site:
         path = self.root / "params" / "dev.yaml"
         lines = [line for line in path.read_text().splitlines() if not line.strip().startswith(f"{key}:")]
         path.write_text("\n".join([*lines, f'  {key}: "{value}"', ""]))
+        configurations.write(self.root, "dev")
 
     def stacks(self) -> dict[str, str]:
         """The stacks with their status."""
@@ -119,6 +121,7 @@ def site(root: Path, seconds: float = SECONDS_A_RESOURCE) -> Iterator[Site]:
         shutil.copytree(PROJECT / name, root / name)
     shutil.copy(PROJECT / "deploy.py", root)
     shutil.copy(root / "params" / "local.yaml", root / "params" / "dev.yaml")
+    configurations.write(root, "dev")
     state = root / ".emulator"
     state.mkdir()
     with (root / "server.log").open("w") as log:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from ecs_blue_green.deployer import configurations
 from tests.faults import check
 from tests.faults.check import Wanted
 from tests.faults.network import Fault
@@ -123,6 +124,7 @@ class Runner:
             texts[IMPORTING] = _with_entry(texts[IMPORTING], "Outputs", f"Imported: {{Value: {imported}}}")
         for file, text in texts.items():
             (self.root / "build" / file).write_text(text)
+        configurations.write(self.root, "dev")
 
     def _run(self, made: Scenario, report: Report) -> None:
         wanted = Wanted(self.processes)

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 
 from ecs_blue_green import codebuild, emulator
 from ecs_blue_green.codebuild import Build, Project, artifacts
-from ecs_blue_green.deployer import command_line
+from ecs_blue_green.deployer import command_line, configurations
 from ecs_blue_green.rehearsal import document, rehearsal, verdict
 from ecs_blue_green.rehearsal.cloud import Cloud
 from ecs_blue_green.rehearsal.load import Tally
@@ -70,6 +70,7 @@ class Place:
         settings = yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
         settings["parameters"] |= {name: str(value) for name, value in parameters.items()}
         path.write_text(yaml.safe_dump(settings))
+        configurations.write(self.root, "local")
 
     def edit(self, layer: str, old: str, new: str, count: int = 1) -> None:
         """Change a generated template, as a mistake in its module would."""

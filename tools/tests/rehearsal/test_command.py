@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from ecs_blue_green import interpreters
+from ecs_blue_green.deployer import configurations
 from ecs_blue_green.rehearsal import command
 from tests.checkout import committed
 from tests.paths import PROJECT
@@ -105,6 +106,7 @@ def test_health_rate_of_an_application_that_has_none_is_refused(
 def test_what_blocks_the_deploy_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (root / "params" / "local.yaml").open("a") as file:
         file.write("  ContainerPort: 8081\n")
+    configurations.write(root, "local")
     assert rehearse(root) == 3
     error, *found, advice = capsys.readouterr().err.splitlines()
     assert error == "error: the stacks cannot be deployed in the emulator:"
@@ -140,6 +142,7 @@ def test_rate_for_parameters_that_are_not_committed_is_refused(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(root / "params" / "local.yaml", root / "params" / "mine.yaml")
+    configurations.write(root, "mine")
     assert rehearse(root, "--env", "mine", "--health-rate", "0.5") == 2
     assert "params/mine.yaml is not committed" in capsys.readouterr().err
 

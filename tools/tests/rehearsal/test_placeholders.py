@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ecs_blue_green import emulator
-from ecs_blue_green.deployer import command_line
+from ecs_blue_green.deployer import command_line, configurations
 from ecs_blue_green.emulator import account
 from ecs_blue_green.rehearsal.cloud import Cloud
 from tests.paths import PROJECT, RUNTIME
@@ -36,6 +36,7 @@ def test_production_can_be_deployed_in_the_emulator(
     wanted = {name: value for name, value in NAMED.items() if f"  {name}:" in declared}
     settings["parameters"] |= wanted
     file.write_text(yaml.safe_dump(settings))
+    configurations.write(tmp_path, "prod")
     with emulator.running(tmp_path / "state", file, minute=0.1, attended=True) as endpoint:
         cloud = Cloud(endpoint, settings["region"])
         names = list(account.names({**settings["parameters"], **NAMED}, RUNTIME))

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ecs_blue_green.deployer import parameters as schema
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.runtime import Rules, Runtime
 
@@ -135,7 +136,7 @@ def _refuse_missing_layers(layers: Mapping[str, Declarations], given: Any) -> No
                 raise TemplateMissing(
                     f"build/{missing}.yaml is missing",
                     f"build/{slug}.yaml needs its stack ({title})",
-                    "run: make generate",
+                    remedies.GENERATE(),
                 )
 
 

@@ -16,7 +16,7 @@ import yaml
 from cfn_tools.yaml_loader import multi_constructor
 
 from ecs_blue_green import template_yaml
-from ecs_blue_green.deployer import policy
+from ecs_blue_green.deployer import policy, remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.runtime import LayerRuntime, Runtime, lacking
@@ -139,7 +139,7 @@ def read(build: Path, runtime: Runtime | None = None) -> dict[str, Layer]:
     """
     files = sorted(build.glob("*.yaml")) if build.is_dir() else []
     if not files:
-        raise BadInput(f"{build.name}/ has no template", "nothing to deploy", "run: make generate")
+        raise BadInput(f"{build.name}/ has no template", "nothing to deploy", remedies.GENERATE())
     known = runtime.layers if runtime else {}
     return {path.stem: _read(path, known.get(path.stem, LayerRuntime())) for path in files}
 
@@ -153,7 +153,7 @@ def refuse_unknown(found: Mapping[str, Layer], runtime: Runtime) -> None:
         raise BadInput(
             "build/ is not what this project generates",
             f"it has {', '.join(f'{slug}.yaml' for slug in found)}; {why}",
-            "run: make generate",
+            remedies.GENERATE(),
         )
 
 
@@ -163,10 +163,10 @@ def _read(path: Path, runtime: LayerRuntime) -> Layer:
         body = path.read_text(encoding="utf-8")
         template = parse(body)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise BadInput(f"{name} is not YAML", str(error).splitlines()[0], "run: make generate") from error
+        raise BadInput(f"{name} is not YAML", str(error).splitlines()[0], remedies.GENERATE()) from error
     problem = _shape_problem(template)
     if problem:
-        raise BadInput(f"{name} is no CloudFormation template", problem, "run: make generate")
+        raise BadInput(f"{name} is no CloudFormation template", problem, remedies.GENERATE())
     length = len(template_yaml.sent(body, template).encode())
     if length > template_yaml.LONGEST:
         raise BadInput(
@@ -196,12 +196,12 @@ def _stack_policy(path: Path, declared: str | None) -> str | None:
         problem = policy.shape_problem(json.loads(text))
     except FileNotFoundError as error:
         raise BadInput(
-            f"{name} is missing", f"{path.parent.name}/{path.name} needs it", "run: make generate"
+            f"{name} is missing", f"{path.parent.name}/{path.name} needs it", remedies.GENERATE()
         ) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{name} is not JSON", str(error).splitlines()[0], "run: make generate") from error
+        raise BadInput(f"{name} is not JSON", str(error).splitlines()[0], remedies.GENERATE()) from error
     if problem:
-        raise BadInput(f"{name} is no stack policy", problem, "run: make generate")
+        raise BadInput(f"{name} is no stack policy", problem, remedies.GENERATE())
     return text
 
 
@@ -264,7 +264,7 @@ def dependencies(layers: Mapping[str, Layer], environment: Environment) -> dict[
             raise BadInput(
                 f"build/{slug}.yaml imports {', '.join(missing)}",
                 "no template in build/ exports it",
-                "run: make generate",
+                remedies.GENERATE(),
             )
         found[slug] = {exporter[name] for name in imports(layer, environment)}
     try:

@@ -8,6 +8,8 @@ commands are `only on AWS`; others are work in the repository, `by hand`.
 from dataclasses import dataclass
 from typing import Literal
 
+from ecs_blue_green.runtime import REPAIR
+
 Kind = Literal["command", "only on AWS", "by hand"]
 
 
@@ -22,6 +24,9 @@ class Remedy:
         """The words about these."""
         return self.words.format(**values)
 
+
+# What is wrong with the files, before AWS is asked anything.
+GENERATE = Remedy(REPAIR, "command")
 
 # What blocks a plan: docs/operations.md, Blocked by a rule.
 ALLOW = Remedy("if that is meant: ALLOW={resource}", "command")

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from ecs_blue_green.deployer import environment as environments
-from ecs_blue_green.deployer import layers
+from ecs_blue_green.deployer import configurations
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.runtime import Unusable
-from ecs_blue_green.runtime import read as read_runtime
 
 
 class SourceError(Exception):
@@ -69,8 +67,7 @@ def set_parameter(source: Source, environment: str, title: str, value: str) -> N
     The parameter file gets the value, and so do the files below `build/config/` that are made from it, as the
     pipeline finds them in a fresh `build/`. Raises SourceError.
     """
-    params, build = source.folder / "params", source.folder / "build"
-    file = params / f"{environment}.yaml"
+    file = source.folder / "params" / f"{environment}.yaml"
     try:
         settings = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
         settings["parameters"][title] = value
@@ -80,14 +77,9 @@ def set_parameter(source: Source, environment: str, title: str, value: str) -> N
         raise SourceError(f"params/{environment}.yaml, as committed, has no parameters") from error
     file.write_text(yaml.safe_dump(settings))
     try:
-        runtime = read_runtime(build)
-        declared = {slug: layer.parameters for slug, layer in layers.read(build, runtime).items()}
-        values = environments.load(params, environment, declared, runtime)
+        configurations.write(source.folder, environment)
     except (Unusable, BadInput) as error:
         raise SourceError(str(error)) from error
-    for slug in runtime.released:
-        path = build / "config" / environment / f"{slug}.json"
-        path.write_text(values.configuration(slug, declared[slug]))
 
 
 def _unpack(root: Path, commit: str, folder: Path, path: str) -> None:

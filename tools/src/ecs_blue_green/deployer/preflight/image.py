@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import commands, template
+from ecs_blue_green.deployer import commands, remedies, template
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.environment import Environment
@@ -185,4 +185,4 @@ def _resource(layers: Mapping[str, Layer], resource_type: str) -> tuple[str, Map
         for resource in layer.resources.values():
             if resource["Type"] == resource_type:
                 return slug, resource["Properties"]
-    raise BadInput(f"build/ has no {resource_type}", "the deployer needs one", "run: make generate")
+    raise BadInput(f"build/ has no {resource_type}", "the deployer needs one", remedies.GENERATE())

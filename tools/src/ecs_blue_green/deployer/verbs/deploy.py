@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer import aws, configurations, interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe, schedule
@@ -37,6 +37,7 @@ def run(invocation: Invocation) -> int:
     """Deploy the layers, or those of --only, or the plan in the file of --plan."""
     options = invocation.options
     settings, layers, runtime = invocation.load()
+    configurations.refuse_stale(invocation.root, settings, layers, runtime)
     kept = saved.read_complete(Path(options.plan), settings) if options.plan else None
     only = chosen(options.only or list(kept["layers"] if kept else []), layers)
     others = [slug for slug in only if kept and slug not in kept["layers"]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs_blue_green.deployer import aws
+from ecs_blue_green.deployer import aws, configurations
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE, BadInput
 from ecs_blue_green.deployer.execution import history, session
 from ecs_blue_green.deployer.invocation import Invocation, allowed, chosen
@@ -19,6 +19,8 @@ def run(invocation: Invocation) -> int:
     settings, layers, runtime = invocation.load()
     only = chosen(options.only, layers)
     named = allowed(options.allow, layers, settings.name)
+    if not options.discard:
+        configurations.refuse_stale(invocation.root, settings, layers, runtime)
     kept_before = saved.read(Path(options.discard), settings) if options.discard else None
     if options.out:
         saved.require_writable(Path(options.out))

@@ -2,6 +2,7 @@
 
 import sys
 
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.review import review, revisions
@@ -15,7 +16,7 @@ def run(invocation: Invocation) -> int:
     if head.broken:
         raise BadInput("params/ cannot be used", "".join(f"\n{text}" for text in head.broken.values()))
     if not head.layers:
-        raise BadInput(f"{head.label} has no template", "build/ is empty or not there", "run: make generate")
+        raise BadInput(f"{head.label} has no template", "build/ is empty or not there", remedies.GENERATE())
     found = review.review(
         base,
         head,
