@@ -10,6 +10,7 @@ from typing import NamedTuple
 from troposphere import Parameter, Ref, Sub, ecs
 
 from templates._iam import arn
+from templates._listeners import Certificate, ListenerRule
 
 # Everything here is named after the parameters Project and Environment.
 NAME = "${Project}-${Environment}-api"
@@ -75,6 +76,13 @@ VARIABLES: tuple[Variable, ...] = (
 
 # For example Secret("DATABASE_URL", "DatabaseUrlArn", "Where the application finds its database").
 SECRETS: tuple[Secret, ...] = ()
+
+# What the load balancer does with some paths and hosts; everything else goes to the service. For example
+# ListenerRule("Internals", 10, paths=["/internal/*"], answer=Fixed(404)).
+LISTENER_RULES: tuple[ListenerRule, ...] = ()
+
+# For example Certificate("ShopCertificateArn", "Certificate of shop.example.com").
+CERTIFICATES: tuple[Certificate, ...] = ()
 
 
 def variable_parameters() -> list[Parameter]:

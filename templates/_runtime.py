@@ -93,11 +93,20 @@ class BelongsTo:
     value: str
 
 
-Rule = BelongsTo | Distinct | NotAbove | Pairs | Cidr
+@dataclass(frozen=True)
+class Needs:
+    """A rule: a parameter is given only where another one has a value."""
+
+    parameter: str
+    other: str
+
+
+Rule = BelongsTo | Needs | Distinct | NotAbove | Pairs | Cidr
 
 # Their names in the file, in the order in which a broken one is told.
 RULES: Mapping[str, type[Rule]] = {
     "belongs_to": BelongsTo,
+    "needs": Needs,
     "distinct": Distinct,
     "not_above": NotAbove,
     "pairs": Pairs,

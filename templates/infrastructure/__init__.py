@@ -11,11 +11,13 @@ from troposphere.codeconnections import Connection
 from troposphere.ecs import Cluster, ClusterSetting
 from troposphere.elasticloadbalancingv2 import ListenerRule
 
-from templates._application import secret_parameters
+from templates._application import CERTIFICATES, secret_parameters
 from templates._exports import export
+from templates._listeners import certificate_parameters
 from templates._parameters import TEST_LISTENER_HTTPS, shared, template
-from templates._runtime import BelongsTo, Bucket, Changed, Cidr, Delegation, Distinct, Runtime
+from templates._runtime import BelongsTo, Bucket, Changed, Cidr, Delegation, Distinct, Needs, Runtime
 from templates._stack_policy import deny_updates
+from templates.infrastructure.listener_rules import add_certificates, add_listener_rules, moved_rules
 from templates.infrastructure.load_balancing import (
     ANYWHERE,
     add_listeners,
@@ -118,6 +120,7 @@ PARAMETERS = (
     ),
     *shared("HealthCheckPath"),
     *shared("CertificateArn", "TestListenerHttps"),
+    *certificate_parameters(CERTIFICATES),
     *shared("PermissionsBoundaryArn", "EnableExecuteCommand"),
     *secret_parameters(),
     *shared("ConnectionArn"),
@@ -125,19 +128,21 @@ PARAMETERS = (
 
 
 # CodeDeploy sends the listeners from one target group to the other, outside CloudFormation.
-_ACTIONS = (Delegation("DefaultActions", "CodeDeploy", "forwards-to-target-groups"),)
+_DEFAULT_ACTIONS = (Delegation("DefaultActions", "CodeDeploy", "forwards-to-target-groups"),)
+_ACTIONS = (Delegation("Actions", "CodeDeploy", "forwards-to-target-groups"),)
 
 RUNTIME = Runtime(
     # Nothing that a release moves may be changed by a stack update. One of a listener would send it back to
     # blue, which has no tasks after every other release.
     stack_policy=deny_updates(
         *("ProductionListener", "TestListener", "BlueTargetGroup", "GreenTargetGroup"),
-        # There is none until somebody adds one: CodeDeploy moves it like its listener.
+        # Those of the table: CodeDeploy moves them like their listener.
         types=(ListenerRule.resource_type,),
     ),
     changed_by=(
-        Changed("ProductionListener", "CodeDeploy: its actions", "`CodeDeployRole`", _ACTIONS),
-        Changed("TestListener", "CodeDeploy: its actions", "`CodeDeployRole`", _ACTIONS),
+        Changed("ProductionListener", "CodeDeploy: its actions", "`CodeDeployRole`", _DEFAULT_ACTIONS),
+        Changed("TestListener", "CodeDeploy: its actions", "`CodeDeployRole`", _DEFAULT_ACTIONS),
+        *(Changed(rule, "CodeDeploy: its actions", "`CodeDeployRole`", _ACTIONS) for rule in moved_rules()),
         Changed("BlueTargetGroup", "ECS: its targets", "ECS's service-linked role"),
         Changed("GreenTargetGroup", "ECS: its targets", "ECS's service-linked role"),
         Changed("Connection", "a person: the handshake with GitHub, once", "the person's"),
@@ -159,6 +164,7 @@ RUNTIME = Runtime(
         BelongsTo("InternalSubnetIds", "LoadBalancerScheme", "internal"),
         Distinct("PublicSubnetIds", at_least=2),
         Distinct("InternalSubnetIds", at_least=2),
+        *(Needs(certificate.parameter, "CertificateArn") for certificate in CERTIFICATES),
         Cidr("LoadBalancerCidr"),
         Cidr("TestListenerCidr"),
     ),
@@ -173,7 +179,9 @@ def build() -> Template:
     security_groups = add_security_groups(t)
     load_balancer = add_load_balancer(t, security_groups)
     blue_target_group, green_target_group = add_target_groups(t)
-    add_listeners(t, load_balancer, blue_target_group, green_target_group)
+    listeners = add_listeners(t, load_balancer, blue_target_group, green_target_group)
+    add_listener_rules(t, list(zip(listeners, (blue_target_group, green_target_group), strict=True)))
+    add_certificates(t, *listeners)
     task_roles = add_task_roles(t)
     add_task_definition_stack_role(t, task_roles)
     _add_connection(t)

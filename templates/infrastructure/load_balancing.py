@@ -228,7 +228,9 @@ def _target_group(t: Template, colour: str) -> TargetGroup:
     return target_group
 
 
-def add_listeners(t: Template, load_balancer: LoadBalancer, blue: TargetGroup, green: TargetGroup) -> None:
+def add_listeners(
+    t: Template, load_balancer: LoadBalancer, blue: TargetGroup, green: TargetGroup
+) -> tuple[Listener, Listener]:
     """Production traffic to blue, tests to green, until the first release turns them round."""
     has_certificate = has(t, "CertificateArn")
     # One listener whatever the protocol, so that what refers to it needs no condition. CodeDeploy rewrites
@@ -286,3 +288,4 @@ def add_listeners(t: Template, load_balancer: LoadBalancer, blue: TargetGroup, g
         Sub("${Scheme}://${LoadBalancer.DNSName}", Scheme=If(has_certificate, "https", "http")),
         "Where the service answers; with a certificate, point the certificate's name there",
     )
+    return production_listener, test_listener

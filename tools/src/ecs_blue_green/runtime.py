@@ -159,10 +159,19 @@ class BelongsTo:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """A parameter that may have a value only where another one has one."""
+
+    parameter: Parameter
+    other: Parameter
+
+
+@dataclass(frozen=True)
 class Rules:
     """What no `Parameters` block can state. The order of the kinds is that of the messages."""
 
     belongs_to: tuple[BelongsTo, ...] = ()
+    needs: tuple[Needs, ...] = ()
     distinct: tuple[Distinct, ...] = ()
     not_above: tuple[NotAbove, ...] = ()
     pairs: tuple[Pairs, ...] = ()

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.runtime import Needs, Parameter
 from tests.deployer.conftest import Write
 from tests.paths import PROJECT, RUNTIME
 
@@ -291,3 +293,22 @@ def test_emulated_environment_has_an_account_that_nobody_else_has_rights_in(
     (project / "params" / "local-eu.yaml").write_text(text)
     for name in ("local", "local-eu"):
         environment.refuse_overlapping(project / "params", load(project, built, name))
+
+
+def test_parameter_that_another_one_makes_possible(
+    project: Path, built: Mapping[str, Layer], write_params: Write
+) -> None:
+    rules = replace(
+        RUNTIME.rules, needs=(Needs(Parameter("AccessLogBucketName"), Parameter("CertificateArn")),)
+    )
+    declared = {slug: layer.parameters for slug, layer in built.items()}
+
+    def loaded() -> Environment:
+        return environment.load(project / "params", "local", declared, replace(RUNTIME, rules=rules))
+
+    write_params({"AccessLogBucketName": "acme-logs"})
+    with pytest.raises(BadInput, match='AccessLogBucketName: "acme-logs" needs CertificateArn'):
+        loaded()
+    certificate = f"arn:aws:acm:ap-northeast-1:{'0' * 12}:certificate/a"
+    write_params({"AccessLogBucketName": "acme-logs", "CertificateArn": certificate})
+    assert loaded().parameters["CertificateArn"] == certificate

@@ -126,6 +126,13 @@ def test_every_permission_of_the_handlers_is_allowed(allowed: list[Statement]) -
     assert policy.handlers() - actions == set()
 
 
+@pytest.mark.parametrize("resource_type", policy.UNTOLD_OF_TYPES)
+def test_type_without_handlers_has_the_rights_that_are_written_down(resource_type: str) -> None:
+    assert "handlers" not in document(resource_type, policy.REGION)
+    for action in policy._permissions(resource_type, policy.HANDLERS):
+        assert policy.resource_types(action) is not None
+
+
 def test_whatever_a_handler_reads_may_be_read(policies: dict[str, list[Statement]]) -> None:
     """Changing MinCapacity was seen denied for want of DescribeScheduledActions, which nothing here uses."""
     reads = {one for statement in policies["ReadPolicy"] for one in statement["Action"]}

@@ -631,6 +631,16 @@ def test_rule_of_a_priority_in_use(aws: Aws) -> None:
     assert error(refused)[0] == "PriorityInUse"
 
 
+def test_rule_of_too_many_paths(aws: Aws) -> None:
+    many = rule("/a/*", "BlueTargetGroup")
+    many["Properties"]["Conditions"][0] = {
+        "Field": "path-pattern",
+        "PathPatternConfig": {"Values": [f"/{number}" for number in range(6)]},
+    }
+    said = aws.refused("many-paths", {**network(), "Many": many})
+    assert "A rule can only have '5' condition values" in said
+
+
 def test_load_balancer_in_one_zone(aws: Aws) -> None:
     resources = {"Balancer": resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=PUBLIC[:1])}
     assert "two different Availability Zones" in aws.refused("one-zone", resources)

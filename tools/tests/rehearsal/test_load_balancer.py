@@ -124,6 +124,9 @@ def to(*groups: str) -> dict[str, Any]:
 
 GONE = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "410"}}
 MOVED = {"StatusCode": "HTTP_302", "Protocol": "HTTPS", "Port": "8443"}
+# As Elastic Load Balancing describes one that names only another host and path.
+AWAY = {"Protocol": "#{protocol}", "Host": "new.example", "Port": "#{port}", "Path": "/v2/#{path}"}
+AWAY |= {"Query": "#{query}", "StatusCode": "HTTP_301"}
 PATHS = {"Field": "path-pattern", "Values": ["/api/*", "/v?/x.y"]}
 RULES = [
     rule(to("green", "blue"), PATHS, {"Field": "http-request-method", "Values": ["GET"]}),
@@ -134,6 +137,7 @@ RULES = [
     ),
     rule(GONE, {"Field": "path-pattern", "Values": ["/gone"]}),
     rule({"Type": "redirect", "RedirectConfig": MOVED}, {"Field": "path-pattern", "Values": ["/moved"]}),
+    rule({"Type": "redirect", "RedirectConfig": AWAY}, {"Field": "path-pattern", "Values": ["/old/*"]}),
     rule(to("green", "blue"), {"Field": "query-string", "QueryStringConfig": {"Values": [{"Value": "x"}]}}),
     rule(to("blue", "green")),
 ]
@@ -171,6 +175,7 @@ async def ask_by_rules(folder: Path) -> None:
             assert await asked("/", Host="a.API.example:80", X_Kind="Mobile 7") == "green"
             assert await asked("/", Host="a.api.example") == "blue"
             assert await asked("/gone") == "410"
+            assert await asked("/old/a?id=1") == "301 http://new.example:80/v2/old/a?id=1"
             assert (
                 await asked("/moved?id=1", Host="shop.example") == "302 https://shop.example:8443/moved?id=1"
             )

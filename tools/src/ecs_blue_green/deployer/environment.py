@@ -410,6 +410,11 @@ def _cross_problems(
             given = _shown(values[belonging.parameter])
             yield Problem(where, given, f"must not be set without {other}")
 
+    for need in rules.needs:
+        if any(values.get(need.parameter, [])) and not any(values.get(need.other, ["it is wrong"])):
+            where = f"parameters.{need.parameter}"
+            yield Problem(where, _shown(",".join(values[need.parameter])), f"needs {need.other}")
+
     for distinct in rules.distinct:
         members = values.get(distinct.parameter, [])
         if not any(members):

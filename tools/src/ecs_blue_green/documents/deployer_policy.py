@@ -139,6 +139,15 @@ UNTOLD = (
     "codeconnections:PassConnection",
 )
 
+# A type whose schema has no handlers: CloudFormation calls the service's own API for it.
+UNTOLD_OF_TYPES = {
+    "AWS::ElasticLoadBalancingV2::ListenerCertificate": {
+        "elasticloadbalancing:AddListenerCertificates",
+        "elasticloadbalancing:DescribeListenerCertificates",
+        "elasticloadbalancing:RemoveListenerCertificates",
+    }
+}
+
 # What CloudFormation reads with the rights of whoever makes a change set, to warn of quotas, and of
 # repositories and buckets that it cannot delete. Config's right is not there: no template has a recorder.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
@@ -389,7 +398,8 @@ def _keyed(title: str) -> dict[str, set[str]]:
 
 def _permissions(resource_type: str, kinds: Iterable[str]) -> set[str]:
     schema = document(resource_type, REGION).get("handlers", {})
-    return {permission for kind in kinds for permission in schema.get(kind, {}).get("permissions", [])}
+    told = {permission for kind in kinds for permission in schema.get(kind, {}).get("permissions", [])}
+    return told | UNTOLD_OF_TYPES.get(resource_type, set())
 
 
 def is_superfluous(action: str, resource_type: str) -> bool:

@@ -174,9 +174,10 @@ def _acting(listener: Listener, actions: Sequence[Mapping[str, Any]], targets: T
             weights = {group["TargetGroupArn"]: group["Weight"] for group in groups}
             return _forward(listener, weights, targets)
         if action["Type"] == "redirect":
-            return _redirection(
-                address(action["RedirectConfig"]), int(action["RedirectConfig"]["StatusCode"].split("_")[1])
-            )
+            redirect = action["RedirectConfig"]
+            status = int(redirect["StatusCode"].split("_")[1])
+            location = [_location(listener, redirect)]
+            return {"handler": "static_response", "status_code": status, "headers": {"Location": location}}
         if action["Type"] == "fixed-response":
             fixed = action["FixedResponseConfig"]
             return {
@@ -185,6 +186,31 @@ def _acting(listener: Listener, actions: Sequence[Mapping[str, Any]], targets: T
                 "body": fixed.get("MessageBody", ""),
             }
     return _NO_TARGET
+
+
+def _location(listener: Listener, redirect: Mapping[str, str]) -> str:
+    """Where a rule sends a client, in Caddy's words; what the rule leaves out is the request's.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RedirectActionConfig.html
+    """
+    path, query = redirect.get("Path", "/#{path}"), redirect.get("Query", "#{query}")
+    # The request's own, with a question mark only where it has a query.
+    whole = (
+        "/#{path}#{?query}" if (path, query) == ("/#{path}", "#{query}") else f"{path}?{query}".rstrip("?")
+    )
+    location = f"{redirect.get('Protocol', '#{protocol}')}://{redirect.get('Host', '#{host}')}"
+    location += f":{redirect.get('Port', '#{port}')}{whole}"
+    for name, value in {
+        "/#{path}#{?query}": "{http.request.uri}",
+        "/#{path}": "{http.request.uri.path}",
+        "#{query}": "{http.request.uri.query}",
+        "#{host}": "{http.request.host}",
+        "#{port}": str(listener.port),
+        "#{protocol}": listener.protocol,
+    }.items():
+        location = location.replace(name, value)
+    scheme, rest = location.split("://", 1)
+    return f"{scheme.lower()}://{rest}"
 
 
 def address(redirect: Mapping[str, str]) -> str:

@@ -8,6 +8,9 @@ from ecs_blue_green.emulator.services import elbv2
 from ecs_blue_green.emulator.services.api import new_id
 
 SECURE = ("HTTPS", "TLS")
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+# In the words of https://github.com/aws-cloudformation/cfn-lint/issues/3833
+MOST_CONDITION_VALUES = 5
 EXTRA_CERTIFICATES = "ExtraCertificates"
 
 
@@ -94,6 +97,9 @@ def _delete_rule(physical_id: str, properties: Record, logical_id: str) -> None:
 
 
 def _require_rule(properties: Record, existing: str = "") -> None:
+    conditions = engine.provisioners._flatten_listener_rule_conditions(properties.get("Conditions"))
+    if sum(len(condition["Values"]) for condition in conditions) > MOST_CONDITION_VALUES:
+        raise Refused("ValidationError", f"A rule can only have '{MOST_CONDITION_VALUES}' condition values")
     actions = engine.provisioners._elbv2_listener_actions(properties, None, "Actions")
     elbv2.require_rule(properties.get("ListenerArn", ""), properties["Priority"], actions, existing=existing)
 

@@ -1,0 +1,87 @@
+"""The rows of two tables of `_application.py`: listener rules, and certificates besides `CertificateArn`."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from troposphere import Parameter
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+MOST_VALUES = 5
+PRIORITIES = range(1, 50_001)
+
+
+class Redirect(NamedTuple):
+    """An answer: the client shall ask there. What is left out is as in its request."""
+
+    host: str = "#{host}"
+    path: str = "/#{path}"
+    is_permanent: bool = True
+
+
+class Fixed(NamedTuple):
+    """An answer that is always the same, by the load balancer itself."""
+
+    status: int
+    body: str = ""
+    content_type: str = "text/plain"
+
+
+class ListenerRule(NamedTuple):
+    """What the load balancer does with requests of some paths and hosts; the lowest priority is asked first.
+
+    Without an answer they go to the service, as all do that no rule is for. `*` stands for any characters and
+    `?` for one; a host may have the name of the environment in it, `admin.${Environment}.example.com`.
+    """
+
+    name: str
+    priority: int
+    paths: Sequence[str] = ()
+    hosts: Sequence[str] = ()
+    answer: Redirect | Fixed | None = None
+
+
+class Certificate(NamedTuple):
+    """A further certificate of the HTTPS listeners, for other names, and the parameter with its ARN."""
+
+    parameter: str
+    description: str
+
+
+def certificate_parameters(certificates: Sequence[Certificate]) -> list[Parameter]:
+    """The rows of further certificates, for the table of the layer with the listeners."""
+    return [
+        Parameter(
+            certificate.parameter,
+            Type="String",
+            Description=f"{certificate.description} (ARN of a certificate); empty: none",
+            Default="",
+            AllowedPattern=r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
+            ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
+        )
+        for certificate in certificates
+    ]
+
+
+def problems(rules: Sequence[ListenerRule]) -> Iterator[str]:
+    """What Elastic Load Balancing would refuse of a table of rules, or never use."""
+    priorities: dict[int, str] = {}
+    for rule in rules:
+        if not re.fullmatch("[A-Z][A-Za-z0-9]*", rule.name):
+            yield f"listener rule {rule.name!r} must have a name of letters and digits, a capital first"
+        if rule.priority not in PRIORITIES:
+            yield f"listener rule {rule.name} must have a priority from 1 to {PRIORITIES.stop - 1}"
+        if rule.priority in priorities:
+            other = priorities[rule.priority]
+            yield f"listener rules {other} and {rule.name} have the same priority, {rule.priority}"
+        priorities.setdefault(rule.priority, rule.name)
+        if isinstance(rule.paths, str) or isinstance(rule.hosts, str):
+            yield f'listener rule {rule.name} must have lists of paths and hosts: ("/api/*",) is one of one'
+            continue
+        if not 1 <= len(rule.paths) + len(rule.hosts) <= MOST_VALUES:
+            yield f"listener rule {rule.name} must have 1 to {MOST_VALUES} paths and hosts together"
+        if rule.answer in (Redirect(), Redirect(is_permanent=False)):
+            yield f"listener rule {rule.name} must not send a client where it asked"
+        for path in rule.paths:
+            if not path.startswith(("/", "*")):
+                yield f"listener rule {rule.name} must have paths that begin with a slash, and has {path}"
