@@ -156,9 +156,9 @@ class Runtime:
     that has them in `gives_to_releases`.
 
     Of the whole, which is put together from all layers: `controller` has outputs of this layer by what they
-    name there, `controller_parameters`, `network`, `capacity` and `image` have parameters (`image` also the
-    folder that images are built from). For rehearsals, `health_rate` is the parameter that makes a version
-    which is not well, and `host` the one with the name by which users come.
+    name there, `controller_parameters`, `network`, `cluster`, `capacity` and `image` have parameters
+    (`image` also the folder that images are built from). For rehearsals, `health_rate` is the parameter that
+    makes a version which is not well, and `host` the one with the name by which users come.
     """
 
     stack_policy: PolicyDocument | None = None
@@ -174,6 +174,7 @@ class Runtime:
     controller: Mapping[str, str] = field(default_factory=dict)
     controller_parameters: Mapping[str, str] = field(default_factory=dict)
     network: Mapping[str, str] = field(default_factory=dict)
+    cluster: Mapping[str, str] = field(default_factory=dict)
     capacity: Mapping[str, str] = field(default_factory=dict)
     image: Mapping[str, str] = field(default_factory=dict)
     repository: Mapping[str, str] = field(default_factory=dict)
@@ -219,6 +220,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
         for slug, layer in layers.items()
         if layer.controller
     }
+    cluster = _merged("cluster", [layer.cluster for layer in declared])
     repositories = [{"layer": slug, **layer.repository} for slug, layer in layers.items() if layer.repository]
     rehearsal = [
         {name: parameter}
@@ -241,6 +243,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
             **_merged("network", [layer.network for layer in declared]),
             "endpoints": [_plain(endpoints) for layer in declared for endpoints in layer.endpoints],
         },
+        **({"cluster": cluster} if cluster else {}),
         "capacity": _merged("capacity", [layer.capacity for layer in declared]),
         "image": _merged("image", [layer.image for layer in declared]),
         **({"repository": _merged("repository", repositories)} if repositories else {}),

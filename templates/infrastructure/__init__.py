@@ -1,9 +1,9 @@
 """The ground on which the service stands: cluster, load balancer, security groups and roles.
 
-Owns: the cluster; the load balancer with its listeners, target groups and security groups; the task's two
-roles; and two things that the pipeline needs before it exists and must not take along when it goes: the
-connection to GitHub, and CloudFormation's role for the task-definition stack. Imports: nothing. Exports: the
-names, ids and ARNs of all these that later layers need.
+Owns: the cluster, unless it exists; the load balancer with its listeners, target groups and security groups;
+the task's two roles; and two things that the pipeline needs before it exists and must not take along when it
+goes: the connection to GitHub, and CloudFormation's role for the task-definition stack. Imports: nothing.
+Exports: the names, ids and ARNs of all these that later layers need.
 """
 
 from troposphere import Equals, If, Parameter, Ref, Sub, Template
@@ -42,6 +42,13 @@ PARAMETERS = (
         Description="Name of the ECS cluster; decided at creation",
         AllowedPattern="[A-Za-z][A-Za-z0-9_-]{0,254}",
         ConstraintDescription="must be 1 to 255 letters, digits, hyphens and underscores, a letter first",
+    ),
+    Parameter(
+        "ExistingCluster",
+        Type="String",
+        Description="Whether the cluster of that name exists already and stays as it is; decided at creation",
+        AllowedValues=["true", "false"],
+        Default="false",
     ),
     *shared("TestListenerPort"),
     Parameter(
@@ -154,6 +161,7 @@ RUNTIME = Runtime(
         "blue_target_group": "BlueTargetGroupArn",
         "green_target_group": "GreenTargetGroupArn",
     },
+    cluster={"name": "ClusterName", "existing": "ExistingCluster"},
     network={
         "vpc": "VpcId",
         "public_subnets": "PublicSubnetIds",
@@ -189,16 +197,21 @@ def build() -> Template:
 
 
 def _add_cluster(t: Template) -> None:
+    is_cluster_created = t.add_condition("IsClusterCreated", Equals(Ref("ExistingCluster"), "false"))
     cluster = t.add_resource(
         Cluster(
             "Cluster",
+            # One that is not ours is neither changed nor deleted, and its providers are not associated anew:
+            # that would take away those that its owner has.
+            Condition=is_cluster_created,
             ClusterName=Ref("ClusterName"),
             # What a release may name; the launch type FARGATE needs none.
             CapacityProviders=["FARGATE", "FARGATE_SPOT"],
             ClusterSettings=[ClusterSetting(Name="containerInsights", Value="enabled")],
         )
     )
-    export(t, "ClusterName", Ref(cluster), "Name of the cluster")
+    name = If(is_cluster_created, Ref(cluster), Ref("ClusterName"))
+    export(t, "ClusterName", name, "Name of the cluster")
 
 
 def _add_connection(t: Template) -> None:

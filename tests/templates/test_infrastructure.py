@@ -272,6 +272,15 @@ def test_stack_policy_protects_what_a_release_moves(documents: dict[str, Documen
     assert by_type["Condition"] == {"StringEquals": {"ResourceType": rules}}
 
 
+def test_cluster_that_exists_is_not_made(documents: dict[str, Document]) -> None:
+    document = documents["infrastructure"]
+    assert document["Resources"]["Cluster"]["Condition"] == "IsClusterCreated"
+    assert document["Conditions"]["IsClusterCreated"] == {"Fn::Equals": [{"Ref": "ExistingCluster"}, "false"]}
+    # The name is the same either way, so that what imports it does not notice.
+    name = {"Fn::If": ["IsClusterCreated", {"Ref": "Cluster"}, {"Ref": "ClusterName"}]}
+    assert document["Outputs"]["ClusterName"]["Value"] == name
+
+
 def test_cluster_has_container_insights(resources: dict[str, Any]) -> None:
     assert resources["Cluster"]["ClusterSettings"] == [{"Name": "containerInsights", "Value": "enabled"}]
     assert resources["Cluster"]["ClusterName"] == {"Ref": "ClusterName"}

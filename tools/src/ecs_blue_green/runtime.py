@@ -228,6 +228,14 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """The parameters that name the cluster, and that say `true` where it exists before the stacks."""
+
+    name: Parameter
+    existing: Parameter
+
+
+@dataclass(frozen=True)
 class Capacity:
     """The parameters with the fewest and most tasks, and with the CPU units of one.
 
@@ -309,6 +317,7 @@ class Runtime:
     capacity: Capacity
     image: Image
     repository: Repository | None = None
+    cluster: Cluster | None = None
     rules: Rules = field(default_factory=Rules)
     buckets: tuple[Bucket, ...] = ()
     keys: tuple[Key, ...] = ()

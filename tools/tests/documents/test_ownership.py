@@ -106,7 +106,8 @@ def test_parameters_do_what_is_said(built: Mapping[str, Layer]) -> None:
     declared = {name for layer in built.values() for name in layer.parameters} | {"protected:"}
     for row in by_name.values():
         assert set(re.findall("`([^`]+)`", row.parameters)) <= declared
-    assert by_name["Cluster"].parameters == "replaces it: `ClusterName`"
+    cluster = "replaces it: `ClusterName`; adds or removes it: `ExistingCluster`"
+    assert by_name["Cluster"].parameters == cluster
     assert by_name["ScalableTarget"].parameters.endswith("in place: `MinCapacity`, `MaxCapacity`")
     assert "new revision: " in by_name["TaskDefinition"].parameters
     assert by_name["TaskRole"].parameters == "in place: `PermissionsBoundaryArn`, `EnableExecuteCommand`"

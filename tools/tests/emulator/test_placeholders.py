@@ -25,6 +25,8 @@ def test_what_the_parameter_file_names_exists(tmp_path: Path) -> None:
         "DatabaseUrlArn": SECRET,
         "KeyArn": PARAMETER,
         "AccessLogBucketName": "acme-logs",
+        "ClusterName": "shared",
+        "ExistingCluster": "true",
     }
     file.write_text(yaml.safe_dump(settings))
     for _ in range(2):  # The second time it is there already.
@@ -35,5 +37,8 @@ def test_what_the_parameter_file_names_exists(tmp_path: Path) -> None:
             assert secrets.describe_secret(SecretId=SECRET)["ARN"] == SECRET
             assert ssm.get_parameters(Names=["/shop/key"])["InvalidParameters"] == []
             session.client("s3", endpoint_url=endpoint).head_bucket(Bucket="acme-logs")
+            ecs: Any = session.client("ecs", endpoint_url=endpoint)
+            (cluster,) = ecs.describe_clusters(clusters=["shared"])["clusters"]
+            assert (cluster["status"], len(cluster["capacityProviders"])) == ("ACTIVE", 2)
             with pytest.raises(ClientError, match="ResourceNotFoundException"):
                 secrets.describe_secret(SecretId=SECRET.replace("database", "other"))

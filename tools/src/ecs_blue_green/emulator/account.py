@@ -19,8 +19,8 @@ from ecs_blue_green.runtime import read as read_runtime
 class Account:
     """What exists before anything is deployed.
 
-    `names` are the ARNs and buckets that the parameter file names. Where it is not known which parameters
-    name the network, there is none, and `unusable` says why.
+    `names` are the ARNs, buckets and the cluster that the parameter file names. Where it is not known which
+    parameters name the network, there is none, and `unusable` says why.
     """
 
     id: str
@@ -63,10 +63,12 @@ def read(file: Path) -> Account:
 
 
 def names(parameters: Mapping[str, Any], runtime: Runtime | None) -> Iterator[str]:
-    """The ARNs and buckets that a parameter file names, for all that no template makes.
+    """The ARNs, buckets and `cluster/NAME` that a parameter file names, for all that no template makes.
 
-    `runtime` says which parameters name buckets, where that is known.
+    `runtime` says which parameters name buckets and a cluster, where that is known.
     """
+    if runtime and runtime.cluster and parameters.get(runtime.cluster.existing) == "true":
+        yield f"cluster/{parameters.get(runtime.cluster.name)}"
     buckets = {bucket.parameter for bucket in runtime.buckets} if runtime else set()
     for title, value in parameters.items():
         if isinstance(value, str) and (value.startswith("arn:") or (title in buckets and value)):

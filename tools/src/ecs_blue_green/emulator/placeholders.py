@@ -1,7 +1,7 @@
 """What a parameter file names and no template makes, so that its environment can be deployed here.
 
-A certificate, a key, a connection, a policy, a secret or a bucket is not in the emulated account. Each gets a
-placeholder under the name that the file gives it: it exists, and that is all.
+A certificate, a key, a connection, a policy, a secret, a bucket or a cluster is not in the emulated account.
+Each gets a placeholder under the name that the file gives it: it exists, and that is all.
 """
 
 import json
@@ -10,12 +10,18 @@ from collections.abc import Callable, Iterable
 from ecs_blue_green.emulator import engine
 from ecs_blue_green.emulator.services.connections import CONNECTIONS, PLACEHOLDER_STATUS
 
+CLUSTER = "cluster/"
+
 
 def provide(names: Iterable[str]) -> list[str]:
-    """Make a placeholder of everything that is not there: ARNs, and names of buckets. Gives what was made."""
+    """Make a placeholder of everything that is not there, and give what was made.
+
+    `names` are ARNs, names of buckets, and `cluster/NAME`.
+    """
     made = []
     for name in names:
-        service = name.split(":")[2] if name.startswith("arn:") else "s3"
+        cluster = name.startswith(CLUSTER)
+        service = name.split(":")[2] if name.startswith("arn:") else "ecs" if cluster else "s3"
         make = _MAKERS.get(service)
         if make and make(name):
             made.append(name)
@@ -87,6 +93,17 @@ def _bucket(name: str) -> bool:
     return True
 
 
+def _cluster(name: str) -> bool:
+    name = name.removeprefix(CLUSTER)
+    if name in engine.ecs._clusters:
+        return False
+    # What a cluster has that was made in the console.
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/create-cluster-console-v2.html
+    providers = ["FARGATE", "FARGATE_SPOT"]
+    engine.answer_of(engine.ecs._create_cluster({"clusterName": name, "capacityProviders": providers}))
+    return True
+
+
 def _policy(action: str, resource: str) -> str:
     # Whoever asks a placeholder's policy finds himself in it.
     statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource}
@@ -97,6 +114,7 @@ _MAKERS: dict[str, Callable[[str], bool]] = {
     "acm": _certificate,
     "codeconnections": _connection,
     "codestar-connections": _connection,
+    "ecs": _cluster,
     "iam": _managed_policy,
     "kms": _key,
     "s3": _bucket,

@@ -151,8 +151,10 @@ def document(answers: Answers) -> dict[str, Any]:
 def _questions(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Question]:
     if network.relevant(survey, runtime.network):
         yield Question("the network", partial(network.troubles, aws, survey, runtime))
-    if providers.named(survey, runtime):
-        yield Question("the capacity providers", partial(providers.troubles, aws, survey, runtime))
+    if providers.named(survey, runtime) or providers.existing(survey, runtime):
+        yield Question(
+            "the cluster and its capacity providers", partial(providers.troubles, aws, survey, runtime)
+        )
     for title, arn, key in references.arns(survey, runtime.keys):
         yield Question(title, partial(references.troubles, aws, survey, title, arn, key))
     for bucket, name in references.buckets(survey, runtime.buckets):

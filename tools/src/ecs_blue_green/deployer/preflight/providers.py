@@ -1,4 +1,4 @@
-"""The capacity providers that releases name: the cluster must have them."""
+"""The cluster where it exists before the stacks, and the capacity providers that releases name."""
 
 from collections.abc import Iterator
 
@@ -17,23 +17,43 @@ def named(survey: Survey, runtime: Runtime) -> list[str]:
     return [provider.partition(":")[0] for provider in survey.values(title)]
 
 
+def existing(survey: Survey, runtime: Runtime) -> str:
+    """The name of a cluster that exists before the stacks, where it is new to them; else nothing."""
+    cluster = runtime.cluster
+    if cluster is None or not survey.concerns(cluster.name, cluster.existing):
+        return ""
+    return survey.value(cluster.name) if survey.value(cluster.existing) == "true" else ""
+
+
 def troubles(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Trouble]:
-    """The providers that the cluster neither has nor gets: a release that names one would fail."""
-    title, output = runtime.capacity.providers, runtime.controller.cluster
-    if title is None:
+    """A cluster that is not there, and providers that it neither has nor gets: releases would fail."""
+    given, title = existing(survey, runtime), runtime.capacity.providers
+    known, is_there = _known(aws, survey, runtime, given)
+    if given and runtime.cluster and not is_there:
+        reason = f"does not exist in {survey.environment.region}, and {runtime.cluster.existing} is true"
+        yield Trouble(parameter(runtime.cluster.name), given, reason)
         return
+    missing = [one for one in named(survey, runtime) if one not in known]
+    if missing and title:
+        has = ", ".join(sorted(known)) or "none"
+        reason = f"names {', '.join(missing)}, and the cluster's capacity providers are: {has}"
+        yield Trouble(parameter(title), survey.value(title), reason)
+
+
+def _known(aws: Aws, survey: Survey, runtime: Runtime, given: str) -> tuple[set[str], bool]:
+    """The providers that the cluster has or gets, and whether it is there already."""
+    output = runtime.controller.cluster
     stack = survey.stacks.get(output.layer)
-    name = stack.outputs.get(output.title, "") if stack else ""
-    known: set[str] = set()
-    if name:
-        for cluster in aws.client("ecs").describe_clusters(clusters=[name])["clusters"]:
+    name = given or (stack.outputs.get(output.title, "") if stack else "")
+    known, is_there = set[str](), False
+    for cluster in aws.client("ecs").describe_clusters(clusters=[name])["clusters"] if name else ():
+        # One that was deleted is told for a while, as INACTIVE.
+        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Cluster.html
+        if cluster["status"] == "ACTIVE":
             known |= set(cluster.get("capacityProviders", []))
+            is_there = True
     if output.layer in survey.layers:
         for resource in survey.world.resources(output.layer).values():
             if resource.type == CLUSTER:
                 known |= {str(one) for one in resource.properties.get("CapacityProviders", [])}
-    missing = [one for one in named(survey, runtime) if one not in known]
-    if missing:
-        has = ", ".join(sorted(known)) or "none"
-        reason = f"names {', '.join(missing)}, and the cluster's capacity providers are: {has}"
-        yield Trouble(parameter(title), survey.value(title), reason)
+    return known, is_there
