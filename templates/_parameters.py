@@ -107,6 +107,15 @@ SHARED = (
         ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
     ),
     Parameter(
+        "DomainName",
+        Type="String",
+        Description="Name by which users come; empty: the load balancer's own",
+        Default="",
+        MaxLength=253,
+        AllowedPattern=r"(|([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9]))",
+        ConstraintDescription="must be a name such as shop.example.com, in lower case, or empty",
+    ),
+    Parameter(
         "TestListenerHttps",
         Type="String",
         Description=(

@@ -156,9 +156,9 @@ class Runtime:
     that has them in `gives_to_releases`.
 
     Of the whole, which is put together from all layers: `controller` has outputs of this layer by what they
-    name there, `controller_parameters`, `network`, `cluster`, `capacity` and `image` have parameters
-    (`image` also the folder that images are built from). For rehearsals, `health_rate` is the parameter that
-    makes a version which is not well, and `host` the one with the name by which users come.
+    name there, `controller_parameters`, `network`, `cluster`, `domain`, `capacity` and `image` have
+    parameters (`image` also the folder that images are built from). For rehearsals, `health_rate` is the
+    parameter that makes a version which is not well, and `host` the one with the name by which users come.
     """
 
     stack_policy: PolicyDocument | None = None
@@ -175,6 +175,7 @@ class Runtime:
     controller_parameters: Mapping[str, str] = field(default_factory=dict)
     network: Mapping[str, str] = field(default_factory=dict)
     cluster: Mapping[str, str] = field(default_factory=dict)
+    domain: Mapping[str, str] = field(default_factory=dict)
     capacity: Mapping[str, str] = field(default_factory=dict)
     image: Mapping[str, str] = field(default_factory=dict)
     repository: Mapping[str, str] = field(default_factory=dict)
@@ -221,6 +222,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
         if layer.controller
     }
     cluster = _merged("cluster", [layer.cluster for layer in declared])
+    domain = _merged("domain", [layer.domain for layer in declared])
     repositories = [{"layer": slug, **layer.repository} for slug, layer in layers.items() if layer.repository]
     rehearsal = [
         {name: parameter}
@@ -244,6 +246,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
             "endpoints": [_plain(endpoints) for layer in declared for endpoints in layer.endpoints],
         },
         **({"cluster": cluster} if cluster else {}),
+        **({"domain": domain} if domain else {}),
         "capacity": _merged("capacity", [layer.capacity for layer in declared]),
         "image": _merged("image", [layer.image for layer in declared]),
         **({"repository": _merged("repository", repositories)} if repositories else {}),

@@ -126,7 +126,19 @@ PARAMETERS = (
         ConstraintDescription="must be the ARN of a regional web ACL, or empty",
     ),
     *shared("HealthCheckPath"),
-    *shared("CertificateArn", "TestListenerHttps"),
+    *shared("CertificateArn", "DomainName"),
+    Parameter(
+        "HostedZoneId",
+        Type="String",
+        Description=(
+            "Route 53 hosted zone of this account in which DomainName leads to the load balancer; empty: its"
+            " DNS is made elsewhere"
+        ),
+        Default="",
+        AllowedPattern="(|Z[A-Z0-9]{1,31})",
+        ConstraintDescription="must be the id of a hosted zone such as Z0123456789ABCDEFGHIJ, or empty",
+    ),
+    *shared("TestListenerHttps"),
     *certificate_parameters(CERTIFICATES),
     *shared("PermissionsBoundaryArn", "EnableExecuteCommand"),
     *secret_parameters(),
@@ -161,6 +173,7 @@ RUNTIME = Runtime(
         "blue_target_group": "BlueTargetGroupArn",
         "green_target_group": "GreenTargetGroupArn",
     },
+    domain={"name": "DomainName", "zone": "HostedZoneId"},
     cluster={"name": "ClusterName", "existing": "ExistingCluster"},
     network={
         "vpc": "VpcId",
@@ -173,6 +186,7 @@ RUNTIME = Runtime(
         Distinct("PublicSubnetIds", at_least=2),
         Distinct("InternalSubnetIds", at_least=2),
         *(Needs(certificate.parameter, "CertificateArn") for certificate in CERTIFICATES),
+        Needs("HostedZoneId", "DomainName"),
         Cidr("LoadBalancerCidr"),
         Cidr("TestListenerCidr"),
     ),

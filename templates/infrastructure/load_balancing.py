@@ -18,6 +18,8 @@ from troposphere.elasticloadbalancingv2 import (
     TargetGroup,
     TargetGroupAttribute,
 )
+from troposphere.route53 import RecordSetType
+from troposphere.validators.route53 import AliasTarget
 from troposphere.wafv2 import WebACLAssociation
 
 from templates._exports import export, output
@@ -104,7 +106,7 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
             SourceSecurityGroupId=GetAtt(load_balancer_security_group, "GroupId"),
         )
     )
-    output(
+    export(
         t,
         "LoadBalancerSecurityGroupId",
         GetAtt(load_balancer_security_group, "GroupId"),
@@ -166,10 +168,15 @@ def add_load_balancer(t: Template, security_groups: list[SecurityGroup]) -> Load
         )
     )
     _add_web_acl(t, load_balancer)
+    _add_domain(t, load_balancer)
     full_name = GetAtt(load_balancer, "LoadBalancerFullName")
     export(t, "LoadBalancerFullName", full_name, "Name of the load balancer in metrics")
     dns_name = GetAtt(load_balancer, "DNSName")
     export(t, "LoadBalancerDnsName", dns_name, "Name at which the load balancer answers")
+    # For stacks of others: an alias of their own, an alarm, a rule of their group.
+    export(t, "LoadBalancerArn", Ref(load_balancer), "ARN of the load balancer")
+    hosted_zone = GetAtt(load_balancer, "CanonicalHostedZoneID")
+    export(t, "LoadBalancerHostedZoneId", hosted_zone, "Hosted zone of the load balancer's own name")
     return load_balancer
 
 
@@ -180,6 +187,25 @@ def _add_web_acl(t: Template, load_balancer: LoadBalancer) -> None:
             Condition=has(t, "WebAclArn"),
             ResourceArn=Ref(load_balancer),
             WebACLArn=Ref("WebAclArn"),
+        )
+    )
+
+
+def _add_domain(t: Template, load_balancer: LoadBalancer) -> None:
+    # One record, since the load balancer has IPv4 addresses only.
+    t.add_resource(
+        RecordSetType(
+            "DomainRecordSet",
+            Condition=has(t, "HostedZoneId"),
+            HostedZoneId=Ref("HostedZoneId"),
+            Name=Ref("DomainName"),
+            Type="A",
+            AliasTarget=AliasTarget(
+                DNSName=GetAtt(load_balancer, "DNSName"),
+                HostedZoneId=GetAtt(load_balancer, "CanonicalHostedZoneID"),
+                # There is no other record that could take over.
+                EvaluateTargetHealth=False,
+            ),
         )
     )
 
@@ -285,7 +311,11 @@ def add_listeners(
     output(
         t,
         "ServiceUrl",
-        Sub("${Scheme}://${LoadBalancer.DNSName}", Scheme=If(has_certificate, "https", "http")),
-        "Where the service answers; with a certificate, point the certificate's name there",
+        Sub(
+            "${Scheme}://${Host}",
+            Scheme=If(has_certificate, "https", "http"),
+            Host=If(has(t, "DomainName"), Ref("DomainName"), GetAtt(load_balancer, "DNSName")),
+        ),
+        "Where the service answers; a name of yours must lead to LoadBalancerDnsName",
     )
     return production_listener, test_listener

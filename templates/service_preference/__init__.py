@@ -61,13 +61,14 @@ PARAMETERS = (
         MinValue=1,
         MaxValue=1000,
     ),
-    *shared("CertificateArn", "TestListenerHttps"),
+    *shared("CertificateArn", "DomainName", "TestListenerHttps"),
     Parameter(
         "SmokeHost",
         Type="String",
         Description=(
             "Name by which users come, such as shop.example.com: the smoke test asks for it, and over HTTPS"
-            " the certificate must be for it. Empty: the load balancer's own name, and any certificate"
+            " the certificate must be for it. Empty: DomainName; where that is empty too, the load balancer's"
+            " own name, and any certificate"
         ),
         Default="",
         AllowedPattern=r"(|[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*)",

@@ -21,7 +21,7 @@ from troposphere.logs import LogGroup
 from templates._application import SMOKE_TEST_NAME
 from templates._exports import export, import_value
 from templates._iam import allow, arn, policy, trust
-from templates._parameters import is_test_listener_https, log_key, optional_value
+from templates._parameters import has, is_test_listener_https, log_key, optional_value
 
 # Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
 CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
@@ -124,7 +124,7 @@ def add_smoke_test(t: Template) -> None:
                     "HOST": import_value("infrastructure", "LoadBalancerDnsName"),
                     "PORT": port,
                     "PROTOCOL": If(is_test_listener_https(t), "HTTPS", "HTTP"),
-                    "SMOKE_HOST": optional_value(t, "SmokeHost"),
+                    "SMOKE_HOST": If(has(t, "SmokeHost"), Ref("SmokeHost"), optional_value(t, "DomainName")),
                     "WAIT_SECONDS": WAIT_SECONDS,
                     # What is asked, and what passes.
                     "REQUESTS": Ref("SmokeRequests"),

@@ -116,6 +116,24 @@ def test_load_balancer_is_where_its_scheme_says() -> None:
     assert (load_balancer["Scheme"], load_balancer["Subnets"]) == ("internal", ["subnet-3", "subnet-4"])
 
 
+def test_domain_is_an_alias_of_the_load_balancer_where_there_is_a_zone(
+    documents: dict[str, Document],
+) -> None:
+    document = documents["infrastructure"]
+    record = document["Resources"]["DomainRecordSet"]
+    assert record["Condition"] == "HasHostedZone"
+    assert record["Properties"] == {
+        "HostedZoneId": {"Ref": "HostedZoneId"},
+        "Name": {"Ref": "DomainName"},
+        "Type": "A",
+        "AliasTarget": {
+            "DNSName": {"Fn::GetAtt": ["LoadBalancer", "DNSName"]},
+            "HostedZoneId": {"Fn::GetAtt": ["LoadBalancer", "CanonicalHostedZoneID"]},
+            "EvaluateTargetHealth": False,
+        },
+    }
+
+
 def test_tasks_are_reached_through_the_load_balancer_only(resources: dict[str, Any]) -> None:
     assert "SecurityGroupIngress" not in resources["ServiceSecurityGroup"]
     ingress = resources["ServiceSecurityGroupIngress"]

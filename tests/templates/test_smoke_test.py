@@ -393,7 +393,7 @@ def test_function_speaks_what_the_listener_does() -> None:
     assert variables["SMOKE_HOST"]["Fn::If"] == [
         "HasSmokeHost",
         {"Ref": "SmokeHost"},
-        {"Ref": "AWS::NoValue"},
+        {"Fn::If": ["HasDomain", {"Ref": "DomainName"}, {"Ref": "AWS::NoValue"}]},
     ]
     listener = infrastructure.build().to_dict()
     assert TEMPLATE["Conditions"]["IsTestListenerHttps"] == listener["Conditions"]["IsTestListenerHttps"]

@@ -236,6 +236,14 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Domain:
+    """The parameters with the name by which users come, and with the hosted zone that has a record of it."""
+
+    name: Parameter
+    zone: Parameter
+
+
+@dataclass(frozen=True)
 class Capacity:
     """The parameters with the fewest and most tasks, and with the CPU units of one.
 
@@ -318,6 +326,7 @@ class Runtime:
     image: Image
     repository: Repository | None = None
     cluster: Cluster | None = None
+    domain: Domain | None = None
     rules: Rules = field(default_factory=Rules)
     buckets: tuple[Bucket, ...] = ()
     keys: tuple[Key, ...] = ()

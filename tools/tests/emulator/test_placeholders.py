@@ -27,6 +27,8 @@ def test_what_the_parameter_file_names_exists(tmp_path: Path) -> None:
         "AccessLogBucketName": "acme-logs",
         "ClusterName": "shared",
         "ExistingCluster": "true",
+        "DomainName": "shop.example.com",
+        "HostedZoneId": "Z0123456789ABC",
     }
     file.write_text(yaml.safe_dump(settings))
     for _ in range(2):  # The second time it is there already.
@@ -37,6 +39,9 @@ def test_what_the_parameter_file_names_exists(tmp_path: Path) -> None:
             assert secrets.describe_secret(SecretId=SECRET)["ARN"] == SECRET
             assert ssm.get_parameters(Names=["/shop/key"])["InvalidParameters"] == []
             session.client("s3", endpoint_url=endpoint).head_bucket(Bucket="acme-logs")
+            route53: Any = session.client("route53", endpoint_url=endpoint)
+            zone = route53.get_hosted_zone(Id="Z0123456789ABC")["HostedZone"]
+            assert zone["Name"] == "shop.example.com."
             ecs: Any = session.client("ecs", endpoint_url=endpoint)
             (cluster,) = ecs.describe_clusters(clusters=["shared"])["clusters"]
             assert (cluster["status"], len(cluster["capacityProviders"])) == ("ACTIVE", 2)

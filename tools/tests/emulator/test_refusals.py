@@ -641,6 +641,26 @@ def test_rule_of_too_many_paths(aws: Aws) -> None:
     assert "A rule can only have '5' condition values" in said
 
 
+def record(zone: str, name: str, kind: str = "A") -> Resources:
+    value = "192.0.2.1" if kind == "A" else "other.example.com"
+    properties: Any = {"HostedZoneId": zone, "Name": name, "Type": kind, "TTL": "60"}
+    return {"Record": resource("Route53::RecordSet", **properties, ResourceRecords=[value])}
+
+
+def test_record_that_has_no_place(aws: Aws) -> None:
+    missing = aws.refused("no-zone", record("Z0NONE", "a.example.com"))
+    assert "No hosted zone found with ID: Z0NONE" in missing
+    made = aws.client("route53").create_hosted_zone(Name="example.com", CallerReference=fresh("zone"))
+    zone = made["HostedZone"]["Id"].rpartition("/")[2]
+    outside = aws.refused("outside", record(zone, "a.example.org"))
+    assert "[RRSet with DNS name a.example.org. is not permitted in zone example.com.]" in outside
+    aws.create("records", record(zone, "a.example.com"))
+    again = aws.refused("again", record(zone, "a.example.com"))
+    assert "[name='a.example.com.', type='A'] but it already exists]" in again
+    conflict = aws.refused("conflict", record(zone, "a.example.com", "CNAME"))
+    assert "a conflicting RRSet of type A with the same DNS name already exists" in conflict
+
+
 def test_load_balancer_in_one_zone(aws: Aws) -> None:
     resources = {"Balancer": resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=PUBLIC[:1])}
     assert "two different Availability Zones" in aws.refused("one-zone", resources)

@@ -266,6 +266,8 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     "logs": tuple(
         f"logs:%:log-group:{name}" for name in _names(_changed_by_deployer(LOG_GROUP), "LogGroupName")
     ),
+    # Zones have no names of ours; a record in any of them is changed through CloudFormation only.
+    "route53": ("route53:::hostedzone/*",),
     "s3": (f"s3:::{NAME}-*",),
     "sns": (f"sns:%:{NAME}-*",),
 }

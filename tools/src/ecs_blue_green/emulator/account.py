@@ -63,10 +63,12 @@ def read(file: Path) -> Account:
 
 
 def names(parameters: Mapping[str, Any], runtime: Runtime | None) -> Iterator[str]:
-    """The ARNs, buckets and `cluster/NAME` that a parameter file names, for all that no template makes.
+    """What a parameter file names and no template makes: ARNs, buckets, `cluster/NAME`, `hostedzone/ID/NAME`.
 
-    `runtime` says which parameters name buckets and a cluster, where that is known.
+    `runtime` says which parameters name what has no ARN, where that is known.
     """
+    if runtime and runtime.domain and parameters.get(runtime.domain.zone):
+        yield f"hostedzone/{parameters[runtime.domain.zone]}/{parameters.get(runtime.domain.name)}"
     if runtime and runtime.cluster and parameters.get(runtime.cluster.existing) == "true":
         yield f"cluster/{parameters.get(runtime.cluster.name)}"
     buckets = {bucket.parameter for bucket in runtime.buckets} if runtime else set()

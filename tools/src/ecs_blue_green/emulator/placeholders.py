@@ -1,7 +1,7 @@
 """What a parameter file names and no template makes, so that its environment can be deployed here.
 
-A certificate, a key, a connection, a policy, a secret, a bucket or a cluster is not in the emulated account.
-Each gets a placeholder under the name that the file gives it: it exists, and that is all.
+A certificate, a key, a connection, a policy, a secret, a bucket, a cluster or a hosted zone is not in the
+emulated account. Each gets a placeholder under the name that the file gives it: it exists, and that is all.
 """
 
 import json
@@ -10,19 +10,16 @@ from collections.abc import Callable, Iterable
 from ecs_blue_green.emulator import engine
 from ecs_blue_green.emulator.services.connections import CONNECTIONS, PLACEHOLDER_STATUS
 
-CLUSTER = "cluster/"
-
 
 def provide(names: Iterable[str]) -> list[str]:
     """Make a placeholder of everything that is not there, and give what was made.
 
-    `names` are ARNs, names of buckets, and `cluster/NAME`.
+    `names` are ARNs, names of buckets, `cluster/NAME`, and `hostedzone/ID/NAME` for a record of that name.
     """
     made = []
     for name in names:
-        cluster = name.startswith(CLUSTER)
-        service = name.split(":")[2] if name.startswith("arn:") else "ecs" if cluster else "s3"
-        make = _MAKERS.get(service)
+        kind = name.split(":")[2] if name.startswith("arn:") else name.split("/")[0] if "/" in name else "s3"
+        make = _MAKERS.get(kind)
         if make and make(name):
             made.append(name)
     return made
@@ -94,13 +91,29 @@ def _bucket(name: str) -> bool:
 
 
 def _cluster(name: str) -> bool:
-    name = name.removeprefix(CLUSTER)
+    name = name.partition("/")[2]
     if name in engine.ecs._clusters:
         return False
     # What a cluster has that was made in the console.
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/create-cluster-console-v2.html
     providers = ["FARGATE", "FARGATE_SPOT"]
     engine.answer_of(engine.ecs._create_cluster({"clusterName": name, "capacityProviders": providers}))
+    return True
+
+
+def _hosted_zone(name: str) -> bool:
+    route53 = engine.app._get_module("route53")
+    zone, domain = name.split("/")[1:]
+    if zone in route53._zones:
+        return False
+    route53._zones[zone] = {
+        "id": zone,
+        "name": f"{domain}.",
+        "caller_reference": zone,
+        "comment": "placeholder",
+        "private": False,
+    }
+    route53._records[zone] = route53._default_records(f"{domain}.")
     return True
 
 
@@ -114,7 +127,8 @@ _MAKERS: dict[str, Callable[[str], bool]] = {
     "acm": _certificate,
     "codeconnections": _connection,
     "codestar-connections": _connection,
-    "ecs": _cluster,
+    "cluster": _cluster,
+    "hostedzone": _hosted_zone,
     "iam": _managed_policy,
     "kms": _key,
     "s3": _bucket,

@@ -183,13 +183,13 @@ def _listeners(cloud: Cloud, production: str) -> tuple[str, dict[str, Listener]]
 
 def _host(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> str:
     """The name by which users come, as a stack was given it; "" where nobody has said."""
-    client, title = cloud.client("cloudformation"), runtime.rehearsal.host
-    for layer in runtime.layers if title else ():
+    client = cloud.client("cloudformation")
+    titles = [title for title in (runtime.rehearsal.host, runtime.domain and runtime.domain.name) if title]
+    given: dict[str, str] = {}
+    for layer in runtime.layers if titles else ():
         stack = client.describe_stacks(StackName=f"{stack_prefix}-{layer}")["Stacks"][0]
-        for item in stack.get("Parameters", []):
-            if item["ParameterKey"] == title:
-                return str(item["ParameterValue"])
-    return ""
+        given |= {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
+    return next((given[title] for title in titles if given.get(title)), "")
 
 
 def _rules(cloud: Cloud, listener: str) -> list[Rule]:

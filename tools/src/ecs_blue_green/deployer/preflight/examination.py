@@ -16,6 +16,7 @@ from ecs_blue_green.deployer.errors import BadInput, Blocked
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight import (
     connection,
+    domain,
     engine,
     image,
     names,
@@ -155,6 +156,8 @@ def _questions(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Question]
         yield Question(
             "the cluster and its capacity providers", partial(providers.troubles, aws, survey, runtime)
         )
+    if runtime.domain and domain.relevant(survey, runtime.domain):
+        yield Question("the hosted zone", partial(domain.troubles, aws, survey, runtime.domain))
     for title, arn, key in references.arns(survey, runtime.keys):
         yield Question(title, partial(references.troubles, aws, survey, title, arn, key))
     for bucket, name in references.buckets(survey, runtime.buckets):

@@ -12,6 +12,7 @@ from ecs_blue_green.emulator.resources import (
     elbv2,
     events,
     iam,
+    route53,
     scaling,
     storage,
 )
@@ -30,6 +31,7 @@ HANDLERS: dict[str, Handler] = {
     **connections.HANDLERS,
     **cloudwatch.HANDLERS,
     **events.HANDLERS,
+    **route53.HANDLERS,
 }
 
 
