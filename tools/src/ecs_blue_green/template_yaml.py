@@ -1,6 +1,7 @@
 """A template as YAML that people review: AWS's order, short forms, the same bytes for the same document."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +16,13 @@ LONGEST = 51_200
 # Characters in a line, more than any has (libyaml takes 32 bits).
 NO_WRAP = 2**31 - 1
 
-# A list or map of single values that is no longer than this is one line. A template has a longest length,
-# and a reviewer sees more of it at once.
+# A function whose arguments have no more characters than this is one line: `!Equals [!Ref A, 'true']`.
 ROW_CHARACTERS = 110
+
+# Texts that some reader of YAML takes for a number or a truth value, and PyYAML does not: those of YAML 1.2
+# (`1e3`; a commit's id may be 12e4567) and two of YAML 1.1 (`y`); one that begins with 0 may be octal.
+# https://yaml.org/spec/1.2.2/#103-core-schema, https://yaml.org/type/bool.html
+AMBIGUOUS = re.compile(r"0.*|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[yYnN]")
 
 # How AWS's documentation and people order a template and a resource. What is not named here follows in
 # the order of the code.
@@ -47,9 +52,7 @@ def template(document: Mapping[str, Any]) -> str:
     """The text of a template, its sections and attributes in the order of AWS's documentation."""
     document = ordered(document, SECTIONS)
     document["Resources"] = {
-        title: ordered(resource, ATTRIBUTES)
-        | {key: Block(value) for key, value in resource.items() if key == "Properties"}
-        for title, resource in document["Resources"].items()
+        title: ordered(resource, ATTRIBUTES) for title, resource in document["Resources"].items()
     }
     return dump(document)
 
@@ -78,30 +81,41 @@ def ordered(mapping: Mapping[str, Any], first: tuple[str, ...]) -> dict[str, Any
     return {key: mapping[key] for key in keys}
 
 
-class Block(dict[str, Any]):
-    """A map with a line for each key, however short: in a diff each is then a change of its own."""
+def is_function(key: str) -> bool:
+    """Whether this only key of a map makes it a call of one of CloudFormation's functions."""
+    return key in CONVERTED_SUFFIXES or key.startswith(FN_PREFIX)
 
 
-def is_row(nodes: list[yaml.Node]) -> bool:
-    """Whether these nodes, of a list or of a map, stand on one line: single values, and rows of them."""
+def is_row(function: yaml.CollectionNode) -> bool:
+    """Whether a function stands on one line: with single values, and functions of them.
+
+    One with a map stands on several: a property is a line of its own. The map that stands for a function
+    inside a function (`!ImportValue {'Fn::Sub': ...}`) is no such map.
+    """
+    if isinstance(function, yaml.MappingNode):
+        keys = [key.value for key, _ in function.value]
+        if len(keys) != 1 or not is_function(keys[0]):
+            return False
+    nodes = members(function)
     return all(is_single(node) for node in nodes) and sum(map(characters, nodes)) <= ROW_CHARACTERS
 
 
-def is_single(node: Any) -> bool:
-    """Whether a node is one short value, or a row of nothing but such values."""
+def is_single(node: yaml.Node) -> bool:
+    """Whether a node is one short value, or a list or function of nothing but such values."""
     if isinstance(node, yaml.ScalarNode):
         return "\n" not in node.value
-    return bool(node.flow_style) and all(isinstance(member, yaml.ScalarNode) for member in members(node))
+    is_map = isinstance(node, yaml.MappingNode) and not node.flow_style
+    return not is_map and all(isinstance(member, yaml.ScalarNode) for member in members(node))
 
 
-def characters(node: Any) -> int:
+def characters(node: yaml.Node) -> int:
     """About as many as the node takes on its line."""
     if isinstance(node, yaml.ScalarNode):
         return len(node.value) + 2
     return sum(map(characters, members(node)))
 
 
-def members(node: yaml.CollectionNode) -> list[yaml.Node]:
+def members(node: Any) -> list[yaml.Node]:
     """The values of a list, the keys and values of a map."""
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
@@ -111,9 +125,10 @@ def members(node: yaml.CollectionNode) -> list[yaml.Node]:
 class Dumper(yaml.CSafeDumper):
     """Writes CloudFormation's short forms as cfn_flip does, with libyaml, in a tenth of the time.
 
-    Unlike there, a text of several lines is a block, also behind `!Sub`; a short list or map of single values
-    is one line; and no line is broken that the module does not break, whatever the environment variables say.
-    All of this is read in reviews. (Every wheel of PyYAML has libyaml.)
+    Block style, as AWS's samples have it: a line for each property and each member of a list, so that a diff
+    shows the one that changed. Unlike in cfn_flip, a text of several lines is a block, also behind `!Sub`; a
+    short function is one line; and no line is broken that the module does not break, whatever the environment
+    variables say. All of this is read in reviews. (Every wheel of PyYAML has libyaml.)
     """
 
     def represent_scalar(self, tag: str, value: str, style: str | None = None) -> yaml.ScalarNode:
@@ -124,31 +139,44 @@ class Dumper(yaml.CSafeDumper):
         """The node of a dictionary: `{"Ref": "Vpc"}` is `!Ref Vpc`."""
         if len(value) == 1:
             ((key, argument),) = value.items()
-            if key in CONVERTED_SUFFIXES or key.startswith(FN_PREFIX):
+            if is_function(key) and not is_computed(key, argument):
                 node: yaml.Node = fn_representer(self, key.removeprefix(FN_PREFIX), argument)
                 if isinstance(node, yaml.CollectionNode):
-                    node.flow_style = is_row(members(node))
+                    node.flow_style = is_row(node)
                 return node
         mapping: yaml.MappingNode = self.represent_dict(value)
-        mapping.flow_style = is_row(members(mapping))
+        mapping.flow_style = False
         return mapping
 
     def represent_list_or_row(self, value: list[Any]) -> yaml.Node:
-        """The node of a list, numbers on one line however many there are."""
+        """The node of a list: a line for each member, but numbers on one line however many there are."""
         sequence = self.represent_sequence("tag:yaml.org,2002:seq", value)
-        sequence.flow_style = is_row(sequence.value) or all(type(member) is int for member in value)
+        sequence.flow_style = all(type(member) is int for member in value)
         return sequence
 
     def represent_text(self, value: str) -> yaml.Node:
-        """The node of a text, in quotes where another reader could take it for an octal number."""
-        return self.represent_scalar("tag:yaml.org,2002:str", value, "'" if value.startswith("0") else None)
+        """The node of a text, in quotes where another reader could take it for something else."""
+        return self.represent_scalar(
+            "tag:yaml.org,2002:str", value, "'" if AMBIGUOUS.fullmatch(value) else None
+        )
 
     def ignore_aliases(self, _data: Any) -> bool:
         """Write what appears twice twice."""
         return True
 
 
+def is_computed(key: str, argument: Any) -> bool:
+    """Whether this is the attribute of a name that is computed: `!GetAtt Nested.Arn` cannot say it.
+
+    `!GetAtt [Nested, !Ref Name]` could, but cfn_flip, with which many read, takes Name for the attribute.
+    """
+    return (
+        key == "Fn::GetAtt"
+        and isinstance(argument, list)
+        and not all(isinstance(part, str) for part in argument)
+    )
+
+
 Dumper.add_representer(dict, Dumper.represent_mapping_or_function)
-Dumper.add_representer(Block, Dumper.represent_dict)
 Dumper.add_representer(list, Dumper.represent_list_or_row)
 Dumper.add_representer(str, Dumper.represent_text)

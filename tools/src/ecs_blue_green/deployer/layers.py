@@ -109,7 +109,14 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """YAML with CloudFormation's short forms (`!Ref`)."""
 
 
-_Loader.add_multi_constructor("!", multi_constructor)
+def _function(loader: Any, suffix: str, node: yaml.Node) -> Any:
+    """A function in its short form: as cfn_flip reads it, and an attribute whose name is computed."""
+    if suffix == "GetAtt" and isinstance(node, yaml.SequenceNode):
+        return {"Fn::GetAtt": loader.construct_sequence(node, deep=True)}
+    return multi_constructor(loader, suffix, node)
+
+
+_Loader.add_multi_constructor("!", _function)
 
 
 def agreed(layers: Mapping[str, Layer], there: Collection[str]) -> dict[str, Layer]:
