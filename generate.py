@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import difflib
 import json
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -42,13 +43,16 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         stale = sorted(path for path in {*present, *wanted} if present.get(path) != wanted.get(path))
         if options.check:
             return check(stale, present, wanted, root)
-        for path in stale:
-            write(path, wanted.get(path), root)
+        # Told when all is done: whoever stops reading does not leave build/ half written.
+        done = [write(path, wanted.get(path), root) for path in stale]
+        sys.stdout.writelines(f"{line}\n" for line in done)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         if failure.remedy:
             print(f"hint: {failure.remedy}", file=sys.stderr)
         return failure.exit_code
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"error: {error.filename or 'build/'}: {error.strerror or error}", file=sys.stderr)
         print("hint: these files must be yours to read and write", file=sys.stderr)
@@ -78,18 +82,20 @@ def check(stale: list[Path], present: Mapping[Path, bytes], wanted: Mapping[Path
     return 1 if stale else 0
 
 
-def write(path: Path, text: bytes | None, root: Path) -> None:
-    """Give a file of `build/` this text; None removes it, and its folder when nothing else is there."""
+def write(path: Path, text: bytes | None, root: Path) -> str:
+    """Give a file of `build/` this text; None removes it, and its folder when nothing else is there.
+
+    What was done, in a line.
+    """
     name = path.relative_to(root)
     if text is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text)
-        print(f"wrote {name}")
-        return
+        return f"wrote {name}"
     path.unlink()
-    print(f"removed {name}, which is no longer generated")
     if not any(path.parent.iterdir()):
         path.parent.rmdir()
+    return f"removed {name}, which is no longer generated"
 
 
 def files(params: Path) -> dict[str, str]:
@@ -117,6 +123,7 @@ def files(params: Path) -> dict[str, str]:
     texts = {f"{slug}.yaml": render(slug, document) for slug, document in documents.items()}
     refused = (*_exports.problems(documents), *too_long(texts, documents))
     wrong = [
+        *blanks(documents),
         *(("LAYERS in templates/__init__.py", problem) for problem in needed(params.parent, documents)),
         *((module(slug), problem) for slug, problem in refused),
         *(("RUNTIME of the layers", problem) for problem in unknown(declared, documents)),
@@ -182,6 +189,27 @@ def needed(root: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[s
             yield f"{slug} is gone, and is needed: {'; '.join(why)}"
 
 
+def blanks(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The lines in texts of several lines that end with a blank, each with its file and why it is refused.
+
+    YAML has no block for such a text: a program would become one escaped line that nobody can review.
+    """
+    for slug, document in documents.items():
+        for place, line in template_yaml.ending_with_blank(document):
+            found = [
+                f"{path.relative_to(ROOT)}, line {number}"
+                for path in sorted((ROOT / "templates").rglob("*"))
+                if path.is_file() and path.suffix != ".pyc"
+                for number, text in enumerate(path.read_text("utf-8", "replace").splitlines(), 1)
+                if text.rstrip() != text and text.strip() == line.strip()
+            ]
+            yield (
+                " or ".join(found) or module(slug),
+                f"a line of {slug}'s {place} ends with a blank: {line!r}. Remove it: the whole text would"
+                " become one escaped line in build/",
+            )
+
+
 def too_long(
     texts: Mapping[str, str], documents: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, str]]:
@@ -234,7 +262,14 @@ def render(slug: str, document: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        status = main()
+        sys.stdout.flush()
+        sys.exit(status)
+    except BrokenPipeError:
+        # Whoever reads a diff has seen enough (`| head`): build/ is stale. Python's own flush at its end
+        # would complain about what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\nnext:  make generate, which writes every file anew\n")
         sys.exit(EXIT_INTERRUPTED)

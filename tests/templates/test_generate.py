@@ -54,6 +54,48 @@ def test_check_shows_a_diff_and_changes_nothing_when_stale(
     assert contents(root) == before
 
 
+@pytest.fixture
+def copy(root: Path) -> Path:
+    """A repository with the modules, too."""
+    shutil.copytree(generate.ROOT / "templates", root / "templates")
+    shutil.copyfile(generate.ROOT / "generate.py", root / "generate.py")
+    return root
+
+
+def test_check_that_nobody_reads_to_the_end_is_quiet(copy: Path) -> None:
+    """`generate.py --check | head -1`: the pipe is closed before the diff is written."""
+    for path in (copy / "build").glob("*.yaml"):
+        path.write_text("\n" * 100_000)
+    command = [sys.executable, "generate.py", "--check"]
+    checked = subprocess.Popen(command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert checked.stdout
+    assert checked.stderr
+    assert checked.stdout.readline().startswith("--- ")
+    checked.stdout.close()
+    assert checked.stderr.read() == ""
+    checked.stderr.close()
+    assert checked.wait() == 1
+
+
+def test_program_with_a_blank_at_the_end_of_a_line_is_refused(copy: Path) -> None:
+    """It would be one escaped line in build/. The message names the file and the line."""
+    before = contents(copy)
+    path = copy / "templates" / "pipeline" / "buildspecs" / "image-build.yml"
+    lines = path.read_text().splitlines()
+    place = next(number for number, line in enumerate(lines) if "docker push" in line)
+    path.write_text(
+        "".join(f"{line} \n" if number == place else f"{line}\n" for number, line in enumerate(lines))
+    )
+    done = subprocess.run([sys.executable, "generate.py"], cwd=copy, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        f"templates/pipeline/buildspecs/image-build.yml, line {place + 1}: a line of pipeline's"
+        in done.stderr
+    )
+    assert "Resources.ImageBuildProject.Properties.Source.BuildSpec ends with a blank" in done.stderr
+    assert contents(copy) == before
+
+
 def test_orphans_and_missing_files_are_stale_and_repaired(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -73,6 +73,21 @@ def dump(document: Mapping[str, Any]) -> str:
         document, Dumper=Dumper, default_flow_style=False, allow_unicode=True, width=NO_WRAP, sort_keys=False
     )
     return text
+
+
+def ending_with_blank(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """The lines in texts of several lines that end with a blank or a tab, each with where the text is.
+
+    Such a text cannot be a block in YAML: it would be one line, in quotes and escaped.
+    """
+    if isinstance(value, str) and "\n" in value:
+        yield from ((place, line) for line in value.split("\n") if line.endswith((" ", "\t")))
+    elif isinstance(value, Mapping):
+        for key, member in value.items():
+            yield from ending_with_blank(member, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list):
+        for number, member in enumerate(value):
+            yield from ending_with_blank(member, f"{place}.{number}")
 
 
 def ordered(mapping: Mapping[str, Any], first: tuple[str, ...]) -> dict[str, Any]:

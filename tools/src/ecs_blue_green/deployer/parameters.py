@@ -16,6 +16,10 @@ _AWS_TYPES = {
     "AWS::EC2::SecurityGroup::Id": (f"sg-{_RESOURCE_ID}", "a security group id such as sg-0123456789abcdef0"),
 }
 
+# Bytes that CloudFormation takes as a parameter's value at most (November 2026).
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+LONGEST_VALUE = 4096
+
 # So many allowed values are listed in a message.
 LISTED_VALUES = 24
 
@@ -52,11 +56,11 @@ def _value_problem(declaration: Mapping[str, Any], value: str) -> str | None:
     pattern = declaration.get("AllowedPattern")
     if pattern and not re.fullmatch(pattern, value, re.ASCII):
         return str(explanation or f"must match {pattern}")
-    length = len(value)
-    if not int(declaration.get("MinLength", 0)) <= length <= int(declaration.get("MaxLength", 4096)):
-        # 4,096 bytes is what CloudFormation takes as a parameter value at most (November 2026).
-        shortest, longest = declaration.get("MinLength", 0), declaration.get("MaxLength", 4096)
+    shortest, longest = int(declaration.get("MinLength", 0)), int(declaration.get("MaxLength", LONGEST_VALUE))
+    if not shortest <= len(value) <= longest:
         return f"must have {shortest} to {longest} characters"
+    if len(value.encode()) > LONGEST_VALUE:
+        return f"must have {LONGEST_VALUE} bytes at most, not {len(value.encode())}"
     return None
 
 
