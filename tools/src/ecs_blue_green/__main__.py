@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ecs_blue_green import interpreters, project
-from ecs_blue_green.emulator import SECONDS_A_MINUTE
+from ecs_blue_green.emulator import SECONDS_A_MINUTE, early
 
 EXIT_NOT_INSTALLED, EXIT_INTERRUPTED = 1, 130
 COMMANDS = ("serve", "rehearse")
@@ -52,6 +52,21 @@ def main(argv: list[str]) -> int:
         action="store_true",
         help="deployments wait for the answers of their hooks; otherwise a placeholder answers Succeeded",
     )
+    serve.add_argument(
+        "--early-validation",
+        choices=("documented", "every"),
+        default="documented",
+        help="which types a new change set is validated for: without those that AWS's page lists as left out,"
+        " or every one (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--finding",
+        action="append",
+        type=early.finding,
+        default=[],
+        metavar="TYPE={FAIL,WARN,SKIPPED}",
+        help="what validation finds in each resource of a type, such as AWS::ECS::Cluster=WARN; repeatable",
+    )
     rehearse = commands.add_parser(
         "rehearse",
         help="rehearse a release: the pipeline and a blue/green deployment with real processes",
@@ -76,6 +91,7 @@ def main(argv: list[str]) -> int:
         until_stdin_closes=arguments.until_stdin_closes,
         attended=arguments.attended,
         hooks_are_called=arguments.hooks_are_called,
+        validation=early.Early(arguments.early_validation == "every", dict(arguments.finding)),
     )
 
 

@@ -12,6 +12,7 @@ import yaml
 from ecs_blue_green import emulator
 from ecs_blue_green.deployer import command_line, configurations, layers
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.emulator.early import DOCUMENTED, Early
 from tests.deployer.shop import Shop
 from tests.paths import PROJECT, RUNTIME
 
@@ -58,17 +59,25 @@ CREDENTIALS = {
 
 
 @pytest.fixture
-def dev(project: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
+def validation() -> Early:
+    """How the emulator validates a new change set; a test can be parametrised with others."""
+    return DOCUMENTED
+
+
+@pytest.fixture
+def dev(project: Path, capsys: pytest.CaptureFixture[str], validation: Early) -> Iterator[Shop]:
     """An environment like those on AWS, empty: reached by AWS_ENDPOINT_URL, and asking."""
-    with _reached(project):
+    with _reached(project, validation):
         yield Shop(project, "dev", capsys)
 
 
 @pytest.fixture
-def deployed(deployed_state: Path, project: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
+def deployed(
+    deployed_state: Path, project: Path, capsys: pytest.CaptureFixture[str], validation: Early
+) -> Iterator[Shop]:
     """The same environment with its six stacks deployed."""
     shutil.copytree(deployed_state, project / ".emulator")
-    with _reached(project):
+    with _reached(project, validation):
         yield Shop(project, "dev", capsys)
 
 
@@ -83,12 +92,14 @@ def deployed_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def _reached(root: Path) -> Iterator[None]:
+def _reached(root: Path, validation: Early = DOCUMENTED) -> Iterator[None]:
     shutil.copy(root / "params" / "local.yaml", root / "params" / "dev.yaml")
     configurations.write(root, "dev")
     with (
         # A deployment stays where a test finds it: a minute is a minute.
-        emulator.running(root / ".emulator", root / "params" / "local.yaml", minute=60) as endpoint_url,
+        emulator.running(
+            root / ".emulator", root / "params" / "local.yaml", minute=60, validation=validation
+        ) as endpoint_url,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint_url}.items():

@@ -7,7 +7,7 @@ import pytest
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.documents import generated
-from tests.deployer.conftest import deployed, deployed_state, project  # noqa: F401 (fixtures)
+from tests.deployer.conftest import deployed, deployed_state, project, validation  # noqa: F401 (fixtures)
 from tests.paths import TOOLS
 
 

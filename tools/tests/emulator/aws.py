@@ -12,6 +12,7 @@ import yaml
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from ecs_blue_green.emulator.early import DOCUMENTED, Early
 from tests.paths import PARAMETER_FILE
 
 PARAMETERS: dict[str, Any] = yaml.load(PARAMETER_FILE.read_text(), Loader=yaml.BaseLoader)["parameters"]  # noqa: S506
@@ -28,8 +29,9 @@ Resource = dict[str, Any]
 class Aws:
     """Clients for one emulator, and stacks in it."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, validation: Early = DOCUMENTED) -> None:
         self.endpoint = endpoint
+        self.validation = validation
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:

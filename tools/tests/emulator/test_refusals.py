@@ -110,10 +110,14 @@ def deny(*logical_ids: str, action: str = "Update:*") -> str:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_name_of_an_existing_resource(aws: Aws, logical_id: str, named: Any) -> None:
+def test_name_of_an_existing_resource(either: Aws, logical_id: str, named: Any) -> None:
     needed = {"Role": role("lambda.amazonaws.com")} if logical_id == "Function" else {}
-    aws.create(f"first-{logical_id}".lower(), {**needed, logical_id: named})
-    found = aws.invalid(f"second-{logical_id}".lower(), {**needed, logical_id: named})
+    either.create(f"first-{logical_id}".lower(), {**needed, logical_id: named})
+    stack, again = f"second-{logical_id}".lower(), {**needed, logical_id: named}
+    if not either.validation.looks_at(named["Type"]):
+        assert "already exists." in either.refused(stack, again)
+        return
+    found = either.invalid(stack, again)
     assert [path for path, _ in found] == [f"/Resources/{logical_id}"]
     assert found[0][1].endswith("already exists.")
 
@@ -160,11 +164,50 @@ def test_replacement_under_a_name_of_its_own(aws: Aws) -> None:
 
 
 def test_property_that_the_schema_does_not_allow(aws: Aws) -> None:
-    wrong = {"Repository": resource("ECR::Repository", ImageTagMutability="SOMETIMES", Name="x")}
+    wrong = {"Group": resource("Logs::LogGroup", RetentionInDays=2, Name="x")}
     assert [path for path, _ in aws.invalid("properties", wrong)] == [
-        "/Resources/Repository/Properties",
-        "/Resources/Repository/Properties/ImageTagMutability",
+        "/Resources/Group/Properties",
+        "/Resources/Group/Properties/RetentionInDays",
     ]
+
+
+def test_property_of_a_type_that_is_not_validated(either: Aws) -> None:
+    wrong = {"Repository": resource("ECR::Repository", ImageTagMutability="SOMETIMES")}
+    if either.validation.every_type:
+        (found,) = either.invalid("late-or-early", wrong)
+        assert found[0] == "/Resources/Repository/Properties/ImageTagMutability"
+    else:
+        reason = either.refused("late-or-early", wrong)
+        assert reason.startswith("Properties validation failed for resource Repository with message:\n")
+
+
+def test_warning_about_what_is_not_empty(aws: Aws) -> None:
+    """The change set is there, and DescribeEvents alone tells that what it removes cannot be removed."""
+    bucket, repository = fresh("not-empty"), fresh("not-empty")
+    made = {
+        "Bucket": resource("S3::Bucket", BucketName=bucket),
+        "Kept": {**resource("S3::Bucket", BucketName=f"{bucket}-kept"), "DeletionPolicy": "Retain"},
+        "Repository": resource("ECR::Repository", RepositoryName=repository),
+        "Emptied": resource("ECR::Repository", RepositoryName=f"{repository}-emptied", EmptyOnDelete=True),
+    }
+    aws.create("not-empty", {**topic(), **made})
+    assert warnings(aws, aws.propose("not-empty", topic())) == []
+    for name in (bucket, f"{bucket}-kept"):
+        aws.client("s3").put_object(Bucket=name, Key="x", Body=b"x")
+    for name in (repository, f"{repository}-emptied"):
+        aws.client("ecr").put_image(repositoryName=name, imageTag="a", imageManifest=MANIFEST)
+    change_set = aws.propose("not-empty", topic())
+    assert change_set["Status"] == "CREATE_COMPLETE"
+    assert warnings(aws, change_set) == ["/Resources/Bucket", "/Resources/Repository"]
+
+
+def warnings(aws: Aws, change_set: Any) -> list[str]:
+    events = aws.client("cloudformation").describe_events(ChangeSetName=change_set["ChangeSetId"])
+    return sorted(
+        event["ValidationPath"]
+        for event in events["OperationEvents"]
+        if event.get("ValidationFailureMode") == "WARN"
+    )
 
 
 def test_property_whose_value_is_known_only_at_deployment(aws: Aws) -> None:

@@ -1,10 +1,14 @@
 """The pipeline's CloudFormation actions, from its own definition, on the emulator."""
 
+import re
+import shlex
 from typing import Any
 
+import jmespath  # type: ignore[import-untyped]
 import pytest
 
 from ecs_blue_green.codebuild import artifacts
+from tests.paths import TOOLS
 from tests.pipeline.site import TASK_DEFINITION_STACK, Site
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -47,6 +51,43 @@ def test_nothing_to_change_is_no_failure(site: Site) -> None:
     execution = site.push(COMMIT)
     results = site.run(execution, "Source", "PrepareTaskDefinition", "ExecuteTaskDefinition")
     assert [result.summary for result in results[1:]] == ["no changes", "no changes"]
+
+
+def test_command_that_tells_why_a_release_fails_validation(site: Site) -> None:
+    """The action has only the hint; what docs/operations.md says to type has the place and the reason."""
+    tree = site.tree(COMMIT)
+    template = tree / "build" / "task-definition.yaml"
+    text = template.read_text()
+    template.write_text(text.replace("RetentionInDays: !Ref LogRetentionDays", "RetentionInDays: 2", 1))
+    execution = site.execution(COMMIT, artifacts.pack(tree, site.folder / "source.zip"))
+    site.run(execution, "Source")
+    prepared = site.attempt(execution, "PrepareTaskDefinition")
+    assert "hook(s)/validation failed" in prepared.failure
+    assert "RetentionInDays" not in prepared.failure
+    operations = (TOOLS.parent / "docs" / "operations.md").read_text()
+    section = operations.split("### The release fails validation\n")[1].split("\n### ")[0]
+    first, second = re.findall(r"^(aws .*?)(?: +#.*)?$", section, re.MULTILINE)
+    arn = answer(site, first.replace("sample-prod-", "sample-local-"))
+    assert arn == made(site)["ChangeSetId"]
+    ((path, reason),) = answer(site, second.replace("ARN", arn))
+    assert path == "/Resources/LogGroup/Properties/RetentionInDays"
+    assert reason.startswith("#/RetentionInDays: 2 is not ")
+
+
+def answer(site: Site, command: str) -> Any:
+    """What the AWS CLI would answer to a command, without its output's form."""
+    _, service, operation, *given = shlex.split(command)
+    options = dict(zip(given[::2], given[1::2], strict=True))
+    query = options.pop("--query")
+    options.pop("--output")
+    parameters = {_member(name): value for name, value in options.items()}
+    call = getattr(site.client(service), operation.replace("-", "_"))
+    return jmespath.search(query, call(**parameters))
+
+
+def _member(option: str) -> str:
+    """`--change-set-name` as the API calls it."""
+    return "".join(word.capitalize() for word in option.removeprefix("--").split("-"))
 
 
 def with_a_second_log_group(site: Site) -> Any:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ecs_blue_green import interpreters
 from ecs_blue_green.emulator import disk, lock
+from ecs_blue_green.emulator.early import DOCUMENTED, Early
 
 LOG_FILE = "emulator.log"
 # Of a deployment's waits, which are for the sake of users: there are none here.
@@ -47,6 +48,7 @@ def running(
     minute: float = SECONDS_A_MINUTE,
     attended: bool = False,
     hooks_are_called: bool = False,
+    validation: Early = DOCUMENTED,
 ) -> Iterator[str]:
     """Run the emulator on `state` for the time of the block and yield its endpoint URL.
 
@@ -55,7 +57,7 @@ def running(
     running.
     `attended`: for a rehearsal, which others may join but which joins nobody.
     `hooks_are_called`: by the caller; otherwise a placeholder answers them, and at the end of the block
-    stderr says for which this was so.
+    stderr says for which this was so. `validation`: how a new change set is validated.
     At the end of the block the child saves its state and is gone; it does the same when this process dies.
     Raises EmulatorError when it does not start, or when another command is using the folder.
     """
@@ -71,6 +73,7 @@ def running(
     options = [
         *(["--attended"] if attended else []),
         *(["--hooks-are-called"] if hooks_are_called else []),
+        *validation.options,
     ]
     with disk.usable(state, EmulatorError):
         child = _start(state, parameter_file, minute, options)

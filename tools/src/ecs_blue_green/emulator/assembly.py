@@ -7,6 +7,7 @@ from typing import Any
 
 from ecs_blue_green.emulator import cloudformation, control, engine, network, placeholders, resources, state
 from ecs_blue_green.emulator.account import Account
+from ecs_blue_green.emulator.early import DOCUMENTED, Early
 from ecs_blue_green.emulator.resources import events
 from ecs_blue_green.emulator.services import (
     codedeploy,
@@ -28,13 +29,20 @@ _warm: Future[None] = Future()
 
 
 def application(
-    folder: Path, account: Account, minute: float, *, attended: bool = False, hooks_are_called: bool = False
+    folder: Path,
+    account: Account,
+    minute: float,
+    *,
+    attended: bool = False,
+    hooks_are_called: bool = False,
+    validation: Early = DOCUMENTED,
 ) -> Any:
     """The ASGI application that plays `account` and keeps its state in `folder`.
 
     `minute`: the seconds that stand for a minute where a deployment waits.
     `attended`: deployments wait for the tasks that a rehearsal runs, and for the hooks that it calls.
     `hooks_are_called`: they wait for their hooks alone; otherwise a placeholder answers.
+    `validation`: how a new change set is validated.
     Raises UnreadableState when there is a state that cannot be read.
     """
     _add_services()
@@ -47,7 +55,7 @@ def application(
     if attended:
         control.install()
     resources.install()
-    cloudformation.install()
+    cloudformation.install(validation)
     state.attach(folder)
     if account.vpc:
         network.seed(account)

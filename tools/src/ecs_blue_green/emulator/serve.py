@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ecs_blue_green.emulator import ENDPOINT_PREFIX, REMEDY_PREFIX, account, disk, lock
+from ecs_blue_green.emulator.early import DOCUMENTED, Early
 
 HOST = "127.0.0.1"
 # A stack operation that a killed command left running is finished before the state is saved.
@@ -35,13 +36,14 @@ def serve(
     until_stdin_closes: bool,
     attended: bool = False,
     hooks_are_called: bool = False,
+    validation: Early = DOCUMENTED,
 ) -> int:
     """Serve until a signal, or the end of stdin, and return the exit code: 0, or 1 when it could not start.
 
     `port` 0 takes a free one; `minute`: the seconds that stand for a minute where a deployment waits.
     `attended`: a rehearsal runs the tasks and calls the hooks, while other commands come and go.
     `hooks_are_called`: a deployment waits for its hooks' answers; otherwise a placeholder answers, and a
-    line on stdout says so.
+    line on stdout says so. `validation`: how a new change set is validated.
     Prints the endpoint as one line on stdout once requests are answered.
     """
     try:
@@ -57,6 +59,7 @@ def serve(
                 until_stdin_closes,
                 attended,
                 hooks_are_called,
+                validation,
             )
     except lock.StateInUse as error:
         sys.stderr.write(f"{error}\n")
@@ -76,6 +79,7 @@ def _run(
     until_stdin_closes: bool,
     attended: bool,
     hooks_are_called: bool,
+    validation: Early,
 ) -> None:
     try:
         description = account.read(parameter_file)
@@ -96,7 +100,12 @@ def _run(
 
     try:
         application = assembly.application(
-            state, description, minute, attended=attended, hooks_are_called=hooks_are_called
+            state,
+            description,
+            minute,
+            attended=attended,
+            hooks_are_called=hooks_are_called,
+            validation=validation,
         )
     except assembly.UnreadableState as error:
         raise CannotServe(str(error), error.remedy) from error

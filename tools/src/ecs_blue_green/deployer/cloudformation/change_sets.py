@@ -45,6 +45,8 @@ class ChangeSet:
     arn: str
     stack_arn: str
     changes: tuple[ResourceChange, ...]
+    # What CloudFormation's validation found that does not keep it from being executed.
+    warnings: tuple[str, ...] = ()
 
 
 class ChangeSetFailedError(Exception):
@@ -139,14 +141,14 @@ def _made(
         arn, stack_arn = _requested(client, **request, ClientToken=name)
         answer = _wait_for_change_set(client, arn, sleep, pace)
         if answer["Status"] == "CREATE_COMPLETE":
-            return ChangeSet(arn, stack_arn, tuple(_changes(client, arn, answer)))
+            return _complete(client, arn, stack_arn, answer)
     except BaseException as error:
         # What AWS refused to make is not there.
         if arn != name or not isinstance(error, ClientError) or aws.is_passing(error):
             _try_to_remove(client, arn, stack_arn, kind)
         raise
     reason = answer.get("StatusReason", "CloudFormation gave no reason")
-    details = _validation_errors(client, arn) if "DescribeEvents" in reason else []
+    details = _found_by_validation(client, arn, "FAIL") if "DescribeEvents" in reason else ()
     remove(client, arn, stack_arn if kind == "CREATE" else None)
     if any(words in reason for words in EMPTY):
         return None
@@ -180,11 +182,25 @@ def _try_to_remove(client: "CloudFormationClient", arn: str, stack_arn: str, kin
         return
 
 
-def _validation_errors(client: "CloudFormationClient", arn: str) -> list[str]:
-    """What failed when CloudFormation validated a change set: each with the path into the template.
+def _complete(client: "CloudFormationClient", arn: str, stack_arn: str, answer: Any) -> ChangeSet:
+    """A change set that can be executed, with all of its pages, and what validation warns of."""
+    changes = tuple(_changes(client, arn, answer))
+    return ChangeSet(arn, stack_arn, changes, _found_by_validation(client, arn, "WARN"))
 
-    The change set is named by its ARN: with a name the call fails. A person who may not ask is told the
-    change set's own, shorter reason instead.
+
+def _found_by_validation(
+    client: "CloudFormationClient", arn: str, mode: Literal["FAIL", "WARN"]
+) -> tuple[str, ...]:
+    """What CloudFormation's validation of a change set found: each with the path into the template.
+
+    In the mode FAIL it is a cause for which the change set failed. In the mode WARN (a quota, a bucket or a
+    repository that is not empty) the change set is there, and only this call tells; a failed one can have
+    both. A validation that was skipped has found nothing.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
+
+    The change set is named by its ARN: with a name the call fails. Failed events alone are not asked for:
+    whether a warning is one is not documented. A person who may not ask is told the change set's own, shorter
+    reason, and no warnings.
     """
     extra: dict[str, Any] = {}
     found: dict[str, None] = {}
@@ -192,14 +208,18 @@ def _validation_errors(client: "CloudFormationClient", arn: str) -> list[str]:
         while True:
             page = client.describe_events(ChangeSetName=arn, **extra)
             for event in page["OperationEvents"]:
-                if event.get("EventType") == "VALIDATION_ERROR":
+                if (
+                    event.get("EventType") == "VALIDATION_ERROR"
+                    and event.get("ValidationStatus") != "SKIPPED"
+                    and event.get("ValidationFailureMode", "FAIL") == mode
+                ):
                     path = event.get("ValidationPath") or event.get("LogicalResourceId", "")
                     found[f"{path}: {event.get('ValidationStatusReason', '')}".rstrip(".")] = None
             if not page.get("NextToken"):
-                return list(found)
+                return tuple(found)
             extra = {"NextToken": page["NextToken"]}
     except ClientError:
-        return list(found)
+        return tuple(found)
 
 
 def read(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
@@ -212,7 +232,7 @@ def read(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
         raise
     if answer.get("ExecutionStatus") != "AVAILABLE":
         return None
-    return ChangeSet(arn, answer["StackId"], tuple(_changes(client, arn, answer)))
+    return _complete(client, arn, answer["StackId"], answer)
 
 
 def is_executed(client: "CloudFormationClient", arn: str) -> bool:

@@ -22,7 +22,7 @@ from ecs_blue_green.deployer.errors import Blocked, Failed
 from ecs_blue_green.deployer.execution import services
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.pace import Pace
-from ecs_blue_green.deployer.planning import deployed, guard, making
+from ecs_blue_green.deployer.planning import deployed, guard, making, text
 from ecs_blue_green.deployer.planning.answers import worse
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.rules import name
@@ -224,6 +224,8 @@ class _Execution:
         changes = [change for change in worse(made.changes, step.changes) if not change.stays]
         unplanned = [change for change in changes if not _was_planned(change, step.changes)]
         if not unplanned:
+            for warning in made.warnings:
+                self._tell(step.layer.slug, text.warning(warning))
             return made
         is_new = stack is None or not stack.exists
         change_sets.remove(self._client, made.arn, made.stack_arn if is_new else None)

@@ -42,6 +42,8 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
         for obstacle in step.obstacles:
             yield Line(f"    to be taken away before what is left can be deleted: {obstacle}", "detail")
         yield from map(_displaced, step.displaced)
+        if step.change_set:
+            yield from (Line(f"    {warning(found)}", "note") for found in step.change_set.warnings)
         if step.act == "update":
             yield from told.resources(slug, step)
             yield from (line for output in step.outputs for line in _output(output))
@@ -60,6 +62,11 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
         yield Line(f"Plan {plan.digest[:12]}", "aside")
     else:
         yield Line(f"Nothing changes in {plan.environment.name}.", "detail")
+
+
+def warning(found: str) -> str:
+    """What CloudFormation's validation warns of, in a line."""
+    return f"CloudFormation warns: {visible(found)}"
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[Line]:

@@ -11,14 +11,15 @@ from ecs_blue_green.emulator.cloudformation import (
     stack_policy,
     states,
 )
+from ecs_blue_green.emulator.early import DOCUMENTED, Early
 
 
-def install() -> None:
+def install(early: Early = DOCUMENTED) -> None:
     """Put the rules around ministack's operations; those further down are asked first."""
     parameters.install()
     reverting.install()
     exports.install()
-    early_validation.install()
+    early_validation.install(early)
     change_sets.install()
     stack_policy.install()
     states.install()

@@ -16,7 +16,9 @@ from ecs_blue_green.emulator.cloudformation.stacks import (
     parameter,
     resolved,
 )
+from ecs_blue_green.emulator.early import DOCUMENTED, Early
 from ecs_blue_green.emulator.engine import Record
+from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.services.api import new_id
 
 # Known only when the change set is executed; text, so that the functions around it can be resolved.
@@ -26,12 +28,12 @@ PROPERTIES = "PROPERTY_VALIDATION"
 NAMES = "NAME_CONFLICT_VALIDATION"
 HOOKS = {PROPERTIES: "PropertyValidation", NAMES: "ResourceExistenceCheck"}
 
-# The page lists the types that are not validated; these are the ones of our templates.
-NOT_VALIDATED = {
-    "AWS::CodeBuild::Project",
-    "AWS::CodeDeploy::DeploymentGroup",
-    "AWS::ElasticLoadBalancingV2::ListenerCertificate",
+# What the page calls a validation that warns, by type. Its reasons are UNVERIFIED, as are their names.
+NOT_EMPTY = {
+    "AWS::S3::Bucket": "BUCKET_EMPTINESS_VALIDATION",
+    "AWS::ECR::Repository": "REPOSITORY_DELETE_VALIDATION",
 }
+QUOTAS = "SERVICE_QUOTA_VALIDATION"
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,17 @@ class Finding:
     validation: str
     path: str
     reason: str
+    mode: str = "FAIL"
+    status: str = "FAILED"
 
 
-def install() -> None:
+_early = DOCUMENTED
+
+
+def install(early: Early) -> None:
     """Validate every change set that is made, and tell of it in DescribeEvents."""
+    global _early
+    _early = early
     engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
     engine.wrap_stack_operation("DescribeEvents", _describe_events)
 
@@ -57,7 +66,12 @@ def findings(change_set: Record) -> Iterator[Finding]:
     for change in change_set["Changes"]:
         resource_change = change["ResourceChange"]
         logical_id, kind = resource_change["LogicalResourceId"], resource_change["ResourceType"]
-        if resource_change["Action"] not in ("Add", "Modify") or kind in NOT_VALIDATED:
+        yield from _given(resource_change)
+        if resource_change["Action"] == "Remove":
+            yield from _not_empty(change_set, resource_change)
+        if resource_change["Action"] not in ("Add", "Modify"):
+            continue
+        if not _early.looks_at(kind):
             continue
         properties = _early_properties(template[logical_id], template, change_set)
         where = f"/Resources/{logical_id}/Properties"
@@ -74,24 +88,64 @@ def findings(change_set: Record) -> Iterator[Finding]:
             yield Finding(logical_id, kind, NAMES, f"/Resources/{logical_id}", reason)
 
 
+def _given(change: Record) -> Iterator[Finding]:
+    """What this emulator was told to find in resources of a type."""
+    kind, logical_id = change["ResourceType"], change["LogicalResourceId"]
+    match _early.findings.get(kind):
+        case "FAIL":
+            yield Finding(
+                logical_id, kind, PROPERTIES, f"/Resources/{logical_id}", "found as it was told to be"
+            )
+        case "WARN":
+            reason = f"The quota for resources of type {kind} would be exceeded."
+            yield Finding(logical_id, kind, QUOTAS, f"/Resources/{logical_id}", reason, "WARN")
+        case "SKIPPED":
+            reason = "The validation was skipped: access denied."
+            path = f"/Resources/{logical_id}"
+            yield Finding(logical_id, kind, QUOTAS, path, reason, "WARN", "SKIPPED")
+
+
+def _not_empty(change_set: Record, change: Record) -> Iterator[Finding]:
+    """A bucket or a repository whose deletion is bound to fail."""
+    kind, logical_id, name = (
+        change["ResourceType"],
+        change["LogicalResourceId"],
+        change.get("PhysicalResourceId", ""),
+    )
+    before = engine.cloudformation._stacks[change_set["StackName"]]["_template"]["Resources"][logical_id]
+    if kind not in NOT_EMPTY or before.get("DeletionPolicy", "Delete") not in (
+        "Delete",
+        "RetainExceptOnCreate",
+    ):
+        return
+    if kind == "AWS::S3::Bucket":
+        handler = resources.HANDLERS[kind]
+        try:
+            handler.removable(name, {})  # type: ignore[misc]
+            return
+        except Refused:
+            pass
+    elif before.get("Properties", {}).get("EmptyOnDelete") or not engine.ecr._images.get(name):
+        return
+    reason = f"The resource '{name}' of type '{kind}' is not empty; its deletion will fail."
+    yield Finding(logical_id, kind, NOT_EMPTY[kind], f"/Resources/{logical_id}", reason, "WARN")
+
+
 def _create_change_set(operation: Any, request: Any) -> Any:
     answer = operation(request)
     change_set = made_change_set(answer)
     if change_set and change_set["Status"] == "CREATE_COMPLETE" and change_set["ChangeSetType"] != "IMPORT":
         found = list(findings(change_set))
+        causes = [finding for finding in found if (finding.mode, finding.status) == ("FAIL", "FAILED")]
         if found:
-            _fail(change_set, found)
+            _tell(change_set, found, failed=bool(causes))
+        if causes:
+            _fail(change_set, causes)
     return answer
 
 
-def _fail(change_set: Record, found: list[Finding]) -> None:
-    hooks = sorted({f"AWS::EarlyValidation::{HOOKS[finding.validation]}" for finding in found})
-    operation = {
-        "OperationId": new_id(),
-        "OperationType": "CREATE_CHANGESET",
-        "StackId": change_set["StackId"],
-    }
-    base = {**operation, "Timestamp": change_set["CreationTime"]}
+def _fail(change_set: Record, causes: list[Finding]) -> None:
+    hooks = sorted({f"AWS::EarlyValidation::{HOOKS[finding.validation]}" for finding in causes})
     change_set |= {
         "Status": "FAILED",
         "ExecutionStatus": "UNAVAILABLE",
@@ -100,25 +154,36 @@ def _fail(change_set: Record, found: list[Finding]) -> None:
             "Validation errors, use the DescribeEvents API for detailed failure information."
         ),
         "Changes": [],
-        "_operation_events": [
-            {**base, "EventId": new_id(), "EventType": "STACK_EVENT", "OperationStatus": "FAILED"},
-            *(
-                {
-                    **base,
-                    "EventId": new_id(),
-                    "EventType": "VALIDATION_ERROR",
-                    "LogicalResourceId": finding.logical_id,
-                    "ResourceType": finding.resource_type,
-                    "ValidationFailureMode": "FAIL",
-                    "ValidationName": finding.validation,
-                    "ValidationStatus": "FAILED",
-                    "ValidationStatusReason": finding.reason,
-                    "ValidationPath": finding.path,
-                }
-                for finding in found
-            ),
-        ],
     }
+
+
+def _tell(change_set: Record, found: list[Finding], *, failed: bool) -> None:
+    """Keep what DescribeEvents tells of a change set: warnings are told of one that has not failed, too."""
+    operation = {
+        "OperationId": new_id(),
+        "OperationType": "CREATE_CHANGESET",
+        "StackId": change_set["StackId"],
+    }
+    base = {**operation, "Timestamp": change_set["CreationTime"]}
+    status = "FAILED" if failed else "SUCCEEDED"
+    change_set["_operation_events"] = [
+        {**base, "EventId": new_id(), "EventType": "STACK_EVENT", "OperationStatus": status},
+        *(
+            {
+                **base,
+                "EventId": new_id(),
+                "EventType": "VALIDATION_ERROR",
+                "LogicalResourceId": finding.logical_id,
+                "ResourceType": finding.resource_type,
+                "ValidationFailureMode": finding.mode,
+                "ValidationName": finding.validation,
+                "ValidationStatus": finding.status,
+                "ValidationStatusReason": finding.reason,
+                "ValidationPath": finding.path,
+            }
+            for finding in found
+        ),
+    ]
 
 
 def _describe_events(operation: Any, request: Any) -> Any:
