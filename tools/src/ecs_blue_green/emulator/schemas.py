@@ -31,7 +31,10 @@ def known(resource_type: str) -> bool:
 
 def replacing(resource_type: str) -> tuple[str, ...]:
     """The properties whose change replaces the resource."""
-    return names(_schema(resource_type), "createOnlyProperties")
+    # The schema of a record does not say it; AWS's specification of the type does.
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-route53-recordset.html#cfn-route53-recordset-name
+    more = ("Name",) if resource_type == "AWS::Route53::RecordSet" else ()
+    return (*names(_schema(resource_type), "createOnlyProperties"), *more)
 
 
 def perhaps_replacing(resource_type: str) -> tuple[str, ...]:

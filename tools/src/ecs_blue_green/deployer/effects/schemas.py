@@ -24,6 +24,11 @@ Location = tuple[str, ...]
 IDENTITY = re.compile(r"^(?!.*Version).*(Arn|ARN|Id|ID|Name|Uri|URI|Url|URL|Address)$")
 
 
+# What replaces a resource by AWS's specification of its type, and not by its schema.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-route53-recordset.html#cfn-route53-recordset-name
+UNTOLD: Mapping[str, tuple[Location, ...]] = {"AWS::Route53::RecordSet": (("Name",),)}
+
+
 @dataclass(frozen=True)
 class Schema:
     """What one resource type's schema says; locations are property names from the top, `*` for any member."""
@@ -114,7 +119,10 @@ def _read(digest: str) -> Schema:
     properties = frozenset(written["properties"])
     return Schema(
         type=written["typeName"],
-        create_only=_locations(written, "createOnlyProperties"),
+        create_only=(
+            *_locations(written, "createOnlyProperties"),
+            *UNTOLD.get(written["typeName"], ()),
+        ),
         conditional=_locations(written, "conditionalCreateOnlyProperties"),
         read_only=_locations(written, "readOnlyProperties"),
         write_only=_locations(written, "writeOnlyProperties"),
