@@ -23,7 +23,7 @@ help: ## show this message
 # which of the verbs only those with ENV=local need.
 PACKAGE = requirements/install $(wildcard tools/pyproject.toml requirements/*.whl)
 EMULATOR = $(if $(filter local,$(ENV)),.venv-emulator/ready)
-USE_BOTH = plan deploy status image drift rollback restore finish continue-rollback destroy rehearse test test-tools test-changes
+USE_BOTH = plan deploy status image drift rollback restore finish continue-rollback destroy rehearse test test-tools test-changes test-shapes
 
 # The first of these finds neither environment: they are made side by side.
 ifneq ($(and $(EMULATOR),$(filter $(USE_BOTH),$(MAKECMDGOALS)),$(if $(wildcard .venv/ready .venv-emulator/ready),,first)),)
@@ -128,6 +128,9 @@ test-tools: .venv/develop .venv-emulator/ready ## run the tests of tools/, on ev
 test-changes: .venv/develop .venv-emulator/ready ## change copies as teams do, and run in each what a team runs
 	@cd tools && ../$(BIN)/python -m tests.team_changes
 
+test-shapes: .venv/develop .venv-emulator/ready ## make copies of the shapes that teams run, and release each on the emulator
+	@SHAPES=all $(BIN)/python -m pytest -q -n logical --dist worksteal tests/shapes
+
 test-review: .venv/develop .venv-emulator/ready ## compare the reviews of 500 seeded edits with change sets
 	@cd tools && REVIEW_EDITS=500 ../$(BIN)/python -m pytest -q tests/deployer/test_review_edits.py
 
@@ -195,4 +198,4 @@ resolve: ## whether the locked sets have wheels for Python 3.11 to 3.13, on Linu
 	@requirements/resolve $(UV)
 
 .PHONY: wheel resolve
-.PHONY: help generate plan deploy status image drift continue-rollback rollback restore finish destroy review lint docs fix check test test-tools test-changes test-review security lock
+.PHONY: help generate plan deploy status image drift continue-rollback rollback restore finish destroy review lint docs fix check test test-tools test-changes test-shapes test-review security lock

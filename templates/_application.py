@@ -1,14 +1,13 @@
-"""The application: its names, its environment variables and its secrets.
+"""The application: its names, and a table for each thing that a team gives it. Its rows are yours to edit.
 
-Three layers agree on these: `infrastructure` gives the roles access by name, `container-repository` and
-`task-definition` create what has the name. A template cannot loop over a parameter, so what the container is
-given is listed here: one variable or secret is one entry, which becomes one parameter.
+Several layers agree on these: `infrastructure` gives the roles access by name, `container-repository` and
+`task-definition` create what has the name. A template cannot loop over a parameter, so what the containers
+are given is listed here: one variable or secret is one entry, which becomes one parameter.
 """
 
-from typing import NamedTuple
+from troposphere import Parameter, Sub
 
-from troposphere import Parameter, Ref, Sub, ecs
-
+from templates._containers import Secret, SideContainer, Variable
 from templates._iam import arn
 from templates._listeners import Certificate, ListenerRule
 
@@ -38,27 +37,6 @@ ASSIGN_PUBLIC_IP = "DISABLED"
 # Not root: the user and group of the image, by number. Without the group it would be root's.
 USER = "10001:10001"
 
-
-class Variable(NamedTuple):
-    """An environment variable of the container, and the parameter that gives its value."""
-
-    name: str
-    parameter: Parameter
-
-
-class Secret(NamedTuple):
-    """An environment variable whose value stays in Secrets Manager or Parameter Store.
-
-    The parameter gives the ARN of the secret or parameter in this account and region, without a JSON key
-    or version behind it: the same text names it to ECS and, in the execution role, to IAM. What is encrypted
-    with a key of your own needs `kms:Decrypt` on that key there too.
-    """
-
-    name: str
-    parameter: str
-    description: str
-
-
 VARIABLES: tuple[Variable, ...] = (
     Variable(
         "HEALTH_RATE",
@@ -74,8 +52,13 @@ VARIABLES: tuple[Variable, ...] = (
     ),
 )
 
-# For example Secret("DATABASE_URL", "DatabaseUrlArn", "Where the application finds its database").
+# For example Secret("DATABASE_URL", "DatabaseUrlArn", "Where the application finds its database"), or of a
+# secret in JSON, Secret("DATABASE_PASSWORD", "DatabaseSecretArn", "Login of the database", key="password").
 SECRETS: tuple[Secret, ...] = ()
+
+# Containers beside the application's. For example SideContainer("collector", image="public.ecr.aws/..."), or,
+# of the application's own image, SideContainer("migrations", command=("python", "-m", "app.migrations")).
+SIDE_CONTAINERS: tuple[SideContainer, ...] = ()
 
 # What the load balancer does with some paths and hosts; everything else goes to the service. For example
 # ListenerRule("Internals", 10, paths=["/internal/*"], answer=Fixed(404)).
@@ -83,48 +66,3 @@ LISTENER_RULES: tuple[ListenerRule, ...] = ()
 
 # For example Certificate("ShopCertificateArn", "Certificate of shop.example.com").
 CERTIFICATES: tuple[Certificate, ...] = ()
-
-
-def variable_parameters() -> list[Parameter]:
-    """The rows of the environment variables, for the table of a layer that needs their values."""
-    return [variable.parameter for variable in VARIABLES]
-
-
-def health_rate_parameter() -> str | None:
-    """The parameter by which a rehearsal makes a version that is not well, while the application has it."""
-    titles = (str(variable.parameter.title) for variable in VARIABLES if variable.name == "HEALTH_RATE")
-    return next(titles, None)
-
-
-def secret_parameters() -> list[Parameter]:
-    """The rows of the secrets, for the table of a layer that needs their ARNs."""
-    return [
-        Parameter(
-            secret.parameter,
-            Type="String",
-            Description=f"{secret.description} (ARN of a secret or of a Parameter Store parameter)",
-            AllowedPattern=(
-                r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+"
-                r"|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)"
-            ),
-            ConstraintDescription=(
-                "must be the ARN of a secret or of a Parameter Store parameter, without a JSON key"
-            ),
-        )
-        for secret in SECRETS
-    ]
-
-
-def environment() -> list[ecs.Environment]:
-    """The container's environment variables."""
-    return [ecs.Environment(Name=variable.name, Value=Ref(variable.parameter)) for variable in VARIABLES]
-
-
-def secrets() -> list[ecs.Secret]:
-    """The container's secrets."""
-    return [ecs.Secret(Name=secret.name, ValueFrom=Ref(secret.parameter)) for secret in SECRETS]
-
-
-def secret_arns() -> list[Ref]:
-    """The ARN of each of the container's secrets."""
-    return [Ref(secret.parameter) for secret in SECRETS]

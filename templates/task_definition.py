@@ -9,6 +9,8 @@ cannot change.
 No IAM resource belongs here: a push can change this stack, and it needs no capability.
 """
 
+from typing import Any
+
 from troposphere import (
     If,
     Parameter,
@@ -29,7 +31,7 @@ from troposphere.ecs import (
 )
 from troposphere.logs import LogGroup
 
-from templates import _application
+from templates import _application, _containers
 from templates._exports import export, import_value, output, stack_names
 from templates._parameters import is_execute_command_enabled, log_key, shared, template
 from templates._runtime import Changed, Key, Pairs, Runtime
@@ -65,8 +67,8 @@ PARAMETERS = (
         AllowedValues=sorted({memory for sizes in FARGATE_SIZES.values() for memory in sizes}),
     ),
     *shared("ContainerPort", "InitialImageTag", "LogRetentionDays", "EnableExecuteCommand"),
-    *_application.variable_parameters(),
-    *_application.secret_parameters(),
+    *_containers.variable_parameters(_application.VARIABLES),
+    *_containers.secret_parameters(_application.SECRETS, _application.SIDE_CONTAINERS),
     *shared("KmsKeyArn", "LogKmsKeyArn"),
     *stack_names("container-repository", "infrastructure"),
 )
@@ -95,7 +97,7 @@ RUNTIME = Runtime(
         Key("KmsKeyArn", ("logs.{region}.amazonaws.com",), unless="LogKmsKeyArn"),
         Key("LogKmsKeyArn", ("logs.{region}.amazonaws.com",)),
     ),
-    health_rate=_application.health_rate_parameter(),
+    health_rate=_containers.health_rate_parameter(_application.VARIABLES),
 )
 
 # Time between SIGTERM and SIGKILL, in which the application answers what it has begun.
@@ -103,7 +105,10 @@ STOP_TIMEOUT_SECONDS = 30
 
 
 def build() -> Template:
-    """The task-definition layer's template."""
+    """The task-definition layer's template. Raises ValueError with all that is wrong with its tables."""
+    wrong = list(_containers.problems(_application.SIDE_CONTAINERS, _application.SECRETS))
+    if wrong:
+        raise ValueError("; ".join(wrong))
     t = template("Task definition of the application and its log group", PARAMETERS)
     has_shell = is_execute_command_enabled(t)
     log_group = t.add_resource(
@@ -118,24 +123,15 @@ def build() -> Template:
         )
     )
 
-    container = ContainerDefinition(
-        Name=_application.CONTAINER_NAME,
-        Image=Sub(
-            "${RepositoryUri}:${InitialImageTag}",
-            RepositoryUri=import_value("container-repository", "RepositoryUri"),
-        ),
-        Essential=True,
-        PortMappings=[PortMapping(ContainerPort=Ref("ContainerPort"), Protocol="tcp")],
-        Environment=_application.environment(),
-        User=_application.USER,
+    shared_settings: dict[str, Any] = {
         # The agent behind ECS Exec does not run on a read-only root file system. The application writes
         # no files, so it needs no volume for temporary ones.
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
-        ReadonlyRootFilesystem=If(has_shell, False, True),
+        "ReadonlyRootFilesystem": If(has_shell, False, True),
         # A session of ECS Exec leaves processes behind, which somebody has to reap.
-        LinuxParameters=LinuxParameters(InitProcessEnabled=If(has_shell, True, False)),
-        StopTimeout=STOP_TIMEOUT_SECONDS,
-        LogConfiguration=LogConfiguration(
+        "LinuxParameters": LinuxParameters(InitProcessEnabled=If(has_shell, True, False)),
+        "StopTimeout": STOP_TIMEOUT_SECONDS,
+        "LogConfiguration": LogConfiguration(
             LogDriver="awslogs",
             Options={
                 "awslogs-group": Ref(log_group),
@@ -145,9 +141,26 @@ def build() -> Template:
                 "mode": "non-blocking",
             },
         ),
+    }
+    container = ContainerDefinition(
+        Name=_application.CONTAINER_NAME,
+        Image=Sub(
+            "${RepositoryUri}:${InitialImageTag}",
+            RepositoryUri=import_value("container-repository", "RepositoryUri"),
+        ),
+        Essential=True,
+        PortMappings=[PortMapping(ContainerPort=Ref("ContainerPort"), Protocol="tcp")],
+        Environment=_containers.environment(_application.VARIABLES),
+        User=_application.USER,
+        **shared_settings,
     )
     if _application.SECRETS:
-        container.Secrets = _application.secrets()
+        container.Secrets = _containers.container_secrets(_application.SECRETS)
+    if awaited := _containers.dependencies(_application.SIDE_CONTAINERS):
+        container.DependsOn = awaited
+    beside = [
+        _containers.side_container(row, container, **shared_settings) for row in _application.SIDE_CONTAINERS
+    ]
     task_definition = t.add_resource(
         TaskDefinition(
             "TaskDefinition",
@@ -160,7 +173,7 @@ def build() -> Template:
             Memory=Ref("TaskMemory"),
             TaskRoleArn=import_value("infrastructure", "TaskRoleArn"),
             ExecutionRoleArn=import_value("infrastructure", "TaskExecutionRoleArn"),
-            ContainerDefinitions=[container],
+            ContainerDefinitions=[container, *beside],
             # A revision is never updated but replaced, and CloudFormation would deregister the old one
             # while the service runs it, or a rollback needs it.
             DeletionPolicy=Retain,

@@ -11,7 +11,8 @@ from troposphere.codeconnections import Connection
 from troposphere.ecs import Cluster, ClusterSetting
 from troposphere.elasticloadbalancingv2 import ListenerRule
 
-from templates._application import CERTIFICATES, secret_parameters
+from templates._application import CERTIFICATES, SECRETS, SIDE_CONTAINERS
+from templates._containers import secret_parameters
 from templates._exports import export
 from templates._listeners import certificate_parameters
 from templates._parameters import TEST_LISTENER_HTTPS, shared, template
@@ -141,7 +142,7 @@ PARAMETERS = (
     *shared("TestListenerHttps"),
     *certificate_parameters(CERTIFICATES),
     *shared("PermissionsBoundaryArn", "EnableExecuteCommand"),
-    *secret_parameters(),
+    *secret_parameters(SECRETS, SIDE_CONTAINERS),
     *shared("ConnectionArn"),
 )
 

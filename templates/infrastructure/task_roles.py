@@ -13,7 +13,7 @@ from awacs.aws import ArnLike, PolicyDocument, SourceAccount, SourceArn, StringE
 from troposphere import AccountId, GetAtt, If, NoValue, Template
 from troposphere.iam import Policy, Role
 
-from templates import _application
+from templates import _application, _containers
 from templates._exports import export
 from templates._iam import allow, arn, policy, trust
 from templates._parameters import is_execute_command_enabled, optional_value
@@ -78,6 +78,7 @@ def _task_execution_role(t: Template) -> Role:
                 awacs.ecr.GetDownloadUrlForLayer,
             ],
             _application.REPOSITORY_ARN,
+            *_containers.repository_arns(_application.SIDE_CONTAINERS),
             sid="PullImage",
         ),
         allow(
@@ -86,7 +87,7 @@ def _task_execution_role(t: Template) -> Role:
             sid="WriteLogs",
         ),
     ]
-    secret_arns = _application.secret_arns()
+    secret_arns = _containers.secret_arns(_application.SECRETS, _application.SIDE_CONTAINERS)
     if secret_arns:
         # Each ARN is a secret's or a parameter's, so only one of the two applies to it.
         reading = [awacs.secretsmanager.GetSecretValue, awacs.ssm.GetParameters]

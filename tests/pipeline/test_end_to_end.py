@@ -58,6 +58,9 @@ def test_commit_is_released_from_source_to_tag(tmp_path: Path, capsys: pytest.Ca
     released = run(root, capsys, "status")["live"]
     assert released["revision"] == second
 
+    # What a release moved is no drift.
+    assert run(root, capsys, "drift")["summary"]["real"] == 0
+
     run(root, capsys, "rollback", "--yes", "--at-once")
     restored = run(root, capsys, "status")["live"]
     assert (restored["revision"], restored["colour"] != released["colour"]) == (first, True)

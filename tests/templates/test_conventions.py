@@ -12,7 +12,8 @@ from troposphere import AWSObject
 
 from generate import ROOT
 from templates import LAYERS, _exports
-from templates._application import SECRETS, VARIABLES
+from templates._application import SECRETS, SIDE_CONTAINERS, VARIABLES
+from templates._containers import secret_parameters
 from tests.templates.conftest import Document, walk
 
 # The layers before the pipeline, which imports from all, with what each imports from; a team may have more.
@@ -75,7 +76,7 @@ def test_required_parameters_are_those_of_the_article(documents: dict[str, Docum
         for title, parameter in documents[slug].get("Parameters", {}).items()
         if "Default" not in parameter and not title.endswith("StackName")
     }
-    of_the_application = {secret.parameter for secret in SECRETS}
+    of_the_application = {str(row.title) for row in secret_parameters(SECRETS, SIDE_CONTAINERS)}
     of_the_application |= {str(variable.parameter.title) for variable in VARIABLES}
     assert required - {"Project", "Environment"} - of_the_application == {
         "VpcId",

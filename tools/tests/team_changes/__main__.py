@@ -14,18 +14,19 @@ import tempfile
 import time
 from pathlib import Path
 
+from ecs_blue_green.testing import copies
 from tests.paths import TOOLS
 from tests.team_changes.changes import CHANGES
 
 REPOSITORY = TOOLS.parent
-AUTHOR = ("-c", "user.name=Team", "-c", "user.email=team@example.com")
+# About the repository that teams copy, not about a copy.
+SHAPES = "tests/shapes"
 # The last: the tests of the tool that read outside tools/, and so the only ones that could notice.
 COMMANDS = (
     ("make", "generate", "docs", "check", "test"),
     ("sh", "-c", "cd tools && ../.venv/bin/python -m pytest -q -n logical tests/documents"),
 )
 CACHES = (".mypy_cache", ".ruff_cache", "tools/.mypy_cache", "tools/.ruff_cache")
-OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 # 2000-01-01: a ZIP archive knows nothing before 1980.
 LONG_AGO = 946684800
 
@@ -44,28 +45,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(name: str) -> bool:
     began = time.monotonic()
-    # Not those of a make above.
-    environ = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
     with tempfile.TemporaryDirectory(prefix="team-") as folder:
         root = Path(folder) / "copy"
         _copy(root)
         CHANGES[name](root)
         for command in COMMANDS:
-            done = subprocess.run(
-                command,
-                cwd=root,
-                env={**environ, "GIT_CEILING_DIRECTORIES": folder},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                _say(f"{name}: red after {time.monotonic() - began:.0f} s\n{done.stdout}")
+            code, said = copies.run(root, *command)
+            if code:
+                _say(f"{name}: red after {time.monotonic() - began:.0f} s\n{said}")
                 return False
-            _git(root, "add", "--all")
-            _git(root, *AUTHOR, "commit", "--quiet", "--allow-empty", "-m", name)
+            copies.commit(root, name)
     _say(f"{name}: green, {time.monotonic() - began:.0f} s")
     return True
 
@@ -78,15 +67,11 @@ def _copy(root: Path) -> None:
     for path in root.rglob("*"):
         if ".git" not in path.parts:
             os.utime(path, (LONG_AGO, LONG_AGO))
-    for environment in REPOSITORY.glob(".venv*"):
-        (root / environment.name).symlink_to(environment)
+    shutil.rmtree(root / SHAPES)
+    copies.link_environments(REPOSITORY, root)
     for name in CACHES:
         if (REPOSITORY / name).exists():
             shutil.copytree(REPOSITORY / name, root / name)
-
-
-def _git(root: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=root, check=True)  # noqa: S607 (the person's git)
 
 
 def _say(text: str) -> None:

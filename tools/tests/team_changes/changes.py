@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
+from ecs_blue_green.testing.copies import edit, parameter_files, read, replace
 
 QUEUE = '''"""A queue of the application's work, with one for what fails.
 
@@ -34,37 +33,10 @@ def build() -> Template:
 '''
 
 
-def parameter_files(root: Path) -> list[Path]:
-    """The environments of a copy."""
-    return sorted((root / "params").glob("*.yaml"))
-
-
 def team_files(root: Path) -> list[Path]:
     """Those that are on AWS, the one that matters least first."""
     found = [path for path in parameter_files(root) if path.stem != "local"]
     return sorted(found, key=lambda path: bool(read(path).get("protected")))
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A parameter file."""
-    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return document
-
-
-def edit(path: Path, *, to: Path | None = None, parameters: Mapping[str, Any] = {}, **settings: Any) -> None:
-    """Set parameters of a file, where None takes one away, and what stands beside them."""
-    document = {**read(path), **settings}
-    given = {**document["parameters"], **parameters}
-    document["parameters"] = {title: value for title, value in given.items() if value is not None}
-    (to or path).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-
-
-def replace(path: Path, pattern: str, new: str) -> None:
-    """Put a text in the place of what matches, which must be there."""
-    text, count = re.subn(pattern, new, path.read_text(encoding="utf-8"))
-    if not count:
-        raise LookupError(f"{path} has no {pattern}")
-    path.write_text(text, encoding="utf-8")
 
 
 def own_names(root: Path) -> None:

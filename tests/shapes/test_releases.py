@@ -1,0 +1,23 @@
+"""Each shape, and some together, on the emulator: what a copy's own tests of the pipeline say with it.
+
+They deploy it, release twice through all stages, look for drift, roll back and destroy. They take minutes:
+`make test-shapes` runs them.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from ecs_blue_green.testing import copies
+
+from tests.shapes._made import COMBINATIONS, SHAPES, made
+
+pytestmark = pytest.mark.skipif(os.environ.get("SHAPES") != "all", reason="make test-shapes runs these")
+
+
+@pytest.mark.parametrize("shapes", [*((shape,) for shape in SHAPES), *COMBINATIONS], ids=" and ".join)
+def test_shape_lives_on_the_emulator(shapes: tuple[str, ...], tmp_path: Path) -> None:
+    root = made(tmp_path / "copy", *shapes)
+    quiet = ("-q", "-p", "no:cacheprovider", "-n", "0")
+    code, said = copies.run(root, ".venv/bin/python", "-m", "pytest", *quiet, "tests/pipeline")
+    assert code == 0, said

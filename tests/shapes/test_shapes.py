@@ -1,0 +1,51 @@
+"""Each shape in a copy of its own: generated, linted, reviewed, and the tests of the templates pass in it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from ecs_blue_green.testing import copies
+
+from generate import ROOT
+from tests.shapes._made import SHAPES, TABLES, assigned, made, source
+
+# What a review answers that finds changes.
+CHANGES = 4
+GENERATED = "build/"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shape_is_green_in_a_copy(shape: str, tmp_path: Path) -> None:
+    root = made(tmp_path / "copy", shape)
+    touched = copies.git(root, "diff", "--name-only", "HEAD~").split()
+    templates = [path for path in touched if path.startswith(GENERATED) and path.endswith(".yaml")]
+    assert _files(touched) <= {TABLES, "params"}, "one file, two with parameters"
+    assert touched
+
+    code, said = copies.run(root, ".venv/bin/cfn-lint", "--regions", "us-east-1", "--", *templates)
+    assert templates == [] or code == 0, said
+    code, said = copies.run(root, ".venv/bin/python", "deploy.py", "review", "--base", "HEAD~")
+    assert code in (0, CHANGES), said
+    quiet = ("-q", "-p", "no:cacheprovider", "-n", "0")
+    code, said = copies.run(root, ".venv/bin/python", "-m", "pytest", *quiet, "tests/templates")
+    assert code == 0, said
+
+
+def _files(touched: list[str]) -> set[str]:
+    """The files that a team edits: those of its environments count as one, since each has the same lines."""
+    mine = {path for path in touched if not path.startswith(GENERATED)}
+    return {"params" if path.startswith("params/") else path for path in mine}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_document_shows_the_lines_of_the_shape(shape: str) -> None:
+    page = (ROOT / "docs" / "bring-your-own-application.md").read_text(encoding="utf-8")
+    text = source(shape)
+    for name, node in assigned(ast.parse(text)):
+        if name == "PARAMETERS":
+            for title in ast.literal_eval(node.value):
+                assert f"  {title}: " in page, title
+        else:
+            rows = ast.get_source_segment(text, node.value)
+            assert rows
+            assert rows in page, f"docs/bring-your-own-application.md shows no such {name}"
