@@ -5,8 +5,10 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.preflight import connection
+from tests.deployer.followed import follows
 from tests.deployer.releases import client
 from tests.deployer.shop import LAYERS, Shop
 
@@ -28,6 +30,7 @@ def stacks() -> set[str]:
     return {stack["StackName"] for stack in client("cloudformation").describe_stacks()["Stacks"]}
 
 
+@follows(remedies.COMPLETE_CONNECTION)
 def test_everything_before_the_pipeline_is_made_and_the_rest_after_the_handshake(
     dev: Shop, handshake: dict[str, str]
 ) -> None:

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.execution import fate
+from tests.deployer.followed import follows
 from tests.deployer.releases import client
 from tests.deployer.shop import LAYERS, Shop
 from tests.deployer.test_guarded_deploy import answering
@@ -32,6 +34,7 @@ def shielded(deployed: Shop) -> Shop:
     return deployed
 
 
+@follows(remedies.DEPLOY_LOWERED_PROTECTION)
 def test_protection_that_was_not_lowered_by_a_deploy_stops_before_anything_is_deleted(shielded: Shop) -> None:
     before = stacks()
     refused = shielded.run("destroy", "--yes")
@@ -105,6 +108,7 @@ def reader(export: str) -> None:
     client("cloudformation").get_waiter("stack_create_complete").wait(StackName="reader")
 
 
+@follows(remedies.LET_IMPORTER_GO)
 def test_importer_that_is_not_deleted_is_found_before_the_question(
     deployed: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

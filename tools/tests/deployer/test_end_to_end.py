@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ecs_blue_green.deployer import remedies
 from tests.deployer.conftest import Write
+from tests.deployer.followed import follows
 from tests.deployer.shop import LAYERS, Shop
 
 
@@ -124,11 +126,16 @@ def test_plan_leaves_nothing_behind(shop: Shop) -> None:
     assert {stack["status"] for stack in shop.run("status")["stacks"]} == {None}
 
 
+@follows(remedies.ADD_LAYER)
 def test_only_deploys_exactly_these_layers(shop: Shop) -> None:
     assert shop.results("deploy", "--only", "container-repository") == {"container-repository": "done"}
     refused = shop.run("deploy", "--only", "service")
     assert refused["exit_code"] == 2
     assert refused["error"]["remedy"] == "add it: ONLY='infrastructure service'"
+    results = shop.results(
+        "deploy", "--only", "infrastructure", "--only", "task-definition", "--only", "service"
+    )
+    assert set(results.values()) == {"done"}
     assert shop.run("deploy", "--only", "srevice")["exit_code"] == 2
 
 

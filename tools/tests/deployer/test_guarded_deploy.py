@@ -47,11 +47,13 @@ def rules(document: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(finding["rule"], finding["layer"], finding["resource"]) for finding in document["findings"]]
 
 
+@follows(remedies.SAY_YES)
 def test_nobody_to_ask_is_bad_input_and_leaves_nothing(dev: Shop) -> None:
     refused = dev.run("deploy")
     assert refused["exit_code"] == 2
     assert "YES=1" in refused["error"]["remedy"]
     assert client("cloudformation").describe_stacks()["Stacks"] == []
+    assert dev.run("deploy", "--yes")["exit_code"] == 0
 
 
 def test_answer_no_leaves_nothing(dev: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,16 +80,21 @@ def test_interrupt_before_anything_was_begun_has_changed_nothing(
     assert client("cloudformation").describe_stacks()["Stacks"] == []
 
 
+@follows(remedies.SEE_STATUS)
 def test_interrupt_while_cloudformation_works_names_what_shows_it(
     dev: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ecs_blue_green.deployer.execution.execution.execute", interrupted)
-    ended = dev.run("deploy", "--yes")
+    with monkeypatch.context() as patch:
+        patch.setattr("ecs_blue_green.deployer.execution.execution.execute", interrupted)
+        ended = dev.run("deploy", "--yes")
     assert (ended["exit_code"], ended["error"]["why"]) == (130, "what CloudFormation has begun goes on")
     assert ended["error"]["remedy"] == "see what was done: make status ENV=dev"
+    # Empty stacks: nothing was executed.
+    assert {stack["status"] for stack in dev.run("status")["stacks"]} <= {None, "REVIEW_IN_PROGRESS"}
+    assert dev.run("deploy", "--yes")["exit_code"] == 0
 
 
 def test_wrong_account_is_refused_before_any_other_call(dev: Shop) -> None:

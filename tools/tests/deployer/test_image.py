@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from ecs_blue_green.deployer import environment, layers
+from ecs_blue_green.deployer import environment, layers, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.errors import Failed
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.preflight import engine, image, quotas
+from tests.deployer.followed import follows
 from tests.deployer.releases import client
 from tests.deployer.shop import LAYERS, Shop
 from tests.paths import PROJECT, RUNTIME
@@ -151,6 +152,7 @@ def test_image_that_is_there_is_not_built_again(shop: Shop, programs: Engine) ->
     assert "image" not in {outcome["layer"] for outcome in done["outcomes"]}
 
 
+@follows(remedies.BUILD_IMAGE)
 def test_without_an_engine_nothing_is_made(shop: Shop, programs: Engine) -> None:
     refused = shop.run("deploy", "--yes")
     assert refused["exit_code"] == 2
@@ -167,6 +169,10 @@ def test_without_an_engine_nothing_is_made(shop: Shop, programs: Engine) -> None
     }
     assert shop.run("plan")["preflight"]["image"] == "missing"
     assert shop.run("image")["error"]["what"] == "no container engine runs here"
+    # The others are for a machine that has one.
+    programs.install("docker")
+    assert shop.run("image")["pushed"] is True
+    assert shop.run("deploy", "--yes")["exit_code"] == 0
 
 
 def test_engine_that_does_not_answer_is_none(shop: Shop, programs: Engine) -> None:

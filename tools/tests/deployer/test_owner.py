@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import command_line
+from ecs_blue_green.deployer import command_line, remedies
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.execution import owner
 from ecs_blue_green.deployer.execution.owner import Owner, Record
 from ecs_blue_green.deployer.release import rollback
+from tests.deployer.followed import follows
 from tests.deployer.releases import Releases, client
 from tests.deployer.shop import LAYERS, Shop
 from tests.paths import RUNTIME
@@ -115,6 +116,7 @@ def test_same_repository_is_the_same_whatever_its_case(deployed: Shop) -> None:
     assert deployed.run("plan")["exit_code"] == 0
 
 
+@follows(remedies.OTHER_REPOSITORY)
 def test_renamed_repository_takes_its_environment_along(deployed: Shop) -> None:
     become(deployed, "acme", "store")
     plan = deployed.run("plan")

@@ -13,7 +13,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.stub import Stubber
 
-from ecs_blue_green.deployer import environment, preflight
+from ecs_blue_green.deployer import environment, preflight, remedies
 from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.schemas import schema
 from ecs_blue_green.deployer.effects.sides import World
@@ -22,6 +22,7 @@ from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight import Trouble, image, names, network, quotas, references
 from ecs_blue_green.deployer.preflight.network import Network
+from tests.deployer.followed import follows
 from tests.deployer.releases import client
 from tests.deployer.shop import Shop
 from tests.paths import PROJECT, RUNTIME
@@ -743,6 +744,7 @@ def test_person_who_knows_better_goes_on(dev: Shop) -> None:
     assert f'gone on in spite of: parameters.PrivateSubnetIds: "{PRIVATE[0]}" has no way out' in said
 
 
+@follows(remedies.ANOTHER_NAME)
 def test_environment_whose_names_begin_like_anothers_is_not_changed_unasked(dev: Shop) -> None:
     other = dev.root / "params" / "dev-eu.yaml"
     other.write_bytes((dev.root / "params" / "dev.yaml").read_bytes())
@@ -754,6 +756,8 @@ def test_environment_whose_names_begin_like_anothers_is_not_changed_unasked(dev:
     code, _, said = dev.talk("plan", "--no-preflight")
     assert code == 0
     assert "gone on in spite of: params/dev.yaml and params/dev-eu.yaml are in one account" in said
+    other.rename(dev.root / "dev-eu.yaml")
+    assert dev.run("plan")["exit_code"] == 0
 
 
 def test_only_what_is_to_be_deployed_is_asked_about(dev: Shop) -> None:

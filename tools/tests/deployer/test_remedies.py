@@ -1,7 +1,7 @@
 """Every way out that a message names leads there: each is followed, from the blocked state to its end."""
 
 import ast
-import shlex
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from ecs_blue_green import deployer
 from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.planning import checks
 from ecs_blue_green.deployer.remedies import Remedy
-from tests.deployer.followed import follows
+from tests.deployer.followed import follows, made
 from tests.deployer.releases import AT_ONCE, CANARY, Releases, client
 from tests.deployer.shop import Shop
 from tests.deployer.test_guarded_deploy import set_parameter
@@ -26,8 +27,8 @@ def all_remedies() -> dict[str, Remedy]:
 
 
 def followed() -> Iterator[str]:
-    """The remedies that tests of this folder follow."""
-    for path in FOLDER.glob("test_*.py"):
+    """The remedies that tests follow."""
+    for path in FOLDER.parent.rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             for decorator in getattr(node, "decorator_list", ()):
                 if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "follows":
@@ -36,25 +37,81 @@ def followed() -> Iterator[str]:
 
 def test_each_command_is_followed() -> None:
     commands = {name for name, remedy in all_remedies().items() if remedy.kind == "command"}
-    assert set(followed()) == commands
+    assert commands - set(followed()) == set()
 
 
 def test_those_that_need_aws_are_listed() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     needing = [name for name, remedy in all_remedies().items() if remedy.kind == "only on AWS"]
-    assert [name for name in needing if f"- `{name}`: " not in text] == []
+    assert [name for name in needing if not re.search(f"^- .*`{name}`.*: ", text, re.MULTILINE)] == []
 
 
-def made(shop: Shop, command: str) -> dict[str, Any]:
-    """Run `make deploy ENV=dev ONLY=pipeline`, as a message prints it; a person answers yes."""
-    program, verb, *variables = shlex.split(command)
-    given = dict(variable.split("=", 1) for variable in variables)
-    assert (program, given.pop("ENV")) == ("make", shop.env)
-    arguments = ["--yes"] if verb in ("deploy", "destroy", "rollback", "continue-rollback") else []
-    for option, name in (("--only", "ONLY"), ("--allow", "ALLOW")):
-        for value in given.pop(name, "").split():
-            arguments += [option, value]
-    return shop.run(verb, *arguments, *shlex.split(given.pop("ARGS", "")))
+# What begins a message with which a command ends, and where in it is said what to do next.
+MESSAGES = {
+    "Failure": 2,
+    "Blocked": 2,
+    "Failed": 2,
+    "BadInput": 2,
+    "Interrupted": 2,
+    "StackFailed": 3,
+    "Finding": 4,
+    "kind": 2,
+}
+# A command, or a part of one, in the words of a message.
+COMMAND = re.compile(r"\bmake [a-z-]+ (ENV|ONLY|ARGS)|\bmake generate|\b(ARGS|ALLOW|ONLY|YES)=|\baws [a-z]+ ")
+
+
+def modules() -> Iterator[tuple[Path, ast.Module]]:
+    """Those of the deployer that say something, without the one that has the remedies."""
+    for path in sorted(Path(deployer.__file__).parent.rglob("*.py")):
+        if path.name not in ("remedies.py", "commands.py"):
+            yield path, ast.parse(path.read_text())
+
+
+def is_remedy(node: ast.AST) -> bool:
+    """Whether a remedy is asked for its words in a part of the code."""
+    return any(
+        isinstance(one, ast.Attribute) and getattr(one.value, "id", "") == "remedies"
+        for one in ast.walk(node)
+    )
+
+
+def resolved(node: ast.expr, module: ast.Module) -> Iterator[ast.AST]:
+    """What an argument says, and what the names and functions in it are in its module."""
+    yield node
+    names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    for one in ast.walk(module):
+        if isinstance(one, ast.FunctionDef) and one.name in names:
+            yield one
+        elif isinstance(one, ast.Assign) and {getattr(each, "id", "") for each in one.targets} & names:
+            yield one.value
+
+
+def test_what_blocks_has_its_remedy_in_the_one_place() -> None:
+    missing = []
+    for path, module in modules():
+        for node in ast.walk(module):
+            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            if not isinstance(node, ast.Call) or name not in ("Blocked", "Finding"):
+                continue
+            given = node.args[MESSAGES[name] :]
+            if not any(is_remedy(part) for one in given for part in resolved(one, module)):
+                missing.append(f"{path.name}:{node.lineno}")
+    assert missing == []
+
+
+def test_no_message_has_a_command_that_is_not_in_the_one_place() -> None:
+    found = []
+    for path, module in modules():
+        for node in ast.walk(module):
+            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            if not isinstance(node, ast.Call) or name not in MESSAGES:
+                continue
+            for given in node.args[MESSAGES[name] :]:
+                text = ast.unparse(given)
+                if (COMMAND.search(text) or "commands.make" in text) and not is_remedy(given):
+                    found.append(f"{path.name}:{node.lineno}")
+    assert found == []
 
 
 def blocked(shop: Shop, *arguments: str) -> dict[str, dict[str, Any]]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.release import live as live_state
 from ecs_blue_green.deployer.release import restore
+from tests.deployer.followed import follows
 from tests.deployer.releases import Releases, client
 from tests.deployer.shop import LAYERS, Shop
 
@@ -253,6 +255,7 @@ def test_deleted_service_is_waited_for_until_it_has_ended(
     assert f"waiting for the tasks of the deleted {NAME} to end" in talk
 
 
+@follows(remedies.REMOVE_CAUSE)
 def test_tasks_that_do_not_start_are_said(
     deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
 from ecs_blue_green.deployer.execution import lock
@@ -16,6 +17,7 @@ from ecs_blue_green.deployer.release import codedeploy, rollback
 from ecs_blue_green.deployer.release.codedeploy import ROLLBACK_MARK, AppSpec, Deployment, Group
 from ecs_blue_green.deployer.release.live import Live
 from ecs_blue_green.deployer.verbs import finish
+from tests.deployer.followed import follows
 from tests.deployer.releases import AT_ONCE, Releases, client
 from tests.deployer.shop import Shop
 
@@ -309,6 +311,7 @@ def test_rollback_that_codedeploy_gives_up_is_a_failure(
     assert live(deployed) == ("blue", second)
 
 
+@follows(remedies.FOLLOW_ROLLBACK)
 def test_interrupted_rollback_goes_on_and_can_be_followed(
     deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +326,7 @@ def test_interrupted_rollback_goes_on_and_can_be_followed(
         left = deployed.run("rollback", "--yes", "--at-once")
     assert left["exit_code"] == 130
     assert left["error"]["why"] == "CodeDeploy goes on by itself"
+    assert left["error"]["remedy"] == "to follow it: make rollback ENV=dev"
     followed = deployed.run("rollback")
     assert (followed["exit_code"], followed["action"]) == (0, "follow")
     assert live(deployed)[1] == first

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ecs_blue_green.deployer import remedies
+from tests.deployer.followed import follows
 from tests.faults.kills import Site, site
 from tests.faults.scenario import scenario
 from tests.paths import TOOLS
@@ -22,6 +24,20 @@ def test_sample_of_the_scenarios() -> None:
     command = [sys.executable, "-m", "tests.faults", "--first", "7", "--count", "16", "--step", "37"]
     done = subprocess.run(command, cwd=TOOLS, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+@follows(remedies.CONTINUE_ROLLBACK)
+def test_stuck_rollback_goes_on_when_its_cause_is_gone() -> None:
+    """A deploy fails, and so does taking it back; the next one is blocked; what it says to type works.
+
+    However it is disturbed at first. The emulator alone cannot get stuck: there nothing fails to go back.
+    """
+    stuck = [seed for seed in range(1000) if scenario(seed).verb == "stuck"]
+    for seed in stuck[:2]:
+        command = [sys.executable, "-m", "tests.faults", "--seed", str(seed)]
+        done = subprocess.run(command, cwd=TOOLS, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+        assert "continue-rollback" in done.stdout
 
 
 def test_ctrl_c_leaves_nothing_at_whatever_line_it_comes() -> None:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ecs_blue_green.deployer import commands, interrupts, terminal
+from ecs_blue_green.deployer import commands, interrupts, remedies, terminal
 from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure, Interrupted
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.rules import Guarded
@@ -69,7 +69,7 @@ def _run(invocation: Invocation) -> int:
 def _look(invocation: Invocation) -> str:
     if not invocation.begun:
         return "run it again"
-    return f"see what was done: {commands.make('status', invocation.options.env)}"
+    return remedies.SEE_STATUS(status=commands.make("status", invocation.options.env))
 
 
 def _failed(failure: Failure, invocation: Invocation) -> int:

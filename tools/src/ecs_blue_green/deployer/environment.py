@@ -314,9 +314,7 @@ def refuse_overlapping(folder: Path, environment: Environment) -> None:
                 f"{folder.name}/{environment.name}.yaml and {folder.name}/{name}.yaml are in one account",
                 f"{_shown(min(own, found, key=len))} begins the names of both: the rights of one would cover"
                 " the other",
-                "give the one that is not deployed yet another name, or an account of its own; a file that"
-                f" is no environment's belongs out of {folder.name}/; where both are deployed, add"
-                " ARGS=--no-preflight until one of them has moved",
+                remedies.ANOTHER_NAME(folder=folder.name),
             )
 
 

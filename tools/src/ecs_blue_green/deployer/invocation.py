@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ecs_blue_green.deployer import commands, environment, interrupts, layers
+from ecs_blue_green.deployer import commands, environment, interrupts, layers, remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Interrupted
 from ecs_blue_green.deployer.layers import Layer
@@ -97,7 +97,7 @@ class Invocation:
         if self.options.yes or settings.is_local:
             return
         if not has_person():
-            raise BadInput("nobody is here to be asked", "standard input is no terminal", "add YES=1 (--yes)")
+            raise BadInput("nobody is here to be asked", "standard input is no terminal", remedies.SAY_YES())
         given = answer(question)
         if given != wanted and not (wanted == YES and given == "yes"):
             raise Interrupted("nothing was changed", "the answer was no")
@@ -145,6 +145,6 @@ def allowed(
             raise BadInput(
                 f"{option} {name} names no resource",
                 f"it is written LAYER:LOGICALID, with a layer of {', '.join(found)}",
-                f"{commands.make('plan', environment_name)} shows the names",
+                remedies.PLAN_SHOWS_NAMES(plan=commands.make("plan", environment_name)),
             )
     return set(names)

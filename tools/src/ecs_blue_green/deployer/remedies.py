@@ -1,4 +1,4 @@
-"""What a message tells a person to do, in one place: the ways out of what blocks (exit code 3).
+"""What a message tells a person to do, in one place: the ways out of what blocks, and every other command.
 
 A way out that is a `command` of this project is followed by a test, on the emulator, from the blocked state
 to its end (`tests/deployer/test_remedies.py` looks that each is). Those that lead through AWS's console or
@@ -27,6 +27,18 @@ class Remedy:
 
 # What is wrong with the files, before AWS is asked anything.
 GENERATE = Remedy(REPAIR, "command")
+CORRECT = Remedy("correct {file}", "by hand")
+ANOTHER_NAME = Remedy(
+    "give the one that is not deployed yet another name, or an account of its own; a file that is no "
+    "environment's belongs out of {folder}/; where both are deployed, add ARGS=--no-preflight until one of "
+    "them has moved",
+    "command",
+)
+SAY_YES = Remedy("add YES=1 (--yes)", "command")
+PLAN_SHOWS_NAMES = Remedy("{plan} shows the names", "command")
+ADD_LAYER = Remedy("add it: ONLY={layers}", "command")
+MAKE_PLAN = Remedy("make one: {plan}", "command")
+DISCARD_PLAN = Remedy("{discard}, then plan again", "command")
 
 # What blocks a plan: docs/operations.md, Blocked by a rule.
 ALLOW = Remedy("if that is meant: ALLOW={resource}", "command")
@@ -54,18 +66,76 @@ SET_STACK_POLICY = Remedy(
     "only on AWS",
 )
 
+OTHER_REPOSITORY = Remedy(
+    "choose another `project:` in params/{environment}.yaml; if {other} is {own} now, move the environment: "
+    "{move}",
+    "command",
+)
+LET_IMPORTER_GO = Remedy(
+    "delete the importing stack, or deploy it without the import; then destroy", "by hand"
+)
+
 # What blocks before there is a plan: docs/operations.md, Blocked for another reason.
 WAIT_FOR_LOCK = Remedy(
     "wait for it with ARGS=--wait, or take the lock from it if it is dead: ARGS=--break-lock", "command"
 )
+TAKE_LOCK = Remedy("if nobody is at work there, take the lock: ARGS=--break-lock", "command")
+LOCK_TAKEN_OVER = Remedy("wait for its end and go on: {again}", "command")
 UPDATE_CHECKOUT = Remedy("update the checkout (git pull); to go back on purpose: ARGS=--yes-older", "command")
+GIT_CANNOT_TELL = Remedy("{way_out}; to deploy without knowing: ARGS=--yes-older", "command")
 COMMIT = Remedy(
     "commit it, or take it back (git status shows it), or have a kept plan approved: {plan}; to deploy it on "
     "purpose: ARGS=--yes-uncommitted",
     "command",
 )
+NEW_PLAN = Remedy("run again: the new plan will show it", "command")
+PLAN_AGAIN = Remedy("make and approve a new one: {plan}", "command")
+DO_WHAT_IT_SAYS = Remedy("do what it says, then run again", "by hand")
+BUILD_IMAGE = Remedy("where docker or podman runs:{commands}", "command")
+COMPLETE_CONNECTION = Remedy("complete the connection at {console}, then: {deploy}", "command")
+CONTINUE_ROLLBACK = Remedy("remove the cause, then: {command}", "command")
 ROLL_STACK_BACK = Remedy(
     "look at what failed, then: aws cloudformation rollback-stack --stack-name {stack}; when that has ended, "
     "run again",
     "only on AWS",
+)
+END_IMPORT = Remedy("bring it to an end in the CloudFormation console, then run again", "only on AWS")
+FINISH_DELETION = Remedy("finish that first: {destroy}; then run again", "command")
+FINISH_DELETION_BY_HAND = Remedy(
+    "finish that first: aws cloudformation delete-stack --stack-name {stack}; then run again", "only on AWS"
+)
+LOWER_PROTECTION = Remedy(
+    "to really destroy it: set protected: false, {deploy}, then destroy (docs/operations.md)", "command"
+)
+DEPLOY_LOWERED_PROTECTION = Remedy(
+    "nothing was deleted; {deploy}, then destroy (docs/operations.md)", "command"
+)
+
+# What blocks a way back, or restore: docs/operations.md, Blocked for another reason.
+RESTORE = Remedy("to create it again: {restore}", "command")
+DEPLOY = Remedy("{deploy}", "command")
+WAIT_FOR_DEPLOYMENT = Remedy("wait for its end, which {status} shows, then run again", "command")
+WAIT_FOR_TRAFFIC = Remedy("run again when all traffic has moved ({status})", "command")
+GO_BACK_INSTEAD = Remedy("to go back to the release before: {rollback}", "command")
+FOLLOW_ROLLBACK = Remedy("to follow it: {rollback}", "command")
+ROLL_BACK_AFTER_END = Remedy("run again in a minute: then the revision before it is deployed", "command")
+ROLL_BACK_AGAIN = Remedy("run again to deploy the revision before it", "command")
+ROLL_BACK_THAT_ONE = Remedy("run again: it stops that one", "command")
+RELEASE = Remedy("push a commit: that is one", "by hand")
+REVERT = Remedy("revert the commit and push: that is a release too", "by hand")
+REVERT_FOR_IMAGE = Remedy("revert the commit and push: that makes a new revision and a new image", "by hand")
+DEPLOY_BY_CODEDEPLOY = Remedy(
+    "look at it: {status}; deploy the right revision from the CodeDeploy console", "only on AWS"
+)
+
+# What was begun and did not end well: nothing is blocked by it.
+SEE_STATUS = Remedy("see what was done: {status}", "command")
+GO_ON = Remedy("to go on from there: {command}", "command")
+REMOVE_CAUSE = Remedy("look at it: {status}; remove the cause, then run again", "command")
+LOOK_AT_DEPLOYMENT = Remedy(
+    "look at it: {status}, and the deployment in the CodeDeploy console", "only on AWS"
+)
+RESTORE_LATER = Remedy("run again later: {restore}", "command")
+CREATE_SERVICE = Remedy(
+    "create it with `aws ecs create-service` under the same name, then: {restore}", "only on AWS"
 )

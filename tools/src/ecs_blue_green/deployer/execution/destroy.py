@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
-from ecs_blue_green.deployer import commands
+from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe, obstacles, operation, schedule
@@ -43,8 +43,7 @@ def refuse_protected(environment: Environment, layers: Mapping[str, Layer]) -> N
         raise Blocked(
             f"{environment.name} is protected",
             f"params/{environment.name}.yaml says protected: true",
-            f"to really destroy it: set protected: false, {_lowering(environment, layers)}, "
-            "then destroy (docs/operations.md)",
+            remedies.LOWER_PROTECTION(deploy=_lowering(environment, layers)),
         )
 
 
@@ -82,7 +81,7 @@ def protected(
             raise Blocked(
                 f"the load balancer of {stack.name} is still protected",
                 f"params/{environment.name}.yaml says protected: false, and that was not deployed",
-                f"nothing was deleted; {_lowering(environment, layers)}, then destroy (docs/operations.md)",
+                remedies.DEPLOY_LOWERED_PROTECTION(deploy=_lowering(environment, layers)),
             )
         shielded[slug] = obstacle
     return shielded
@@ -116,7 +115,7 @@ def importers(aws: Aws, found: Mapping[str, Stack]) -> dict[str, set[str]]:
                     "",
                     "export-in-use",
                     f"the stack {name} imports {', '.join(sorted(names))}",
-                    "delete the importing stack, or deploy it without the import; then destroy",
+                    remedies.LET_IMPORTER_GO(),
                 )
                 for (slug, name), names in imported.items()
             ]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import aws as door
-from ecs_blue_green.deployer import clock, policy
+from ecs_blue_green.deployer import clock, policy, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.clock import Sleep
@@ -234,7 +234,7 @@ class _Execution:
         raise kind(
             "CloudFormation's change set differs from the approved plan",
             ", ".join(f"{change.action} {change.logical_id}" for change in unplanned),
-            "run again: the new plan will show it",
+            remedies.NEW_PLAN(),
         )
 
     def _made_late(self, step: Step, stack: Stack | None, sleep: Sleep) -> ChangeSet | None:

@@ -73,7 +73,7 @@ def _refuse_older(before: str, environment: Environment, root: Path) -> None:
     raise Blocked(
         "git cannot tell whether this checkout is older than what is deployed",
         f"{deployed}; git: {said}",
-        f"{_way_out(root, shallow)}; to deploy without knowing: ARGS=--yes-older",
+        remedies.GIT_CANNOT_TELL(way_out=_way_out(root, shallow)),
     )
 
 

@@ -115,8 +115,9 @@ class Lock:
             "the lock of this environment was taken over",
             (f"{holder} {'had' if holder.released else 'holds'} it" if holder else "its record was removed")
             + "; nothing more was started",
-            "wait for its end and go on: "
-            + commands.make(self._holder.verb, self._environment, ARGS="--wait"),
+            remedies.LOCK_TAKEN_OVER(
+                again=commands.make(self._holder.verb, self._environment, ARGS="--wait")
+            ),
         )
 
     def renew(self) -> None:
@@ -233,7 +234,7 @@ def _take(
                 raise Blocked(
                     "the lock of this environment cannot be read",
                     f"{place}/{generation} was edited, or is no record of a deployer",
-                    "if nobody is at work there, take the lock: ARGS=--break-lock",
+                    remedies.TAKE_LOCK(),
                 )
             raise Blocked(
                 "another deployer is at work in this environment",

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import aws, template
+from ecs_blue_green.deployer import aws, remedies, template
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.cloudformation.describe import Stack
@@ -118,8 +118,12 @@ def refuse_other(
             "other-repository",
             f"{environment.project}-{environment.name} is the environment of {other.repository}, "
             f"as {other.place} says, and params/{environment.name}.yaml is {owners.own}'s",
-            f"choose another `project:` in params/{environment.name}.yaml; if {other.repository} is "
-            f"{owners.own} now, move the environment: {way_on(other.repository)}",
+            remedies.OTHER_REPOSITORY(
+                environment=environment.name,
+                other=other.repository,
+                own=str(owners.own),
+                move=way_on(other.repository),
+            ),
         )
         for other in owners.others
         if not (moved_from and _is_same(other.repository, moved_from))

@@ -80,18 +80,18 @@ def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack
         raise Blocked(
             f"{stack.name} is IMPORT_ROLLBACK_FAILED",
             stack.reason or "somebody's import of resources could not be taken back",
-            "bring it to an end in the CloudFormation console, then run again",
+            remedies.END_IMPORT(),
         )
     if stack.status == "DELETE_FAILED" and _was_made(client, stack):
         finish = (
-            f"aws cloudformation delete-stack --stack-name {stack.name}"
+            remedies.FINISH_DELETION_BY_HAND(stack=stack.name)
             if environment.protected
-            else commands.make("destroy", environment.name)
+            else remedies.FINISH_DELETION(destroy=commands.make("destroy", environment.name))
         )
         raise Blocked(
             f"{stack.name} is DELETE_FAILED",
             stack.reason or "it was in use, and somebody began to delete it",
-            f"finish that first: {finish}; then run again",
+            finish,
         )
 
 
@@ -103,8 +103,9 @@ def _was_made(client: Any, stack: Stack) -> bool:
 
 def continuing(environment: Environment, layer: str) -> str:
     """What to type when an update could not be taken back."""
-    command = commands.make("continue-rollback", environment.name, ONLY=layer)
-    return f"remove the cause, then: {command}"
+    return remedies.CONTINUE_ROLLBACK(
+        command=commands.make("continue-rollback", environment.name, ONLY=layer)
+    )
 
 
 def is_failed(stack: Stack | None) -> bool:
@@ -129,7 +130,7 @@ def refuse_foreign(environment: Environment, layer: str, stack: Stack) -> None:
                     "foreign-stack",
                     f"the stack {stack.name} lacks the tags Project={environment.project}, "
                     f"Environment={environment.name}, Layer={layer}",
-                    f"choose another `project:` in params/{environment.name}.yaml",
+                    remedies.ANOTHER_PROJECT(environment=environment.name),
                 )
             ]
         )

@@ -7,6 +7,7 @@ is touched; found out later, the stacks before it would be changed and this one 
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
@@ -36,7 +37,7 @@ def refuse_missing(
                 raise BadInput(
                     f"{slug} imports {name}",
                     f"{owner} is not deployed with that export",
-                    f"add it: ONLY={shlex.quote(' '.join([owner, *chosen]))}",
+                    remedies.ADD_LAYER(layers=shlex.quote(" ".join([owner, *chosen]))),
                 )
             output = exports(layers[owner], environment)[name]
             raise BadInput(

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from ecs_blue_green.deployer import commands
+from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import change_sets, describe
 from ecs_blue_green.deployer.cloudformation.change_sets import KEPT, ChangeSet
@@ -153,13 +153,14 @@ def require_writable(path: Path, remedy: str = _ANOTHER) -> None:
 
 def read_complete(path: Path, environment: Environment) -> dict[str, Any]:
     """The kept plan. Raises BadInput as `read` does, and for one whose making was not finished."""
-    document = read(path, environment, f"make one: {_making(environment, path)}")
+    document = read(path, environment, remedies.MAKE_PLAN(plan=_making(environment, path)))
     if document["layers"] is None:
         raise BadInput(
             f"{path} is not complete",
             "the command that made it was ended before its end",
-            f"{commands.make('plan', environment.name, ARGS=f'--discard {shlex.quote(str(path))}')}, then "
-            "plan again",
+            remedies.DISCARD_PLAN(
+                discard=commands.make("plan", environment.name, ARGS=f"--discard {shlex.quote(str(path))}")
+            ),
         )
     return document
 
@@ -251,7 +252,7 @@ def refuse_moved(document: Mapping[str, Any], fresh: Plan) -> None:
         raise Blocked(
             "the plan is out of date",
             "".join(f"\n  {line}" for line in moved),
-            f"make and approve a new one: {commands.make('plan', fresh.environment.name, ARGS='--out FILE')}",
+            remedies.PLAN_AGAIN(plan=commands.make("plan", fresh.environment.name, ARGS="--out FILE")),
         )
 
 

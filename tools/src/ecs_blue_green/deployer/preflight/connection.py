@@ -4,7 +4,7 @@ CloudFormation makes it PENDING. A pipeline that is made before its handshake fa
 start it afterwards: https://github.com/pulumi/pulumi-aws/issues/2167
 """
 
-from ecs_blue_green.deployer import commands
+from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.cloudformation.describe import Stack
@@ -40,8 +40,9 @@ def pending(environment: Environment, status: str) -> Blocked:
     return Blocked(
         f"the connection to GitHub is {status}",
         "a pipeline that is made before somebody completes it would not start on pushes",
-        f"complete the connection at {console(environment)}, then: "
-        + commands.make("deploy", environment.name),
+        remedies.COMPLETE_CONNECTION(
+            console=console(environment), deploy=commands.make("deploy", environment.name)
+        ),
     )
 
 

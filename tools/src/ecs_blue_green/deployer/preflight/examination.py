@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import aws as door
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.effects.schemas import schema
 from ecs_blue_green.deployer.environment import Environment
@@ -102,20 +103,20 @@ def refuse(
     """
     file = f"params/{environment.name}.yaml"
     told = [] if tolerant else [*answers.troubles]
-    remedies = []
+    ways_out = []
     if told:
         wrong = any(not trouble.act for trouble in told)
-        remedies.append(f"correct {file}" if wrong else "do what it says, then run again")
+        ways_out.append(remedies.CORRECT(file=file) if wrong else remedies.DO_WHAT_IT_SAYS())
     if answers.image == "missing" and not plan_only:
         told.append(no_image(wanted))
-        remedies.append(f"where docker or podman runs:{image.steps(environment, wanted)}")
+        ways_out.append(remedies.BUILD_IMAGE(commands=image.steps(environment, wanted)))
     if not told:
         return
     kind = Blocked if all(trouble.act for trouble in told) else BadInput
     raise kind(
         f"account {environment.account} is not ready for what {file} says",
         "".join(f"\n  {trouble}" for trouble in told),
-        f"nothing was changed; {'; '.join(remedies)}",
+        f"nothing was changed; {'; '.join(ways_out)}",
     )
 
 

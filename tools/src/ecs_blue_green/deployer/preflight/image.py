@@ -118,7 +118,7 @@ def push(
         raise BadInput(
             f"there is no repository {image.repository}",
             f"the layer {image.layer} makes it",
-            commands.make("deploy", environment.name, ONLY=image.layer),
+            remedies.DEPLOY(deploy=commands.make("deploy", environment.name, ONLY=image.layer)),
         ) from error
     there = digest(aws, image)
     if there:

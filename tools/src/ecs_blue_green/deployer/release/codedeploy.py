@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.errors import Blocked, Failed
 from ecs_blue_green.deployer.release.service import Service
 
@@ -223,20 +224,23 @@ def create(
         raise Blocked(
             "another deployment has begun meanwhile",
             error.response["Error"].get("Message", "").rstrip("."),
-            "run again: it stops that one",
+            remedies.ROLL_BACK_THAT_ONE(),
         ) from error
     return made["deploymentId"]
 
 
-def end_wait(client: "CodeDeployClient", deployment_id: str) -> None:
-    """End the wait before the old tasks go. Raises Blocked where the deployment does not wait for that."""
+def end_wait(client: "CodeDeployClient", deployment_id: str, look: str) -> None:
+    """End the wait before the old tasks go. Raises Blocked where the deployment does not wait for that.
+
+    `look` is the command that shows how far it is.
+    """
     try:
         client.continue_deployment(deploymentId=deployment_id, deploymentWaitType="TERMINATION_WAIT")
     except client.exceptions.DeploymentIsNotInReadyStateException as error:
         raise Blocked(
             f"deployment {deployment_id} does not wait for its old tasks",
             error.response["Error"].get("Message", "").rstrip("."),
-            "run again when all traffic has moved",
+            remedies.WAIT_FOR_TRAFFIC(status=look),
         ) from error
     except client.exceptions.DeploymentAlreadyCompletedException:
         return  # It has ended by itself.
@@ -250,7 +254,7 @@ def stop(client: "CodeDeployClient", deployment_id: str) -> None:
         raise Blocked(
             f"deployment {deployment_id} has ended meanwhile",
             "there was nothing to stop",
-            "run again to deploy the revision before it",
+            remedies.ROLL_BACK_AGAIN(),
         ) from error
 
 

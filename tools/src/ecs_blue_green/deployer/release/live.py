@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import commands
+from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
@@ -163,7 +163,7 @@ def refuse_gone(environment: Environment, now: Live) -> None:
         raise Blocked(
             f"the service {now.service} is gone",
             f"somebody deleted it (ECS: {now.state}), and CloudFormation believes that it is there",
-            f"to create it again: {commands.make('restore', environment.name)}",
+            remedies.RESTORE(restore=commands.make("restore", environment.name)),
         )
 
 

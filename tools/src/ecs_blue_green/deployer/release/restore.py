@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs_blue_green.deployer import commands, interrupts
+from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import change_sets, describe, leftovers
@@ -86,13 +86,13 @@ def intend(
         raise Blocked(
             f"no service is deployed in {environment.name}",
             "none of its stacks has one",
-            commands.make("deploy", environment.name),
+            remedies.DEPLOY(deploy=commands.make("deploy", environment.name)),
         )
     if now.gone and now.deployment:
         raise Blocked(
             f"deployment {now.deployment} is running",
             "CodeDeploy would look for the task sets of the service that is gone",
-            f"wait for its end, which {commands.make('status', environment.name)} shows, then run again",
+            remedies.WAIT_FOR_DEPLOYMENT(status=commands.make("status", environment.name)),
         )
     client = aws.client("cloudformation")
     templates = _Templates(client, environment, deployed)
@@ -208,7 +208,7 @@ def _declared(
     raise Blocked(
         f"no stack has the service {service.name}",
         "it is told by an output, and no deployed template has it",
-        commands.make("deploy", environment.name),
+        remedies.DEPLOY(deploy=commands.make("deploy", environment.name)),
     )
 
 
@@ -236,8 +236,7 @@ def _unusable(environment: Environment, why: str) -> Failed:
     return Failed(
         "the service cannot be created as its template says",
         why,
-        "create it with `aws ecs create-service` under the same name, then: "
-        + commands.make("restore", environment.name),
+        remedies.CREATE_SERVICE(restore=commands.make("restore", environment.name)),
     )
 
 
@@ -307,7 +306,7 @@ def _drained(aws: Aws, environment: Environment, service: Service, say: Say, sle
             raise Failed(
                 f"{service.name} is still {DRAINING}",
                 "ECS makes no service of that name until the last task of the deleted one has ended",
-                f"run again later: {commands.make('restore', environment.name)}",
+                remedies.RESTORE_LATER(restore=commands.make("restore", environment.name)),
             )
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS
@@ -330,7 +329,7 @@ def _steady(aws: Aws, environment: Environment, service: Service, say: Say, slee
             raise Failed(
                 f"{service.name} is there again, and its tasks are not steady",
                 f"{text}; ECS: {now.event or 'nothing'}",
-                f"look at it: {commands.make('status', environment.name)}; remove the cause, then run again",
+                remedies.REMOVE_CAUSE(status=commands.make("status", environment.name)),
             )
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS

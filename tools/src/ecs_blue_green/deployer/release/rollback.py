@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import commands, interrupts
+from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.environment import Environment
@@ -69,7 +69,7 @@ def intend(aws: Aws, environment: Environment, service: Service, *, stops: bool 
             f"its {service.layer} stack is not deployed"
             if service.layer
             else "none of its deployed stacks has a deployment group",
-            commands.make("deploy", environment.name),
+            remedies.DEPLOY(deploy=commands.make("deploy", environment.name)),
         )
     client = aws.client("codedeploy")
     group = codedeploy.group(client, service)
@@ -82,7 +82,7 @@ def intend(aws: Aws, environment: Environment, service: Service, *, stops: bool 
         raise Blocked(
             f"no deployment runs in {environment.name}",
             "so there is none to stop",
-            f"to go back to the release before: {commands.make('rollback', environment.name)}",
+            remedies.GO_BACK_INSTEAD(rollback=commands.make("rollback", environment.name)),
         )
     return _with_none_running(aws, environment, group, now)
 
@@ -165,7 +165,7 @@ def _with_running(
         raise Blocked(
             f"deployment {running.id} is not stopped",
             "CodeDeploy itself takes a release back with it, and the old tasks have nowhere else to go",
-            f"to follow it: {commands.make('rollback', environment.name)}",
+            remedies.FOLLOW_ROLLBACK(rollback=commands.make("rollback", environment.name)),
         )
     if running.is_rollback and not stops:
         others = {task_set.task_definition for task_set in now.task_sets} - {spec.task_definition}
@@ -178,7 +178,7 @@ def _with_running(
         raise Blocked(
             f"deployment {running.id} is about to end",
             "the tasks before it have ended, so there is no traffic to send back",
-            "run again in a minute: then the revision before it is deployed",
+            remedies.ROLL_BACK_AFTER_END(),
         )
     return Intention(
         "stop", group, running, spec.task_definition, old[0].task_definition, spec, execution=now.execution
@@ -192,7 +192,7 @@ def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Li
         raise Blocked(
             "there is no release to go back to",
             f"{current.id} is the first one" if current else "none has succeeded so far",
-            "revert the commit and push: that is a release too" if current else "push a commit: that is one",
+            remedies.REVERT() if current else remedies.RELEASE(),
         )
     leaves = codedeploy.app_spec(client, group, current).task_definition
     running = {task_set.task_definition for task_set in now.task_sets if task_set.status == "PRIMARY"}
@@ -200,8 +200,7 @@ def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Li
         raise Blocked(
             "what runs is not what CodeDeploy deployed last",
             f"{', '.join(map(short, running))} runs, {current.id} deployed {short(leaves)}",
-            f"look at it: {commands.make('status', environment.name)}; deploy the right revision from the "
-            "CodeDeploy console",
+            remedies.DEPLOY_BY_CODEDEPLOY(status=commands.make("status", environment.name)),
         )
     spec = codedeploy.app_spec(client, group, target)
     require_usable(aws, environment, spec.task_definition)
@@ -211,7 +210,7 @@ def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Li
 
 def require_usable(aws: Aws, environment: Environment, task_definition: str) -> str:
     """The ARN of a revision, or of a family's newest. Raises Blocked when ECS could not start tasks of it."""
-    remedy = "revert the commit and push: that makes a new revision and a new image"
+    remedy = remedies.REVERT_FOR_IMAGE()
     what = f"{short(task_definition)} cannot be started again"
     found = aws.client("ecs").describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
     if found["status"] != "ACTIVE":
@@ -261,7 +260,7 @@ def _follow(
             raise Failed(
                 f"deployment {deployment_id} is {found.status}",
                 found.error or found.rollback_message or "CodeDeploy gave no reason",
-                f"look at what is live: {look}; then correct the cause and run again",
+                remedies.REMOVE_CAUSE(status=look),
             )
         if found.ended or _is_back(now, returns):
             return
@@ -284,7 +283,7 @@ def _arrived(aws: Aws, service: Service, returns: str, look: str, sleep: Sleep) 
             raise Failed(
                 f"{short(returns)} does not get all traffic",
                 f"traffic: {now.traffic or 'nowhere'}",
-                f"look at it: {look}, and the deployment in the CodeDeploy console",
+                remedies.LOOK_AT_DEPLOYMENT(status=look),
             )
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS

@@ -2,7 +2,7 @@
 
 import time
 
-from ecs_blue_green.deployer import commands, interrupts
+from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, Blocked, Interrupted
@@ -29,7 +29,7 @@ def run(invocation: Invocation) -> int:
         held.check()
         interrupts.check()
         invocation.begun = True
-        codedeploy.end_wait(door.client("codedeploy"), waiting)
+        codedeploy.end_wait(door.client("codedeploy"), waiting, commands.make("status", settings.name))
         try:
             interrupts.attend(lambda: _until_ended(door, waiting))
         except KeyboardInterrupt as error:
@@ -46,12 +46,11 @@ def _waiting(door: Aws, settings: Environment, service: Service) -> str | None:
     now = live.read(door, service)
     if now.deployment is None:
         return None
-    look = commands.make("status", settings.name)
     if now.colour not in ("blue", "green"):
         raise Blocked(
             f"deployment {now.deployment} does not wait for its old tasks yet",
             f"traffic: {now.traffic or 'nowhere'}",
-            f"run again when all of it has moved ({look})",
+            remedies.WAIT_FOR_TRAFFIC(status=commands.make("status", settings.name)),
         )
     stays = [task_set for task_set in now.task_sets if task_set.status == "PRIMARY"]
     goes = [task_set for task_set in now.task_sets if task_set.status != "PRIMARY"]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 
-from ecs_blue_green.deployer import interrupts
+from ecs_blue_green.deployer import interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import operation, schedule
@@ -67,7 +67,7 @@ def _create(invocation: Invocation, door: Aws, settings: Environment, intention:
         now = restore.create(door, settings, intention, say=report.say)
     except KeyboardInterrupt as error:
         raise Interrupted(
-            "no longer watched", "ECS goes on by itself", f"to go on from there: {invocation.command}"
+            "no longer watched", "ECS goes on by itself", remedies.GO_ON(command=invocation.command)
         ) from error
     invocation.document["live"] = {"colour": now.colour, "revision": now.revision}
     report.say(f"{intention.service.name} is steady ({now.colour})")

@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict
 
-from ecs_blue_green.deployer import commands, interrupts
+from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, Interrupted
@@ -49,7 +49,7 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, service:
         raise Interrupted(
             "no longer watched",
             "CodeDeploy goes on by itself",
-            f"to follow it: {invocation.command}",
+            remedies.FOLLOW_ROLLBACK(rollback=invocation.command),
         ) from error
     invocation.document |= {"rollback_deployment": result.deployment, "live": _live(result.live)}
     if invocation.talks:
