@@ -424,7 +424,7 @@ def test_stopped_deployment_without_rollback_stays_where_it_is(aws: Aws) -> None
 
 
 @pytest.mark.parametrize("waits_for", ["hook", "termination"])
-def test_deployment_whose_service_is_deleted_fails(aws: Aws, waits_for: str) -> None:
+def test_deployment_whose_group_is_deleted_fails(aws: Aws, waits_for: str) -> None:
     stack = f"deleted-at-{waits_for}"
     termination = {"Action": "TERMINATE", "TerminationWaitTimeInMinutes": 60}
     waits = {
@@ -439,10 +439,18 @@ def test_deployment_whose_service_is_deleted_fails(aws: Aws, waits_for: str) -> 
         )
         for _ in until(lambda: weights(aws, info) == [0, 100]):
             pass
-    aws.delete(stack)
+    group = info_of(codedeploy, deployment)
+    codedeploy.delete_deployment_group(
+        applicationName=group["applicationName"], deploymentGroupName=group["deploymentGroupName"]
+    )
     info = info_of(codedeploy, deployment)
     assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "DEPLOYMENT_GROUP_MISSING")
     assert "rollbackInfo" not in info
+    # With the application, all that is known of its deployments goes.
+    aws.delete(stack)
+    with pytest.raises(ClientError) as refused:
+        info_of(codedeploy, deployment)
+    assert error(refused)[0] == "DeploymentDoesNotExistException"
 
 
 class Echo(http.server.BaseHTTPRequestHandler):

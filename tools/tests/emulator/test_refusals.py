@@ -14,6 +14,7 @@ from tests.emulator.aws import PRIVATE, PUBLIC, VPC, Aws, Resources, error, fres
 from tests.emulator.parts import (
     attribute,
     blue_green_service,
+    changed,
     deployment_group,
     listener,
     network,
@@ -723,6 +724,34 @@ def test_load_balancer_without_an_internet_gateway(aws: Aws) -> None:
     aws.create("inland-internal", {"Balancer": balancer})
 
 
+def test_target_group_of_another_protocol(aws: Aws) -> None:
+    """In a listener's default action, in a rule, and when the listener itself changes."""
+    resources = network()
+    plain = resource(
+        "ElasticLoadBalancingV2::TargetGroup", VpcId=VPC, Port=80, Protocol="TCP", TargetType="ip"
+    )
+    action = [{"Type": "forward", "TargetGroupArn": ref("Plain")}]
+    wrong = changed({**resources, "Plain": plain}, "Listener", DefaultActions=action)
+    reason = aws.refused("protocol-listener", wrong)
+    assert "have incompatible protocols: 'HTTP' and 'TCP'" in reason
+    in_a_rule = {**resources, "Plain": plain, "Rule": rule("/x", "Plain")}
+    assert "have incompatible protocols: 'HTTP' and 'TCP'" in aws.refused("protocol-rule", in_a_rule)
+
+    elbv2 = aws.client("elbv2")
+    made = aws.create("protocol", {**resources, "Plain": plain})
+    described = aws.client("cloudformation").describe_stack_resources(StackName=made["StackId"])
+    arns = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in described["StackResources"]}
+    forward = [{"Type": "forward", "TargetGroupArn": arns["Plain"]}]
+    with pytest.raises(ClientError) as refused:
+        elbv2.modify_listener(ListenerArn=arns["Listener"], DefaultActions=forward)
+    assert error(refused)[0] == "IncompatibleProtocols"
+
+
+def test_listener_of_a_protocol_that_the_load_balancer_lacks(aws: Aws) -> None:
+    wrong = changed(network(), "Listener", Protocol="TCP")
+    assert "Listener protocol 'TCP' must be one of 'HTTPS, HTTP'" in aws.refused("protocol-tcp", wrong)
+
+
 def test_certificate_for_a_plain_listener(aws: Aws) -> None:
     certificate = aws.client("acm").request_certificate(DomainName="example.org")["CertificateArn"]
     extra = resource(
@@ -785,6 +814,84 @@ def test_service_that_names_what_is_not_there(
     resources = blue_green_service("missing", "api", "missing")
     resources["Service"]["Properties"].update(properties)
     assert reason in aws.refused(f"missing-{missing}", resources)
+
+
+CODE_DEPLOY_LACKS = {
+    "service-connect": ({"ServiceConnectConfiguration": {"Enabled": True}}, "Service Connect"),
+    "volume": ({"VolumeConfigurations": [{"Name": "data"}]}, "Configuring an Amazon EBS volume"),
+    "lattice": (
+        {
+            "VpcLatticeConfigurations": [
+                {"RoleArn": "arn:aws:iam::1:role/x", "TargetGroupArn": "x", "PortName": "x"}
+            ]
+        },
+        "VPC Lattice",
+    ),
+    "daemon": ({"SchedulingStrategy": "DAEMON", "LaunchType": "EC2"}, "The scheduling strategy DAEMON"),
+}
+
+
+@pytest.mark.parametrize("name", CODE_DEPLOY_LACKS)
+def test_service_with_what_code_deploy_does_not_bring(aws: Aws, name: str) -> None:
+    """A task set of an outside controller has no member for it."""
+    properties, what = CODE_DEPLOY_LACKS[name]
+    resources = blue_green_service(f"lacks-{name}", "api", f"lacks-{name}")
+    resources["TaskDefinition"]["Properties"]["RequiresCompatibilities"] = ["FARGATE", "EC2"]
+    resources["Service"]["Properties"].update(properties)
+    reason = aws.refused(f"lacks-{name}", resources)
+    assert f"{what} is not supported by the CODE_DEPLOY deployment controller." in reason
+
+
+def test_service_connect_that_is_switched_off(aws: Aws) -> None:
+    resources = blue_green_service("without", "api", "without")
+    resources["Service"]["Properties"]["ServiceConnectConfiguration"] = {"Enabled": False}
+    aws.create("without-connect", resources)
+
+
+@pytest.mark.parametrize("controller", ["CODE_DEPLOY", "ECS"])
+def test_service_on_capacity_providers(aws: Aws, controller: str) -> None:
+    """The cluster must have them, and a launch type excludes them."""
+    name = f"providers-{controller.replace('_', '-').lower()}"
+    spot = [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
+    resources = blue_green_service(name, "api", name)
+    resources["Service"]["Properties"] |= {
+        "CapacityProviderStrategy": spot,
+        "DeploymentController": {"Type": controller},
+    }
+    assert "Specifying both a launch type and capacity provider strategy" in aws.refused(
+        f"{name}-1", resources
+    )
+    del resources["Service"]["Properties"]["LaunchType"]
+    assert "a capacity provider that is not associated with the cluster" in aws.refused(
+        f"{name}-2", resources
+    )
+    resources["Cluster"]["Properties"]["CapacityProviders"] = ["FARGATE", "FARGATE_SPOT"]
+    aws.create(f"{name}-3", resources)
+    (found,) = aws.client("ecs").describe_services(cluster=name, services=["api"])["services"]
+    assert [one["capacityProvider"] for one in found["capacityProviderStrategy"]] == ["FARGATE_SPOT"]
+    assert "launchType" not in found
+
+
+def test_function_whose_variables_are_too_long(aws: Aws) -> None:
+    """All of them together, as JSON: names count too. The next byte is one too many."""
+
+    def function(length: int) -> Resources:
+        return {
+            "Role": role("lambda.amazonaws.com"),
+            "Function": resource(
+                "Lambda::Function",
+                Role=attribute("Role", "Arn"),
+                Runtime="python3.13",
+                Handler="index.handler",
+                Code={"ZipFile": "pass"},
+                Environment={"Variables": {"NAME": "x" * length}},
+            ),
+        }
+
+    most = 4096 - len('{"NAME":""}')
+    aws.create("variables", function(most))
+    assert "exceeded the 4KB limit" in aws.refused("variables-too-long", function(most + 1))
+    assert aws.update("variables", function(most + 1))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
 
 
 def test_task_definition_that_fargate_does_not_offer(aws: Aws) -> None:
@@ -874,6 +981,21 @@ def test_deployment_of_what_is_no_revision(aws: Aws) -> None:
         with pytest.raises(ClientError) as refused:
             codedeploy.create_deployment(**{**request, "revision": revision})
         assert error(refused)[0] == code
+
+
+def test_deployment_of_a_deleted_application(aws: Aws) -> None:
+    _, request = released(aws, "forgotten")
+    codedeploy = aws.client("codedeploy")
+    gone = codedeploy.create_deployment(**request)["deploymentId"]
+    _, other = released(aws, "remembered")
+    kept = codedeploy.create_deployment(**other)["deploymentId"]
+    codedeploy.delete_application(applicationName=request["applicationName"])
+    with pytest.raises(ClientError) as refused:
+        codedeploy.get_deployment(deploymentId=gone)
+    assert error(refused)[0] == "DeploymentDoesNotExistException"
+    listed = codedeploy.list_deployments()["deployments"]
+    assert kept in listed
+    assert gone not in listed
 
 
 def test_deployment_while_another_runs(aws: Aws) -> None:

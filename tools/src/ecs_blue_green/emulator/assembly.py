@@ -48,6 +48,7 @@ def application(
     _add_services()
     ecs.install()
     ecs.on_deletion.append(scaling.service_is_deleted)
+    codedeploy.on_deletion.append(deployments.forget)
     ecr.install(account.initial_image_tag)
     elbv2.install()
     deployments.seconds_a_minute = minute

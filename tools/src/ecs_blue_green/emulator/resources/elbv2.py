@@ -52,7 +52,9 @@ def _check_new_group(logical_id: str, properties: Record, stack_name: str) -> Cr
 
 def _create_listener(logical_id: str, properties: Record, stack_name: str) -> Created:
     actions = engine.provisioners._elbv2_listener_actions(properties, None)
-    elbv2.require_listener(properties["LoadBalancerArn"], properties.get("Port", 0), actions)
+    elbv2.require_listener(
+        properties["LoadBalancerArn"], properties.get("Protocol", "HTTP"), properties.get("Port", 0), actions
+    )
     created: Created = engine.provisioners._elbv2_listener_create(logical_id, properties, stack_name)
     elbv2.associate()
     return created
@@ -61,7 +63,8 @@ def _create_listener(logical_id: str, properties: Record, stack_name: str) -> Cr
 def _update_listener(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
     """Send all properties again: the actions go back to the template's, whatever CodeDeploy made of them."""
     actions = engine.provisioners._elbv2_listener_actions(new, None)
-    elbv2.require_listener(new["LoadBalancerArn"], new.get("Port", 0), actions, existing=physical_id)
+    protocol, port = new.get("Protocol", "HTTP"), new.get("Port", 0)
+    elbv2.require_listener(new["LoadBalancerArn"], protocol, port, actions, existing=physical_id)
     updated: Created = engine.provisioners._elbv2_listener_update(
         physical_id, old, new, stack_name, logical_id
     )

@@ -1,5 +1,6 @@
 """What notifies and is notified: AWS::SNS::*, AWS::Lambda::*, AWS::Events::Rule and notification rules."""
 
+import json
 from typing import Any
 
 from ecs_blue_green.emulator import engine, references
@@ -28,7 +29,12 @@ def _check_topic_policy(properties: Record) -> None:
     references.require_topics(properties["Topics"])
 
 
+# Of all variables together, as JSON (Lambda guide, gettingstarted-limits; November 2026).
+MOST_VARIABLES = 4096
+
+
 def _check_function(properties: Record) -> None:
+    _require_small(properties.get("Environment", {}).get("Variables", {}))
     network = properties.get("VpcConfig", {})
     references.require_subnets(network.get("SubnetIds", []))
     references.require_security_groups(network.get("SecurityGroupIds", []))
@@ -38,6 +44,20 @@ def _check_function(properties: Record) -> None:
         "InvalidParameterValueException",
         "The role defined for the function cannot be assumed by Lambda.",
     )
+
+
+def _require_small(variables: Record) -> None:
+    """Raise Refused for variables that are too long, measured and said as people saw it.
+
+    https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594
+    """
+    measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
+    if len(measured.encode()) > MOST_VARIABLES:
+        raise Refused(
+            "InvalidParameterValueException",
+            "Lambda was unable to configure your environment variables because the environment variables you"
+            f" have provided exceeded the 4KB limit. String measured: {measured}",
+        )
 
 
 def _create_function(logical_id: str, properties: Record, stack_name: str) -> Created:

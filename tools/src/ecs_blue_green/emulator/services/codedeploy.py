@@ -3,6 +3,8 @@
 What runs in a group is in `ecs_blue_green.emulator.services.deployments`.
 """
 
+from collections.abc import Callable
+
 from ecs_blue_green.emulator import engine, references
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
@@ -12,6 +14,9 @@ from ecs_blue_green.emulator.services.api import new_id, now, page
 APPLICATIONS = engine.new_store()
 GROUPS = engine.new_store()
 CONFIGS = engine.new_store()
+
+# Called with the name of an application that is deleted.
+on_deletion: list[Callable[[str], None]] = []
 
 SERVICE_PRINCIPAL = "codedeploy.amazonaws.com"
 PREFIX = "CodeDeployDefault."
@@ -70,10 +75,16 @@ def list_applications(request: Record) -> Record:
 
 
 def delete_application(request: Record) -> Record:
-    """Delete an application with its deployment groups; there may be none."""
+    """Delete an application with its deployment groups and their deployments.
+
+    There may be none. CodeDeploy user guide, applications-delete: related deployment group information and
+    deployment details go too.
+    """
     APPLICATIONS.pop(request["applicationName"], None)
     for key in [key for key in GROUPS if key[0] == request["applicationName"]]:
         del GROUPS[key]
+    for tell in on_deletion:
+        tell(request["applicationName"])
     return {}
 
 
@@ -118,7 +129,11 @@ def list_deployment_groups(request: Record) -> Record:
 
 
 def delete_deployment_group(request: Record) -> Record:
-    """Delete a deployment group; there may be none."""
+    """Delete a deployment group; there may be none. Its deployments stay, and one that runs fails.
+
+    CodeDeploy user guide, deployment-groups-delete, says that all details go; the error code
+    DEPLOYMENT_GROUP_MISSING (botocore, codedeploy ErrorInformation) says that a running one is still told of.
+    """
     GROUPS.pop((request["applicationName"], request["deploymentGroupName"]), None)
     return {"hooksNotCleanedUp": []}
 

@@ -185,6 +185,12 @@ def batch_get_deployment_targets(request: Record) -> Record:
     return {"deploymentTargets": [_shown_target(_deployment(request))]}
 
 
+def forget(application: str) -> None:
+    """Forget the deployments of an application that was deleted."""
+    for deployment_id in [key for key, item in DEPLOYMENTS.items() if item["applicationName"] == application]:
+        del DEPLOYMENTS[deployment_id]
+
+
 def advance_all() -> None:
     """Do the stages whose time has come, in every running deployment."""
     for deployment in list(DEPLOYMENTS.values()):

@@ -10,6 +10,25 @@ from ecs_blue_green.emulator import engine
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 
+# What each kind of load balancer listens to (botocore, elbv2 CreateListener; November 2026), in the order in
+# which terraform-provider-aws#6173 has seen AWS say them.
+LISTENED_TO = {
+    "application": ("HTTPS", "HTTP"),
+    "network": ("TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC"),
+}
+# The protocols of target groups to which a listener of a protocol can forward (Network Load Balancer guide,
+# load-balancer-target-groups; botocore, elbv2 CreateTargetGroup).
+FORWARDED_AS = {
+    "HTTP": {"HTTP", "HTTPS"},
+    "HTTPS": {"HTTP", "HTTPS"},
+    "TCP": {"TCP", "TCP_UDP"},
+    "TLS": {"TCP", "TLS"},
+    "UDP": {"UDP", "TCP_UDP"},
+    "TCP_UDP": {"TCP_UDP"},
+    "QUIC": {"QUIC", "TCP_QUIC"},
+    "TCP_QUIC": {"TCP_QUIC"},
+}
+
 Action = Record
 Check = Callable[[Record], None]
 
@@ -110,8 +129,10 @@ def _listener(arn: str) -> Record:
     return found
 
 
-def require_listener(balancer: str, port: int, actions: list[Action], *, existing: str = "") -> None:
-    """Raise Refused unless a listener with this port and these actions can be on the load balancer.
+def require_listener(
+    balancer: str, protocol: str, port: int, actions: list[Action], *, existing: str = ""
+) -> None:
+    """Raise Refused unless a listener with this protocol, port and actions can be on the load balancer.
 
     `existing`: the listener itself, when it is changed and not created.
     """
@@ -123,7 +144,11 @@ def require_listener(balancer: str, port: int, actions: list[Action], *, existin
                 "DuplicateListener",
                 f"A listener already exists on this port for this load balancer '{balancer}'",
             )
-    _require_targets(balancer, actions)
+    listened_to = LISTENED_TO.get(engine.alb._lbs[balancer].get("Type", "application"), ())
+    if listened_to and protocol not in listened_to:
+        one = ", ".join(listened_to)
+        raise Refused("ValidationError", f"Listener protocol '{protocol}' must be one of '{one}'")
+    _require_targets(balancer, protocol, actions)
 
 
 def require_rule(listener_arn: str, priority: int, actions: list[Action], *, existing: str = "") -> None:
@@ -131,18 +156,25 @@ def require_rule(listener_arn: str, priority: int, actions: list[Action], *, exi
 
     `existing`: the rule itself, when it is changed and not created.
     """
-    balancer = _listener(listener_arn)["LoadBalancerArn"]
+    listener = _listener(listener_arn)
     for rule in rules(listener_arn):
         if rule["RuleArn"] != existing and rule["Priority"] == str(priority):
             raise Refused("PriorityInUse", f"Priority '{priority}' is currently in use")
-    _require_targets(balancer, actions)
+    _require_targets(listener["LoadBalancerArn"], listener["Protocol"], actions)
 
 
-def _require_targets(balancer: str, actions: list[Action]) -> None:
+def _require_targets(balancer: str, protocol: str, actions: list[Action]) -> None:
     for arn in targets(actions):
         group = engine.alb._tgs.get(arn)
         if group is None:
             raise Refused("TargetGroupNotFound", "One or more target groups not found")
+        # A function has no protocol.
+        if group.get("TargetType") != "lambda" and group["Protocol"] not in FORWARDED_AS[protocol]:
+            raise Refused(
+                "IncompatibleProtocols",
+                f"The listener and its associated target group '{arn}' have incompatible protocols: "
+                f"'{protocol}' and '{group['Protocol']}'",
+            )
         if set(group["LoadBalancerArns"]) - {balancer}:
             raise Refused(
                 "TargetGroupAssociationLimit",
@@ -278,6 +310,7 @@ def _check_new_listener(parameters: Any) -> None:
     read = engine.alb._p
     require_listener(
         read(parameters, "LoadBalancerArn"),
+        read(parameters, "Protocol", "HTTP"),
         int(read(parameters, "Port", "80")),
         engine.alb._parse_actions(parameters),
     )
@@ -290,7 +323,10 @@ def _check_changed_listener(parameters: Any) -> None:
     if listener is None:
         raise Refused("ListenerNotFound", "One or more listeners not found")
     port = int(read(parameters, "Port", str(listener["Port"])))
-    require_listener(listener["LoadBalancerArn"], port, engine.alb._parse_actions(parameters), existing=arn)
+    protocol = read(parameters, "Protocol", listener["Protocol"])
+    # Without actions in the request, those that it has must fit the protocol.
+    actions = engine.alb._parse_actions(parameters) or listener["DefaultActions"]
+    require_listener(listener["LoadBalancerArn"], protocol, port, actions, existing=arn)
 
 
 def _check_new_rule(parameters: Any) -> None:
