@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 import yaml
 
+from ecs_blue_green.deployer.release import restore
 from tests.deployer.releases import AT_ONCE, Releases, client
 from tests.deployer.shop import LAYERS, Shop
 from tests.deployer.test_drift import verdicts
 from tests.deployer.test_guarded_deploy import set_parameter
+from tests.deployer.test_restore import delete
 
 
 def subnets(shop: Shop) -> list[str]:
@@ -109,6 +111,30 @@ def test_network_platform_and_providers_move_with_the_next_release(deployed: Sho
     assert (drift["exit_code"], verdicts(drift, "real")) == (0, {})
     assert verdicts(drift, "delegated")["Service"] == {"CodeDeploy"}
     assert deployed.run("plan", "--exit-code")["exit_code"] == 0
+
+
+def test_restored_service_is_where_the_last_release_brought_it(
+    deployed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not where its stack, or the newest value of the pipeline, says."""
+    monkeypatch.setattr(restore, "POLL_SECONDS", 0.05)
+    new = subnets(deployed)
+    set_parameter(deployed, f"PrivateSubnetIds: [{', '.join(new)}]")
+    set_parameter(deployed, "PlatformVersion: 1.4.0")
+    set_parameter(deployed, "CapacityProviderStrategy: FARGATE_SPOT:1")
+    assert deployed.run("deploy", "--yes")["exit_code"] == 0
+    release()
+    released = service()
+    set_parameter(deployed, "PlatformVersion: 1.3.0")
+    assert deployed.run("deploy", "--yes")["exit_code"] == 0
+    delete()
+    assert deployed.run("restore", "--yes")["exit_code"] == 0
+    now = service()
+    assert network(now) == new
+    for key in ("platformVersion", "capacityProviderStrategy"):
+        assert now[key] == released[key], key
+    assert now.get("launchType") is None
+    assert (deployed.run("drift")["exit_code"], deployed.run("plan", "--exit-code")["exit_code"]) == (0, 0)
 
 
 def test_release_that_names_none_keeps_what_runs(deployed: Shop) -> None:

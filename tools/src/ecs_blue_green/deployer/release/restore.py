@@ -28,6 +28,7 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked, Failed
 from ecs_blue_green.deployer.layers import parse
 from ecs_blue_green.deployer.release import codedeploy, live, rollback
+from ecs_blue_green.deployer.release.codedeploy import AppSpec
 from ecs_blue_green.deployer.release.live import ACTIVE, DRAINING, Live, short
 from ecs_blue_green.deployer.release.service import Service
 from ecs_blue_green.deployer.rules import SERVICE
@@ -44,6 +45,9 @@ PATIENCE_SECONDS = 15 * 60
 
 # Said with an update alone.
 _NOT_AT_CREATION = {"ForceNewDeployment"}
+# What an AppSpec may say of the service beside its revision, container and hooks.
+# https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html
+_MOVED = ("NetworkConfiguration", "PlatformVersion", "CapacityProviderStrategy")
 # The members that are not called as the template's property is, but for their first letter.
 _RENAMED = {"PlacementStrategies": "placementStrategy"}
 
@@ -178,6 +182,9 @@ def _request(
 ) -> dict[str, Any]:
     """CreateService's request for the service as its template says, but for what a release moves."""
     layer, properties = _declared(environment, service, templates)
+    released = _released(aws, service)
+    if released:
+        properties = _as_released(properties, released)
     given = {name: value for name, value in properties.items() if name not in _NOT_AT_CREATION}
     shape = aws.client("ecs").meta.service_model.operation_model("CreateService").input_shape
     request: dict[str, Any] = _as_request(environment, given, shape)
@@ -187,7 +194,10 @@ def _request(
         "serviceName": service.name,
         # A call that is sent again, because its answer was lost, makes no second service.
         "clientToken": secrets.token_hex(16),
-        "taskDefinition": _released(aws, environment, service, request["taskDefinition"]),
+        # Before any release the family's newest, as in a new stack.
+        "taskDefinition": rollback.require_usable(
+            aws, environment, released.task_definition if released else request["taskDefinition"]
+        ),
         "desiredCount": request.get("desiredCount") or _fewest(service, templates),
     }
     if tags:
@@ -240,16 +250,22 @@ def _unusable(environment: Environment, why: str) -> Failed:
     )
 
 
-def _released(aws: Aws, environment: Environment, service: Service, family: str) -> str:
-    """The revision that ran: what CodeDeploy deployed last, else the family's newest, as in a new stack."""
-    revision = family
-    if service.deployment_group:
-        client = aws.client("codedeploy")
-        group = codedeploy.group(client, service)
-        current, _ = rollback.history(client, group)
-        if current:
-            revision = codedeploy.app_spec(client, group, current).task_definition
-    return rollback.require_usable(aws, environment, revision)
+def _released(aws: Aws, service: Service) -> AppSpec | None:
+    """What CodeDeploy deployed last."""
+    if not service.deployment_group:
+        return None
+    client = aws.client("codedeploy")
+    group = codedeploy.group(client, service)
+    current, _ = rollback.history(client, group)
+    return codedeploy.app_spec(client, group, current) if current else None
+
+
+def _as_released(properties: Mapping[str, Any], released: AppSpec) -> dict[str, Any]:
+    """The service's properties with those that the last release brought: where and on what its tasks ran."""
+    brought = {name: released.properties[name] for name in _MOVED if name in released.properties}
+    # ECS takes one of the two.
+    without = {"LaunchType"} if "CapacityProviderStrategy" in brought else set()
+    return {**{name: value for name, value in properties.items() if name not in without}, **brought}
 
 
 def _fewest(service: Service, templates: _Templates) -> int:
