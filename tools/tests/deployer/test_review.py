@@ -251,6 +251,21 @@ def test_task_definition_is_released_and_blocks_nothing(checkout: Checkout) -> N
     assert environment(document, "dev")["release"] is None
 
 
+def test_parameter_that_a_release_brings_is_said_to_move_with_it(checkout: Checkout) -> None:
+    """The pipeline's stack gets it, and the service's keeps its own."""
+    checkout.params("prod", PlatformVersion="1.4.0")
+    document = checkout.review()
+    found = environment(document)
+    assert [layer["layer"] for layer in found["layers"] if layer["action"] != "nothing"] == ["pipeline"]
+    assert (found["findings"], document["exit_code"]) == ([], 4)
+    assert found["moves_with_next_release"] == [
+        {"name": "PlatformVersion", "before": "LATEST", "after": "1.4.0"}
+    ]
+    said = "PlatformVersion moves with the next release, the stack of the service stays"
+    for form in ([], ["--markdown"]):
+        assert said in " ".join(checkout.talk(*form)[1].split())
+
+
 def test_renamed_logical_id_is_recognised(checkout: Checkout) -> None:
     def rename(document: Json) -> None:
         text = json.dumps(document).replace("VerifyLogGroup", "CheckLogGroup")

@@ -1,11 +1,19 @@
 """Releases through the pipeline's own stages, on the emulator."""
 
 import secrets
+from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+import yaml
 
+from ecs_blue_green import emulator
 from ecs_blue_green.codebuild import artifacts
-from tests.pipeline.site import Site, read_artifact
+from ecs_blue_green.deployer import command_line
+from ecs_blue_green.testing import site as sites
+from tests.paths import PROJECT
+from tests.pipeline.site import PUSHED, Site, read_artifact
 
 # What a description of a task definition holds beside what can be registered (aws-sdk's service model).
 NOT_REGISTRABLE = {
@@ -109,3 +117,50 @@ def test_approval_is_a_stage_of_its_own_where_it_is_required(site: Site) -> None
     )
     definition = site.reread()
     assert [stage.name for stage in definition.stages] == ["Source", "Build", "Approve", "Deploy"]
+
+
+def test_push_brings_the_network_that_the_pipeline_was_given(tmp_path: Path, commit: str) -> None:
+    """The service's stack keeps its own; the pushed source says nothing of it."""
+    project = tmp_path / "project"
+    state = sites.deployed(PROJECT, project)
+    parameters = project / "params" / "local.yaml"
+    settings = yaml.load(parameters.read_text(), Loader=yaml.BaseLoader)  # noqa: S506  # text, lists, maps
+    before = settings["parameters"]["PrivateSubnetIds"]
+    with emulator.running(state, parameters) as endpoint:
+        ec2 = boto3.client(
+            "ec2",
+            endpoint_url=endpoint,
+            region_name=settings["region"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        new = [subnet_like(ec2, there, number) for number, there in enumerate(before)]
+    settings["parameters"] |= {"PrivateSubnetIds": new, "PlatformVersion": "1.4.0"}
+    parameters.write_text(yaml.safe_dump(settings))
+    assert command_line.main(["deploy", "--env", "local", "--yes"], project) == 0
+
+    with sites.running(PROJECT, state, tmp_path / "run", PUSHED) as site:
+        cluster, name = (site.physical_id(f"AWS::ECS::{kind}") for kind in ("Cluster", "Service"))
+
+        def where() -> tuple[list[str], str]:
+            found = site.client("ecs").describe_services(cluster=cluster, services=[name])["services"][0]
+            network = found["networkConfiguration"]["awsvpcConfiguration"]
+            return network["subnets"], found["platformVersion"]
+
+        assert where() == (before, "LATEST")
+        execution = site.push(commit)
+        for stage in site.definition.stages:
+            assert not site.stage(execution, stage.name, without=("Verify",)).failure
+        assert where() == (new, "1.4.0")
+
+
+def subnet_like(client: Any, there: str, number: int) -> str:
+    """Another subnet with the zone and the routes of one that is there."""
+    (like,) = client.describe_subnets(SubnetIds=[there])["Subnets"]
+    made = client.create_subnet(
+        VpcId=like["VpcId"], AvailabilityZone=like["AvailabilityZone"], CidrBlock=f"10.0.{200 + number}.0/24"
+    )["Subnet"]["SubnetId"]
+    filters = [{"Name": "association.subnet-id", "Values": [there]}]
+    (table,) = client.describe_route_tables(Filters=filters)["RouteTables"]
+    client.associate_route_table(RouteTableId=table["RouteTableId"], SubnetId=made)
+    return str(made)

@@ -22,6 +22,9 @@ LONG = 200
 AROUND = 30
 LINES_AROUND = 2
 
+# What is said of a parameter that a release brings, and no stack.
+MOVES = "moves with the next release, the stack of the service stays"
+
 _ABOUT = {"-": "less", "+": "more", "@": "where", " ": "same"}
 
 

@@ -10,6 +10,7 @@ from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.rules import Finding
 from ecs_blue_green.deployer.text import (
+    MOVES,
     Line,
     in_one_line,
     lines_of_change,
@@ -53,7 +54,7 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
         yield Line(f"{slug:<22}{LEFT}; the stack is {stack.status}", "note")
     yield from lines_of_tags(told.tags)
     for move in plan.moves:
-        head = Line(f"{move.path} moves with the next release, the stack of the service stays", "title")
+        head = Line(f"{move.path} {MOVES}", "title")
         yield from lines_of_change(head, move.before, move.after, 4)
     yield from lines_of_kept_tags(plan.kept_tags, [slug for slug, step in plan.steps.items() if step.tags])
     if any(map(is_from_template, plan.steps.values())):

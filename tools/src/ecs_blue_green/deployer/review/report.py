@@ -65,6 +65,7 @@ def _environment(review: EnvironmentReview) -> dict[str, Any]:
         "notes": list(review.notes),
         "settings": [_value(change) for change in review.settings],
         "configuration": [_value(change) for change in review.configuration],
+        "moves_with_next_release": [_value(change) for change in review.moves],
         "release": {"branch": review.branch, "files": list(review.release)} if review.release else None,
         "needs": [asdict(need) for need in review.needs],
         "findings": [asdict(finding) for finding in review.findings],

@@ -61,7 +61,8 @@ class EnvironmentReview:
     pipeline's file for it. `release` has the changed files for which a push starts the pipeline, `branch`
     its branch, `needs` what has to come before that push; `own` are the texts by which it differs from
     another environment with the same changes. `released` are the layers that the pipeline brings into
-    production. `kept_tags` has by layer the tags that a stack does not take, since it keeps its own.
+    production. `kept_tags` has by layer the tags that a stack does not take, since it keeps its own; `moves`
+    are the parameters that a release brings, and no stack.
     """
 
     name: str
@@ -77,6 +78,7 @@ class EnvironmentReview:
     own: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
     kept_tags: Mapping[str, tuple[PropertyChange, ...]] = field(default_factory=dict)
+    moves: tuple[PropertyChange, ...] = ()
 
     def is_released(self, layer: LayerChange) -> bool:
         """Whether the pipeline brings the layer's changes into production; others need `make deploy`."""
@@ -171,6 +173,7 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
         own=tuple(_own(new)),
         released=released,
         kept_tags={slug: tags for slug, tags in kept_tags.items() if tags},
+        moves=tuple(_moves(kept, before, after)),
     )
 
 
@@ -192,6 +195,22 @@ def _keeping(head: Revision, base: Revision, before: Side, environment: Environm
     for slug in layers.keys() & there:
         layers[slug] = layers[slug].keeping(there[slug].parameters, there[slug].tags)
     return agreed(layers, there)
+
+
+def _moves(layers: Mapping[str, Layer], before: Side, after: Side) -> Iterator[PropertyChange]:
+    """The parameters that a release brings, where the stack that gives them gets other values."""
+    kept = {
+        str(title): layer.fixed.get(title, "")
+        for layer in layers.values()
+        for title in layer.runtime.moved_by_releases
+    }
+    for slug, layer in layers.items():
+        there = before.stacks.get(slug)
+        for title in map(str, layer.runtime.gives_to_releases) if there else ():
+            old = there.parameters.get(title, kept.get(title, "")) if there else ""
+            new = after.stacks[slug].parameters[title]
+            if old != new:
+                yield PropertyChange(title, old, new)
 
 
 def _fixing_as(layer: Layer, other: Layer | None) -> Layer:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.effects.effects import ExportChange, LayerChange, OutputChange
 from ecs_blue_green.deployer.review.review import EnvironmentReview
-from ecs_blue_green.deployer.text import Line, lines_of_change, lines_of_kept_tags, lines_of_tags
+from ecs_blue_green.deployer.text import MOVES, Line, lines_of_change, lines_of_kept_tags, lines_of_tags
 
 # A value that reads the same before and after is cut where it has more characters than this.
 LONG = 100
@@ -46,6 +46,9 @@ def lines(review: EnvironmentReview) -> Iterator[Line]:
     tags = _tags(review.changed)
     yield from lines_of_tags(tags)
     yield from lines_of_kept_tags(review.kept_tags, [slug for counts in tags.values() for slug in counts])
+    for move in review.moves:
+        head = Line(f"{move.path} {MOVES}", "title")
+        yield from lines_of_change(head, move.before, move.after, 4)
     if review.configuration:
         yield Line("build/config", "title")
         for change in review.configuration:
