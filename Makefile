@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
+comma := ,
 ENV ?= local
 TOOLS = $(if $(wildcard tools/pyproject.toml),tools)
 PYTHON_FILES = templates app tests $(TOOLS) generate.py deploy.py
@@ -11,9 +12,53 @@ COG = $(BIN)/cog --verbosity=1 -e -I .
 REGIONS = $(sort us-east-1 $(shell sed -n 's/^region: *["'"'"']*\([a-z0-9-]*\).*/\1/p' params/*.yaml))
 CFN_LINT = $(BIN)/cfn-lint --regions $(REGIONS) -- build/*.yaml
 
+# What stands on the command line and would not be read is refused before anything else: a slip must not deploy
+# everything, or to somewhere else. READ_<variable> are the targets that read it, `any` all of them.
+OF_ENVIRONMENT = plan deploy status image drift rollback restore finish continue-rollback destroy rehearse
+READ_ENV = $(OF_ENVIRONMENT)
+READ_ARGS = $(OF_ENVIRONMENT) benchmark-deploy
+READ_YES = deploy rollback restore finish continue-rollback destroy
+READ_ONLY = plan deploy continue-rollback
+READ_ALLOW = plan deploy
+READ_BASE = review
+READ_HEAD = review
+READ_HEALTH_RATE = rehearse
+READ_MINUTE = rehearse
+READ_REQUESTS = rehearse
+READ_HOOK = rehearse
+READ_REPORT = report-check
+READ_UV = any
+READ_PYTHON = any
+VARIABLES = $(patsubst READ_%,%,$(filter READ_%,$(.VARIABLES)))
+TARGETS := $(shell awk -F ':' '/^[a-z-]+:.*\043\043 / {print $$1}' $(firstword $(MAKEFILE_LIST)))
+GIVEN := $(foreach name,$(filter-out -*-% MAKE% .%,$(.VARIABLES)),$(if $(findstring command line,$(origin $(name))),$(name)))
+# Of a recipe's own make and of a file, such as .venv/ready, every variable is known.
+VERBS_GIVEN := $(filter $(TARGETS),$(MAKECMDGOALS))
+unread = $(if $(filter any $(VERBS_GIVEN),$(READ_$(1))),,$(1))
+UNKNOWN_TARGET := $(firstword $(foreach goal,$(MAKECMDGOALS),$(if $(findstring /,$(goal))$(filter $(TARGETS),$(goal)),,$(goal))))
+UNKNOWN_VARIABLE := $(firstword $(filter-out $(VARIABLES),$(GIVEN)))
+UNREAD := $(if $(VERBS_GIVEN),$(firstword $(foreach name,$(filter $(VARIABLES),$(GIVEN)),$(call unread,$(name)))))
+EMPTY := $(firstword $(foreach name,$(filter ENV ONLY,$(GIVEN)),$(if $(strip $($(name))),,$(name))))
+refuse = $(shell printf 'error: %s: nothing was done\nnext:  %s\n' '$(1)' '$(2)' >&2)
+ifneq ($(UNKNOWN_TARGET),)
+$(shell .ci/refuse target '$(UNKNOWN_TARGET)' $(TARGETS))
+else ifneq ($(UNKNOWN_VARIABLE),)
+$(shell .ci/refuse variable '$(UNKNOWN_VARIABLE)' $(VARIABLES))
+else ifneq ($(UNREAD),)
+$(call refuse,make $(VERBS_GIVEN) reads no $(UNREAD),leave it out: $(UNREAD) is for $(READ_$(UNREAD)))
+else ifneq ($(EMPTY),)
+$(call refuse,$(EMPTY) is empty,give it a value$(comma) or leave it out)
+else ifneq ($(filter-out 1,$(YES)),)
+$(call refuse,YES=$(YES) is neither yes nor no,YES=1 does not ask; without it somebody is asked)
+endif
+ifneq ($(strip $(UNKNOWN_TARGET)$(UNKNOWN_VARIABLE)$(UNREAD)$(EMPTY)$(filter-out 1,$(YES))),)
+$(error refused)
+endif
+
 # YES=1 answers the question. ONLY="layer ..." and ALLOW="layer:LogicalId ..." limit and let through;
 # ARGS="--wait ..." passes anything else that the verb takes.
 YES_OPTION = $(if $(YES),--yes)
+MEANING = || .ci/meaning $$?
 PLAN_OPTIONS = $(foreach layer,$(ONLY),--only $(layer)) $(foreach name,$(ALLOW),--allow $(name)) $(ARGS)
 
 help: ## show this message
@@ -55,44 +100,44 @@ generate: .venv/ready ## write build/ from templates/ and params/
 	@touch $@
 
 plan: .venv/proven $(EMULATOR) ## what a deploy would change (ENV=local)
-	@$(BIN)/python deploy.py plan --env $(ENV) $(PLAN_OPTIONS)
+	@$(BIN)/python deploy.py plan --env $(ENV) $(PLAN_OPTIONS) $(MEANING)
 
 deploy: .venv/proven $(EMULATOR) ## create or update the stacks (ENV=local; YES=1 does not ask)
-	@$(BIN)/python deploy.py deploy --env $(ENV) $(YES_OPTION) $(PLAN_OPTIONS)
+	@$(BIN)/python deploy.py deploy --env $(ENV) $(YES_OPTION) $(PLAN_OPTIONS) $(MEANING)
 
 status: .venv/ready $(EMULATOR) ## stacks and their outputs
-	@$(BIN)/python deploy.py status --env $(ENV) $(ARGS)
+	@$(BIN)/python deploy.py status --env $(ENV) $(ARGS) $(MEANING)
 
 image: .venv/ready $(EMULATOR) ## build and push the image that the service is made with, unless it is there
-	@$(BIN)/python deploy.py image --env $(ENV) $(ARGS)
+	@$(BIN)/python deploy.py image --env $(ENV) $(ARGS) $(MEANING)
 
 drift: .venv/ready $(EMULATOR) ## where reality differs from the templates
-	@$(BIN)/python deploy.py drift --env $(ENV) $(ARGS)
+	@$(BIN)/python deploy.py drift --env $(ENV) $(ARGS) $(MEANING)
 
 rollback: .venv/ready $(EMULATOR) ## stop the running release, or go back to the one before
-	@$(BIN)/python deploy.py rollback --env $(ENV) $(YES_OPTION) $(ARGS)
+	@$(BIN)/python deploy.py rollback --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
 restore: .venv/ready $(EMULATOR) ## create the service again that somebody deleted
-	@$(BIN)/python deploy.py restore --env $(ENV) $(YES_OPTION) $(ARGS)
+	@$(BIN)/python deploy.py restore --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
 finish: .venv/ready $(EMULATOR) ## end the wait in which a release keeps its old tasks
-	@$(BIN)/python deploy.py finish --env $(ENV) $(YES_OPTION) $(ARGS)
+	@$(BIN)/python deploy.py finish --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
 continue-rollback: .venv/ready $(EMULATOR) ## go on with taking an update back (UPDATE_ROLLBACK_FAILED)
-	@$(BIN)/python deploy.py continue-rollback --env $(ENV) $(YES_OPTION) $(foreach layer,$(ONLY),--only $(layer)) $(ARGS)
+	@$(BIN)/python deploy.py continue-rollback --env $(ENV) $(YES_OPTION) $(foreach layer,$(ONLY),--only $(layer)) $(ARGS) $(MEANING)
 
 destroy: .venv/ready $(EMULATOR) ## delete the stacks, in reverse order
-	@$(BIN)/python deploy.py destroy --env $(ENV) $(YES_OPTION) $(ARGS)
+	@$(BIN)/python deploy.py destroy --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
 # A review that finds changes is no failure here (deploy.py answers 4); one that the deployer would block is.
 review: .venv/ready ## what the files on disk change in every environment (BASE=origin/main)
-	@$(BIN)/python deploy.py review --base $(or $(BASE),origin/main) $(if $(HEAD),--head $(HEAD)) || [ $$? -eq 4 ]
+	@$(BIN)/python deploy.py review --base $(or $(BASE),origin/main) $(if $(HEAD),--head $(HEAD)) || { code=$$?; [ $$code -eq 4 ] || .ci/meaning $$code; }
 
 # HEALTH_RATE=0.5 releases a bad version, HOOK=off without its smoke test; MINUTE and REQUESTS set the pace.
 rehearse: .venv/proven .venv-emulator/ready ## a release on this machine: canary, alarm, rollback (ENV=local)
 	@$(EMULATOR_BIN)/python -m ecs_blue_green rehearse --env $(ENV) $(if $(HEALTH_RATE),--health-rate $(HEALTH_RATE)) \
 	  $(if $(MINUTE),--minute $(MINUTE)) $(if $(REQUESTS),--requests $(REQUESTS)) \
-	  $(if $(filter-out on off,$(HOOK)),$(error HOOK is on or off, not $(HOOK)))$(if $(filter off,$(HOOK)),--no-hook) $(ARGS)
+	  $(if $(filter-out on off,$(HOOK)),$(error HOOK is on or off, not $(HOOK)))$(if $(filter off,$(HOOK)),--no-hook) $(ARGS) $(MEANING)
 
 report-check: .venv/ready ## look at the last rehearsal's report in headless Chromium, where installed
 	@$(BIN)/python -m ecs_blue_green.rehearsal.report_check $(REPORT)

@@ -46,6 +46,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         # Told when all is done: whoever stops reading does not leave build/ half written.
         done = [write(path, wanted.get(path), root) for path in stale]
         sys.stdout.writelines(f"{line}\n" for line in done)
+        for path in environment.unread(root / "params"):
+            name = path.relative_to(root)
+            print(f"note: {name} is not read: mv {name} {name.with_suffix('.yaml')}", file=sys.stderr)
+        if not stale:
+            print("nothing changed: build/ is what templates/ and params/ give")
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         if failure.remedy:

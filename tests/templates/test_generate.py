@@ -39,6 +39,16 @@ def test_check_is_silent_when_fresh(root: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr() == ("", "")
 
 
+def test_fresh_files_are_said_to_be_fresh_and_what_nothing_reads_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "params" / "staging.yml").write_text("")
+    assert generate.main([], root) == 0
+    output, errors = capsys.readouterr()
+    assert output == "nothing changed: build/ is what templates/ and params/ give\n"
+    assert errors == "note: params/staging.yml is not read: mv params/staging.yml params/staging.yaml\n"
+
+
 def test_check_shows_a_diff_and_changes_nothing_when_stale(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,8 +57,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # The one door to the emulator.
     "deployer.aws": ("deployer", "emulator"),
     # generate.py needs these, so they must not bring boto3 along.
-    "deployer.environment": ("deployer.errors", "deployer.parameters", "deployer.remedies", "runtime"),
+    "deployer.environment": (
+        "deployer.errors",
+        "deployer.nearest",
+        "deployer.parameters",
+        "deployer.remedies",
+        "runtime",
+    ),
     "deployer.errors": (),
+    "deployer.nearest": (),
     "deployer.parameters": (),
     "emulator": ("emulator", "interpreters", "runtime"),
     "codebuild": ("codebuild",),

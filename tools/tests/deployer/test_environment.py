@@ -81,6 +81,16 @@ def test_unknown_environment_names_the_nearest(built: Mapping[str, Layer]) -> No
     assert caught.value.remedy == "did you mean ENV=prod?"
 
 
+def test_file_that_nothing_reads_is_named(built: Mapping[str, Layer], tmp_path: Path) -> None:
+    (tmp_path / "staging.yml").write_text("")
+    (tmp_path / "README.md").write_text("")
+    with pytest.raises(BadInput, match="no environment 'staging'") as caught:
+        environment.load(tmp_path, "staging", {})
+    here = tmp_path.name
+    assert caught.value.remedy == f"{here}/staging.yml is not read: mv {here}/staging.yml {here}/staging.yaml"
+    assert environment.unread(tmp_path) == [tmp_path / "staging.yml"]
+
+
 @pytest.mark.parametrize("name", ["../params/dev", "/etc/passwd", "", "far-too-long-a-name"])
 def test_name_that_no_environment_can_have_is_told_the_rule(built: Mapping[str, Layer], name: str) -> None:
     with pytest.raises(BadInput, match="no environment") as caught:

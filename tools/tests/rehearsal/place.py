@@ -9,7 +9,6 @@ import io
 import json
 import os
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,11 +106,9 @@ class Place:
         """What `deploy.py status --json` has to say, without what it prints."""
         return json.loads(_printed(["status", "--env", "local", "--json"], self.root))  # type: ignore[no-any-return]
 
-    def roll_back(self) -> float:
-        """Go back to the release before, as `make rollback` does; gives the seconds that it took."""
-        began = time.monotonic()
+    def roll_back(self) -> None:
+        """Go back to the release before, as `make rollback` does."""
         assert command_line.main(["rollback", "--env", "local", "--yes"], self.root) == 0
-        return time.monotonic() - began
 
     def rehearse(self, health_rate: str, *, minute: float, requests: float, hooks: bool = True) -> Ended:
         """Rehearse a release of a version that answers well in this share of its requests.

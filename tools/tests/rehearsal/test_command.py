@@ -227,14 +227,13 @@ def test_nothing_is_left_after_kill_and_after_ctrl_c(root: Path, tmp_path: Path)
 
 
 @pytest.mark.skipif(not EVERYTHING, reason="make test-rehearsal")
-def test_default_run_takes_less_than_a_minute_and_a_gibibyte(root: Path, tmp_path: Path) -> None:
+def test_default_run_loses_nothing_and_takes_less_than_a_gibibyte(root: Path, tmp_path: Path) -> None:
     """Everything as `make rehearse` does it, the pipeline's own build steps among it."""
     with running(root, tmp_path / "errors") as process:
         assert process.wait(PATIENCE) == 0, (tmp_path / "errors").read_text()
     made = json.loads((root / ".local" / "rehearsal" / "report.json").read_text())
     assert (made["result"], made["findings"]) == ("released", [])
     assert made["requests"]["lost"] == made["requests"]["by_stopped"] == 0
-    assert made["seconds"] < 60
     assert made["memory_megabytes"] < 1024
 
 

@@ -6,7 +6,6 @@ parameters, which the layers declare, and the file's other keys. All problems of
 message.
 """
 
-import difflib
 import ipaddress
 import json
 import re
@@ -21,6 +20,7 @@ import yaml
 from ecs_blue_green.deployer import parameters as schema
 from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.deployer.nearest import nearest
 from ecs_blue_green.runtime import Rules, Runtime
 
 LOCAL = "local"
@@ -145,6 +145,15 @@ def names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
+def unread(folder: Path) -> list[Path]:
+    """Files that somebody may take for parameter files, and nothing reads: `.yaml` is what they end with."""
+    return sorted(
+        path
+        for path in folder.glob("*")
+        if path.suffix != ".yaml" and path.suffix.lower() in (".yaml", ".yml", ".json")
+    )
+
+
 def load(
     folder: Path, name: str, layers: Mapping[str, Declarations], runtime: Runtime | None = None
 ) -> Environment:
@@ -199,9 +208,13 @@ def load(
 
 
 def _other_name(folder: Path, name: str, known: list[str], rule: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
+    for path in unread(folder):
+        if path.stem == name:
+            own = f"{folder.name}/{path.name}"
+            return f"{own} is not read: mv {own} {folder.name}/{name}.yaml"
+    near = nearest(name, known)
     if near:
-        return f"did you mean ENV={near[0]}?"
+        return f"did you mean ENV={near}?"
     if not re.fullmatch(str(rule.get("AllowedPattern", ".*")), name):
         return f"an environment's name {rule.get('ConstraintDescription', 'must be another')}"
     return f"write {folder.name}/{name}.yaml first"
@@ -490,8 +503,8 @@ def _place_problems(values: Mapping[str, list[str]], place: Mapping[str, str]) -
 
 
 def _nearest(word: str, choices: Any) -> str:
-    near = difflib.get_close_matches(word, list(choices), 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word, choices)
+    return f"; did you mean {near}?" if near else ""
 
 
 def _shown(value: Any) -> str:

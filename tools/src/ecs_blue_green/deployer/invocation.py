@@ -15,6 +15,7 @@ from ecs_blue_green.deployer import commands, environment, interrupts, layers, r
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Interrupted
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.nearest import nearest
 from ecs_blue_green.runtime import Runtime, Unusable
 from ecs_blue_green.runtime import read as read_runtime
 
@@ -127,10 +128,11 @@ def chosen(names: list[str], found: Mapping[str, Layer]) -> list[str]:
     """The layers of --only in the order of deployment, all without it. Raises BadInput for others."""
     unknown = set(names) - found.keys()
     if unknown:
+        near = nearest(min(unknown), found) if len(unknown) == 1 else None
         raise BadInput(
             f"there is no layer {', '.join(sorted(unknown))}",
             f"the layers are {', '.join(found)}",
-            "name one of these with ONLY (--only)",
+            f"did you mean {near}?" if near else "name one of these with ONLY (--only)",
         )
     return [slug for slug in found if not names or slug in names]
 

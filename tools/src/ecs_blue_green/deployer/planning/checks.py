@@ -1,6 +1,5 @@
 """Ask AWS what the guard needs to know, and let it judge."""
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ecs_blue_green.deployer import clock
@@ -8,6 +7,7 @@ from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.nearest import nearest_resource
 from ecs_blue_green.deployer.planning import guard
 from ecs_blue_green.deployer.planning.beside import Beside
 from ecs_blue_green.deployer.planning.plan import Plan
@@ -45,8 +45,8 @@ def unmatched(planned: Plan, allowed: Iterable[str], layers: Mapping[str, Layer]
     known |= {name(slug, change) for slug, step in planned.steps.items() for change in step.changes}
     for one in allowed:
         if one not in known:
-            near = difflib.get_close_matches(one, sorted(known), 1)
-            yield f"there is no resource {one}" + (f": did you mean {near[0]}?" if near else "")
+            near = nearest_resource(one, known)
+            yield f"there is no resource {one}" + (f": did you mean {near}?" if near else "")
 
 
 def wait_for_release(

@@ -1,6 +1,5 @@
 """`continue-rollback`: let CloudFormation go on with taking an update back, where that had failed."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput
 from ecs_blue_green.deployer.execution import session
 from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, chosen
+from ecs_blue_green.deployer.nearest import nearest_resource
 from ecs_blue_green.deployer.planning import deployed, report
 
 
@@ -79,9 +79,9 @@ def _refuse_unknown(client: Any, stuck: Mapping[str, Stack], skips: set[str]) ->
         for resource in page["StackResourceSummaries"]
     }
     for name in sorted(skips - known):
-        near = difflib.get_close_matches(name, sorted(known), 1)
+        near = nearest_resource(name, known)
         raise BadInput(
             f"--skip {name} names no resource",
             "only what a stack that is not taken back has can be skipped",
-            f"did you mean {near[0]}?" if near else "name one of those that are said to have failed",
+            f"did you mean {near}?" if near else "name one of those that are said to have failed",
         )
