@@ -15,7 +15,11 @@ SHAPES = sorted(
     path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith(NO_SHAPES)
 )
 # Shapes that teams have together.
-COMBINATIONS = (("database_secret", "side_containers"),)
+COMBINATIONS = (
+    ("database_secret", "side_containers"),
+    ("existing_cluster", "side_containers"),
+    ("internal_load_balancer", "own_domain"),
+)
 TABLES = "templates/_application.py"
 
 

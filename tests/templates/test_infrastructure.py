@@ -106,7 +106,7 @@ def balancer_of(**parameters: str) -> tuple[dict[str, Any], list[dict[str, Any]]
 
 def test_load_balancer_is_where_its_scheme_says() -> None:
     subnets = {"PublicSubnetIds": "subnet-1,subnet-2", "InternalSubnetIds": ""}
-    load_balancer, _ = balancer_of(**subnets)
+    load_balancer, _ = balancer_of(LoadBalancerScheme="internet-facing", **subnets)
     assert (load_balancer["Scheme"], load_balancer["Subnets"]) == (
         "internet-facing",
         ["subnet-1", "subnet-2"],

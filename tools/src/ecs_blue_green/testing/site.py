@@ -223,7 +223,9 @@ class Site:
 
     def live_revision(self) -> str:
         """The revision that the service's primary task set runs."""
-        cluster, service = (self.physical_id(f"AWS::ECS::{kind}") for kind in ("Cluster", "Service"))
+        # Its ARN names its cluster, which may be another stack's or nobody's.
+        service = self.physical_id("AWS::ECS::Service")
+        cluster = service.split("/")[1]
         found = self.client("ecs").describe_services(cluster=cluster, services=[service])["services"][0]
         (primary,) = [item for item in found["taskSets"] if item["status"] == "PRIMARY"]
         return str(primary["taskDefinition"])
