@@ -126,7 +126,7 @@ def files(params: Path) -> dict[str, str]:
     with told("RUNTIME of the layers"):
         declared = _runtime.document({slug: templates.runtime(layer) for slug, layer in LAYERS.items()})
     texts = {f"{slug}.yaml": render(slug, document) for slug, document in documents.items()}
-    refused = (*_exports.problems(documents), *too_long(texts, documents))
+    refused = (*_exports.problems(documents), *too_long(texts, documents, params))
     wrong = [
         *blanks(documents),
         *(("LAYERS in templates/__init__.py", problem) for problem in needed(params.parent, documents)),
@@ -216,17 +216,30 @@ def blanks(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, st
 
 
 def too_long(
-    texts: Mapping[str, str], documents: Mapping[str, Mapping[str, Any]]
+    texts: Mapping[str, str], documents: Mapping[str, Mapping[str, Any]], params: Path
 ) -> Iterator[tuple[str, str]]:
-    """The templates that CloudFormation would not take, each with the reason."""
+    """The templates that CloudFormation would not take, each with the reason.
+
+    One that is too long for a call goes through a bucket where every environment names one.
+    """
     for slug, document in documents.items():
         text = texts[f"{slug}.yaml"]
         length = len(template_yaml.sent(text, document).encode())
-        if length > template_yaml.LONGEST:
+        if length <= template_yaml.LONGEST:
+            continue
+        size = f"{len(text.encode()):,} bytes of YAML and {length:,} of JSON"
+        without = [
+            f"params/{name}.yaml"
+            for name in environment.names(params)
+            if not environment.names_template_bucket(params, name)
+        ]
+        if length > template_yaml.LONGEST_IN_BUCKET:
+            yield slug, f"{size}, {template_yaml.LONGEST_IN_BUCKET:,} are allowed"
+        elif without:
             yield (
                 slug,
-                f"{len(text.encode()):,} bytes of YAML and {length:,} of JSON,"
-                f" {template_yaml.LONGEST:,} are allowed",
+                f"{size}, {template_yaml.LONGEST:,} are allowed in a call. Name an existing bucket,"
+                f" `template_bucket: NAME`, in {', '.join(without)}: it goes through that",
             )
 
 

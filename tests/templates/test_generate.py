@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -292,7 +293,7 @@ def long_one() -> Template:
             "must be exported as",
             id="an export that is not its output",
         ),
-        pytest.param(long_one, "51,200 are allowed", id="too long"),
+        pytest.param(long_one, "51,200 are allowed in a call. Name an existing bucket", id="too long"),
     ],
 )
 def test_a_template_that_cannot_be_deployed_is_refused(
@@ -309,6 +310,30 @@ def test_a_template_that_cannot_be_deployed_is_refused(
     assert message in errors
     assert "templates/service_preference/__init__.py" in errors
     assert contents(root) == before
+
+
+def test_a_template_that_is_too_long_for_a_call_goes_through_a_bucket(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The remedy of the message, followed: the bucket is named in every parameter file that it lists."""
+    monkeypatch.setitem(LAYERS, "service-preference", SimpleNamespace(build=long_one))
+    monkeypatch.setattr(generate, "unknown", lambda declared, documents: ())
+    monkeypatch.setattr(generate, "needed", lambda root, documents: ())
+    assert generate.main([], root) == 1
+    named = re.findall(r"params/\w+\.yaml", capsys.readouterr().err)
+    assert named == [f"params/{name}.yaml" for name in environment.names(root / "params")]
+    refused = [problem for slug, problem in lengths(root) if slug == "service-preference"]
+    assert len(refused) == 1
+    for name in named:
+        (root / name).write_text(f"template_bucket: platform-templates\n{(root / name).read_text()}")
+    assert lengths(root) == []
+
+
+def lengths(root: Path) -> list[tuple[str, str]]:
+    """What is refused of the long template because of its length."""
+    document = long_one().to_dict()
+    texts = {"service-preference.yaml": template_yaml.template(document)}
+    return list(generate.too_long(texts, {"service-preference": document}, root / "params"))
 
 
 def test_bytes_depend_on_nothing_but_the_repository(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import yaml
 from cfn_flip.yaml_dumper import CONVERTED_SUFFIXES, FN_PREFIX, fn_representer
 
-# Bytes of the longest template that CloudFormation takes in a call (November 2026); a longer one needs a
-# bucket.
+# Bytes of the longest template that CloudFormation takes in a call, and of the longest that it reads from a
+# bucket, which are called 1 MB (November 2026). A pipeline's action takes those, too: it reads its artifact.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 LONGEST = 51_200
+LONGEST_IN_BUCKET = 1_000_000
 
 # Characters in a line, more than any has (libyaml takes 32 bits).
 NO_WRAP = 2**31 - 1

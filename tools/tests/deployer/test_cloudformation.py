@@ -35,7 +35,7 @@ def create(client: Any, sleeps: list[float] | None = None) -> change_sets.Change
         client,
         stack_name="shop-dev-service",
         kind="UPDATE",
-        body="Resources: {}",
+        template={"TemplateBody": "Resources: {}"},
         parameters={"Project": "shop"},
         tags={"Layer": "service"},
         capabilities=[],

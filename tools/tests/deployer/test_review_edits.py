@@ -104,7 +104,7 @@ def _change_set(client: "CloudFormationClient", edit: Edit) -> dict[str, Json] |
             client,
             stack_name=edit.after.stack,
             kind="UPDATE",
-            body=json.dumps(edit.after.template),
+            template={"TemplateBody": json.dumps(edit.after.template)},
             parameters=edit.after.parameters,
             tags=edit.after.tags,
             capabilities=["CAPABILITY_NAMED_IAM"],

@@ -118,7 +118,17 @@ def test_what_the_deployer_changes_itself_is_known_one_by_one() -> None:
         for action in policy.calls()
         if not policy.is_reading(action) and action.partition(":")[0] not in ("cloudformation", "ssm")
     }
-    assert changes | set(policy.PUSH) == policy.DIRECT.keys()
+    assert changes | set(policy.PUSH) == policy.DIRECT.keys() | {"s3:PutObject"}
+    assert changes & policy.IN_BUCKET >= {"s3:PutObject", "s3:DeleteObject"}
+
+
+def test_templates_are_put_into_the_named_bucket_below_the_stacks_names(allowed: list[Statement]) -> None:
+    """Never into another, and CloudFormation reads them with the same rights."""
+    (templates,) = [one for one in allowed if one.get("Sid") == "Templates"]
+    assert set(templates["Action"]) == policy.IN_BUCKET
+    path = "${TemplateBucket}/${Project}-${Environment}-*"
+    assert templates["Resource"] == [{"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{path}"}]
+    assert [one for one in allowed if "s3:PutObject" in one["Action"]] == [templates]
 
 
 def test_every_permission_of_the_handlers_is_allowed(allowed: list[Statement]) -> None:
@@ -179,7 +189,7 @@ def test_key_of_the_user_is_used_for_images_and_logs_alone() -> None:
         statement["Fn::If"]
         for resource in policy.template()["Resources"].values()
         for statement in resource["Properties"]["PolicyDocument"]["Statement"]
-        if "Fn::If" in statement
+        if "Fn::If" in statement and statement["Fn::If"][0] != "HasTemplateBucket"
     ]
     found: dict[str, dict[str | None, set[str]]] = {"HasKmsKey": {}, "HasLogKmsKey": {}}
     for condition, statement, otherwise in statements:
@@ -257,7 +267,7 @@ def test_resources_are_changed_through_cloudformation_only(allowed: list[Stateme
         for action in statement["Action"]
         if not policy.is_reading(action)
     }
-    others = direct - policy.DIRECT.keys()
+    others = direct - policy.DIRECT.keys() - policy.IN_BUCKET
     assert {action.partition(":")[0] for action in others} == {"cloudformation", "iam", "ssm"}
     assert {action for action in others if action.startswith("iam:")} == {
         "iam:CreateServiceLinkedRole",

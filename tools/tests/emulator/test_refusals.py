@@ -244,6 +244,21 @@ def test_template_that_is_too_long(aws: Aws) -> None:
     assert "Member must have length less than or equal to 51200" in message
 
 
+def test_template_in_a_bucket_that_is_too_long(aws: Aws) -> None:
+    body = json.dumps({"Description": "x", "Resources": topic(), "Metadata": {"Long": "x" * 1_000_000}})
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="long-ones", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+    s3.put_object(Bucket="long-ones", Key="template", Body=body.encode())
+    with pytest.raises(ClientError) as refused:
+        aws.client("cloudformation").create_change_set(
+            StackName="long",
+            ChangeSetName="long",
+            ChangeSetType="CREATE",
+            TemplateURL=f"{s3.meta.endpoint_url}/long-ones/template",
+        )
+    assert error(refused) == ("ValidationError", "Template may not exceed 1000000 bytes in size.")
+
+
 @pytest.mark.parametrize("name", ["RoleName", "none"])
 def test_iam_resource_without_its_capability(aws: Aws, name: str) -> None:
     named = {"RoleName": "someone"} if name == "RoleName" else {}

@@ -39,7 +39,7 @@ def test_production_can_be_deployed_in_the_emulator(
     configurations.write(tmp_path, "prod")
     with emulator.running(tmp_path / "state", file, minute=0.1, attended=True) as endpoint:
         cloud = Cloud(endpoint, settings["region"])
-        names = list(account.names({**settings["parameters"], **NAMED}, RUNTIME))
+        names = list(account.names({"parameters": {**settings["parameters"], **NAMED}}, RUNTIME))
         made = cloud.control("Provide", names=names)["made"]
         assert {*NAMED.values(), settings["parameters"]["CertificateArn"]} == set(made)
         assert cloud.control("Provide", names=names)["made"] == []

@@ -26,6 +26,10 @@ from ecs_blue_green.runtime import Rules, Runtime
 LOCAL = "local"
 PLACE = ("account", "region")
 KEYS = (*PLACE, "project", "protected", "tags", "parameters")
+# An existing bucket for templates that are too long for a call; most environments need none.
+TEMPLATE_BUCKET = "template_bucket"
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
 # What `<project>-<env>` may have in characters. CloudFormation cuts the name that it makes for a role to
 # 64: 12 or 13 are a random end, and the stack's name keeps half of the others (24 or 25) where the logical
@@ -71,6 +75,7 @@ class Environment:
     tags: Mapping[str, str]
     parameters: Mapping[str, str]
     layers: tuple[str, ...]
+    template_bucket: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -204,7 +209,13 @@ def load(
         tags=document.get("tags") or {},
         parameters={title: ",".join(value) for title, value in values.items()},
         layers=tuple(layers),
+        template_bucket=document.get(TEMPLATE_BUCKET, ""),
     )
+
+
+def names_template_bucket(folder: Path, name: str) -> bool:
+    """Whether `<folder>/<name>.yaml` names a bucket for long templates. Raises BadInput."""
+    return bool(_read(folder / f"{name}.yaml").get(TEMPLATE_BUCKET))
 
 
 def _other_name(folder: Path, name: str, known: list[str], rule: Mapping[str, Any]) -> str:
@@ -265,8 +276,12 @@ def _read(path: Path) -> dict[str, Any]:
 def _file_problems(name: str, document: Mapping[str, Any], declared: Declarations) -> Iterator[Problem]:
     """What is wrong with the keys of the file other than `parameters`."""
     for key in document:
-        if key not in KEYS:
-            yield Problem(key, "", f"is not a key of a parameter file{_nearest(key, KEYS)}")
+        if key not in (*KEYS, TEMPLATE_BUCKET):
+            near = _nearest(key, (*KEYS, TEMPLATE_BUCKET))
+            yield Problem(key, "", f"is not a key of a parameter file{near}")
+    bucket = document.get(TEMPLATE_BUCKET, "unset")
+    if not isinstance(bucket, str) or not re.fullmatch(BUCKET_NAME, bucket):
+        yield Problem(TEMPLATE_BUCKET, _shown(bucket), "must be the name of an existing bucket")
     checks = {
         "account": ("[0-9]{12}", 'must be an account id: 12 digits, in quotes ("123456789012")'),
         "region": ("[a-z]{2}(?:-[a-z]+)+-[0-9]", "must be a region such as ap-northeast-1"),

@@ -56,6 +56,11 @@ class Layer:
         return template_yaml.sent(self.body, self.template)
 
     @property
+    def is_too_long(self) -> bool:
+        """Whether CloudFormation does not take it in a call, only from a bucket."""
+        return len(self.sent.encode()) > template_yaml.LONGEST
+
+    @property
     def outputs(self) -> Mapping[str, Mapping[str, Any]]:
         """The template's `Outputs` block."""
         declared: Mapping[str, Mapping[str, Any]] = self.template.get("Outputs", {})
@@ -164,6 +169,19 @@ def refuse_unknown(found: Mapping[str, Layer], runtime: Runtime) -> None:
         )
 
 
+def refuse_too_long(found: Mapping[str, Layer], environment: Environment) -> None:
+    """Raise BadInput for a template that is too long for a call where no bucket is named for it."""
+    for slug, layer in found.items():
+        if layer.is_too_long and not environment.template_bucket:
+            length = len(layer.sent.encode())
+            raise BadInput(
+                f"build/{slug}.yaml is too long for a call",
+                f"CloudFormation takes {template_yaml.LONGEST:,} bytes there, it has {length:,} as JSON",
+                f"name an existing bucket in params/{environment.name}.yaml, `template_bucket: NAME`: it goes"
+                " through that; or move a part of it to a layer of its own",
+            )
+
+
 def _read(path: Path, runtime: LayerRuntime) -> Layer:
     name = f"{path.parent.name}/{path.name}"
     try:
@@ -175,10 +193,10 @@ def _read(path: Path, runtime: LayerRuntime) -> Layer:
     if problem:
         raise BadInput(f"{name} is no CloudFormation template", problem, remedies.GENERATE())
     length = len(template_yaml.sent(body, template).encode())
-    if length > template_yaml.LONGEST:
+    if length > template_yaml.LONGEST_IN_BUCKET:
         raise BadInput(
             f"{name} is too long",
-            f"CloudFormation takes {template_yaml.LONGEST} bytes, it has {length} as JSON",
+            f"CloudFormation takes {template_yaml.LONGEST_IN_BUCKET:,} bytes, it has {length:,} as JSON",
             "move a part of it to a layer of its own",
         )
     return Layer(

@@ -271,6 +271,10 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     "s3": (f"s3:::{NAME}-*",),
     "sns": (f"sns:%:{NAME}-*",),
 }
+# The parameter with the bucket for templates that are too long for a call.
+BUCKET = "TemplateBucket"
+# What is done there; CloudFormation reads with the caller's rights.
+IN_BUCKET = {"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}
 # What the deployer itself changes without CloudFormation, and where IAM can tell resources apart, which.
 DIRECT: Mapping[str, tuple[str, ...]] = {
     "codedeploy:ContinueDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
@@ -462,7 +466,7 @@ def template() -> dict[str, Any]:
         BY_HAND: list(_direct()),
         "ReadPolicy": list(_reading()),
         **_split("NamedResourcesPolicy", _named()),
-        "OtherResourcesPolicy": [*_unnamed(), *_keys()],
+        "OtherResourcesPolicy": [*_unnamed(), *_keys(), _templates()],
         "RolesPolicy": list(_roles()),
     }
     name = {"Type": "String", "Description": "`project` of params/<environment>.yaml"}
@@ -475,13 +479,14 @@ def template() -> dict[str, Any]:
     optional = {title: f"{title} of params/<environment>.yaml; empty: none" for title in keys()}
     if BOUNDARY:
         optional = {BOUNDARY: "Policy that limits every role that the stacks make; empty: none", **optional}
+    optional[BUCKET] = "template_bucket of params/<environment>.yaml; empty: none"
     for title, text in optional.items():
         parameters[title] = {"Type": "String", "Description": text, "Default": ""}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Rights of whoever deploys one environment",
         "Parameters": parameters,
-        **({"Conditions": {_condition(title): _is_set(title) for title in optional}} if optional else {}),
+        "Conditions": {_condition(title): _is_set(title) for title in optional},
         "Resources": {
             title: {
                 "Type": "AWS::IAM::ManagedPolicy",
@@ -583,6 +588,12 @@ def _keys() -> Iterator[dict[str, Any]]:
                 statement = _allow("", some, [], {**THROUGH_CLOUDFORMATION, **condition})
                 statement["Resource"] = [{"Ref": key}]
                 yield {"Fn::If": [_condition(key), statement, {"Ref": "AWS::NoValue"}]}
+
+
+def _templates() -> dict[str, Any]:
+    """What a template needs that is too long for a call, where a bucket is named for it."""
+    statement = _allow("Templates", IN_BUCKET, [f"s3:::${{{BUCKET}}}/{NAME}-*"])
+    return {"Fn::If": [_condition(BUCKET), statement, {"Ref": "AWS::NoValue"}]}
 
 
 def _changes() -> set[str]:
@@ -711,6 +722,7 @@ def head() -> str:
             "same value. "
         )
     text += "".join(f"A {title} of the parameter file has to be given here too. " for title in keys())
+    text += f"{BUCKET} is template_bucket of the parameter file, where it has one. "
     lines += textwrap.wrap(text + "The other outputs are for docs/github-role.yaml.", 108)
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)
 

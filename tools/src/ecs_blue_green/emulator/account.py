@@ -43,7 +43,7 @@ def read(file: Path) -> Account:
     try:
         document = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps only
         parameters = document["parameters"]
-        account = Account(document["account"], document["region"], names=tuple(names(parameters, None)))
+        account = Account(document["account"], document["region"], names=tuple(names(document, None)))
         try:
             runtime = read_runtime(build)
         except Unusable as error:
@@ -56,17 +56,20 @@ def read(file: Path) -> Account:
             internal_subnets=tuple(parameters.get(named.internal_subnets, ())),
             private_subnets=tuple(parameters[named.private_subnets]),
             initial_image_tag=parameters.get(runtime.image.tag) or _default(build, runtime.image.tag),
-            names=tuple(names(parameters, runtime)),
+            names=tuple(names(document, runtime)),
         )
     except (yaml.YAMLError, TypeError, LookupError) as error:
         raise ValueError(f"{file} does not describe an account and its network: {error!r}") from error
 
 
-def names(parameters: Mapping[str, Any], runtime: Runtime | None) -> Iterator[str]:
+def names(document: Mapping[str, Any], runtime: Runtime | None) -> Iterator[str]:
     """What a parameter file names and no template makes: ARNs, buckets, `cluster/NAME`, `hostedzone/ID/NAME`.
 
     `runtime` says which parameters name what has no ARN, where that is known.
     """
+    parameters = document["parameters"]
+    if document.get("template_bucket"):
+        yield document["template_bucket"]
     if runtime and runtime.domain and parameters.get(runtime.domain.zone):
         yield f"hostedzone/{parameters[runtime.domain.zone]}/{parameters.get(runtime.domain.name)}"
     if runtime and runtime.cluster and parameters.get(runtime.cluster.existing) == "true":

@@ -279,7 +279,7 @@ def _rehearse(
             cloud = Cloud(endpoint, settings["region"])
             prefix = f"{settings['project']}-{options.environment}"
             if options.environment != LOCAL:
-                names = list(account.names(settings["parameters"], runtime))
+                names = list(account.names(settings, runtime))
                 for name in cloud.control("Provide", names=names)["made"]:
                     talk.print(f"a placeholder in the emulator: {name}", highlight=False, soft_wrap=True)
             with talk.status("deploying the stacks in the emulator"):

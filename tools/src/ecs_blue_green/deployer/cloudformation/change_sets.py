@@ -58,7 +58,7 @@ def create(
     *,
     stack_name: str,
     kind: Literal["CREATE", "UPDATE"],
-    body: str,
+    template: Mapping[str, str],
     parameters: Mapping[str, str],
     tags: Mapping[str, str],
     capabilities: list[str],
@@ -70,8 +70,9 @@ def create(
 ) -> ChangeSet | None:
     """Make a change set and read all of it, or None when it would change nothing.
 
-    Without a `name` it gets one that says that only this run needs it. A change set that fails or is empty is
-    removed again, and so is one that is not finished because `sleep` or a call raises.
+    `template` is the argument with the template: its text, or where it lies in S3. Without a `name` it gets
+    one that says that only this run needs it. A change set that fails or is empty is removed again, and so is
+    one that is not finished because `sleep` or a call raises.
     Raises ChangeSetFailedError with the reason.
     """
     extra: dict[str, Any] = {"RoleARN": role_arn} if role_arn else {}
@@ -83,7 +84,7 @@ def create(
             "StackName": stack_name,
             "ChangeSetName": name or _passing_name(),
             "ChangeSetType": kind,
-            "TemplateBody": body,
+            **template,
             "Parameters": [
                 {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
             ],

@@ -245,7 +245,7 @@ class _Execution:
         while True:
             try:
                 return making.request(
-                    self._client,
+                    self._aws,
                     self._environment,
                     step.layer,
                     stack,

@@ -18,7 +18,7 @@ from ecs_blue_green.deployer import clock, interrupts, policy, template
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation import change_sets, describe, leftovers, obstacles
+from ecs_blue_green.deployer.cloudformation import change_sets, describe, leftovers, obstacles, upload
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
@@ -27,7 +27,7 @@ from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Failed
-from ecs_blue_green.deployer.layers import Layer, agreed, dependencies
+from ecs_blue_green.deployer.layers import Layer, agreed, dependencies, refuse_too_long
 from ecs_blue_green.deployer.pace import Pace
 from ecs_blue_green.deployer.planning import deployed, providers, survey
 from ecs_blue_green.deployer.planning.answers import worse
@@ -70,6 +70,7 @@ def make(
     layer imports what is neither deployed nor in this plan; Blocked when a stack is in a state from which it
     cannot be deployed, and what `require` and `inspect` raise.
     """
+    refuse_too_long(layers, environment)
     planning = _Planning(aws, environment, layers, say, verb, keeps_as, approved, require, inspect)
     wanted = set(only)
     return planning.plan([slug for slug in layers if not wanted or slug in wanted])
@@ -275,7 +276,7 @@ class _Planning:
             # Whoever set this one, it is obeyed.
             step = replace(step, deployed_policy=_policy(self._client, stack))
         made = self._approved(slug, found[slug].stack) or request(
-            self._client,
+            self._aws,
             environment,
             layer,
             stack,
@@ -333,7 +334,7 @@ def _policy(client: Any, stack: Stack) -> str | None:
 
 
 def request(
-    client: Any,
+    aws: Aws,
     environment: Environment,
     layer: Layer,
     stack: Stack | None,
@@ -347,20 +348,21 @@ def request(
     """Have CloudFormation make the layer's change set; None when it would change nothing."""
     name = environment.stack_name(layer.slug)
     try:
-        return change_sets.create(
-            client,
-            stack_name=stack.arn if stack else name,
-            kind="UPDATE" if stack else "CREATE",
-            body=layer.sent,
-            parameters=layer.given(environment),
-            tags=layer.tags(environment),
-            capabilities=layer.capabilities,
-            role_arn=role,
-            description=leftovers.description(verb),
-            name=change_set_name,
-            sleep=sleep,
-            pace=pace,
-        )
+        with upload.given(aws, environment, layer) as sent:
+            return change_sets.create(
+                aws.client("cloudformation"),
+                stack_name=stack.arn if stack else name,
+                kind="UPDATE" if stack else "CREATE",
+                template=sent,
+                parameters=layer.given(environment),
+                tags=layer.tags(environment),
+                capabilities=layer.capabilities,
+                role_arn=role,
+                description=leftovers.description(verb),
+                name=change_set_name,
+                sleep=sleep,
+                pace=pace,
+            )
     except change_sets.ChangeSetFailedError as error:
         raise Failed(
             f"CloudFormation refuses the change of {name}",
