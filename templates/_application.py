@@ -8,6 +8,7 @@ are given is listed here: one variable or secret is one entry, which becomes one
 from troposphere import Parameter, Sub
 
 from templates._containers import Secret, SideContainer, Variable
+from templates._egress import Egress
 from templates._iam import arn
 from templates._listeners import Certificate, ListenerRule
 
@@ -59,6 +60,10 @@ SECRETS: tuple[Secret, ...] = ()
 # Containers beside the application's. For example SideContainer("collector", image="public.ecr.aws/..."), or,
 # of the application's own image, SideContainer("migrations", command=("python", "-m", "app.migrations")).
 SIDE_CONTAINERS: tuple[SideContainer, ...] = ()
+
+# Where the application may go besides HTTPS anywhere. For example
+# Egress("PostgreSQL", 5432, security_group="DatabaseSecurityGroupId"), or cidr=..., or prefix_list=...
+EGRESS: tuple[Egress, ...] = ()
 
 # What the load balancer does with some paths and hosts; everything else goes to the service. For example
 # ListenerRule("Internals", 10, paths=["/internal/*"], answer=Fixed(404)).

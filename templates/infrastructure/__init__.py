@@ -11,8 +11,9 @@ from troposphere.codeconnections import Connection
 from troposphere.ecs import Cluster, ClusterSetting
 from troposphere.elasticloadbalancingv2 import ListenerRule
 
-from templates._application import CERTIFICATES, SECRETS, SIDE_CONTAINERS
+from templates._application import CERTIFICATES, EGRESS, SECRETS, SIDE_CONTAINERS
 from templates._containers import secret_parameters
+from templates._egress import egress_parameters, ranges
 from templates._exports import export
 from templates._listeners import certificate_parameters
 from templates._parameters import TEST_LISTENER_HTTPS, shared, template
@@ -142,6 +143,7 @@ PARAMETERS = (
     *shared("TestListenerHttps"),
     *certificate_parameters(CERTIFICATES),
     *shared("PermissionsBoundaryArn", "EnableExecuteCommand"),
+    *egress_parameters(EGRESS),
     *secret_parameters(SECRETS, SIDE_CONTAINERS),
     *shared("ConnectionArn"),
 )
@@ -188,6 +190,7 @@ RUNTIME = Runtime(
         Distinct("InternalSubnetIds", at_least=2),
         *(Needs(certificate.parameter, "CertificateArn") for certificate in CERTIFICATES),
         Needs("HostedZoneId", "DomainName"),
+        *(Cidr(title) for title in ranges(EGRESS)),
         Cidr("LoadBalancerCidr"),
         Cidr("TestListenerCidr"),
     ),

@@ -22,6 +22,8 @@ from troposphere.route53 import RecordSetType
 from troposphere.validators.route53 import AliasTarget
 from troposphere.wafv2 import WebACLAssociation
 
+from templates._application import EGRESS
+from templates._egress import egress_rules
 from templates._exports import export, output
 from templates._parameters import has, is_protected, is_test_listener_https
 
@@ -55,8 +57,11 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
             # AWS's and change. Name resolution needs no rule: security groups do not filter traffic to
             # Amazon's DNS server, nor to the task metadata endpoint.
             # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
-            # An application that calls something else, a database, needs a rule of its own here.
-            SecurityGroupEgress=[_rule(HTTPS_PORT, "HTTPS to AWS services", CidrIp=ANYWHERE)],
+            # An application that calls something else, a database, has a row in the table.
+            SecurityGroupEgress=[
+                _rule(HTTPS_PORT, "HTTPS to AWS services", CidrIp=ANYWHERE),
+                *egress_rules(EGRESS),
+            ],
         )
     )
     to_tasks = _rule(

@@ -7,6 +7,8 @@ import pytest
 from ecs_blue_green.testing.resolved import Project
 
 from templates import infrastructure, service_preference
+from templates._application import EGRESS
+from templates._egress import Egress, egress_rules
 from tests.templates.conftest import Document
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,9 +148,10 @@ def test_tasks_are_reached_through_the_load_balancer_only(resources: dict[str, A
         assert to_tasks["DestinationSecurityGroupId"] == {"Fn::GetAtt": ["ServiceSecurityGroup", "GroupId"]}
 
 
-def test_tasks_may_call_https_and_nothing_else(resources: dict[str, Any]) -> None:
+def test_tasks_may_call_https_and_what_the_table_says(resources: dict[str, Any]) -> None:
     """Without an explicit rule EC2 adds one that lets everything out."""
-    (egress,) = resources["ServiceSecurityGroup"]["SecurityGroupEgress"]
+    egress, *others = resources["ServiceSecurityGroup"]["SecurityGroupEgress"]
+    assert others == [rule.to_dict() for rule in egress_rules(EGRESS)]
     assert (egress["IpProtocol"], egress["FromPort"], egress["ToPort"]) == ("tcp", 443, 443)
 
 
@@ -302,3 +305,30 @@ def test_cluster_that_exists_is_not_made(documents: dict[str, Document]) -> None
 def test_cluster_has_container_insights(resources: dict[str, Any]) -> None:
     assert resources["Cluster"]["ClusterSettings"] == [{"Name": "containerInsights", "Value": "enabled"}]
     assert resources["Cluster"]["ClusterName"] == {"Ref": "ClusterName"}
+
+
+def test_a_way_out_is_one_port_of_one_peer() -> None:
+    rows = (
+        Egress("Database", 5432, security_group="DatabaseSecurityGroupId"),
+        Egress("Cache", 6379, cidr="CacheCidr"),
+        Egress("Mail", 587, prefix_list="MailPrefixListId"),
+    )
+    database, cache, mail = (rule.to_dict() for rule in egress_rules(rows))
+    assert (database["FromPort"], database["ToPort"], database["IpProtocol"]) == (5432, 5432, "tcp")
+    assert database["DestinationSecurityGroupId"] == {"Ref": "DatabaseSecurityGroupId"}
+    assert cache["CidrIp"] == {"Ref": "CacheCidr"}
+    assert mail["DestinationPrefixListId"] == {"Ref": "MailPrefixListId"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([Egress("Database", 5432)], "must have one of"),
+        ([Egress("Database", 5432, cidr="A", prefix_list="B")], "must have one of"),
+        ([Egress("Database", 0, cidr="A")], "a port from 1 to 65535"),
+        ([Egress("Database", 5432, cidr="A"), Egress("Another", 5432, cidr="A")], "'Another' is there twice"),
+    ],
+)
+def test_ways_out_that_ec2_would_refuse_are_told(rows: list[Egress], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        egress_rules(rows)
