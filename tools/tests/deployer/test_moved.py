@@ -165,3 +165,24 @@ def test_what_the_template_says_of_them_is_refused_as_before(deployed: Shop) -> 
     blocked = deployed.run("plan", "--exit-code")
     assert blocked["exit_code"] == 3
     assert {finding["rule"] for finding in blocked["findings"]} == {"service-frozen", "stack-policy"}
+
+
+def test_parameter_of_two_layers_is_told_where_only_one_is_deployed(deployed: Shop) -> None:
+    set_parameter(deployed, "LogRetentionDays: 30")
+    planned = deployed.run("plan", "--only", "pipeline")
+    left_out = ["service-preference", "task-definition"]
+    (half,) = planned["changes_in_part"]
+    assert (half["layer"], half["parameter"], sorted(half["left_out"])) == (
+        "pipeline",
+        "LogRetentionDays",
+        left_out,
+    )
+    _, text, _ = deployed.talk("plan", "--only", "pipeline")
+    assert "LogRetentionDays changes in pipeline" in text
+    assert deployed.run("plan")["changes_in_part"] == []
+
+
+def test_parameter_that_a_release_brings_is_not_left_out(deployed: Shop) -> None:
+    set_parameter(deployed, f"PrivateSubnetIds: [{', '.join(subnets(deployed))}]")
+    planned = deployed.run("plan", "--only", "service-preference")
+    assert [half["left_out"] for half in planned["changes_in_part"]] == [["pipeline"]]

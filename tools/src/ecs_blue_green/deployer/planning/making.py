@@ -24,6 +24,7 @@ from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects.resolve import HIDDEN
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Failed
@@ -32,7 +33,7 @@ from ecs_blue_green.deployer.pace import Pace
 from ecs_blue_green.deployer.planning import deployed, providers, survey
 from ecs_blue_green.deployer.planning.answers import worse
 from ecs_blue_green.deployer.planning.deployed import Say
-from ecs_blue_green.deployer.planning.plan import Act, Plan, Step
+from ecs_blue_green.deployer.planning.plan import Act, Half, Plan, Step
 from ecs_blue_green.deployer.planning.survey import Found, Survey
 
 # Called before the first change set is made; it raises to have none made.
@@ -159,8 +160,9 @@ class _Planning:
                 raise
         waits_for = {slug: self._waits_for[slug] & steps.keys() for slug in steps}
         moves = tuple(_moves(self._environment, self._layers, steps)) if surveyed else ()
+        halves = tuple(_halves(self._environment, self._layers, stacks, steps))
         imported = {slug: surveyed.world.imports(slug) for slug in self._layers} if surveyed else {}
-        return Plan(self._environment, steps, waits_for, stacks, moves, imports=imported)
+        return Plan(self._environment, steps, waits_for, stacks, moves, imports=imported, halves=halves)
 
     def _refuse(self, stacks: Mapping[str, Stack | None], chosen: list[str]) -> None:
         """Raise where what is there cannot be planned on."""
@@ -326,6 +328,30 @@ def _moves(
             before = step.stack.parameters.get(title, kept.get(title))
             if (before or "") != after:
                 yield PropertyChange(title, before or "", after)
+
+
+def _halves(
+    environment: Environment,
+    layers: Mapping[str, Layer],
+    stacks: Mapping[str, Stack | None],
+    steps: Mapping[str, Step],
+) -> Iterator[Half]:
+    """The parameters that get a new value in these steps, and not in other stacks that have them."""
+    news = {slug: _new_values(environment, layers[slug], stack) for slug, stack in stacks.items()}
+    for slug, step in steps.items():
+        for title in news[slug] if step.act != "nothing" else ():
+            behind = [
+                other for other in news if stacks[other] and other not in steps and title in news[other]
+            ]
+            if behind:
+                yield Half(slug, title, tuple(behind))
+
+
+def _new_values(environment: Environment, layer: Layer, stack: Stack | None) -> set[str]:
+    """The parameters of which a stack has another value than it would get, or none yet."""
+    deployed = stack.parameters if stack else {}
+    values = template.parameter_values(layer, environment)
+    return {title for title, value in values.items() if deployed.get(title) not in (value, HIDDEN)}
 
 
 def _policy(client: Any, stack: Stack) -> str | None:

@@ -50,12 +50,22 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Half:
+    """A parameter that changes in one layer, and in others that have it, `behind`, does not."""
+
+    layer: str
+    parameter: str
+    behind: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """The steps by layer, in an order of deployment, and what each layer waits for.
 
     `stacks` are all of the environment's stacks as found; `moves` are the parameters that the next release
     brings, and no stack of the service. `imports` has the exports that each layer of the project will import.
-    `left` are the stacks whose layer has left the project.
+    `left` are the stacks whose layer has left the project, and `halves` the parameters that would change in
+    some of the stacks that have them.
     """
 
     environment: Environment
@@ -65,6 +75,7 @@ class Plan:
     moves: tuple[PropertyChange, ...] = ()
     left: Mapping[str, Stack] = field(default_factory=dict)
     imports: Mapping[str, Set[str]] = field(default_factory=dict)
+    halves: tuple[Half, ...] = ()
 
     @property
     def changes_something(self) -> bool:

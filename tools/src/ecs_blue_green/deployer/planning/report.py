@@ -277,6 +277,10 @@ def plan_document(plan: Plan, findings: Iterable[Finding], passing: Iterable[Bes
         "moves_with_next_release": [
             {"parameter": move.path, "before": move.before, "after": move.after} for move in plan.moves
         ],
+        "changes_in_part": [
+            {"layer": half.layer, "parameter": half.parameter, "left_out": list(half.behind)}
+            for half in plan.halves
+        ],
         "plan": [_step_document(plan, slug, step) for slug, step in plan.steps.items()],
         "left": left_documents(plan.left),
         "findings": [asdict(finding) for finding in findings],
