@@ -55,7 +55,7 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
     yield from lines_of_tags(told.tags)
     for half in plan.halves:
         behind = " and ".join(half.behind)
-        said = f"{half.parameter} changes in {half.layer}; {behind}, which this plan leaves out, would get it too"
+        said = f"{half.parameter} changes in {half.layer}; {behind}, left out of this plan, would get it too"
         yield Line(said, "note")
     for move in plan.moves:
         head = Line(f"{move.path} {MOVES}", "title")
