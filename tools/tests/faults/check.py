@@ -41,7 +41,9 @@ class Wanted:
         if stack["_template_body"] != layer.sent:
             return "has another template"
         values = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
-        if values != template.parameter_values(layer, self.settings):
+        # What releases bring, the stack keeps as it was made.
+        moved = {title: values[title] for title in map(str, layer.runtime.moved_by_releases)}
+        if values != template.parameter_values(layer, self.settings) | moved:
             return "has other parameters"
         tags = {one["Key"]: one["Value"] for one in stack["Tags"]}
         if tags != self.settings.stack_tags(slug):
@@ -95,6 +97,8 @@ def _untrue(
     if verb == "continue-rollback":
         stuck = after and after["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
         return "it is stuck" if stuck and result == "done" else ""
+    if verb == "restore":
+        return "" if result != "done" or after else "it is not there"
     if verb == "destroy":
         if result in ("done", "nothing") and after:
             return f"it is {after['StackStatus']}"
@@ -144,6 +148,14 @@ def plant(world: World) -> None:
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         Tags=[{"Key": "Somebody", "Value": "else"}],
     )
+
+
+def delete_service() -> None:
+    """Have somebody delete the service, in the console or by the command line."""
+    ecs = boto3.client("ecs", region_name="ap-northeast-1")
+    (cluster,) = ecs.list_clusters()["clusterArns"]
+    (service,) = ecs.list_services(cluster=cluster)["serviceArns"]
+    ecs.delete_service(cluster=cluster, service=service, force=True)
 
 
 def untouched(world: World, before: Stacks) -> Iterator[str]:

@@ -130,6 +130,8 @@ class Runner:
         wanted = Wanted(self.processes)
         if made.verb == "stuck":
             self._stick(made, report)
+        if made.verb == "restore":
+            check.delete_service()
         if made.verb == "kept deploy":
             self._begin("plan", report, "plan", "--out", str(self.root / KEPT_FILE), *_options(made))
         before = self.world.stacks()
@@ -165,6 +167,7 @@ class Runner:
             "kept plan": ["plan", "--out", kept, *_options(made)],
             "kept deploy": ["deploy", "--yes", "--plan", kept],
             "stuck": ["continue-rollback", "--yes"],
+            "restore": ["restore", "--yes"],
         }[made.verb]
         ending = self.processes.run(*arguments, faults=faults, seed=made.seed, elsewhere=made.elsewhere)
         report.endings.append((arguments[0], ending))
@@ -230,6 +233,8 @@ class Runner:
             self._discard(report)
         if made.verb == "stuck":
             self._begin("undisturbed continue-rollback", report, "continue-rollback", "--yes", *wait)
+        if made.verb == "restore":
+            self._begin("undisturbed restore", report, "restore", "--yes", *wait)
         verb = "destroy" if made.verb == "destroy" else "deploy"
         options = _options(made) if verb == "deploy" else []
         # A lock that was left on another machine has to expire.

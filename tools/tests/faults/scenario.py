@@ -13,8 +13,9 @@ from tests.faults.world import Failing
 
 # `left`: deployed, with a stack whose layer has left the project.
 Start = Literal["empty", "deployed", "left"]
-# `kept plan` makes one, `kept deploy` executes one that was made, `stuck` goes on with a stuck rollback.
-Verb = Literal["deploy", "destroy", "plan", "kept plan", "kept deploy", "stuck"]
+# `kept plan` makes one, `kept deploy` executes one that was made, `stuck` goes on with a stuck rollback, and
+# `restore` makes a service again that somebody deleted.
+Verb = Literal["deploy", "destroy", "plan", "kept plan", "kept deploy", "stuck", "restore"]
 
 # What changes of templates are called among those of parameters: one more resource; one more output, which
 # another layer imports, and nothing else.
@@ -26,6 +27,8 @@ CHANGES: Mapping[str, Callable[[Random], tuple[str, str]]] = {
     "task-definition": lambda random: ("HealthRate", random.choice(["0.5", "0.7", "0.9"])),
     "service-preference": lambda random: ("MaxCapacity", str(random.randint(3, 99))),
     "pipeline": lambda random: ("ArtifactRetentionDays", str(random.randint(31, 99))),
+    # The stack of the service keeps it, and the next release brings it.
+    "service": lambda random: ("PlatformVersion", random.choice(["1.4.0", "1.3.0"])),
     "outputs": lambda random: (OUTPUT, f"value-{random.randint(1, 99)}"),
 }
 # One that the stack policy denies, with the resources that must be named.
@@ -114,6 +117,15 @@ CALLS: Mapping[tuple[Verb, Start], Mapping[str, int]] = {
         "DescribeStacks": 8,
         "ListChangeSets": 2,
     },
+    ("restore", "deployed"): {
+        ANY: 60,
+        READS: 40,
+        "CreateChangeSet": 1,
+        "ExecuteChangeSet": 1,
+        "DescribeStacks": 10,
+        "CreateService": 1,
+        "PutParameter": 2,
+    },
     ("stuck", "deployed"): {ANY: 12, "ContinueUpdateRollback": 1, "DescribeStacks": 7, "PutParameter": 2},
 }
 
@@ -189,15 +201,16 @@ def _death_by_number(seed: int, random: Random) -> Scenario:
 
 def _at_random(seed: int, random: Random) -> Scenario:
     verb: Verb = random.choices(
-        ("deploy", "destroy", "plan", "kept plan", "kept deploy", "stuck"), (60, 10, 8, 7, 9, 6)
+        ("deploy", "destroy", "plan", "kept plan", "kept deploy", "stuck", "restore"),
+        (55, 10, 8, 7, 9, 6, 5),
     )[0]
     start: Start = random.choices(("empty", "deployed"), (45, 55))[0]
-    if verb in ("destroy", "stuck"):
+    if verb in ("destroy", "stuck", "restore"):
         start = "left" if verb == "destroy" and seed % 2 else "deployed"
     made = Scenario(seed, start, verb, seconds=random.choice((0.001, 0.003, 0.008)))
     if verb == "stuck":
         _stick(made)
-    elif start == "deployed" and verb != "destroy":
+    elif start == "deployed" and verb not in ("destroy", "restore"):
         _change(made, random)
     # Mostly one thing goes wrong; troubles come in twos sometimes.
     for _ in range(random.choices((1, 2), (75, 25))[0]):
