@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ecs_blue_green.deployer import remedies
+from ecs_blue_green.emulator.early import Early
 from tests.deployer.conftest import Write
 from tests.deployer.followed import follows
 from tests.deployer.shop import LAYERS, Shop
@@ -114,9 +115,11 @@ def test_failure_stops_what_depends_on_it_and_is_recovered_from(shop: Shop) -> N
     assert recovered["exit_code"] == 0
 
 
-def test_change_set_that_fails_validation_names_every_problem(shop: Shop) -> None:
-    shop.replace("task-definition", "NetworkMode: awsvpc", "NetworkMode: nonsense")
-    outcomes = {outcome["layer"]: outcome for outcome in shop.run("deploy")["outcomes"]}
+@pytest.mark.parametrize("validation", [Early(every_type=True)], ids=["found early"])
+def test_change_set_that_fails_validation_names_every_problem(dev: Shop, validation: Early) -> None:
+    assert validation.looks_at("AWS::ECS::TaskDefinition")
+    dev.replace("task-definition", "NetworkMode: awsvpc", "NetworkMode: nonsense")
+    outcomes = {outcome["layer"]: outcome for outcome in dev.run("deploy", "--yes")["outcomes"]}
     assert outcomes["task-definition"]["result"] == "failed"
     assert "/Resources/TaskDefinition/Properties/NetworkMode: " in outcomes["task-definition"]["why"]
 
