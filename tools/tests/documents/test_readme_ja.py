@@ -102,6 +102,18 @@ def test_no_translation_is_left_over() -> None:
     assert sorted(japanese.texts().keys() - parts) == []
 
 
+def test_no_text_of_the_tables_of_parameters_is_english() -> None:
+    """A new parameter has no translation yet: add its texts to docs/japanese.yaml."""
+    rows = [line for line in text(JAPANESE).splitlines() if "指定できる値" in line]
+    assert rows
+    english = re.compile(r"(?:\b[A-Za-z]+ ){3}[A-Za-z]+\b")
+    assert [row for row in rows if english.search(CODE.sub("", row))] == []
+
+
+def test_parentheses_are_of_one_kind() -> None:
+    assert [line for line in text(JAPANESE).splitlines() if "（" in line or "）" in line] == []
+
+
 @pytest.mark.parametrize(
     ("english", "translated"),
     [
