@@ -111,7 +111,8 @@ def test_no_text_of_the_tables_of_parameters_is_english() -> None:
 
 
 def test_parentheses_are_of_one_kind() -> None:
-    assert [line for line in text(JAPANESE).splitlines() if "（" in line or "）" in line] == []
+    full_width = ("\uff08", "\uff09")
+    assert [line for line in text(JAPANESE).splitlines() if any(one in line for one in full_width)] == []
 
 
 @pytest.mark.parametrize(
