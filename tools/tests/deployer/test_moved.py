@@ -167,16 +167,19 @@ def test_what_the_template_says_of_them_is_refused_as_before(deployed: Shop) -> 
     assert {finding["rule"] for finding in blocked["findings"]} == {"service-frozen", "stack-policy"}
 
 
-def test_parameter_of_two_layers_is_told_where_only_one_is_deployed(deployed: Shop) -> None:
-    set_parameter(deployed, "LogRetentionDays: 30")
+def test_parameters_of_several_layers_are_told_where_only_one_is_deployed(deployed: Shop) -> None:
+    """As the template has them, whatever the order of the sets in between."""
+    for line in ("SmokeTest: disabled", "LogRetentionDays: 30"):
+        set_parameter(deployed, line)
     planned = deployed.run("plan", "--only", "pipeline")
-    left_out = ["service-preference", "task-definition"]
-    (half,) = planned["changes_in_part"]
-    assert (half["layer"], half["parameter"], sorted(half["left_out"])) == (
-        "pipeline",
-        "LogRetentionDays",
-        left_out,
-    )
+    told = [
+        (change["layer"], change["parameter"], sorted(change["left_out"]))
+        for change in planned["changes_in_part"]
+    ]
+    assert told == [
+        ("pipeline", "LogRetentionDays", ["service-preference", "task-definition"]),
+        ("pipeline", "SmokeTest", ["service-preference"]),
+    ]
     _, text, _ = deployed.talk("plan", "--only", "pipeline")
     assert "LogRetentionDays changes in pipeline" in text
     assert deployed.run("plan")["changes_in_part"] == []
@@ -185,4 +188,4 @@ def test_parameter_of_two_layers_is_told_where_only_one_is_deployed(deployed: Sh
 def test_parameter_that_a_release_brings_is_not_left_out(deployed: Shop) -> None:
     set_parameter(deployed, f"PrivateSubnetIds: [{', '.join(subnets(deployed))}]")
     planned = deployed.run("plan", "--only", "service-preference")
-    assert [half["left_out"] for half in planned["changes_in_part"]] == [["pipeline"]]
+    assert [change["left_out"] for change in planned["changes_in_part"]] == [["pipeline"]]

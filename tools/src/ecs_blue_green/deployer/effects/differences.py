@@ -9,6 +9,7 @@ from typing import Any
 from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.effects.resolve import Expression, canonical
 from ecs_blue_green.deployer.effects.schemas import Location
+from ecs_blue_green.deployer.layers import Layer
 
 # By which property the members of a list are known, where all of them have it: containers, variables and
 # stages; tags; metrics.
@@ -86,6 +87,28 @@ def map_changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator
     for name in {**before, **after}:
         if before.get(name) != after.get(name):
             yield PropertyChange(name, before.get(name), after.get(name))
+
+
+def moved_by_releases(
+    layers: Mapping[str, Layer],
+    before: Mapping[str, Mapping[str, str]],
+    after: Mapping[str, Mapping[str, str]],
+) -> Iterator[PropertyChange]:
+    """The parameters that a release brings, where the stack that gives them gets other values.
+
+    `before` and `after` have the parameters of the stacks that exist, by layer.
+    """
+    kept = {
+        str(title): layer.fixed.get(title, "")
+        for layer in layers.values()
+        for title in layer.runtime.moved_by_releases
+    }
+    for slug, values in after.items():
+        for title in map(str, layers[slug].runtime.gives_to_releases):
+            # A stack from before it had the parameter: what the service's stack keeps is what runs.
+            old = before[slug].get(title, kept.get(title, ""))
+            if old != values[title]:
+                yield PropertyChange(title, old, values[title])
 
 
 def pairs(before: list[Any], after: list[Any]) -> Iterator[Pair]:

@@ -24,6 +24,7 @@ from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects.differences import moved_by_releases
 from ecs_blue_green.deployer.effects.resolve import HIDDEN
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
@@ -33,7 +34,7 @@ from ecs_blue_green.deployer.pace import Pace
 from ecs_blue_green.deployer.planning import deployed, providers, survey
 from ecs_blue_green.deployer.planning.answers import worse
 from ecs_blue_green.deployer.planning.deployed import Say
-from ecs_blue_green.deployer.planning.plan import Act, Half, Plan, Step
+from ecs_blue_green.deployer.planning.plan import Act, PartialChange, Plan, Step
 from ecs_blue_green.deployer.planning.survey import Found, Survey
 
 # Called before the first change set is made; it raises to have none made.
@@ -160,9 +161,11 @@ class _Planning:
                 raise
         waits_for = {slug: self._waits_for[slug] & steps.keys() for slug in steps}
         moves = tuple(_moves(self._environment, self._layers, steps)) if surveyed else ()
-        halves = tuple(_halves(self._environment, self._layers, stacks, steps))
+        in_part = tuple(_in_part(self._environment, self._layers, stacks, steps))
         imported = {slug: surveyed.world.imports(slug) for slug in self._layers} if surveyed else {}
-        return Plan(self._environment, steps, waits_for, stacks, moves, imports=imported, halves=halves)
+        return Plan(
+            self._environment, steps, waits_for, stacks, moves, imports=imported, changes_in_part=in_part
+        )
 
     def _refuse(self, stacks: Mapping[str, Stack | None], chosen: list[str]) -> None:
         """Raise where what is there cannot be planned on."""
@@ -313,45 +316,35 @@ def _keeping(layer: Layer, stack: Stack | None) -> Layer:
 def _moves(
     environment: Environment, layers: Mapping[str, Layer], steps: Mapping[str, Step]
 ) -> Iterator[PropertyChange]:
-    """The parameters that a release brings, where the stack that gives them gets other values."""
-    kept = {
-        str(title): layer.fixed.get(title)
-        for layer in layers.values()
-        for title in layer.runtime.moved_by_releases
+    """The parameters that a release brings, where a step gives them other values."""
+    before = {
+        slug: step.stack.parameters for slug, step in steps.items() if step.act == "update" and step.stack
     }
-    for step in steps.values():
-        if step.act != "update" or not step.stack:
-            continue
-        for title in map(str, step.layer.runtime.gives_to_releases):
-            after = template.parameter_values(step.layer, environment)[title]
-            # A stack from before it had the parameter: what the service's stack keeps is what runs.
-            before = step.stack.parameters.get(title, kept.get(title))
-            if (before or "") != after:
-                yield PropertyChange(title, before or "", after)
+    after = {slug: template.parameter_values(layers[slug], environment) for slug in before}
+    yield from moved_by_releases(layers, before, after)
 
 
-def _halves(
+def _in_part(
     environment: Environment,
     layers: Mapping[str, Layer],
     stacks: Mapping[str, Stack | None],
     steps: Mapping[str, Step],
-) -> Iterator[Half]:
+) -> Iterator[PartialChange]:
     """The parameters that get a new value in these steps, and not in other stacks that have them."""
-    news = {slug: _new_values(environment, layers[slug], stack) for slug, stack in stacks.items()}
+    changed = {slug: _changed_parameters(environment, layers[slug], stack) for slug, stack in stacks.items()}
+    left_out = [slug for slug, stack in stacks.items() if stack and slug not in steps]
     for slug, step in steps.items():
-        for title in news[slug] if step.act != "nothing" else ():
-            behind = [
-                other for other in news if stacks[other] and other not in steps and title in news[other]
-            ]
+        for title in changed[slug] if step.act != "nothing" else ():
+            behind = tuple(other for other in left_out if title in changed[other])
             if behind:
-                yield Half(slug, title, tuple(behind))
+                yield PartialChange(slug, title, behind)
 
 
-def _new_values(environment: Environment, layer: Layer, stack: Stack | None) -> set[str]:
-    """The parameters of which a stack has another value than it would get, or none yet."""
+def _changed_parameters(environment: Environment, layer: Layer, stack: Stack | None) -> list[str]:
+    """The parameters of which a stack has another value than it would get, or none yet, in their order."""
     deployed = stack.parameters if stack else {}
     values = template.parameter_values(layer, environment)
-    return {title for title, value in values.items() if deployed.get(title) not in (value, HIDDEN)}
+    return [title for title in layer.parameters if deployed.get(title) not in (values[title], HIDDEN)]
 
 
 def _policy(client: Any, stack: Stack) -> str | None:

@@ -50,7 +50,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Half:
+class PartialChange:
     """A parameter that changes in one layer, and in others that have it, `behind`, does not."""
 
     layer: str
@@ -64,8 +64,8 @@ class Plan:
 
     `stacks` are all of the environment's stacks as found; `moves` are the parameters that the next release
     brings, and no stack of the service. `imports` has the exports that each layer of the project will import.
-    `left` are the stacks whose layer has left the project, and `halves` the parameters that would change in
-    some of the stacks that have them.
+    `left` are the stacks whose layer has left the project, and `changes_in_part` the parameters that would
+    change in some of the stacks that have them.
     """
 
     environment: Environment
@@ -75,7 +75,7 @@ class Plan:
     moves: tuple[PropertyChange, ...] = ()
     left: Mapping[str, Stack] = field(default_factory=dict)
     imports: Mapping[str, Set[str]] = field(default_factory=dict)
-    halves: tuple[Half, ...] = ()
+    changes_in_part: tuple[PartialChange, ...] = ()
 
     @property
     def changes_something(self) -> bool:

@@ -278,8 +278,8 @@ def plan_document(plan: Plan, findings: Iterable[Finding], passing: Iterable[Bes
             {"parameter": move.path, "before": move.before, "after": move.after} for move in plan.moves
         ],
         "changes_in_part": [
-            {"layer": half.layer, "parameter": half.parameter, "left_out": list(half.behind)}
-            for half in plan.halves
+            {"layer": change.layer, "parameter": change.parameter, "left_out": list(change.behind)}
+            for change in plan.changes_in_part
         ],
         "plan": [_step_document(plan, slug, step) for slug, step in plan.steps.items()],
         "left": left_documents(plan.left),

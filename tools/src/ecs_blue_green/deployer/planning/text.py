@@ -53,9 +53,11 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
     for slug, stack in plan.left.items():
         yield Line(f"{slug:<22}{LEFT}; the stack is {stack.status}", "note")
     yield from lines_of_tags(told.tags)
-    for half in plan.halves:
-        behind = " and ".join(half.behind)
-        said = f"{half.parameter} changes in {half.layer}; {behind}, left out of this plan, would get it too"
+    for change in plan.changes_in_part:
+        behind = " and ".join(change.behind)
+        said = (
+            f"{change.parameter} changes in {change.layer}; {behind}, left out of this plan, would get it too"
+        )
         yield Line(said, "note")
     for move in plan.moves:
         head = Line(f"{move.path} {MOVES}", "title")

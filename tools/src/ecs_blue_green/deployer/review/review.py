@@ -14,7 +14,7 @@ from typing import Any
 from ecs_blue_green.deployer import policy, rules
 from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.effects import effects
-from ecs_blue_green.deployer.effects.differences import map_changes
+from ecs_blue_green.deployer.effects.differences import map_changes, moved_by_releases
 from ecs_blue_green.deployer.effects.effects import LayerChange, Side
 from ecs_blue_green.deployer.effects.resolve import references
 from ecs_blue_green.deployer.effects.sides import World
@@ -173,7 +173,7 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
         own=tuple(_own(new)),
         released=released,
         kept_tags={slug: tags for slug, tags in kept_tags.items() if tags},
-        moves=tuple(_moves(kept, before, after)),
+        moves=tuple(moved_by_releases(kept, *_parameters_of_both(before, after))),
     )
 
 
@@ -197,20 +197,10 @@ def _keeping(head: Revision, base: Revision, before: Side, environment: Environm
     return agreed(layers, there)
 
 
-def _moves(layers: Mapping[str, Layer], before: Side, after: Side) -> Iterator[PropertyChange]:
-    """The parameters that a release brings, where the stack that gives them gets other values."""
-    kept = {
-        str(title): layer.fixed.get(title, "")
-        for layer in layers.values()
-        for title in layer.runtime.moved_by_releases
-    }
-    for slug, layer in layers.items():
-        there = before.stacks.get(slug)
-        for title in map(str, layer.runtime.gives_to_releases) if there else ():
-            old = there.parameters.get(title, kept.get(title, "")) if there else ""
-            new = after.stacks[slug].parameters[title]
-            if old != new:
-                yield PropertyChange(title, old, new)
+def _parameters_of_both(before: Side, after: Side) -> tuple[dict[str, Mapping[str, str]], ...]:
+    """The parameters before and after of the stacks that are there on both sides, by layer."""
+    both = [slug for slug in after.stacks if slug in before.stacks]
+    return tuple({slug: side.stacks[slug].parameters for slug in both} for side in (before, after))
 
 
 def _fixing_as(layer: Layer, other: Layer | None) -> Layer:
