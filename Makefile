@@ -40,6 +40,7 @@ UNKNOWN_VARIABLE := $(firstword $(filter-out $(VARIABLES),$(GIVEN)))
 UNREAD := $(if $(VERBS_GIVEN),$(firstword $(foreach name,$(filter $(VARIABLES),$(GIVEN)),$(call unread,$(name)))))
 EMPTY := $(firstword $(foreach name,$(filter ENV ONLY,$(GIVEN)),$(if $(strip $($(name))),,$(name))))
 refuse = $(shell printf 'error: %s: nothing was done\nnext:  %s\n' '$(1)' '$(2)' >&2)
+override REFUSED := yes
 ifneq ($(UNKNOWN_TARGET),)
 $(shell .ci/refuse target '$(UNKNOWN_TARGET)' $(TARGETS))
 else ifneq ($(UNKNOWN_VARIABLE),)
@@ -50,8 +51,10 @@ else ifneq ($(EMPTY),)
 $(call refuse,$(EMPTY) is empty,give it a value$(comma) or leave it out)
 else ifneq ($(filter-out 1,$(YES)),)
 $(call refuse,YES=$(YES) is neither yes nor no,YES=1 does not ask; without it somebody is asked)
+else
+override REFUSED :=
 endif
-ifneq ($(strip $(UNKNOWN_TARGET)$(UNKNOWN_VARIABLE)$(UNREAD)$(EMPTY)$(filter-out 1,$(YES))),)
+ifdef REFUSED
 $(error refused)
 endif
 
@@ -68,7 +71,7 @@ help: ## show this message
 # which of the verbs only those with ENV=local need.
 PACKAGE = requirements/install $(wildcard tools/pyproject.toml requirements/*.whl)
 EMULATOR = $(if $(filter local,$(ENV)),.venv-emulator/ready)
-USE_BOTH = plan deploy status image drift rollback restore finish continue-rollback destroy rehearse test test-tools test-changes test-shapes
+USE_BOTH = $(OF_ENVIRONMENT) test test-tools test-changes test-shapes
 
 # The first of these finds neither environment: they are made side by side.
 ifneq ($(and $(EMULATOR),$(filter $(USE_BOTH),$(MAKECMDGOALS)),$(if $(wildcard .venv/ready .venv-emulator/ready),,first)),)

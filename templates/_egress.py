@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 from troposphere import Parameter, Ref
 from troposphere.ec2 import SecurityGroupRule
 
+from templates._parameters import PREFIX_LIST_REGEX
+
 # By the column of a row: what its parameter must be, and what the rule of the security group calls it.
 _GROUP = ("AWS::EC2::SecurityGroup::Id", "", "", "DestinationSecurityGroupId")
 _PREFIX_LIST = (
     "String",
-    "pl-[0-9a-f]{8}([0-9a-f]{9})?",
+    PREFIX_LIST_REGEX,
     "must be the id of a prefix list such as pl-0123456789abcdef0",
     "DestinationPrefixListId",
 )

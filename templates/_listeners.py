@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from troposphere import Parameter
 
+from templates._parameters import CERTIFICATE_OR_EMPTY
+
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
 MOST_VALUES = 5
 PRIORITIES = range(1, 50_001)
@@ -56,8 +58,7 @@ def certificate_parameters(certificates: Sequence[Certificate]) -> list[Paramete
             Type="String",
             Description=f"{certificate.description} (ARN of a certificate); empty: none",
             Default="",
-            AllowedPattern=r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
-            ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
+            **CERTIFICATE_OR_EMPTY,
         )
         for certificate in certificates
     ]

@@ -32,6 +32,12 @@ from troposphere import (
 from templates._runtime import FixedAtCreation
 
 _KEY_REGEX = r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)"
+# What the parameter with a certificate's ARN may be, and that with the id of a prefix list.
+CERTIFICATE_OR_EMPTY = {
+    "AllowedPattern": r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
+    "ConstraintDescription": "must be the ARN of an ACM certificate in this region, or empty",
+}
+PREFIX_LIST_REGEX = "pl-[0-9a-f]{8}([0-9a-f]{9})?"
 
 # Defined once, so that type, default and range agree wherever a layer has the row.
 SHARED = (
@@ -103,8 +109,7 @@ SHARED = (
         Type="String",
         Description="Certificate for HTTPS; empty: HTTP. Decided at creation",
         Default="",
-        AllowedPattern=r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
-        ConstraintDescription="must be the ARN of an ACM certificate in this region, or empty",
+        **CERTIFICATE_OR_EMPTY,
     ),
     Parameter(
         "DomainName",

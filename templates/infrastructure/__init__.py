@@ -16,7 +16,7 @@ from templates._containers import secret_parameters
 from templates._egress import egress_parameters, ranges
 from templates._exports import export
 from templates._listeners import certificate_parameters
-from templates._parameters import TEST_LISTENER_HTTPS, shared, template
+from templates._parameters import PREFIX_LIST_REGEX, TEST_LISTENER_HTTPS, shared, template
 from templates._runtime import BelongsTo, Bucket, Changed, Cidr, Delegation, Distinct, Needs, Runtime
 from templates._stack_policy import deny_updates
 from templates.infrastructure.listener_rules import add_certificates, add_listener_rules, moved_rules
@@ -105,7 +105,7 @@ PARAMETERS = (
             " LoadBalancerCidr; empty: none"
         ),
         Default="",
-        AllowedPattern="(|pl-[0-9a-f]{8}([0-9a-f]{9})?)",
+        AllowedPattern=f"(|{PREFIX_LIST_REGEX})",
         ConstraintDescription="must be the id of a prefix list such as pl-0123456789abcdef0, or empty",
     ),
     Parameter(

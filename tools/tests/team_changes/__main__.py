@@ -67,7 +67,8 @@ def _copy(root: Path) -> None:
     for path in root.rglob("*"):
         if ".git" not in path.parts:
             os.utime(path, (LONG_AGO, LONG_AGO))
-    shutil.rmtree(root / SHAPES)
+    # A copy has none any more.
+    shutil.rmtree(root / SHAPES, ignore_errors=True)
     copies.link_environments(REPOSITORY, root)
     for name in CACHES:
         if (REPOSITORY / name).exists():

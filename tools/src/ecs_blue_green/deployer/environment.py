@@ -275,12 +275,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _file_problems(name: str, document: Mapping[str, Any], declared: Declarations) -> Iterator[Problem]:
     """What is wrong with the keys of the file other than `parameters`."""
+    known = (*KEYS, TEMPLATE_BUCKET)
     for key in document:
-        if key not in (*KEYS, TEMPLATE_BUCKET):
-            near = _nearest(key, (*KEYS, TEMPLATE_BUCKET))
+        if key not in known:
+            near = _nearest(key, known)
             yield Problem(key, "", f"is not a key of a parameter file{near}")
-    bucket = document.get(TEMPLATE_BUCKET, "unset")
-    if not isinstance(bucket, str) or not re.fullmatch(BUCKET_NAME, bucket):
+    bucket = document.get(TEMPLATE_BUCKET)
+    if TEMPLATE_BUCKET in document and not (isinstance(bucket, str) and re.fullmatch(BUCKET_NAME, bucket)):
         yield Problem(TEMPLATE_BUCKET, _shown(bucket), "must be the name of an existing bucket")
     checks = {
         "account": ("[0-9]{12}", 'must be an account id: 12 digits, in quotes ("123456789012")'),
@@ -437,7 +438,8 @@ def _cross_problems(
             yield Problem(where, given, f"must not be set without {other}")
 
     for need in rules.needs:
-        if any(values.get(need.parameter, [])) and not any(values.get(need.other, ["it is wrong"])):
+        # One that is wrong itself is not among the values.
+        if any(values.get(need.parameter, [])) and need.other in values and not any(values[need.other]):
             where = f"parameters.{need.parameter}"
             yield Problem(where, _shown(",".join(values[need.parameter])), f"needs {need.other}")
 

@@ -144,9 +144,9 @@ def _of_load_balancer(
         if free < LOAD_BALANCER_ADDRESSES:
             reason = f"has {free} free addresses; a load balancer needs {LOAD_BALANCER_ADDRESSES}"
             yield Trouble(key, subnet, reason)
-        route = network.default_route(subnet)
         if subnet not in public:
             continue
+        route = network.default_route(subnet)
         if not route or not str(route.get("GatewayId", "")).startswith("igw-") or _is_dead(route):
             yield Trouble(
                 key,
