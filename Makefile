@@ -6,7 +6,8 @@ TOOLS = $(if $(wildcard tools/pyproject.toml),tools)
 PYTHON_FILES = templates app tests $(TOOLS) generate.py deploy.py
 BIN = .venv/bin
 EMULATOR_BIN = .venv-emulator/bin
-DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md docs/security.md
+DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md \
+  docs/reference.md docs/reference.ja.md docs/security.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
 # For the region of each environment, and for the one that has most types.
 REGIONS = $(sort us-east-1 $(shell sed -n 's/^region: *["'"'"']*\([a-z0-9-]*\).*/\1/p' params/*.yaml))

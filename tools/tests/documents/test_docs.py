@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 TEXT = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
 README = TEXT["README.md"]
+REFERENCE = TEXT["docs/reference.md"]
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 # Commands of other programs, which have options of their own.
@@ -56,6 +57,22 @@ def printed(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.parametrize("name", ["README.md", "docs/README.ja.md"])
+def test_readme_is_short(name: str) -> None:
+    """What is looked up is in docs/reference.md."""
+    assert len(TEXT[name].splitlines()) <= 150
+
+
+def test_readme_says_how_long_its_commands_take() -> None:
+    """What was measured, rounded up to five seconds."""
+    measured = dict(re.findall(r"^(make \w+) +([\d.]+) s$", TEXT["docs/benchmarks.md"], re.MULTILINE))
+    shown = dict(re.findall(r"^(make \w+) +# (\d+) s", README, re.MULTILINE))
+    assert shown
+    assert shown == {
+        command: str(-(-float(time) // 5) * 5).removesuffix(".0") for command, time in measured.items()
+    }
+
+
 def test_every_make_target_is_documented_and_exists() -> None:
     # Two blanks end a command in the column of a table.
     lines = re.findall(r"\bmake ((?:[a-z-]+ ?)+)", ALL_CODE)
@@ -64,7 +81,9 @@ def test_every_make_target_is_documented_and_exists() -> None:
 
 
 def test_every_verb_is_documented() -> None:
-    missing = [verb for verb in command_line.VERBS if not re.search(rf"`(make|deploy\.py) {verb}\b", README)]
+    missing = [
+        verb for verb in command_line.VERBS if not re.search(rf"`(make|deploy\.py) {verb}\b", REFERENCE)
+    ]
     assert not missing
 
 
@@ -90,7 +109,7 @@ def test_every_option_is_documented_and_exists(capsys: pytest.CaptureFixture[str
 def test_every_exit_code_is_documented_and_exists() -> None:
     codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
     codes |= {int(number) for number in re.findall(r"(\d+) rolled back", str(command.__doc__))}
-    assert {int(number) for number in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)} == codes
+    assert {int(number) for number in re.findall(r"^\| (\d+) \|", REFERENCE, re.MULTILINE)} == codes
 
 
 def test_every_name_in_the_documents_exists() -> None:
@@ -139,7 +158,8 @@ def anchors(text: str) -> set[str]:
 
 def test_generated_parts_are_fresh() -> None:
     with_parts = [name for name, text in TEXT.items() if "[[[cog" in text]
-    declared = re.findall(r"^DOCUMENTS = (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", "")
+    declared = re.findall(r"^DOCUMENTS = (.*)$", makefile, re.MULTILINE)
     assert sorted(declared[0].split()) == sorted(with_parts)
     command = [sys.executable, "-m", "cogapp", "--verbosity=0", "--check", "--diff", "-I", ".", *with_parts]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The generated tables of `README.ja.md`: those of the English page, text by text through a dictionary.
+"""The generated tables of the Japanese pages: those of the English ones, text by text through a dictionary.
 
 `japanese.yaml` has the English texts as keys, as gettext has. A text that was changed, or is new, stays
 English until somebody translates it; it never gets the translation of something else. A test finds what is

@@ -1,4 +1,4 @@
-"""The Japanese README says what the English one says, as far as a machine can tell."""
+"""The Japanese pages say what the English ones say, as far as a machine can tell."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,14 @@ from ecs_blue_green.deployer import environment
 from ecs_blue_green.documents import generated, japanese
 
 ROOT = Path(__file__).resolve().parents[3]
-ENGLISH, JAPANESE = ROOT / "README.md", ROOT / "docs" / "README.ja.md"
-PAGES = (ENGLISH, JAPANESE)
+# Each English page and the Japanese one.
+PAGES = {
+    "README": (ROOT / "README.md", ROOT / "docs" / "README.ja.md"),
+    "reference": (ROOT / "docs" / "reference.md", ROOT / "docs" / "reference.ja.md"),
+    "from-the-article": (ROOT / "docs" / "from-the-article.md", ROOT / "docs" / "from-the-article.ja.md"),
+}
+JAPANESE = [page for _, page in PAGES.values()]
+each_pair = pytest.mark.parametrize("pages", PAGES.values(), ids=PAGES)
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"<!-- .*? -->", re.DOTALL)
@@ -21,6 +27,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 Table = list[list[list[str]]]
+Pair = tuple[Path, Path]
 
 
 def text(page: Path) -> str:
@@ -56,51 +63,60 @@ def tables(page: Path) -> list[Table]:
 
 
 def links(page: Path) -> list[str]:
-    """Where the links go; those into the repository from its root."""
+    """Where the links go: from the root of the repository, and to the English page where it has two."""
     targets = [
         target if re.match("https?:|#", target) else str((page.parent / target).resolve().relative_to(ROOT))
         for target in LINK.findall(prose(page))
     ]
-    # Each page has a link to the other.
-    return sorted(set(targets) - {"README.md", "docs/README.ja.md"})
+    english = {str(other.relative_to(ROOT)): str(one.relative_to(ROOT)) for one, other in PAGES.values()}
+    own = {str(one.relative_to(ROOT)) for pair in PAGES.values() if page in pair for one in pair}
+    # Each page has a link to itself in the other language.
+    return sorted({english.get(target, target) for target in targets if target not in own})
 
 
-def test_headings_are_of_the_same_levels() -> None:
-    english, translated = ([match[1] for match in HEADING.finditer(prose(page))] for page in PAGES)
+@each_pair
+def test_headings_are_of_the_same_levels(pages: Pair) -> None:
+    english, translated = ([match[1] for match in HEADING.finditer(prose(page))] for page in pages)
     assert translated == english
 
 
-def test_code_blocks_are_the_same() -> None:
-    english, translated = map(blocks, PAGES)
+@each_pair
+def test_code_blocks_are_the_same(pages: Pair) -> None:
+    english, translated = map(blocks, pages)
     assert translated == english
 
 
-def test_tables_have_the_same_rows_and_columns_and_the_same_code_in_them() -> None:
-    english, translated = map(tables, PAGES)
+@each_pair
+def test_tables_have_the_same_rows_and_columns_and_the_same_code_in_them(pages: Pair) -> None:
+    english, translated = map(tables, pages)
     assert [[len(row) for row in table] for table in translated] == [
         [len(row) for row in table] for table in english
     ]
     assert translated == english
 
 
-def test_each_section_names_the_same_commands_and_parameters() -> None:
-    for english, translated in zip(*map(sections, PAGES), strict=True):
+@each_pair
+def test_each_section_names_the_same_commands_and_parameters(pages: Pair) -> None:
+    for english, translated in zip(*map(sections, pages), strict=True):
         assert sorted(set(CODE.findall(translated))) == sorted(set(CODE.findall(english))), translated
 
 
-def test_links_are_the_same() -> None:
-    english, translated = map(links, PAGES)
+@each_pair
+def test_links_are_the_same(pages: Pair) -> None:
+    english, translated = map(links, pages)
     assert translated == english
 
 
-def test_the_same_parts_are_generated() -> None:
-    english, translated = (re.findall(r"generated\.(\w+)\(\)", text(page)) for page in PAGES)
+@each_pair
+def test_the_same_parts_are_generated(pages: Pair) -> None:
+    english, translated = (re.findall(r"generated\.(\w+)\(\)", text(page)) for page in pages)
     assert translated == english
 
 
 def test_no_translation_is_left_over() -> None:
     """A text that changed has lost its translation: correct docs/japanese.yaml."""
-    functions = re.findall(r"japanese\.table\(generated\.(\w+)\(\)\)", text(JAPANESE))
+    pages = "".join(map(text, JAPANESE))
+    functions = re.findall(r"japanese\.table\(generated\.(\w+)\(\)\)", pages)
     parts = set().union(*(japanese.parts(getattr(generated, name)()) for name in functions))
     assert sorted(japanese.texts().keys() - parts) == []
 
@@ -115,15 +131,16 @@ def is_a_copy() -> bool:
 @pytest.mark.skipif(is_a_copy(), reason="the parameters are a team's")
 def test_no_text_of_the_tables_of_parameters_is_english() -> None:
     """A new parameter has no translation yet: add its texts to docs/japanese.yaml."""
-    rows = [line for line in text(JAPANESE).splitlines() if "指定できる値" in line]
+    rows = [line for line in text(PAGES["reference"][1]).splitlines() if "指定できる値" in line]
     assert rows
     english = re.compile(r"(?:\b[A-Za-z]+ ){3}[A-Za-z]+\b")
     assert [row for row in rows if english.search(CODE.sub("", row))] == []
 
 
-def test_parentheses_are_of_one_kind() -> None:
+@pytest.mark.parametrize("page", JAPANESE, ids=PAGES)
+def test_parentheses_are_of_one_kind(page: Path) -> None:
     full_width = ("\uff08", "\uff09")
-    assert [line for line in text(JAPANESE).splitlines() if any(one in line for one in full_width)] == []
+    assert [line for line in text(page).splitlines() if any(one in line for one in full_width)] == []
 
 
 @pytest.mark.parametrize(
