@@ -274,7 +274,7 @@ def test_lines_that_do_not_fit_are_counted(built: Mapping[str, Layer]) -> None:
     assert f"> {left} lines do not fit here. The artifact of this run has the whole plan.\n" in summary
     assert summary.endswith("\n```\n")
     for limit in range(20_000, 20_220, 10):
-        assert len(markdown.markdown(plan, [], limit).encode()) <= limit
+        assert len(markdown.markdown(plan, [], limit=limit).encode()) <= limit
 
 
 def test_file_that_cannot_have_the_summary_is_bad_input(dev: Shop, tmp_path: Path) -> None:

@@ -156,6 +156,70 @@ def test_what_is_named_is_let_through(deployed: Shop) -> None:
     assert made(deployed, f"make deploy ENV=dev ALLOW={allow}")["exit_code"] == 0
 
 
+def one_command(text: str) -> str:
+    """The command that lets everything through, which stands alone in its line."""
+    lines = text.splitlines()
+    (index,) = [i for i, line in enumerate(lines) if "meant:" in line and "that is" not in line]
+    return lines[index + 1].strip()
+
+
+def block_three(shop: Shop) -> list[str]:
+    """Change what two rules block in two layers, and give how ALLOW names it."""
+    shop.replace("infrastructure", "\n      Port: !Ref TestListenerPort", "\n      Port: 9443")
+    for metric in ("cpu", "memory"):
+        shop.replace("service-preference", f"PolicyName: {metric}\n", f"PolicyName: {metric}-target\n")
+    return [
+        "infrastructure:TestListener",
+        "service-preference:CpuScalingPolicy",
+        "service-preference:MemoryScalingPolicy",
+    ]
+
+
+@follows(remedies.ALLOW_ALL)
+def test_one_command_lets_all_that_is_blocked_through(deployed: Shop) -> None:
+    names = block_three(deployed)
+    document = deployed.run("plan")
+    assert {finding["rule"] for finding in document["findings"]} == {"stack-policy", "replacement"}
+    assert document["allow"] == names
+    command = one_command(deployed.talk("plan")[1])
+    assert command == f"make deploy ENV=dev ALLOW='{' '.join(names)}'"
+    assert one_command(deployed.talk("deploy", "--yes")[1]) == command
+    assert made(deployed, command)["exit_code"] == 0
+    assert {step["action"] for step in deployed.run("plan")["plan"]} == {"nothing"}
+
+
+def test_one_command_has_what_was_given_with_it(deployed: Shop) -> None:
+    first, *others = block_three(deployed)
+    _, text, _ = deployed.talk("plan", "--only", "service-preference", "--allow", first)
+    command = one_command(text)
+    assert command == f"make deploy ENV=dev ONLY=service-preference ALLOW='{' '.join([first, *others])}'"
+    # A single one has said it already.
+    assert "if they are meant" not in deployed.talk("plan", "--allow", others[0], "--allow", first)[1]
+
+
+def test_plan_that_is_to_be_kept_is_made_again_with_one_command(deployed: Shop) -> None:
+    names = block_three(deployed)
+    kept = deployed.root / "plan.json"
+    command = one_command(deployed.talk("plan", "--out", str(kept))[1])
+    assert command == f"make plan ENV=dev ALLOW='{' '.join(names)}' ARGS='--out {kept}'"
+    assert made(deployed, command)["exit_code"] == 0
+    assert deployed.run("deploy", "--plan", str(kept))["exit_code"] == 0
+
+
+@follows(remedies.ALLOW_ALL_LATER)
+def test_one_command_lets_the_others_through_once_the_rest_is_out_of_the_way(deployed: Shop) -> None:
+    releases = Releases()
+    releases.release()
+    names = block_three(deployed)
+    document = deployed.run("plan")
+    assert "listener-live" in {finding["rule"] for finding in document["findings"]}
+    _, text, _ = deployed.talk("plan")
+    assert "once [listener-live] is out of the way, the others, if meant:" in text
+    releases.release()
+    assert document["allow"] == names
+    assert made(deployed, one_command(text))["exit_code"] == 0
+
+
 @follows(remedies.BLUE_AGAIN, remedies.ALLOW_LATER)
 def test_listener_is_changed_once_blue_is_live_again(deployed: Shop) -> None:
     releases = Releases()

@@ -787,6 +787,20 @@ def test_wrong_parameter_file_is_bad_input(checkout: Checkout) -> None:
     assert "MaxCapacity" in document["error"]["why"]
 
 
+def test_what_lets_all_blocks_through_is_one_value(checkout: Checkout) -> None:
+    for name in ("TestListener", "ProductionListener"):
+        checkout.properties("infrastructure", name, Port=9443)
+    value = 'ALLOW="infrastructure:ProductionListener infrastructure:TestListener"'
+    code, text = checkout.talk()
+    assert code == 3
+    lines = [line.strip() for line in text.splitlines()]
+    assert f"all of these, if they are meant: {value}" in lines
+    names = value.removeprefix('ALLOW="').removesuffix('"').split()
+    assert environment(checkout.review())["allow"] == names
+    comment = checkout.talk("--markdown")[1]
+    assert f"\nAll of these, if they are meant: `{value}` (dev, local, prod)\n" in comment
+
+
 # The comment on a pull request.
 
 

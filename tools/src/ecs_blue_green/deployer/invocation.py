@@ -6,7 +6,7 @@ Neither boto3 nor troposphere is imported here: a review needs neither.
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,22 +73,35 @@ class Invocation:
     @property
     def command(self) -> str:
         """What to type to go on with what this run was asked for; it asks again."""
-        moved_from = vars(self.options).get("moved_from")
-        return self.again(*([f"--moved-from {moved_from}"] if moved_from else []))
+        return self.again(*self._moved_from)
 
     def again(self, *more: str) -> str:
         """What to type to run this once more, with these arguments besides."""
+        return self._typed(self.options.verb, [], more)
+
+    def allowing(self, names: Iterable[str]) -> str:
+        """What to type to deploy with these let through as well, or to keep the plan that is to be kept."""
+        out = vars(self.options).get("out")
+        kept = [f"--out {shlex.quote(out)}"] if out else []
+        return self._typed("plan" if out else "deploy", names, [*kept, *self._moved_from])
+
+    def _typed(self, verb: str, names: Iterable[str], more: Iterable[str]) -> str:
         given = vars(self.options)
         arguments = [*more, *(f"--skip {name}" for name in given.get("skip") or ())]
         if given.get("plan"):
             arguments.append(f"--plan {shlex.quote(given['plan'])}")
         variables = {
             "ONLY": " ".join(given.get("only") or ()),
-            "ALLOW": " ".join(given.get("allow") or ()),
+            "ALLOW": " ".join(dict.fromkeys([*(given.get("allow") or ()), *names])),
             "ARGS": " ".join(arguments),
         }
         wanted = {name: value for name, value in variables.items() if value}
-        return commands.make(self.options.verb, self.options.env, **wanted)
+        return commands.make(verb, self.options.env, **wanted)
+
+    @property
+    def _moved_from(self) -> list[str]:
+        moved_from = vars(self.options).get("moved_from")
+        return [f"--moved-from {moved_from}"] if moved_from else []
 
     def ask(self, settings: Environment, question: str, wanted: str) -> None:
         """Go on only when the answer is `wanted`. Nobody is asked with --yes, nor about the emulator.

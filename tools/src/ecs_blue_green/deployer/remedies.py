@@ -43,6 +43,8 @@ DISCARD_PLAN = Remedy("{discard}, then plan again", "command")
 # What blocks a plan: docs/operations.md, Blocked by a rule.
 ALLOW = Remedy("if that is meant: ALLOW={resource}", "command")
 ALLOW_LATER = Remedy("once [{rule}] is out of the way, if that is meant: ALLOW={resource}", "command")
+ALLOW_ALL = Remedy("all of these, if they are meant: {command}", "command")
+ALLOW_ALL_LATER = Remedy("once {rules} is out of the way, the others, if meant: {command}", "command")
 UPDATE_SERVICE = Remedy("if that is meant: ALLOW={resource}", "only on AWS")
 TAKE_BACK = Remedy(
     "take the change back; revision, image and target group change with a release, and so do the parameters "

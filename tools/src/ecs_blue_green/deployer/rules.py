@@ -4,7 +4,7 @@ They are pure functions from changes to findings, shared by the deployer's guard
 that need the live state) and by the review of a pull request.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,6 +65,12 @@ class Finding:
     reason: str
     remedy: str
 
+    @property
+    def allow(self) -> str:
+        """What ALLOW has to name to let this through, now or later; empty where it cannot."""
+        resource = f"{self.layer}:{self.resource}"
+        return resource if self.resource and self.remedy.endswith(f"ALLOW={resource}") else ""
+
 
 def honest(findings: Sequence[Finding], staying: Sequence[Finding]) -> list[Finding]:
     """The findings without an offer of ALLOW that lets nothing through: a layer is deployed as a whole.
@@ -85,6 +91,25 @@ def honest(findings: Sequence[Finding], staying: Sequence[Finding]) -> list[Find
         words = lasting.remedy if lasting else remedies.ALLOW_LATER(rule=of_layer[0].rule, resource=resource)
         found.append(replace(finding, remedy=words))
     return found
+
+
+def allowable(findings: Iterable[Finding]) -> list[str]:
+    """What ALLOW names to let through all that it can."""
+    return list(dict.fromkeys(finding.allow for finding in findings if finding.allow))
+
+
+def allowing_all(findings: Sequence[Finding], command: Callable[[list[str]], str]) -> str:
+    """How to let through at once what ALLOW lets through; empty where that is one resource at most.
+
+    `command` is what to type with these names.
+    """
+    names = allowable(findings)
+    if len(names) < 2:
+        return ""
+    staying = dict.fromkeys(f"[{finding.rule}]" for finding in findings if not finding.allow)
+    if staying:
+        return remedies.ALLOW_ALL_LATER(rules=" and ".join(staying), command=command(names))
+    return remedies.ALLOW_ALL(command=command(names))
 
 
 class Guarded(Blocked):

@@ -12,11 +12,11 @@ from ecs_blue_green.deployer.text import fenced, fitting
 LIMIT = 1_000_000
 
 
-def markdown(plan: Plan, findings: Sequence[Finding], limit: int = LIMIT) -> str:
+def markdown(plan: Plan, findings: Sequence[Finding], allowing_all: str = "", limit: int = LIMIT) -> str:
     """The plan and what blocks it, in `limit` bytes at most; where lines are left out, that comes first."""
     head = f"## Plan for {plan.environment.name}\n\n"
     if findings:
-        blocked, _ = fitting(finding_lines(findings), limit // 4, _bytes)
+        blocked, _ = fitting(finding_lines(findings, allowing_all), limit // 4, _bytes)
         head += f"### Blocked\n\n{fenced(blocked)}\n### What it would do\n\n"
     told = list(lines(plan, whole=True))
     shown, more = fitting(told, limit - _bytes(head + _left_out(len(told))), _bytes)

@@ -7,7 +7,7 @@ import os
 import re
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ecs_blue_green.deployer import clock
+from ecs_blue_green.deployer import clock, rules
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.describe import Event, Stack
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
@@ -86,9 +86,9 @@ def show_plan(plan: Plan, *, whole: bool) -> None:
     _show(text.lines(plan, whole=whole))
 
 
-def show_findings(findings: Iterable[Finding]) -> None:
-    """What blocks a plan."""
-    _show(text.finding_lines(findings))
+def show_findings(findings: Iterable[Finding], allowing_all: str) -> None:
+    """What blocks a plan, and how to let several through at once."""
+    _show(text.finding_lines(findings, allowing_all))
 
 
 def _show(lines: Iterable[Line]) -> None:
@@ -270,7 +270,7 @@ def output_lines(outputs: Mapping[str, str]) -> Iterator[Text]:
         yield line
 
 
-def plan_document(plan: Plan, findings: Iterable[Finding], passing: Iterable[Beside] = ()) -> dict[str, Any]:
+def plan_document(plan: Plan, findings: Sequence[Finding], passing: Iterable[Beside] = ()) -> dict[str, Any]:
     """The plan, what blocks it, and what does not although a release runs (`passing`), for scripts."""
     return {
         "digest": plan.digest,
@@ -284,6 +284,7 @@ def plan_document(plan: Plan, findings: Iterable[Finding], passing: Iterable[Bes
         "plan": [_step_document(plan, slug, step) for slug, step in plan.steps.items()],
         "left": left_documents(plan.left),
         "findings": [asdict(finding) for finding in findings],
+        "allow": rules.allowable(findings),
         "beside_release": [
             {"layer": found.layer, "resource": found.resource, "why": found.why} for found in passing
         ],

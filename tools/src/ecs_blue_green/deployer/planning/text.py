@@ -76,13 +76,21 @@ def warning(found: str) -> str:
     return f"CloudFormation warns: {visible(found)}"
 
 
-def finding_lines(findings: Iterable[Finding]) -> Iterator[Line]:
-    """What blocks a plan, each with its rule and its reason; the way out once for those that share it."""
+def finding_lines(findings: Iterable[Finding], allowing_all: str = "") -> Iterator[Line]:
+    """What blocks a plan, each with its rule and its reason; the way out once for those that share it.
+
+    `allowing_all` is the one that is of several at once.
+    """
     for (rule, remedy), alike in groupby(findings, key=lambda finding: (finding.rule, finding.remedy)):
         for finding in alike:
             where = f"{finding.layer}:{finding.resource}" if finding.resource else finding.layer
             yield Line(f"blocked [{rule}] {where}: {finding.reason}", "blocked")
         yield Line(f"        {remedy}", "remedy")
+    if allowing_all:
+        # The command has a line of its own, to be copied.
+        words, _, command = allowing_all.partition(": ")
+        yield Line(f"{words}:", "remedy")
+        yield Line(f"        {command}", "command")
 
 
 def is_from_template(step: Step) -> bool:

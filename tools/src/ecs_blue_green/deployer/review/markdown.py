@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
-from ecs_blue_green.deployer.review.text import OUTCOMES, alike, grouped, outcome, ways
+from ecs_blue_green.deployer.review.text import OUTCOMES, alike, allowing_all, grouped, outcome, ways
 from ecs_blue_green.deployer.text import fenced, fitting, plain
 
 # GitHub answers a longer comment with "Body is too long (maximum is 65536 characters)"
@@ -48,6 +48,9 @@ def _head(review: Review) -> Iterator[str]:
         yield from _rows(environment, columns)
     yield ""
     yield from _section("Blocked by the deployer", _said_of(changed, _findings))
+    for words, names in _said_of(changed, allowing_all).items():
+        said, _, value = words.partition(": ")
+        yield f"{said[:1].upper()}{said[1:]}: `{value}` ({', '.join(names)})\n"
     yield from _section("Access that opens", _said_of(changed, _access))
     yield from _section("How it gets there", _said_of(changed, ways))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
+from ecs_blue_green.deployer import rules
 from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
 from ecs_blue_green.deployer.review.text import grouped, outcome
@@ -69,6 +70,7 @@ def _environment(review: EnvironmentReview) -> dict[str, Any]:
         "release": {"branch": review.branch, "files": list(review.release)} if review.release else None,
         "needs": [asdict(need) for need in review.needs],
         "findings": [asdict(finding) for finding in review.findings],
+        "allow": rules.allowable(review.findings),
         "access": [asdict(access) for access in review.access],
         "layers": [
             {

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from ecs_blue_green.deployer import rules
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.effects.effects import ExportChange, LayerChange, OutputChange
 from ecs_blue_green.deployer.review.review import EnvironmentReview
@@ -63,7 +64,14 @@ def lines(review: EnvironmentReview) -> Iterator[Line]:
             where = ":".join(filter(None, (finding.layer, finding.resource)))
             yield Line(f"!   {finding.rule}: {where}: {finding.reason}", "blocked")
             yield Line(f"      {finding.remedy}", "detail")
+        yield from (Line(f"    {words}", "title") for words in allowing_all(review))
     yield from (Line(text, "title") for text in ways(review))
+
+
+def allowing_all(review: EnvironmentReview) -> Iterator[str]:
+    """How to let through at once what ALLOW lets through, where that is several resources."""
+    if words := rules.allowing_all(review.findings, lambda names: f'ALLOW="{" ".join(names)}"'):
+        yield words
 
 
 def ways(review: EnvironmentReview) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ecs_blue_green.deployer import commands, environment, interrupts, preflight
+from ecs_blue_green.deployer import commands, environment, interrupts, preflight, rules
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
@@ -118,7 +118,7 @@ def judge(
     invocation.document |= report.plan_document(plan, findings, passing)
     if invocation.talks:
         report.show_plan(plan, whole=whole)
-        report.show_findings(findings)
+        report.show_findings(findings, rules.allowing_all(findings, invocation.allowing))
     for note in [
         *(f"beside the release that runs, {found.layer}:{found.resource}: {found.why}" for found in passing),
         *checks.unmatched(plan, invocation.options.allow, proposal.layers),

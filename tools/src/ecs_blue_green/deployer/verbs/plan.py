@@ -5,7 +5,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs_blue_green.deployer import aws, configurations
+from ecs_blue_green.deployer import aws, configurations, rules
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE, BadInput
 from ecs_blue_green.deployer.execution import history, session
 from ecs_blue_green.deployer.invocation import Invocation, allowed, chosen
@@ -44,7 +44,8 @@ def run(invocation: Invocation) -> int:
             try:
                 findings = _proposal.judge(invocation, door, proposal, named, whole=True)
                 if options.summary:
-                    _summarize(Path(options.summary), markdown.markdown(planned, findings))
+                    allowing_all = rules.allowing_all(findings, invocation.allowing)
+                    _summarize(Path(options.summary), markdown.markdown(planned, findings, allowing_all))
                 if name and not findings:
                     saved.write(Path(options.out), planned, name, named, options.moved_from)
             except BaseException:
