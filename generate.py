@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ecs_blue_green import runtime, template_yaml
-from ecs_blue_green.deployer import environment
+from ecs_blue_green.deployer import environment, environment_schema
 from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure
 
 ROOT = Path(__file__).resolve().parent
@@ -137,7 +137,10 @@ def files(params: Path) -> dict[str, str]:
         problems = "".join(f"\n  {where}: {problem}" for where, problem in wrong)
         raise Failed(f"no file is written, because what the modules give cannot be deployed:{problems}")
     texts[runtime.FILE] = written(declared) + "\n"
-    return texts | policies | dict(configurations(params, documents, runtime.made(declared, runtime.FILE)))
+    known = runtime.made(declared, runtime.FILE)
+    parameters = {slug: document.get("Parameters", {}) for slug, document in documents.items()}
+    texts[environment_schema.FILE] = written(environment_schema.document(parameters, known)) + "\n"
+    return texts | policies | dict(configurations(params, parameters, known))
 
 
 @contextlib.contextmanager
@@ -244,10 +247,9 @@ def too_long(
 
 
 def configurations(
-    params: Path, documents: Mapping[str, Mapping[str, Any]], known: runtime.Runtime
+    params: Path, declared: Mapping[str, environment.Declarations], known: runtime.Runtime
 ) -> Iterator[tuple[str, str]]:
     """What the pipeline of each environment gives CloudFormation beside the templates that it changes."""
-    declared = {slug: document.get("Parameters", {}) for slug, document in documents.items()}
     for name in environment.names(params):
         values = environment.load(params, name, declared, known)
         for slug in known.released:
@@ -255,11 +257,11 @@ def configurations(
 
 
 def written(value: Any, indent: str = "") -> str:
-    """JSON for people: what fits into a line is one, and so are numbers."""
+    """JSON for people: what fits into a line is one, and so are numbers, also in quotes."""
     line = json.dumps(value)
     if not isinstance(value, dict | list) or len(indent + line) <= LINE:
         return line
-    if all(isinstance(member, int) for member in value):
+    if isinstance(value, list) and all(isinstance(member, int) or str(member).isdigit() for member in value):
         return line
     inner = f"{indent}  "
     if isinstance(value, list):

@@ -24,6 +24,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "ecs_blue_green.template_yaml",
         "ecs_blue_green.runtime",
         "ecs_blue_green.deployer.environment",
+        "ecs_blue_green.deployer.environment_schema",
         "ecs_blue_green.deployer.errors",
     ),
     "templates": ("templates._",),

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import jsonschema
 import pytest
 import yaml
 from ecs_blue_green import template_yaml
-from ecs_blue_green.deployer import environment, layers
+from ecs_blue_green.deployer import environment, environment_schema, layers
 from troposphere import Export, ImportValue, Output, Sub, Template
 from troposphere.sns import Topic
 
@@ -128,6 +129,33 @@ def test_files_that_a_desktop_hides_are_left_alone(root: Path) -> None:
     assert generate.main(["--check"], root) == 0
     assert generate.main([], root) == 0
     assert hidden.exists()
+
+
+def test_editors_are_told_what_a_parameter_file_may_have(copy: Path) -> None:
+    """Every file is as the schema says, and a row more in a table is a key more in the schema."""
+    schema = copy / "build" / environment_schema.FILE
+    for name in environment.names(copy / "params"):
+        text = (copy / "params" / f"{name}.yaml").read_text()
+        # The folder in which the line is read is that of the file.
+        for named in re.findall(r"^# yaml-language-server: \$schema=(\S+)$", text, re.MULTILINE):
+            assert (copy / "params" / named).resolve() == schema.resolve()
+        document = yaml.safe_load(text)
+        assert [*jsonschema.Draft7Validator(json.loads(schema.read_text())).iter_errors(document)] == []
+    rows = copy / "templates" / "_application.py"
+    # The table may have rows of its own.
+    rows.write_text(
+        rows.read_text()
+        + 'VARIABLES = (*VARIABLES, Variable("GREETING", Parameter("Greeting", Type="String",'
+        ' Description="Word of welcome", Default="Hello", AllowedPattern="[A-Z][a-z]+")))\n'
+    )
+    done = subprocess.run([sys.executable, "generate.py"], cwd=copy, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"wrote build/{environment_schema.FILE}\n" in done.stdout
+    document["parameters"]["Greeting"] = "Hi"
+    validator = jsonschema.Draft7Validator(json.loads(schema.read_text()))
+    assert [*validator.iter_errors(document)] == []
+    document["parameters"]["Greeting"] = "hi"
+    assert [error.json_path for error in validator.iter_errors(document)] == ["$.parameters.Greeting"]
 
 
 def test_wrong_parameters_are_reported_and_nothing_is_written(

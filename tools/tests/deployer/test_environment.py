@@ -137,6 +137,10 @@ def test_file_that_is_no_map_of_keys(text: str, said: str, project: Path, built:
             {"PrivateSubnetIds": ["subnet-0a1b2c3d4e5f6071a"] * 2}, "two different subnets", id="same twice"
         ),
         pytest.param(
+            {"PublicSubnetIds": "subnet-0a1b2c3d4e5f6071a,"}, "two different subnets", id="comma at the end"
+        ),
+        pytest.param({"PrivateSubnetIds": []}, "must be a subnet id", id="empty list"),
+        pytest.param(
             {"VpcId": ["vpc-0a1b2c3d4e5f60718"]}, "must be one value, not a list", id="list for one"
         ),
         pytest.param({"VpcId": {"a": "b"}}, "must be one text or number", id="map"),

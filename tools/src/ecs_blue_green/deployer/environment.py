@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +44,12 @@ RESERVED = ("aws", "ssm")
 # What IAM takes in a tag: of what `\s` has only what separates words in a line.
 TAG_CHARACTER = r"(?:[\w.:/=+@-]|[^\S\x00-\x1f\x85])"
 TAG_CHARACTERS = "letters, digits, spaces or _ . : / = + - @"
+# CloudFormation takes 50 tags; the stack's become those of its resources, so the narrowest rule counts:
+# CodeBuild's lengths are one less than CloudFormation's, which takes no empty value (both as in botocore).
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+FILLED_IN_TAGS = ("Project", "Environment", "Layer")
+MOST_TAGS = 50 - len(FILLED_IN_TAGS)
+LONGEST_TAG_KEY, LONGEST_TAG = 127, 255
 
 Declarations = Mapping[str, Mapping[str, Any]]
 
@@ -170,7 +176,7 @@ def load(
     """
     path = folder / f"{name}.yaml"
     known = names(folder)
-    declared = {title: block for block_of in layers.values() for title, block in block_of.items()}
+    declared = declarations(layers)
     if name not in known:
         raise BadInput(
             f"there is no environment {name!r}",
@@ -178,11 +184,9 @@ def load(
             _other_name(folder, name, known, declared.get("Environment", {})),
         )
     document = _read(path)
-    filled_in = {"Project", "Environment", "Protected", *map(stack_name_parameter, layers)}
-    filled_in |= runtime.fixed_at_creation if runtime else set()
     given = document.get("parameters")
     _refuse_missing_layers(layers, given)
-    values, problems = _parameter_values(given, declared, filled_in)
+    values, problems = _parameter_values(given, declared, filled_in(layers, runtime))
     problems = [*_file_problems(name, document, declared), *problems]
     wrong = {problem.key for problem in problems}
     # A value that is wrong by itself is not judged a second time, nor is the default in its place.
@@ -211,6 +215,17 @@ def load(
         layers=tuple(layers),
         template_bucket=document.get(TEMPLATE_BUCKET, ""),
     )
+
+
+def declarations(layers: Mapping[str, Declarations]) -> dict[str, Mapping[str, Any]]:
+    """Every parameter that a layer declares. One that several have is the same in all."""
+    return {title: block for declared in layers.values() for title, block in declared.items()}
+
+
+def filled_in(layers: Iterable[str], runtime: Runtime | None) -> set[str]:
+    """The parameters of templates that no file sets, because the deployer does."""
+    own = {"Project", "Environment", "Protected", *map(stack_name_parameter, layers)}
+    return own | (runtime.fixed_at_creation if runtime else set())
 
 
 def names_template_bucket(folder: Path, name: str) -> bool:
@@ -273,6 +288,25 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
+def key_forms(declared: Declarations) -> dict[str, schema.Form]:
+    """What must be the value of each key of the file that has one value."""
+    project = declared.get("Project", {})
+    return {
+        "account": schema.Form(
+            'must be an account id: 12 digits, in quotes ("123456789012")', pattern="[0-9]{12}"
+        ),
+        "region": schema.Form(
+            "must be a region such as ap-northeast-1", pattern="[a-z]{2}(?:-[a-z]+)+-[0-9]"
+        ),
+        "project": schema.Form(
+            str(project.get("ConstraintDescription", "must be a short name")),
+            pattern=str(project.get("AllowedPattern", "[a-z][a-z0-9-]{0,19}")),
+        ),
+        "protected": schema.Form("must be true or false", allowed=("true", "false")),
+        TEMPLATE_BUCKET: schema.Form("must be the name of an existing bucket", pattern=BUCKET_NAME),
+    }
+
+
 def _file_problems(name: str, document: Mapping[str, Any], declared: Declarations) -> Iterator[Problem]:
     """What is wrong with the keys of the file other than `parameters`."""
     known = (*KEYS, TEMPLATE_BUCKET)
@@ -280,29 +314,19 @@ def _file_problems(name: str, document: Mapping[str, Any], declared: Declaration
         if key not in known:
             near = _nearest(key, known)
             yield Problem(key, "", f"is not a key of a parameter file{near}")
-    bucket = document.get(TEMPLATE_BUCKET)
-    if TEMPLATE_BUCKET in document and not (isinstance(bucket, str) and re.fullmatch(BUCKET_NAME, bucket)):
-        yield Problem(TEMPLATE_BUCKET, _shown(bucket), "must be the name of an existing bucket")
-    checks = {
-        "account": ("[0-9]{12}", 'must be an account id: 12 digits, in quotes ("123456789012")'),
-        "region": ("[a-z]{2}(?:-[a-z]+)+-[0-9]", "must be a region such as ap-northeast-1"),
-        "project": (
-            str(declared.get("Project", {}).get("AllowedPattern", "[a-z][a-z0-9-]{0,19}")),
-            str(declared.get("Project", {}).get("ConstraintDescription", "must be a short name")),
-        ),
-        "protected": ("true|false", "must be true or false"),
-    }
-    for key, (pattern, wanted) in checks.items():
+    keys = key_forms(declared)
+    for key, form in keys.items():
         if key not in document:
-            yield Problem(key, "", f"is missing; it {wanted}")
-        elif not isinstance(document[key], str) or not re.fullmatch(pattern, document[key]):
-            yield Problem(key, _shown(document[key]), wanted)
+            if key in KEYS:
+                yield Problem(key, "", f"is missing; it {form.wanted}")
+        elif not isinstance(document[key], str) or form.problem(document[key]):
+            yield Problem(key, _shown(document[key]), form.wanted)
     environment = declared.get("Environment", {})
     if not re.fullmatch(str(environment.get("AllowedPattern", ".*")), name):
         yield Problem("the file's name", name, str(environment.get("ConstraintDescription", "")))
     project = document.get("project")
     prefix = f"{project}-{name}"
-    if len(prefix) > NAME_CHARACTERS and re.fullmatch(checks["project"][0], str(project)):
+    if len(prefix) > NAME_CHARACTERS and not keys["project"].problem(str(project)):
         yield Problem(
             "project",
             _shown(project),
@@ -348,16 +372,14 @@ def refuse_overlapping(folder: Path, environment: Environment) -> None:
 
 
 def _tag_problems(tags: Any) -> Iterator[Problem]:
-    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
-    # The stack's tags become those of its resources, so the narrowest rule counts. CodeBuild's lengths are
-    # one less than CloudFormation's, which takes no empty value (both as in botocore); IAM's keys are the
-    # same in any case: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+    # To IAM keys are the same in any case: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     if not isinstance(tags, dict):
         yield Problem("tags", _shown(tags), "must be a map such as {team: platform}")
         return
-    if len(tags) > 47:
-        yield Problem("tags", "", "must be 47 at most: CloudFormation takes 50, and three are filled in")
-    filled_in = {key.lower(): key for key in ("Project", "Environment", "Layer")}
+    if len(tags) > MOST_TAGS:
+        wanted = f"must be {MOST_TAGS} at most: CloudFormation takes 50, and three are filled in"
+        yield Problem("tags", "", wanted)
+    filled_in = {key.lower(): key for key in FILLED_IN_TAGS}
     seen: dict[str, str] = {}
     for key, value in tags.items():
         where = f"tags.{key}"
@@ -369,10 +391,10 @@ def _tag_problems(tags: Any) -> Iterator[Problem]:
             yield Problem(where, "", "must not be set here: AWS keeps aws: for itself")
         elif first != key:
             yield Problem(where, "", f"must not be set beside {first}: to IAM they are one key")
-        elif not isinstance(value, str) or not re.fullmatch(f"{TAG_CHARACTER}{{1,255}}", value):
-            yield Problem(where, _shown(value), f"must be text of 1 to 255 {TAG_CHARACTERS}")
-        elif not re.fullmatch(f"{TAG_CHARACTER}{{1,127}}", key):
-            yield Problem(where, "", f"must have a key of 1 to 127 {TAG_CHARACTERS}")
+        elif not isinstance(value, str) or not re.fullmatch(f"{TAG_CHARACTER}{{1,{LONGEST_TAG}}}", value):
+            yield Problem(where, _shown(value), f"must be text of 1 to {LONGEST_TAG} {TAG_CHARACTERS}")
+        elif not re.fullmatch(f"{TAG_CHARACTER}{{1,{LONGEST_TAG_KEY}}}", key):
+            yield Problem(where, "", f"must have a key of 1 to {LONGEST_TAG_KEY} {TAG_CHARACTERS}")
 
 
 def _parameter_values(
@@ -404,7 +426,8 @@ def _parameter_values(
         elif isinstance(value, list):
             problems.append(Problem(where, _shown(value), "must be one value, not a list"))
             continue
-        wrong = schema.problem(declared[title], members)
+        # CloudFormation is given an empty text.
+        wrong = schema.problem(declared[title], members or [""])
         if wrong:
             problems.append(Problem(where, _shown(value), wrong))
         else:
@@ -449,7 +472,7 @@ def _cross_problems(
             continue
         where = f"parameters.{distinct.parameter}"
         noun = _noun(distinct.parameter, declared[distinct.parameter])
-        if len(set(members)) < distinct.at_least:
+        if len({*members} - {""}) < distinct.at_least:
             least = _NUMBERS.get(distinct.at_least, distinct.at_least)
             yield Problem(where, _shown(members), f"must be {least} different {noun}s or more")
         elif len(set(members)) < len(members):
