@@ -10,5 +10,3 @@
 
 It knows a project by the files of `build/` and `params/` alone, and imports none of its modules.
 """
-
-__version__ = "0.1.0"

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import ecs_blue_green
 from ecs_blue_green import __main__ as local_commands
 from ecs_blue_green.deployer import command_line, errors, layers
 from ecs_blue_green.documents.generated import RUNTIME
 from ecs_blue_green.rehearsal import command
 from tests.deployer.test_preflight import THROUGH_SNS
-from tests.paths import TOOLS
 
 Main = Callable[[list[str]], int]
 
@@ -97,6 +95,7 @@ def test_every_option_is_documented_and_exists(capsys: pytest.CaptureFixture[str
             offered_options(lambda words: command_line.main(words, ROOT), [verb], capsys)
             for verb in command_line.VERBS
         ),
+        offered_options(deploy, [], capsys),
         set(OPTION.findall(printed("generate.py", "--help"))),
         offered_options(local_commands.main, ["serve"], capsys),
         offered_options(local_commands.main, ["rehearse"], capsys),
@@ -176,11 +175,6 @@ def test_key_of_notifications_needs_what_the_preflight_looks_for() -> None:
         if statement["Principal"] == {"AWS": "*"}
     ]
     assert statements == [THROUGH_SNS]
-
-
-def test_changelog_has_the_version_of_the_package() -> None:
-    released = re.findall(r"^## \[(\d.*?)\]", (TOOLS / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert released[0] == ecs_blue_green.__version__
 
 
 def test_readme_shows_what_a_deploy_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

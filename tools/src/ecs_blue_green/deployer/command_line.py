@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="deploy.py", description="Deploy the stacks of an environment in the order of their imports."
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="which version of ecs-blue-green this is")
     file: Any = {"metavar": "FILE", "type": _file_name}
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, text in VERBS.items():
@@ -133,6 +134,16 @@ def _parser() -> argparse.ArgumentParser:
                 "--yes-uncommitted", action="store_true", help="deploy files that are in no commit on purpose"
             )
     return parser
+
+
+class _Version(argparse.Action):
+    """Print the version of the installed package."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib import metadata
+
+        print(f"ecs-blue-green {metadata.version('ecs-blue-green')}")
+        parser.exit()
 
 
 def _file_name(text: str) -> str:
