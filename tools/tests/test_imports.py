@@ -1,5 +1,7 @@
 """Which part of the package may import which: the arrows of the design, read from the code."""
 
+import re
+
 import pytest
 
 from ecs_blue_green.testing import imports
@@ -112,3 +114,12 @@ def test_module_imports_only_what_the_design_allows(name: str) -> None:
 def test_rules_name_modules_that_exist() -> None:
     packages = {name.rpartition(".")[0] for name in MODULES} | {""}
     assert set(ALLOWED) | set(FORBIDDEN) <= packages | MODULES.keys()
+
+
+def test_what_ministack_remembers_has_one_name() -> None:
+    folder = SOURCE / PACKAGE / "emulator"
+    stores = re.findall(r"= (\w+\._\w+)  #", (folder / "stores.py").read_text())
+    assert "alb._tgs" in stores
+    others = {path: path.read_text() for path in folder.rglob("*.py") if path.name != "stores.py"}
+    used = [(path.name, name) for path, text in others.items() for name in stores if f"engine.{name}" in text]
+    assert not used

@@ -1,6 +1,6 @@
-"""The seam to ministack: the modules of it that we read and extend, and the few names that have a type.
+"""The seam to ministack: the modules of it that we extend, and the few names that have a type.
 
-ministack 1.5.33 is untyped and keeps what it knows in module-level stores. `python -m ecs_blue_green serve`
+ministack 1.5.33 is untyped; what it remembers is in `stores`, by our names. `python -m ecs_blue_green serve`
 sets its environment before this module is imported (`serve`).
 """
 

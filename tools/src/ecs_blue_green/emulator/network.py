@@ -7,7 +7,7 @@ gateway. The NAT gateway stands in a public subnet; where the file names none, t
 from collections.abc import Iterable
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.account import Account
 
 VPC_CIDR = "10.0.0.0/16"
@@ -16,7 +16,7 @@ VPC_CIDR = "10.0.0.0/16"
 def seed(account: Account) -> None:
     """Create the account's VPC, its subnets and their routes where they are absent."""
     with engine.scope(account.id, account.region):
-        if account.vpc not in engine.ec2._vpcs:
+        if account.vpc not in stores.vpcs:
             # Those of an internal load balancer may be the tasks' own.
             private = tuple(dict.fromkeys([*account.private_subnets, *account.internal_subnets]))
             _create(account.vpc, account.public_subnets or (_like("subnet", account.vpc),), private)
@@ -24,7 +24,7 @@ def seed(account: Account) -> None:
 
 def _create(vpc: str, public: tuple[str, ...], private: tuple[str, ...]) -> None:
     group = _like("sg", vpc)
-    engine.ec2._vpcs[vpc] = {
+    stores.vpcs[vpc] = {
         "VpcId": vpc,
         "CidrBlock": VPC_CIDR,
         "State": "available",
@@ -36,7 +36,7 @@ def _create(vpc: str, public: tuple[str, ...], private: tuple[str, ...]) -> None
         "DefaultSecurityGroupId": group,
         "MainRouteTableId": _like("rtb", vpc),
     }
-    engine.ec2._security_groups[group] = {
+    stores.security_groups[group] = {
         "GroupId": group,
         "GroupName": "default",
         "Description": "default VPC security group",
@@ -54,13 +54,13 @@ def _create(vpc: str, public: tuple[str, ...], private: tuple[str, ...]) -> None
         ],
     }
     gateway = _like("igw", vpc)
-    engine.ec2._internet_gateways[gateway] = {
+    stores.internet_gateways[gateway] = {
         "InternetGatewayId": gateway,
         "OwnerId": engine.account(),
         "Attachments": [{"VpcId": vpc, "State": "available"}],
     }
     nat = _like("nat", vpc)
-    engine.ec2._nat_gateways[nat] = {
+    stores.nat_gateways[nat] = {
         "NatGatewayId": nat,
         "SubnetId": public[0],
         "VpcId": vpc,
@@ -74,7 +74,7 @@ def _create(vpc: str, public: tuple[str, ...], private: tuple[str, ...]) -> None
     _route_table(_like("rtb", public[0]), vpc, public, {"GatewayId": gateway})
     _route_table(_like("rtb", private[0]), vpc, private, {"NatGatewayId": nat})
     for third_octet, (subnet, zone) in enumerate([*_zoned(public), *_zoned(private)]):
-        engine.ec2._subnets[subnet] = {
+        stores.subnets[subnet] = {
             "SubnetId": subnet,
             "VpcId": vpc,
             "CidrBlock": f"10.0.{third_octet}.0/24",
@@ -115,7 +115,7 @@ def _route_table(
         )
     associations: list[dict[str, Any]] = [{"Main": True, "id": table}] if main else []
     associations += [{"Main": False, "SubnetId": subnet, "id": subnet} for subnet in subnets]
-    engine.ec2._route_tables[table] = {
+    stores.route_tables[table] = {
         "RouteTableId": table,
         "VpcId": vpc,
         "OwnerId": engine.account(),

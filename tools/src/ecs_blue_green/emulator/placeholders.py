@@ -7,7 +7,7 @@ emulated account. Each gets a placeholder under the name that the file gives it:
 import json
 from collections.abc import Callable, Iterable
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.services.connections import CONNECTIONS, PLACEHOLDER_STATUS
 
 
@@ -75,7 +75,7 @@ def _stored_parameter(arn: str) -> bool:
 
 
 def _managed_policy(arn: str) -> bool:
-    if arn in engine.iam._policies:
+    if arn in stores.policies:
         return False
     path, _, name = arn.partition(":policy")[2].rpartition("/")
     engine.iam.store_policy(arn, name, f"{path}/", _policy("*", "*"))
@@ -83,16 +83,16 @@ def _managed_policy(arn: str) -> bool:
 
 
 def _bucket(name: str) -> bool:
-    if name in engine.s3._buckets:
+    if name in stores.buckets:
         return False
     engine.s3._create_bucket(name, b"", {})
-    engine.s3._bucket_policies[name] = _policy("s3:PutObject", f"arn:aws:s3:::{name}/*")
+    stores.bucket_policies[name] = _policy("s3:PutObject", f"arn:aws:s3:::{name}/*")
     return True
 
 
 def _cluster(name: str) -> bool:
     name = name.partition("/")[2]
-    if name in engine.ecs._clusters:
+    if name in stores.clusters:
         return False
     # What a cluster has that was made in the console.
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/create-cluster-console-v2.html

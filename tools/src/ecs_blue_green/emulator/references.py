@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 
@@ -11,7 +11,7 @@ from ecs_blue_green.emulator.refusal import Refused
 def role(arn: str) -> Record | None:
     """The IAM role of an ARN, None when there is none."""
     path = arn.partition(":role/")[2]
-    found: Record | None = engine.iam._roles.get(path.rpartition("/")[2]) if path else None
+    found: Record | None = stores.roles.get(path.rpartition("/")[2]) if path else None
     return found if found and found["Arn"] == arn else None
 
 
@@ -37,27 +37,27 @@ def require_role(arn: str, service: str, code: str, message: str) -> None:
 def require_subnets(subnets: list[str]) -> None:
     """Raise Refused for the first subnet that does not exist."""
     for subnet in subnets:
-        if subnet not in engine.ec2._subnets:
+        if subnet not in stores.subnets:
             raise Refused("InvalidSubnetID.NotFound", f"The subnet ID '{subnet}' does not exist")
 
 
 def require_security_groups(groups: list[str]) -> None:
     """Raise Refused for the first security group that does not exist."""
     for group in groups:
-        if group not in engine.ec2._security_groups:
+        if group not in stores.security_groups:
             raise Refused("InvalidGroup.NotFound", f"The security group '{group}' does not exist")
 
 
 def require_topics(topics: list[str]) -> None:
     """Raise Refused for the first SNS topic among the ARNs that does not exist."""
     for topic in topics:
-        if ":sns:" in topic and topic not in engine.sns._topics:
+        if ":sns:" in topic and topic not in stores.topics:
             raise Refused("NotFound", f"Topic does not exist: {topic}")
 
 
 def require_bucket(name: str, code: str = "NoSuchBucket") -> None:
     """Raise Refused when the S3 bucket does not exist."""
-    if name not in engine.s3._buckets:
+    if name not in stores.buckets:
         raise Refused(code, f"The specified bucket does not exist: {name}")
 
 

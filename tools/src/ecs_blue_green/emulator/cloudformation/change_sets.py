@@ -6,7 +6,7 @@ CloudFormation API reference, DescribeChangeSet and ResourceTargetDefinition.
 import json
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.cloudformation.early_validation import UNKNOWN
 from ecs_blue_green.emulator.cloudformation.stacks import (
     change_set_of,
@@ -54,7 +54,7 @@ def _by_value(diff: Any) -> Any:
     """
 
     def of_stack(old: Record, new: Record, resources: Any, template: Record, changed: Any, retag: Any) -> Any:
-        stacks = engine.cloudformation._stacks.values()
+        stacks = stores.stacks.values()
         known: Record = next(
             (one["_resolved_params"] for one in stacks if one.get("_resources") is resources), {}
         )
@@ -85,7 +85,7 @@ def _create_change_set(operation: Any, request: Any) -> Any:
     answer = operation(request)
     change_set = made_change_set(answer)
     if change_set and change_set["Status"] == "CREATE_COMPLETE":
-        stack = engine.cloudformation._stacks[change_set["StackName"]]
+        stack = stores.stacks[change_set["StackName"]]
         for change in change_set["Changes"]:
             if change["ResourceChange"]["Action"] == "Modify":
                 _add_values(change["ResourceChange"], change_set, stack)

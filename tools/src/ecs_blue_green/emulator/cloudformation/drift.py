@@ -7,7 +7,7 @@ without a reader is left out of DescribeStackResourceDrifts.
 from collections.abc import Callable
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.services import codedeploy, ecs, scaling
 
@@ -47,7 +47,7 @@ def _like(declared: Any, live: Any) -> Any:
 
 
 def _listener(arn: str, properties: Record) -> Record | None:
-    live: Record | None = engine.alb._listeners.get(arn)
+    live: Record | None = stores.listeners.get(arn)
     if live is None:
         return None
     found: Record = _like(properties, live)
@@ -56,7 +56,7 @@ def _listener(arn: str, properties: Record) -> Record | None:
 
 
 def _rule(arn: str, properties: Record) -> Record | None:
-    live: Record | None = engine.alb._rules.get(arn)
+    live: Record | None = stores.listener_rules.get(arn)
     if live is None:
         return None
     found: Record = _like(properties, live)
@@ -106,12 +106,12 @@ def _group(physical_id: str, properties: Record) -> Record | None:
 
 
 def _target_group(arn: str, properties: Record) -> Record | None:
-    found: Record | None = engine.alb._tgs.get(arn)
+    found: Record | None = stores.target_groups.get(arn)
     return found
 
 
 def _alarm(name: str, properties: Record) -> Record | None:
-    found: Record | None = engine.cloudwatch._alarms.get(name)
+    found: Record | None = stores.alarms.get(name)
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_blue_green.emulator import engine, resources, validation
+from ecs_blue_green.emulator import engine, resources, stores, validation
 from ecs_blue_green.emulator.cloudformation.stacks import (
     change_set_of,
     conditions,
@@ -112,7 +112,7 @@ def _not_empty(change_set: Record, change: Record) -> Iterator[Finding]:
         change["LogicalResourceId"],
         change.get("PhysicalResourceId", ""),
     )
-    before = engine.cloudformation._stacks[change_set["StackName"]]["_template"]["Resources"][logical_id]
+    before = stores.stacks[change_set["StackName"]]["_template"]["Resources"][logical_id]
     if kind not in NOT_EMPTY or before.get("DeletionPolicy", "Delete") not in (
         "Delete",
         "RetainExceptOnCreate",
@@ -125,7 +125,7 @@ def _not_empty(change_set: Record, change: Record) -> Iterator[Finding]:
             return
         except Refused:
             pass
-    elif before.get("Properties", {}).get("EmptyOnDelete") or not engine.ecr._images.get(name):
+    elif before.get("Properties", {}).get("EmptyOnDelete") or not stores.images.get(name):
         return
     reason = f"The resource '{name}' of type '{kind}' is not empty; its deletion will fail."
     yield Finding(logical_id, kind, NOT_EMPTY[kind], f"/Resources/{logical_id}", reason, "WARN")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.cloudformation.stacks import (
     conditions,
     declared,
@@ -45,7 +45,7 @@ def _create_change_set(operation: Any, request: Any) -> Any:
         return answer
     if change_set["StatusReason"].startswith(_EMPTY) and _changes_outputs(change_set):
         change_set |= {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "StatusReason": ""}
-    missing = [name for name in _imported(change_set) if name not in engine.cloudformation._exports]
+    missing = [name for name in _imported(change_set) if name not in stores.exports]
     if change_set["Status"] == "CREATE_COMPLETE" and missing:
         reason = f"No export named {missing[0]} found"
         change_set |= {
@@ -59,7 +59,7 @@ def _create_change_set(operation: Any, request: Any) -> Any:
 
 def _changes_outputs(change_set: Record) -> bool:
     """Whether a change set without a change of a resource gives the stack other outputs."""
-    stack = engine.cloudformation._stacks[change_set["StackName"]]
+    stack = stores.stacks[change_set["StackName"]]
     template = change_set["_template"]
     try:
         outputs, _ = _resolve_outputs(
@@ -127,7 +127,7 @@ def _naming_missing_exports(resolve: Any) -> Any:
 
 
 def _check(exports: Record, stack_id: str) -> None:
-    table = engine.cloudformation._exports
+    table = stores.exports
     for name in exports:
         if name in table and table[name]["StackId"] != stack_id:
             owner = table[name]["StackId"].split("/")[1]
@@ -173,7 +173,7 @@ def _cancel(stack: Record, reason: str) -> None:
 def _importers(export: str) -> list[str]:
     return [
         name
-        for name, stack in engine.cloudformation._stacks.items()
+        for name, stack in stores.stacks.items()
         if stack["StackStatus"] not in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE")
         and export in engine.handlers._imported_export_names(stack, name)
     ]

@@ -5,13 +5,13 @@ CloudFormation user guide, cloudformation-supplied-parameter-types.
 
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 
 _STORES = {
-    "AWS::EC2::VPC::Id": lambda: engine.ec2._vpcs,
-    "AWS::EC2::Subnet::Id": lambda: engine.ec2._subnets,
-    "AWS::EC2::SecurityGroup::Id": lambda: engine.ec2._security_groups,
+    "AWS::EC2::VPC::Id": lambda: stores.vpcs,
+    "AWS::EC2::Subnet::Id": lambda: stores.subnets,
+    "AWS::EC2::SecurityGroup::Id": lambda: stores.security_groups,
 }
 
 

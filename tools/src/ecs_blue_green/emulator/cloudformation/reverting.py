@@ -8,7 +8,7 @@ would be changed back as well: that is not played here, and refused.
 
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.cloudformation.stacks import (
     change_set_of,
     declared,
@@ -92,7 +92,7 @@ def _add(change_set: Record, gone: list[str]) -> None:
 def _execute_change_set(operation: Any, request: Any) -> Any:
     change_set = change_set_of(request)
     if change_set and change_set["ExecutionStatus"] == "AVAILABLE":
-        resources = engine.cloudformation._stacks[change_set["StackName"]]["_resources"]
+        resources = stores.stacks[change_set["StackName"]]["_resources"]
         for logical_id in change_set.get("_gone", ()):
             # What the stack does not have, it makes.
             resources.pop(logical_id, None)

@@ -6,7 +6,7 @@ CloudFormation user guide, using-iam-servicerole; aws-cdk#10116 for the sentence
 import re
 from typing import Any
 
-from ecs_blue_green.emulator import engine, references
+from ecs_blue_green.emulator import engine, references, stores
 from ecs_blue_green.emulator.cloudformation.stacks import change_set_of, made_change_set, parameter, stack_of
 from ecs_blue_green.emulator.refusal import Refused
 
@@ -52,11 +52,7 @@ def _execute_change_set(operation: Any, request: Any) -> Any:
 def _describe_stacks(operation: Any, request: Any) -> Any:
     """Add the role to each stack of the answer."""
     status, headers, body = operation(request)
-    roles = {
-        stack["StackId"]: stack["_role"]
-        for stack in engine.cloudformation._stacks.values()
-        if stack.get("_role")
-    }
+    roles = {stack["StackId"]: stack["_role"] for stack in stores.stacks.values() if stack.get("_role")}
 
     def with_role(found: re.Match[bytes]) -> bytes:
         role = roles.get(found[1].decode())

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.cloudformation.stacks import declared, parameter, stack_of
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
@@ -63,7 +63,7 @@ def _enforcing(update: Any) -> Any:
     def checked(
         resource_type: str, physical_id: str, old: Record, new: Record, stack_name: str, *rest: Any
     ) -> Any:
-        stack = engine.cloudformation._stacks[stack_name]
+        stack = stores.stacks[stack_name]
         # A rollback is no update, and needs no permission.
         if old != new and stack.get("_stack_policy") and stack["StackStatus"] == "UPDATE_IN_PROGRESS":
             replaced = engine.provisioners._replacing_change(resource_type, old, new)
@@ -96,7 +96,7 @@ def _keeping_protected(deploy: Any) -> Any:
     async def checked(
         stack_name: str, stack_id: str, template: Record, values: Record, *rest: Any, **more: Any
     ) -> Any:
-        stack = engine.cloudformation._stacks[stack_name]
+        stack = stores.stacks[stack_name]
         previous = more.get("previous_stack")
         if stack.get("_stack_policy") and previous:
             conditions = engine.stacks._evaluate_conditions(template, values)

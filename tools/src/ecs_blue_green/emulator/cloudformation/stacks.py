@@ -4,7 +4,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 
 
@@ -33,7 +33,7 @@ def made_change_set(answer: Any) -> Record | None:
     if status != HTTPStatus.OK:
         return None
     found = re.search(rb"<Id>(.*?)</Id>", body)
-    made: Record | None = engine.cloudformation._change_sets.get(found[1].decode()) if found else None
+    made: Record | None = stores.change_sets.get(found[1].decode()) if found else None
     return made
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.cloudformation.stacks import made_change_set, parameter, stack_of
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
@@ -58,11 +58,11 @@ def _create_change_set(operation: Any, request: Any) -> Any:
 
 def _for_shell(shell: Record, operation: Any, request: Any) -> Any:
     """Make another change set for a stack that is only reviewed yet: ministack would replace the stack."""
-    name, events = shell["StackName"], engine.cloudformation._stack_events
+    name, events = shell["StackName"], stores.stack_events
     known = events[shell["StackId"]]
     answer = operation(request)
-    replacement = engine.cloudformation._stacks.get(name)
-    engine.cloudformation._stacks[name] = shell
+    replacement = stores.stacks.get(name)
+    stores.stacks[name] = shell
     events[shell["StackId"]] = known
     if (made := made_change_set(answer)) and replacement:
         events.pop(replacement["StackId"], None)

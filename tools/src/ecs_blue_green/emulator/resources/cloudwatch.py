@@ -1,6 +1,6 @@
 """AWS::CloudWatch::Alarm, of one metric or of metric math."""
 
-from ecs_blue_green.emulator import engine, references
+from ecs_blue_green.emulator import engine, references, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler, generated_name
@@ -23,7 +23,7 @@ def _update(physical_id: str, old: Record, new: Record, stack_name: str, logical
 def _put(name: str, properties: Record) -> Created:
     """Write the alarm as PutMetricAlarm does: configuration anew, state as it is."""
     arn = engine.arn("cloudwatch", f"alarm:{name}")
-    known: Record = engine.cloudwatch._alarms.get(name, {**FIRST_STATE, "StateUpdatedTimestamp": int(now())})
+    known: Record = stores.alarms.get(name, {**FIRST_STATE, "StateUpdatedTimestamp": int(now())})
     request = shapes.request("cloudwatch", "PutMetricAlarm", properties)
     tags = request.pop("Tags", [])
     engine.cloudwatch.cloudformation_put_metric_alarm(
@@ -68,7 +68,7 @@ HANDLERS = {
         create=_create,
         update=_update,
         name="AlarmName",
-        taken=lambda name: name in engine.cloudwatch._alarms,
+        taken=lambda name: name in stores.alarms,
         check=_check,
     ),
 }

@@ -1,6 +1,6 @@
 """AWS::CodeBuild::Project."""
 
-from ecs_blue_green.emulator import engine, references
+from ecs_blue_green.emulator import engine, references, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler, generated_name
@@ -11,18 +11,18 @@ PRINCIPAL = "codebuild.amazonaws.com"
 
 def _create(logical_id: str, properties: Record, stack_name: str) -> Created:
     name = properties.get("Name") or generated_name(stack_name, logical_id, 255)
-    if name in engine.codebuild._projects:
+    if name in stores.build_projects:
         raise Refused(
             "ResourceAlreadyExistsException", f"Project already exists: {engine.codebuild._project_arn(name)}"
         )
     request = {"timeoutInMinutes": 60, **_request(properties), "name": name}
     engine.answer_of(engine.codebuild._create_project(request))
-    engine.codebuild._projects[name] |= _request(properties)
+    stores.build_projects[name] |= _request(properties)
     return name, _attributes(name)
 
 
 def _update(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
-    project = engine.codebuild._projects[physical_id]
+    project = stores.build_projects[physical_id]
     for member in _request({name: value for name, value in old.items() if name not in new}):
         project.pop(member, None)
     project |= _request(new)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from functools import partial
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler
@@ -14,10 +14,10 @@ RULES = {"Ingress": "IpPermissions", "Egress": "IpPermissionsEgress"}
 
 def _check_group(properties: Record) -> None:
     vpc = properties.get("VpcId")
-    if vpc and vpc not in engine.ec2._vpcs:
+    if vpc and vpc not in stores.vpcs:
         raise Refused("InvalidVpcID.NotFound", f"The vpc ID '{vpc}' does not exist")
     name = properties.get("GroupName")
-    for group in engine.ec2._security_groups.values():
+    for group in stores.security_groups.values():
         if name and (group["GroupName"], group["VpcId"]) == (name, vpc):
             raise Refused(
                 "InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc}'"
@@ -40,13 +40,13 @@ def _create_group(logical_id: str, properties: Record, stack_name: str) -> Creat
 
 
 def _group_removable(physical_id: str, properties: Record) -> None:
-    used = any(physical_id in balancer["SecurityGroups"] for balancer in engine.alb._lbs.values())
-    for service in engine.ecs._services.values():
+    used = any(physical_id in balancer["SecurityGroups"] for balancer in stores.load_balancers.values())
+    for service in stores.services.values():
         network = service.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
         used |= service["status"] == "ACTIVE" and physical_id in network.get("securityGroups", [])
-    for function in engine.lambda_svc._functions.values():
+    for function in stores.functions.values():
         used |= physical_id in function["config"].get("VpcConfig", {}).get("SecurityGroupIds", [])
-    for identifier, group in engine.ec2._security_groups.items():
+    for identifier, group in stores.security_groups.items():
         pairs = [
             pair["GroupId"]
             for key in RULES.values()
@@ -81,7 +81,7 @@ def _update_rule(
 
 
 def _delete_rule(direction: str, physical_id: str, properties: Record, logical_id: str) -> None:
-    group = engine.ec2._security_groups.get(properties.get("GroupId", ""), {})
+    group = stores.security_groups.get(properties.get("GroupId", ""), {})
     permissions = group.get(RULES[direction], [])
     if (permission := _permission(properties)) in permissions:
         permissions.remove(permission)
@@ -93,7 +93,7 @@ def _check_rule(properties: Record) -> None:
 
 
 def _require_group(identifier: str) -> Record:
-    group: Record | None = engine.ec2._security_groups.get(identifier)
+    group: Record | None = stores.security_groups.get(identifier)
     if group is None:
         raise Refused("InvalidGroup.NotFound", f"The security group '{identifier}' does not exist")
     return group

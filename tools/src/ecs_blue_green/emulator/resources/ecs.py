@@ -1,6 +1,6 @@
 """AWS::ECS::Cluster, TaskDefinition and Service."""
 
-from ecs_blue_green.emulator import engine, references
+from ecs_blue_green.emulator import engine, references, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler, generated_name
@@ -26,7 +26,7 @@ FARGATE_MEMORY = {
 def _cluster_removable(physical_id: str, properties: Record) -> None:
     if any(
         key.startswith(f"{physical_id}/") and service["status"] == "ACTIVE"
-        for key, service in engine.ecs._services.items()
+        for key, service in stores.services.items()
     ):
         raise Refused(
             "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
@@ -45,7 +45,7 @@ def _create_definition(logical_id: str, properties: Record, stack_name: str) -> 
 def _update_definition(
     physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str
 ) -> Created:
-    engine.ecs._tags[physical_id] = tagged(new.get("Tags", []))  # every other property replaces
+    stores.ecs_tags[physical_id] = tagged(new.get("Tags", []))  # every other property replaces
     return physical_id, {"TaskDefinitionArn": physical_id}
 
 
@@ -125,7 +125,7 @@ def _service_attributes(arn: str) -> Record:
 HANDLERS = {
     "AWS::ECS::Cluster": Handler(
         name="ClusterName",
-        taken=lambda name: name in engine.ecs._clusters,
+        taken=lambda name: name in stores.clusters,
         removable=_cluster_removable,
     ),
     "AWS::ECS::TaskDefinition": Handler(

@@ -1,6 +1,6 @@
 """AWS::ElasticLoadBalancingV2::LoadBalancer, TargetGroup, Listener, ListenerRule and ListenerCertificate."""
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler
@@ -19,7 +19,7 @@ def _create_balancer(logical_id: str, properties: Record, stack_name: str) -> Cr
     groups = properties.get("SecurityGroups", [])
     elbv2.require_load_balancer(properties.get("Name", ""), subnets, groups, scheme)
     arn, attributes = engine.provisioners._elbv2_load_balancer_create(logical_id, properties, stack_name)
-    engine.alb._lbs[arn]["VpcId"] = elbv2.vpc_of(subnets)
+    stores.load_balancers[arn]["VpcId"] = elbv2.vpc_of(subnets)
     return arn, attributes
 
 
@@ -39,7 +39,7 @@ def _delete_balancer(physical_id: str, properties: Record, logical_id: str) -> N
 
 def _check_group(properties: Record) -> None:
     vpc = properties.get("VpcId")
-    if properties.get("TargetType") != "lambda" and vpc not in engine.ec2._vpcs:
+    if properties.get("TargetType") != "lambda" and vpc not in stores.vpcs:
         raise Refused("ValidationError", f"The VPC ID '{vpc}' is not found")
 
 
@@ -117,13 +117,13 @@ def _check_listener(properties: Record) -> None:
 
 def _require_certificates(arns: list[str]) -> None:
     for arn in arns:
-        if arn not in engine.acm._certificates:
+        if arn not in stores.certificates:
             raise Refused("CertificateNotFound", f"Certificate ARN '{arn}' is not valid")
 
 
 def _create_certificates(logical_id: str, properties: Record, stack_name: str) -> Created:
     arns = [item["CertificateArn"] for item in properties["Certificates"]]
-    listener = engine.alb._listeners[properties["ListenerArn"]]
+    listener = stores.listeners[properties["ListenerArn"]]
     listener[EXTRA_CERTIFICATES] = [*listener.get(EXTRA_CERTIFICATES, []), *arns]
     identifier = new_id()
     return identifier, {"Id": identifier}
@@ -139,14 +139,14 @@ def _update_certificates(
 
 def _delete_certificates(physical_id: str, properties: Record, logical_id: str) -> None:
     arns = [item["CertificateArn"] for item in properties["Certificates"]]
-    if listener := engine.alb._listeners.get(properties["ListenerArn"]):
+    if listener := stores.listeners.get(properties["ListenerArn"]):
         listener[EXTRA_CERTIFICATES] = [
             arn for arn in listener.get(EXTRA_CERTIFICATES, []) if arn not in arns
         ]
 
 
 def _check_certificates(properties: Record) -> None:
-    listener = engine.alb._listeners.get(properties["ListenerArn"])
+    listener = stores.listeners.get(properties["ListenerArn"])
     if listener is None:
         raise Refused("ListenerNotFound", "One or more listeners not found")
     if listener["Protocol"] not in SECURE:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ecs_blue_green.emulator import engine, references
+from ecs_blue_green.emulator import engine, references, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler
@@ -16,7 +16,7 @@ NOTIFICATION_RULES = engine.new_store()
 # The store of what notification rules watch, by the service in the ARN.
 _WATCHED: dict[str, Any] = {
     "codepipeline": lambda name: name in codepipeline.PIPELINES,
-    "codebuild": lambda name: name.removeprefix("project/") in engine.codebuild._projects,
+    "codebuild": lambda name: name.removeprefix("project/") in stores.build_projects,
     "codedeploy": lambda name: name.removeprefix("application:") in codedeploy.APPLICATIONS,
 }
 
@@ -75,15 +75,15 @@ def _update_function(physical_id: str, old: Record, new: Record, stack_name: str
 def _note_network(name: str, properties: Record) -> None:
     """Keep the VPC configuration, which ministack's handler drops."""
     network = properties.get("VpcConfig")
-    config = engine.lambda_svc._functions[name]["config"]
+    config = stores.functions[name]["config"]
     config.pop("VpcConfig", None)
     if network and network.get("SubnetIds"):
-        config["VpcConfig"] = {**network, "VpcId": engine.ec2._subnets[network["SubnetIds"][0]]["VpcId"]}
+        config["VpcConfig"] = {**network, "VpcId": stores.subnets[network["SubnetIds"][0]]["VpcId"]}
 
 
 def _check_permission(properties: Record) -> None:
     name = properties["FunctionName"].rpartition(":function:")[2].split(":")[0]
-    if name not in engine.lambda_svc._functions:
+    if name not in stores.functions:
         arn = engine.arn("lambda", f"function:{name}")
         raise Refused("ResourceNotFoundException", f"Function not found: {arn}")
 
@@ -133,7 +133,7 @@ HANDLERS = {
         create=_create_function,
         update=_update_function,
         name="FunctionName",
-        taken=lambda name: name in engine.lambda_svc._functions,
+        taken=lambda name: name in stores.functions,
         check=_check_function,
     ),
     "AWS::Lambda::Permission": Handler(check=_check_permission),

@@ -2,7 +2,7 @@
 
 import json
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler
@@ -46,7 +46,7 @@ def _check_role(properties: Record) -> None:
 
 def _role_removable(physical_id: str, properties: Record) -> None:
     """DeleteRole wants policies that others put on the role removed first; CloudFormation removes its own."""
-    role: Record = engine.iam._roles.get(physical_id, {})
+    role: Record = stores.roles.get(physical_id, {})
     own = {policy["PolicyName"] for policy in properties.get("Policies", [])}
     if set(role.get("InlinePolicies", {})) - own:
         raise Refused("DeleteConflict", "Cannot delete entity, must delete policies first.")
@@ -71,12 +71,12 @@ def _update_role_policy(
 
 
 def _delete_role_policy(physical_id: str, properties: Record, logical_id: str) -> None:
-    role: Record = engine.iam._roles.get(properties["RoleName"], {})
+    role: Record = stores.roles.get(properties["RoleName"], {})
     role.get("InlinePolicies", {}).pop(properties["PolicyName"], None)
 
 
 def _inline_policies(properties: Record) -> Record:
-    role = engine.iam._roles.get(properties["RoleName"])
+    role = stores.roles.get(properties["RoleName"])
     if role is None:
         raise Refused("NoSuchEntity", f"The role with name {properties['RoleName']} cannot be found.")
     policies: Record = role["InlinePolicies"]
@@ -86,7 +86,7 @@ def _inline_policies(properties: Record) -> Record:
 HANDLERS = {
     "AWS::IAM::Role": Handler(
         name="RoleName",
-        taken=lambda name: name in engine.iam._roles,
+        taken=lambda name: name in stores.roles,
         check=_check_role,
         removable=_role_removable,
     ),
@@ -96,6 +96,6 @@ HANDLERS = {
     "AWS::IAM::Policy": Handler(),
     "AWS::IAM::ManagedPolicy": Handler(
         name="ManagedPolicyName",
-        taken=lambda name: any(policy["PolicyName"] == name for policy in engine.iam._policies.values()),
+        taken=lambda name: any(policy["PolicyName"] == name for policy in stores.policies.values()),
     ),
 }

@@ -2,7 +2,7 @@
 
 import json
 
-from ecs_blue_green.emulator import engine, references
+from ecs_blue_green.emulator import engine, references, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler
@@ -29,7 +29,7 @@ def _check_repository(properties: Record) -> None:
 
 
 def _bucket_removable(physical_id: str, properties: Record) -> None:
-    bucket = engine.s3._buckets.get(physical_id)
+    bucket = stores.buckets.get(physical_id)
     if bucket and (bucket["objects"] or engine.s3._bucket_has_versions(physical_id)):
         raise Refused("BucketNotEmpty", "The bucket you tried to delete is not empty.")
 
@@ -39,7 +39,7 @@ def _check_bucket_policy(properties: Record) -> None:
 
 
 def _create_bucket_policy(logical_id: str, properties: Record, stack_name: str) -> Created:
-    if properties["Bucket"] in engine.s3._bucket_policies:
+    if properties["Bucket"] in stores.bucket_policies:
         raise Refused("AlreadyExists", f"The bucket policy already exists on bucket {properties['Bucket']}.")
     engine.provisioners._s3_bucket_policy_create(logical_id, properties, stack_name)
     return properties["Bucket"], {}
@@ -54,7 +54,7 @@ def _update_bucket_policy(
 
 HANDLERS = {
     "AWS::ECR::Repository": Handler(
-        name="RepositoryName", taken=lambda name: name in engine.ecr._repositories, check=_check_repository
+        name="RepositoryName", taken=lambda name: name in stores.repositories, check=_check_repository
     ),
     "AWS::S3::Bucket": Handler(
         name="BucketName",
@@ -64,7 +64,5 @@ HANDLERS = {
     "AWS::S3::BucketPolicy": Handler(
         create=_create_bucket_policy, update=_update_bucket_policy, check=_check_bucket_policy
     ),
-    "AWS::Logs::LogGroup": Handler(
-        name="LogGroupName", taken=lambda name: name in engine.cloudwatch_logs._log_groups
-    ),
+    "AWS::Logs::LogGroup": Handler(name="LogGroupName", taken=lambda name: name in stores.log_groups),
 }

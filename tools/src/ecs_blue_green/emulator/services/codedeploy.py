@@ -5,7 +5,7 @@ What runs in a group is in `ecs_blue_green.emulator.services.deployments`.
 
 from collections.abc import Callable
 
-from ecs_blue_green.emulator import engine, references
+from ecs_blue_green.emulator import engine, references, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.services import ecs
@@ -292,7 +292,7 @@ def _require_target_group_pair(info: Record) -> None:
         raise Refused(
             "InvalidLoadBalancerInfoException", "Exactly one pair of two target groups must be specified."
         )
-    known = {item["TargetGroupName"] for item in engine.alb._tgs.values()}
+    known = {item["TargetGroupName"] for item in stores.target_groups.values()}
     for item in pairs[0]["targetGroups"]:
         if item["name"] not in known:
             raise Refused(
@@ -302,7 +302,7 @@ def _require_target_group_pair(info: Record) -> None:
     if not routes[0]:
         raise Refused("InvalidTargetGroupPairException", "A production traffic route must be specified.")
     for route in filter(None, routes):
-        if len(route["listenerArns"]) != 1 or route["listenerArns"][0] not in engine.alb._listeners:
+        if len(route["listenerArns"]) != 1 or route["listenerArns"][0] not in stores.listeners:
             raise Refused(
                 "InvalidTargetGroupPairException",
                 f"A traffic route takes one listener that exists, not {route['listenerArns']}.",

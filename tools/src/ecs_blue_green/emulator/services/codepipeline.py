@@ -7,7 +7,7 @@ Creating a pipeline starts none, unlike on AWS.
 from collections import Counter
 from typing import Any
 
-from ecs_blue_green.emulator import engine, references
+from ecs_blue_green.emulator import engine, references, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.services import codedeploy, connections
@@ -232,7 +232,7 @@ def _require_connection(settings: Record) -> None:
 
 
 def _require_project(settings: Record) -> None:
-    if settings["ProjectName"] not in engine.codebuild._projects:
+    if settings["ProjectName"] not in stores.build_projects:
         raise _invalid(f"CodeBuild project {settings['ProjectName']} does not exist")
 
 

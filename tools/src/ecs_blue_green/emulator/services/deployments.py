@@ -10,7 +10,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.services import codedeploy, ecs, elbv2, revisions
@@ -409,7 +409,7 @@ def _active_alarms(deployment: Record) -> list[str]:
     if not configuration.get("enabled"):
         return []
     names = [alarm["name"] for alarm in configuration.get("alarms", [])]
-    return [name for name in names if engine.cloudwatch._alarms.get(name, {}).get("StateValue") == "ALARM"]
+    return [name for name in names if stores.alarms.get(name, {}).get("StateValue") == "ALARM"]
 
 
 def _stage(deployment: Record) -> Stage:
@@ -444,7 +444,7 @@ def _service(deployment: Record) -> Record:
 
 
 def _target_group(name: str) -> str:
-    for arn, group in engine.alb._tgs.items():
+    for arn, group in stores.target_groups.items():
         if group["TargetGroupName"] == name:
             return str(arn)
     raise Refused("InvalidLoadBalancerInfoException", f"The target group {name} does not exist.")
@@ -530,6 +530,6 @@ def _task_sets(deployment: Record) -> Iterator[Record]:
             "runningCount": task_set["runningCount"],
             "status": task_set["status"],
             "trafficWeight": float(weights.get(arn, 0)),
-            "targetGroup": {"name": engine.alb._tgs[arn]["TargetGroupName"]},
+            "targetGroup": {"name": stores.target_groups[arn]["TargetGroupName"]},
             "taskSetLabel": "Green" if task_set["id"] == deployment.get("_green") else "Blue",
         }

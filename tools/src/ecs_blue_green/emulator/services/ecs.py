@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.services.api import new_id, now
@@ -49,7 +49,7 @@ on_deletion: list[Callable[[str, str], None]] = []
 
 def active_service(cluster: str, name: str) -> Record | None:
     """The record of a service that has not been deleted, by the names of its cluster and its own."""
-    service: Record | None = engine.ecs._services.get(f"{cluster}/{name}")
+    service: Record | None = stores.services.get(f"{cluster}/{name}")
     return service if service and service["status"] == "ACTIVE" else None
 
 
@@ -71,7 +71,7 @@ def task_definition_key(reference: str) -> str | None:
         return reference
     revisions = [
         definition["revision"]
-        for definition in engine.ecs._task_defs.values()
+        for definition in stores.task_definitions.values()
         if definition["family"] == reference and definition["status"] == "ACTIVE"
     ]
     return f"{reference}:{max(revisions)}" if revisions else reference
@@ -114,8 +114,8 @@ def create_service(request: Record) -> Record:
         "createdAt": now(),
         "createdBy": f"arn:aws:iam::{engine.account()}:root",
     }
-    engine.ecs._services[f"{cluster['clusterName']}/{name}"] = service
-    engine.ecs._tags[service["serviceArn"]] = list(request.get("tags", []))
+    stores.services[f"{cluster['clusterName']}/{name}"] = service
+    stores.ecs_tags[service["serviceArn"]] = list(request.get("tags", []))
     engine.ecs._recount_cluster(cluster["clusterName"])
     _add_task_set(service, {**request, "scale": {"value": 100.0, "unit": "PERCENT"}}, "PRIMARY")
     return {"service": _shown(service)}
@@ -161,7 +161,7 @@ def _tell_of_deletion(cluster: str, name: str) -> None:
 
 def describe_services(request: Record) -> Record:
     """Services with their task sets, running what they should run."""
-    for service in engine.ecs._services.values():
+    for service in stores.services.values():
         if by_code_deploy(service):
             _count_all(service)
     return _by_ministack(engine.ecs._describe_services, request)
@@ -171,8 +171,7 @@ def delete_cluster(request: Record) -> Record:
     """Delete a cluster that has no active service."""
     name = _cluster(request)["clusterName"]
     if any(
-        key.startswith(f"{name}/") and item["status"] == "ACTIVE"
-        for key, item in engine.ecs._services.items()
+        key.startswith(f"{name}/") and item["status"] == "ACTIVE" for key, item in stores.services.items()
     ):
         raise Refused(
             "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
@@ -269,7 +268,7 @@ def install() -> None:
     reconcile = engine.ecs._reconcile_service_tasks
 
     def reconcile_others(cluster: str, key: str) -> None:
-        if not by_code_deploy(engine.ecs._services[key]):
+        if not by_code_deploy(stores.services[key]):
             reconcile(cluster, key)
 
     engine.ecs._reconcile_service_tasks = reconcile_others
@@ -278,7 +277,7 @@ def install() -> None:
 
 def _cluster(request: Record) -> Record:
     name = request.get("cluster", "default").rpartition("/")[2]
-    cluster: Record | None = engine.ecs._clusters.get(name)
+    cluster: Record | None = stores.clusters.get(name)
     if cluster is None:
         raise Refused("ClusterNotFoundException", "Cluster not found.")
     return cluster
@@ -369,7 +368,7 @@ def _shown(service: Record) -> Record:
 
 
 def _require_definition(reference: str) -> Record:
-    definition: Record | None = engine.ecs._task_defs.get(task_definition_key(reference))
+    definition: Record | None = stores.task_definitions.get(task_definition_key(reference))
     if definition is None:
         raise Refused("ClientException", "TaskDefinition not found.")
     if definition["status"] != "ACTIVE":
@@ -425,14 +424,14 @@ def _require_providers(cluster: Record, strategy: list[Record]) -> None:
 
 def _require_network(network: Record) -> None:
     for subnet in network.get("subnets", []):
-        if subnet not in engine.ec2._subnets:
+        if subnet not in stores.subnets:
             raise Refused(
                 "InvalidParameterException",
                 f"Error retrieving subnet information for [{subnet}]: The subnet ID '{subnet}' does not "
                 "exist (ErrorCode: InvalidSubnetID.NotFound)",
             )
     for group in network.get("securityGroups", []):
-        if group not in engine.ec2._security_groups:
+        if group not in stores.security_groups:
             raise Refused(
                 "InvalidParameterException",
                 f"Error retrieving security group information for [{group}]: The security group '{group}' "
@@ -454,7 +453,7 @@ def _require_load_balancer(load_balancer: Record, definition: Record) -> None:
             f"The container {container} did not have a container port {port} defined.",
         )
     arn = load_balancer.get("targetGroupArn", "")
-    group = engine.alb._tgs.get(arn)
+    group = stores.target_groups.get(arn)
     if group is None:
         raise Refused(
             "InvalidParameterException",

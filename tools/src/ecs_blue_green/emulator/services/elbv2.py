@@ -6,7 +6,7 @@ ministack drops ForwardConfig, in templates and in its API; here a listener keep
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 
@@ -56,12 +56,14 @@ def targets(actions: list[Action]) -> Iterator[str]:
 
 def associate() -> None:
     """Note at every target group which load balancers forward to it, as AWS reports it."""
-    users: dict[str, set[str]] = {arn: set() for arn in engine.alb._tgs}
-    for rule in engine.alb._rules.values():
-        listener = engine.alb._listeners.get(rule["ListenerArn"])
-        for arn in targets(rule["Actions"]) if listener else ():
+    users: dict[str, set[str]] = {arn: set() for arn in stores.target_groups}
+    for rule in stores.listener_rules.values():
+        listener = stores.listeners.get(rule["ListenerArn"])
+        if listener is None:
+            continue
+        for arn in targets(rule["Actions"]):
             users.setdefault(arn, set()).add(listener["LoadBalancerArn"])
-    for arn, group in engine.alb._tgs.items():
+    for arn, group in stores.target_groups.items():
         group["LoadBalancerArns"] = sorted(users[arn])
 
 
@@ -108,7 +110,7 @@ def weights(listener_arn: str, groups: Collection[str]) -> dict[str, int]:
 
 def rules(listener_arn: str) -> list[Record]:
     """A listener's rules in the order in which it tries them; the default one is the last."""
-    found = [rule for rule in engine.alb._rules.values() if rule["ListenerArn"] == listener_arn]
+    found = [rule for rule in stores.listener_rules.values() if rule["ListenerArn"] == listener_arn]
     return sorted(
         found, key=lambda rule: (rule["IsDefault"], 0 if rule["IsDefault"] else int(rule["Priority"]))
     )
@@ -123,9 +125,9 @@ def _default_rule(listener_arn: str) -> Record:
 
 
 def _listener(arn: str) -> Record:
-    if arn not in engine.alb._listeners:
+    if arn not in stores.listeners:
         raise Refused("ListenerNotFound", f"One or more listeners not found: {arn}")
-    found: Record = engine.alb._listeners[arn]
+    found: Record = stores.listeners[arn]
     return found
 
 
@@ -136,15 +138,15 @@ def require_listener(
 
     `existing`: the listener itself, when it is changed and not created.
     """
-    if balancer not in engine.alb._lbs:
+    if balancer not in stores.load_balancers:
         raise Refused("LoadBalancerNotFound", "One or more load balancers not found")
-    for arn, listener in engine.alb._listeners.items():
+    for arn, listener in stores.listeners.items():
         if arn != existing and listener["LoadBalancerArn"] == balancer and listener["Port"] == port:
             raise Refused(
                 "DuplicateListener",
                 f"A listener already exists on this port for this load balancer '{balancer}'",
             )
-    listened_to = LISTENED_TO.get(engine.alb._lbs[balancer].get("Type", "application"), ())
+    listened_to = LISTENED_TO.get(stores.load_balancers[balancer].get("Type", "application"), ())
     if listened_to and protocol not in listened_to:
         one = ", ".join(listened_to)
         raise Refused("ValidationError", f"Listener protocol '{protocol}' must be one of '{one}'")
@@ -165,7 +167,7 @@ def require_rule(listener_arn: str, priority: int, actions: list[Action], *, exi
 
 def _require_targets(balancer: str, protocol: str, actions: list[Action]) -> None:
     for arn in targets(actions):
-        group = engine.alb._tgs.get(arn)
+        group = stores.target_groups.get(arn)
         if group is None:
             raise Refused("TargetGroupNotFound", "One or more target groups not found")
         # A function has no protocol.
@@ -184,7 +186,7 @@ def _require_targets(balancer: str, protocol: str, actions: list[Action]) -> Non
 
 def require_load_balancer(name: str, subnets: list[str], groups: list[str], scheme: str) -> None:
     """Raise Refused unless a load balancer of this name can be created there."""
-    if any(balancer["LoadBalancerName"] == name for balancer in engine.alb._lbs.values()):
+    if any(balancer["LoadBalancerName"] == name for balancer in stores.load_balancers.values()):
         raise Refused(
             "DuplicateLoadBalancerName",
             f"A load balancer with the same name '{name}' exists, but with different settings",
@@ -195,20 +197,20 @@ def require_load_balancer(name: str, subnets: list[str], groups: list[str], sche
 def require_balancer_network(subnets: list[str], groups: list[str], scheme: str) -> None:
     """Raise Refused unless a load balancer can be in these subnets and security groups."""
     for subnet in subnets:
-        if subnet not in engine.ec2._subnets:
+        if subnet not in stores.subnets:
             raise Refused("SubnetNotFound", f"The subnet ID '{subnet}' does not exist")
-    zones = {engine.ec2._subnets[subnet]["AvailabilityZone"] for subnet in subnets}
+    zones = {stores.subnets[subnet]["AvailabilityZone"] for subnet in subnets}
     if len(zones) < 2:
         raise Refused(
             "ValidationError", "At least two subnets in two different Availability Zones must be specified"
         )
     vpc = vpc_of(subnets)
     for group in groups:
-        if engine.ec2._security_groups.get(group, {}).get("VpcId") != vpc:
+        if stores.security_groups.get(group, {}).get("VpcId") != vpc:
             raise Refused("InvalidSecurityGroup", f"One or more security groups are invalid: {group}")
     attached = {
         attachment["VpcId"]
-        for gateway in engine.ec2._internet_gateways.values()
+        for gateway in stores.internet_gateways.values()
         for attachment in gateway["Attachments"]
     }
     if scheme == "internet-facing" and vpc not in attached:
@@ -217,12 +219,12 @@ def require_balancer_network(subnets: list[str], groups: list[str], scheme: str)
 
 def vpc_of(subnets: list[str]) -> str:
     """The VPC that existing subnets are in."""
-    return str(engine.ec2._subnets[subnets[0]]["VpcId"])
+    return str(stores.subnets[subnets[0]]["VpcId"])
 
 
 def require_target_group_name(name: str) -> None:
     """Raise Refused when a target group has the name."""
-    if any(group["TargetGroupName"] == name for group in engine.alb._tgs.values()):
+    if any(group["TargetGroupName"] == name for group in stores.target_groups.values()):
         raise Refused(
             "DuplicateTargetGroupName",
             f"A target group with the same name '{name}' exists, but with different settings",
@@ -231,7 +233,7 @@ def require_target_group_name(name: str) -> None:
 
 def require_unprotected(balancer: str) -> None:
     """Raise Refused when the load balancer is protected from deletion."""
-    attributes = {item["Key"]: item["Value"] for item in engine.alb._lb_attrs.get(balancer, [])}
+    attributes = {item["Key"]: item["Value"] for item in stores.load_balancer_attributes.get(balancer, [])}
     if attributes.get("deletion_protection.enabled") == "true":
         raise Refused(
             "OperationNotPermitted",
@@ -241,7 +243,7 @@ def require_unprotected(balancer: str) -> None:
 
 def require_unused(group: str) -> None:
     """Raise Refused when a listener or rule forwards to the target group."""
-    if any(group in targets(rule["Actions"]) for rule in engine.alb._rules.values()):
+    if any(group in targets(rule["Actions"]) for rule in stores.listener_rules.values()):
         raise Refused("ResourceInUse", f"Target group '{group}' is currently in use by a listener or a rule")
 
 
@@ -319,7 +321,7 @@ def _check_new_listener(parameters: Any) -> None:
 def _check_changed_listener(parameters: Any) -> None:
     read = engine.alb._p
     arn = read(parameters, "ListenerArn")
-    listener = engine.alb._listeners.get(arn)
+    listener = stores.listeners.get(arn)
     if listener is None:
         raise Refused("ListenerNotFound", "One or more listeners not found")
     port = int(read(parameters, "Port", str(listener["Port"])))
@@ -345,7 +347,7 @@ def _check_listed(prefix: str, known: Callable[[], Any], code: str, what: str) -
 
 
 def _target_group_names() -> list[str]:
-    return [group["TargetGroupName"] for group in engine.alb._tgs.values()]
+    return [group["TargetGroupName"] for group in stores.target_groups.values()]
 
 
 _CHECKS: dict[str, Check] = {
@@ -353,7 +355,7 @@ _CHECKS: dict[str, Check] = {
     "ModifyListener": _check_changed_listener,
     "CreateRule": _check_new_rule,
     "DescribeListeners": _check_listed(
-        "ListenerArns", lambda: engine.alb._listeners, "ListenerNotFound", "listeners"
+        "ListenerArns", lambda: stores.listeners, "ListenerNotFound", "listeners"
     ),
     "DescribeTargetGroups": _check_listed(
         "Names", _target_group_names, "TargetGroupNotFound", "target groups"
