@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
+from ecs_blue_green.deployer.cloudformation import change_sets
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.environment import Environment
@@ -275,6 +277,48 @@ def test_lines_that_do_not_fit_are_counted(built: Mapping[str, Layer]) -> None:
     assert summary.endswith("\n```\n")
     for limit in range(20_000, 20_220, 10):
         assert len(markdown.markdown(plan, [], limit=limit).encode()) <= limit
+
+
+def test_comment_has_the_counts_first_and_the_details_folded(
+    deployed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_code(deployed)
+    deployed.replace("infrastructure", "\n      Port: !Ref TestListenerPort", "\n      Port: 9443")
+    code, text, _ = deployed.talk("plan", "--markdown", "--exit-code")
+    assert code == 3
+    lines = text.splitlines()
+    assert lines[:2] == ["<!-- deploy.py plan dev -->", "## Plan for dev: blocked, for 1 reason"]
+    assert "| infrastructure | update | 1 | stack-policy |" in lines
+    assert lines.index("### Blocked") < lines.index("<details><summary>Details of dev</summary>")
+    remedy = r"If that is meant: ALLOW=infrastructure:TestListener."
+    assert (
+        f"- **stack-policy** `infrastructure:TestListener`: the stack policy protects it. {remedy}" in lines
+    )
+    assert lines[-1] == f"Plan {deployed.run('plan')['digest']}."
+    (modified,) = [line for line in lines if "TestListener  AWS::" in line]
+    assert modified.startswith("~") and "modify" in modified
+
+    pages = change_sets._all_pages
+    monkeypatch.setattr(change_sets, "_all_pages", lambda *a, **b: pages(*a, **b)[::-1])
+    assert deployed.talk("plan", "--markdown")[1] == text
+
+
+def test_comment_fits_github_and_says_what_is_left_out(built: Mapping[str, Layer]) -> None:
+    code = "\n".join(f"{n} {'x' * 70}" for n in range(2000))
+    change = ResourceChange(
+        "Function", "AWS::Lambda::Function", "modify", "", (PropertyChange("/Properties/Code", None, code),)
+    )
+    text = markdown.for_comment(plan_of(built, pipeline={"changes": (change,)}), [])
+    assert 60_000 < len(text) <= 65_536
+    assert "Details that do not fit into a comment: `make plan ENV=dev` shows them.\n" in text
+    assert text.count("<details>") == text.count("</details>") == 1
+
+
+def test_comment_on_nothing_says_so(deployed: Shop) -> None:
+    code, text, _ = deployed.talk("plan", "--markdown")
+    assert code == 0
+    assert text.splitlines()[1] == "## Plan for dev: nothing changes"
+    assert "|" not in text
 
 
 def test_file_that_cannot_have_the_summary_is_bad_input(dev: Shop, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from ecs_blue_green.deployer import command_line, layers
-from ecs_blue_green.deployer.review.markdown import LIMIT, MARKER
+from ecs_blue_green.deployer.comment import LIMIT
+from ecs_blue_green.deployer.review.markdown import MARKER
 from tests.paths import SCHEMAS
 
 Json = dict[str, Any]

@@ -95,7 +95,10 @@ def _parser() -> argparse.ArgumentParser:
             _add_review_arguments(verb)
             continue
         verb.add_argument("--env", required=True, help="name of params/<ENV>.yaml; local is the emulator")
-        verb.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+        form = verb.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+        if name == "plan":
+            form.add_argument("--markdown", action="store_true", help="print a comment for a pull request")
         if name in ("plan", "deploy"):
             _add_plan_arguments(verb)
         if name not in ("status", "drift"):

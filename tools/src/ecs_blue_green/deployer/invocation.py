@@ -38,7 +38,7 @@ class Invocation:
     @property
     def talks(self) -> bool:
         """Whether a person reads standard output, and not a script."""
-        return not self.options.json
+        return not (self.options.json or vars(self.options).get("markdown"))
 
     def load(self) -> tuple[Environment, dict[str, Layer], Runtime]:
         """The environment, its layers in the order of deployment, and what they say of themselves.

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import clock, interrupts, policy, template
 from ecs_blue_green.deployer.aws import Aws
-from ecs_blue_green.deployer.changes import PropertyChange
+from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import change_sets, describe, leftovers, obstacles, upload
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
@@ -295,7 +295,8 @@ class _Planning:
             return replace(step, act="nothing", endangered_exports=(), outputs=(), tags=(), displaced=())
         answered = surveyed.without_secrets(slug, made.changes)
         displaced = tuple(one for one in step.displaced if one.arn != made.arn)
-        return replace(step, changes=worse(answered, offline.resources), change_set=made, displaced=displaced)
+        changes = _in_order(layer, worse(answered, offline.resources))
+        return replace(step, changes=changes, change_set=made, displaced=displaced)
 
     def _is_ready(self, slug: str, found: Mapping[str, Found]) -> bool:
         """Whether all that the layer imports is there, so that CloudFormation can be asked."""
@@ -303,6 +304,12 @@ class _Planning:
         return self._world.imports(slug) <= exported and not any(
             deployed.is_failed(found[upstream].stack) for upstream in self._waits_for[slug]
         )
+
+
+def _in_order(layer: Layer, changes: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
+    """As the template has the resources, then those that leave it: CloudFormation promises no order."""
+    places = {logical_id: place for place, logical_id in enumerate(layer.resources)}
+    return tuple(sorted(changes, key=lambda one: (places.get(one.logical_id, len(places)), one.logical_id)))
 
 
 def _stacks(found: Mapping[str, Found]) -> dict[str, Stack | None]:

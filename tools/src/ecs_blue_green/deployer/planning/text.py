@@ -107,7 +107,11 @@ class _Told:
 
     def resources(self, layer: str, step: Step) -> Iterator[Line]:
         for change in step.changes:
-            others = [one for one in change.properties if not (step.tags and _is_tag(one))]
+            # CloudFormation promises no order of what it lists.
+            others = sorted(
+                (one for one in change.properties if not (step.tags and _is_tag(one))),
+                key=lambda one: one.path,
+            )
             tagged = len(others) < len(change.properties)
             if tagged:
                 self.tags.setdefault(step.tags, Counter())[layer] += 1

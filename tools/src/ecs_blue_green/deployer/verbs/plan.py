@@ -1,6 +1,7 @@
 """`plan`: what would change in every stack, and what blocks it. Changes nothing."""
 
 import contextlib
+import sys
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -43,8 +44,10 @@ def run(invocation: Invocation) -> int:
             planned = proposal.plan
             try:
                 findings = _proposal.judge(invocation, door, proposal, named, whole=True)
+                allowing_all = rules.allowing_all(findings, invocation.allowing)
+                if options.markdown:
+                    sys.stdout.write(markdown.for_comment(planned, findings, allowing_all))
                 if options.summary:
-                    allowing_all = rules.allowing_all(findings, invocation.allowing)
                     _summarize(Path(options.summary), markdown.markdown(planned, findings, allowing_all))
                 if name and not findings:
                     saved.write(Path(options.out), planned, name, named, options.moved_from)
