@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ecs_blue_green import runtime, template_yaml
-from ecs_blue_green.deployer import environment, environment_schema
+from ecs_blue_green.deployer import environment, environment_schema, layers
 from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure
 
 ROOT = Path(__file__).resolve().parent
@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             print(f"note: {name} is not read: mv {name} {name.with_suffix('.yaml')}", file=sys.stderr)
         if not stale:
             print("nothing changed: build/ is what templates/ and params/ give")
+        print(longest({path.name: text for path, text in wanted.items() if path.suffix == ".yaml"}))
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         if failure.remedy:
@@ -63,6 +64,16 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         print("hint: these files must be yours to read and write", file=sys.stderr)
         return 1
     return 0
+
+
+def longest(templates: Mapping[str, bytes]) -> str:
+    """Which template has the least room, as JSON: that is what is sent when the YAML is too long."""
+    lengths = {
+        len(template_yaml.as_json(layers.parse(text.decode())).encode()): name
+        for name, text in templates.items()
+    }
+    length, name = max(lengths.items())
+    return f"longest template: {name}, {length:,} of {template_yaml.LONGEST:,} bytes as JSON"
 
 
 def on_disk(build: Path) -> list[Path]:

@@ -26,6 +26,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "ecs_blue_green.deployer.environment",
         "ecs_blue_green.deployer.environment_schema",
         "ecs_blue_green.deployer.errors",
+        "ecs_blue_green.deployer.layers",
     ),
     "templates": ("templates._",),
     # A layer never imports a layer.

@@ -1,8 +1,8 @@
 """The release pipeline: from a push to a blue/green deployment.
 
 Owns: the pipeline, its artifact bucket, build projects and roles; CodeDeploy's application and deployment
-group; the alarms that stop a release. Imports: from every other layer, what a release acts on. Exports:
-nothing.
+group. Imports: from every other layer, what a release acts on; from service-preference, the alarms that stop
+it. Exports: nothing.
 
 What belongs to one release happens in one locked stage, Build: there the task-definition stack is changed,
 and what it says then is written down for the deployment. Two pushes close together cannot mix.
@@ -14,7 +14,6 @@ from troposphere.codepipeline import ArtifactStore, Pipeline
 from templates._exports import output, stack_names
 from templates._parameters import has, shared, template
 from templates._runtime import Bucket, Changed, Runtime
-from templates.pipeline.alarms import add_alarms
 from templates.pipeline.artifacts import add_artifact_bucket
 from templates.pipeline.build_projects import add_build_projects
 from templates.pipeline.deployment_group import add_deployment_group
@@ -101,26 +100,6 @@ PARAMETERS = (
     ),
     *shared("SmokeTest"),
     *stack_names("service-preference"),
-    *shared("AlarmMinRequests"),
-    Parameter(
-        "AlarmFiveXxRatePercent",
-        Type="Number",
-        Description="Share of 5xx answers, in percent, from which on a release is rolled back",
-        Default=20,
-        MinValue=1,
-        MaxValue=100,
-    ),
-    Parameter(
-        "AlarmUnhealthyHostPercent",
-        Type="Number",
-        Description=(
-            "Share of the tasks, in percent, that fail their health check, from which on a release is rolled"
-            " back: at 20, one of up to five tasks"
-        ),
-        Default=20,
-        MinValue=1,
-        MaxValue=100,
-    ),
     *shared("AlarmLatencyMs"),
     *stack_names("infrastructure"),
     Parameter(
@@ -172,7 +151,6 @@ PARAMETERS = (
 )
 
 _BUILD_LOGS = "CodeBuild: its log streams"
-_ALARM_STATE = "CloudWatch: its state"
 
 RUNTIME = Runtime(
     # A pipeline that is made before a person has completed the connection fails, and pushes do not start it.
@@ -187,11 +165,6 @@ RUNTIME = Runtime(
         Changed("ImageBuildLogGroup", _BUILD_LOGS, "`ImageBuildRole`"),
         Changed("RenderLogGroup", _BUILD_LOGS, "`RenderRole`"),
         Changed("TagReleaseLogGroup", _BUILD_LOGS, "`TagReleaseRole`"),
-        Changed("BlueTargetGroupFiveXxRateAlarm", _ALARM_STATE),
-        Changed("BlueTargetGroupUnhealthyHostAlarm", _ALARM_STATE),
-        Changed("GreenTargetGroupFiveXxRateAlarm", _ALARM_STATE),
-        Changed("GreenTargetGroupUnhealthyHostAlarm", _ALARM_STATE),
-        Changed("LoadBalancerFiveXxRateAlarm", _ALARM_STATE),
         Changed("CodeDeployApplication", "pipeline: its revisions", "`DeployActionRole`"),
         Changed(
             "CodeDeployDeploymentGroup",
@@ -223,7 +196,7 @@ def build() -> Template:
 
     bucket = add_artifact_bucket(t)
     projects = add_build_projects(t, bucket)
-    blue_green = add_deployment_group(t, bucket, add_alarms(t))
+    blue_green = add_deployment_group(t, bucket)
     pipeline_role = add_pipeline_role(t)
     roles = add_action_roles(t, bucket, pipeline_role, projects, blue_green)
     pipeline_policy = add_pipeline_policy(t, bucket, pipeline_role, roles)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from troposphere import Equals, GetAtt, If, Ref, Template
+from troposphere import Equals, GetAtt, If, NoValue, Ref, Template
 from troposphere.codedeploy import (
     Alarm,
     AlarmConfiguration,
@@ -21,6 +21,7 @@ from troposphere.codedeploy import (
 )
 from troposphere.s3 import Bucket
 
+from templates._alarms import ALARMS, LATENCY_ALARMS, has_latency_limit, name_output
 from templates._application import APPLICATION_NAME
 from templates._exports import import_value
 from templates.pipeline.codedeploy_role import add_codedeploy_role
@@ -34,8 +35,8 @@ class BlueGreen(NamedTuple):
     deployment_group: DeploymentGroup
 
 
-def add_deployment_group(t: Template, bucket: Bucket, alarms: list[Alarm | If]) -> BlueGreen:
-    """Application, deployment group, which watches `alarms`, and CodeDeploy's role."""
+def add_deployment_group(t: Template, bucket: Bucket) -> BlueGreen:
+    """Application, deployment group and CodeDeploy's role."""
     has_deployment_alarms = t.add_condition("HasDeploymentAlarms", Equals(Ref("DeploymentAlarms"), "enabled"))
     code_deploy_application = t.add_resource(
         Application("CodeDeployApplication", ApplicationName=APPLICATION_NAME, ComputePlatform="ECS")
@@ -88,9 +89,21 @@ def add_deployment_group(t: Template, bucket: Bucket, alarms: list[Alarm | If]) 
                 Enabled=If(has_deployment_alarms, True, False),
                 # A release that nobody can watch stops.
                 IgnorePollAlarmFailure=False,
-                Alarms=alarms,
+                Alarms=_watched_alarms(t),
             ),
             TriggerConfigurations=[deployment_trigger()],
         )
     )
     return BlueGreen(code_deploy_application, code_deploy_deployment_group)
+
+
+def _watched_alarms(t: Template) -> list[Alarm | If]:
+    limit = has_latency_limit(t)
+    return [
+        *(_alarm(title) for title in ALARMS),
+        *(If(limit, _alarm(title), NoValue) for title in LATENCY_ALARMS),
+    ]
+
+
+def _alarm(title: str) -> Alarm:
+    return Alarm(Name=import_value("service-preference", name_output(title)))

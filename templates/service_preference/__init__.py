@@ -1,7 +1,7 @@
 """What may be tuned at any time: how many tasks there are, how a release is tried, who is told of it.
 
 Owns: the scalable target and its two policies, and with them the service's desired count; the smoke test,
-the alarms on latency and the notifications of the pipeline. Imports: cluster and load balancer from
+the alarms that stop a release and the notifications of the pipeline. Imports: cluster and load balancer from
 infrastructure; the service's name from service. Exports: the smoke test's name, the alarms' names and the
 topic, which are the same with and without a limit or a subscriber.
 """
@@ -14,10 +14,11 @@ from troposphere.applicationautoscaling import (
     TargetTrackingScalingPolicyConfiguration,
 )
 
+from templates._alarms import ALARMS, LATENCY_ALARMS
 from templates._exports import import_value, stack_names
 from templates._parameters import TEST_LISTENER_HTTPS, shared, template
 from templates._runtime import Changed, Endpoints, Key, NotAbove, Runtime
-from templates.service_preference.alarms import add_latency_alarms
+from templates.service_preference.alarms import add_alarms
 from templates.service_preference.notifications import add_notification_topic
 from templates.service_preference.smoke_test import add_smoke_test
 
@@ -113,7 +114,27 @@ PARAMETERS = (
         MinValue=1,
         MaxValue=60000,
     ),
-    *shared("AlarmMinRequests", "AlarmLatencyMs"),
+    *shared("AlarmMinRequests"),
+    Parameter(
+        "AlarmFiveXxRatePercent",
+        Type="Number",
+        Description="Share of 5xx answers, in percent, from which on a release is rolled back",
+        Default=20,
+        MinValue=1,
+        MaxValue=100,
+    ),
+    Parameter(
+        "AlarmUnhealthyHostPercent",
+        Type="Number",
+        Description=(
+            "Share of the tasks, in percent, that fail their health check, from which on a release is rolled"
+            " back: at 20, one of up to five tasks"
+        ),
+        Default=20,
+        MinValue=1,
+        MaxValue=100,
+    ),
+    *shared("AlarmLatencyMs"),
     Parameter(
         "NotificationEmail",
         Type="String",
@@ -147,8 +168,7 @@ RUNTIME = Runtime(
     changed_by=(
         Changed("CpuScalingPolicy", *_SCALING_ALARMS),
         Changed("MemoryScalingPolicy", *_SCALING_ALARMS),
-        Changed("BlueTargetGroupLatencyAlarm", _ALARM_STATE),
-        Changed("GreenTargetGroupLatencyAlarm", _ALARM_STATE),
+        *(Changed(alarm, _ALARM_STATE) for alarm in (*ALARMS, *LATENCY_ALARMS)),
         Changed("NotificationTopic", "the recipient: confirms the subscription, once"),
         Changed("SmokeTestLogGroup", "Lambda: its log streams", "`SmokeTestRole`"),
     ),
@@ -175,7 +195,7 @@ def build() -> Template:
     t = template("Auto scaling, smoke test and notifications of the service", PARAMETERS)
     _add_scaling(t)
     add_smoke_test(t)
-    add_latency_alarms(t, add_notification_topic(t))
+    add_alarms(t, add_notification_topic(t))
     return t
 
 

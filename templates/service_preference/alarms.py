@@ -1,35 +1,160 @@
-"""What stops a release that is slow. The alarms on errors and unhealthy tasks are the pipeline's."""
+"""What stops a release and rolls it back: errors, unhealthy tasks and latency, seen by the load balancer.
+
+CodeDeploy watches at most 50 alarms of a deployment group (its page of quotas, November 2026; the texts of
+its API still say ten). It stops a deployment at once when one of them is in ALARM already, so none of these
+stays there without cause: missing data is not breaching.
+"""
+
+from typing import Any
 
 from troposphere import Ref, Sub, Template
+from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 from troposphere.sns import Topic
 
-from templates._alarms import has_latency_limit, math_alarm, target_group_dimensions
-from templates._exports import export
+from templates._alarms import has_latency_limit, name_output
+from templates._exports import export, import_value
 
+PERIOD_SECONDS = 60
+# Data points to alarm, of how many. One late or odd minute is no reason to roll back, and a canary step is
+# longer.
+OF_ANSWERS = (2, 3)
+# A new task that uses the service's whole grace period (60 s) is unhealthy from the 30th second to the 80th,
+# which touches two minutes.
+OF_UNHEALTHY_TASKS = (3, 4)
+
+# Below the floor, a share says little: one error among five requests is 20 %. A count of errors exists only
+# in minutes that have errors, hence FILL.
+TARGET_RATE = "IF(FILL(requests, 0) >= ${AlarmMinRequests}, 100 * FILL(errors, 0) / requests, 0)"
+# RequestCount leaves out what the load balancer refused for want of a target, which is just what its own
+# 503 reports, and has what it answered with 502 or 504 in a target's place. So the larger of both counts:
+# when all fail, the share is 100 % either way; where some are refused, it is rather overstated.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+_LARGER = "IF(FILL(errors, 0) > FILL(requests, 0), FILL(errors, 0), FILL(requests, 0))"
+LOAD_BALANCER_RATE = f"IF({_LARGER} >= ${{AlarmMinRequests}}, 100 * FILL(errors, 0) / {_LARGER}, 0)"
+# At the worst moment of a minute: the most that were ill, and the fewest that were well. Not Sum, which
+# counts a task once for each of the load balancer's nodes.
+UNHEALTHY_SHARE = "IF(FILL(ill, 0) > 0, 100 * ill / (ill + well), 0)"
 # TargetResponseTime is in seconds. Few requests have no percentile worth the name.
 LATENCY = "IF(FILL(requests, 0) >= ${AlarmMinRequests}, 1000 * seconds, 0)"
 
 
-def add_latency_alarms(t: Template, topic: Topic) -> None:
-    """An alarm for each target group, where a limit is set.
+def add_alarms(t: Template, topic: Topic) -> None:
+    """The alarms of each target group and of the load balancer itself; those on latency where a limit is set.
 
-    Their names are given, and exported in either case: an export in use cannot go away, and the pipeline
-    knows by the same parameter whether the alarms are there.
+    Their names are given, and exported in either case: the pipeline's deployment group watches them, and an
+    export in use can neither change nor go away.
     """
     limit = has_latency_limit(t)
-    for colour in ("Blue", "Green"):
-        name = Sub(f"${{Project}}-${{Environment}}-{colour.lower()}-latency")
-        t.add_resource(
-            math_alarm(
-                f"{colour}TargetGroupLatencyAlarm",
-                f"Latency of the {colour.lower()} tasks in milliseconds, 95th percentile",
-                ("latency", LATENCY),
-                {"requests": ("RequestCount", "Sum"), "seconds": ("TargetResponseTime", "p95")},
-                target_group_dimensions(colour),
-                "AlarmLatencyMs",
-                Ref(topic),
-                AlarmName=name,
-                Condition=limit,
-            )
+    for colour in ("blue", "green"):
+        title = f"{colour.title()}TargetGroup"
+        dimensions = _target_group_dimensions(colour.title())
+        _add_alarm(
+            t,
+            topic,
+            f"{title}FiveXxRateAlarm",
+            (f"{colour}-5xx-rate", f"Share of 5xx answers of the {colour} tasks"),
+            ("rate", TARGET_RATE),
+            {"requests": ("RequestCount", "Sum"), "errors": ("HTTPCode_Target_5XX_Count", "Sum")},
+            dimensions,
+            "AlarmFiveXxRatePercent",
         )
-        export(t, f"{colour}LatencyAlarmName", name, f"Alarm on slow {colour.lower()} tasks")
+        _add_alarm(
+            t,
+            topic,
+            f"{title}UnhealthyHostAlarm",
+            (f"{colour}-unhealthy-hosts", f"Share of the {colour} tasks that fail their health check"),
+            ("share", UNHEALTHY_SHARE),
+            {"ill": ("UnHealthyHostCount", "Maximum"), "well": ("HealthyHostCount", "Minimum")},
+            dimensions,
+            "AlarmUnhealthyHostPercent",
+            of=OF_UNHEALTHY_TASKS,
+        )
+        _add_alarm(
+            t,
+            topic,
+            f"{title}LatencyAlarm",
+            (f"{colour}-latency", f"Latency of the {colour} tasks in milliseconds, 95th percentile"),
+            ("latency", LATENCY),
+            {"requests": ("RequestCount", "Sum"), "seconds": ("TargetResponseTime", "p95")},
+            dimensions,
+            "AlarmLatencyMs",
+            Condition=limit,
+        )
+    _add_alarm(
+        t,
+        topic,
+        "LoadBalancerFiveXxRateAlarm",
+        ("load-balancer-5xx-rate", "Share of requests that the load balancer itself answers with 5xx"),
+        ("rate", LOAD_BALANCER_RATE),
+        {"requests": ("RequestCount", "Sum"), "errors": ("HTTPCode_ELB_5XX_Count", "Sum")},
+        [_load_balancer_dimension()],
+        "AlarmFiveXxRatePercent",
+    )
+
+
+def _add_alarm(
+    t: Template,
+    topic: Topic,
+    title: str,
+    name_and_description: tuple[str, str],
+    expression: tuple[str, str],
+    metrics: dict[str, tuple[str, str]],
+    dimensions: list[MetricDimension],
+    threshold: str,
+    of: tuple[int, int] = OF_ANSWERS,
+    **attributes: Any,
+) -> None:
+    """An alarm on metrics of the load balancer.
+
+    `expression` is the Id and the text of what is compared with the parameter `threshold`; `metrics` has
+    metric and statistic by their Ids in it. Between releases nothing rolls back: `topic` is told.
+    """
+    slug, description = name_and_description
+    name = Sub(f"${{Project}}-${{Environment}}-{slug}")
+    datapoints, periods = of
+    identifier, text = expression
+    t.add_resource(
+        Alarm(
+            title,
+            AlarmName=name,
+            AlarmDescription=description,
+            Metrics=[
+                MetricDataQuery(
+                    Id=identifier, Expression=Sub(text) if "${" in text else text, ReturnData=True
+                ),
+                *(_query(name, *metric, dimensions) for name, metric in metrics.items()),
+            ],
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            Threshold=Ref(threshold),
+            # No OKActions: a new alarm goes to OK too. A rule tells of the end of one.
+            AlarmActions=[Ref(topic)],
+            EvaluationPeriods=periods,
+            DatapointsToAlarm=datapoints,
+            TreatMissingData="notBreaching",
+            **attributes,
+        )
+    )
+    export(t, name_output(title), name, f"Alarm: {description[0].lower()}{description[1:]}")
+
+
+def _query(
+    identifier: str, metric: str, statistic: str, dimensions: list[MetricDimension]
+) -> MetricDataQuery:
+    return MetricDataQuery(
+        Id=identifier,
+        MetricStat=MetricStat(
+            Metric=Metric(Namespace="AWS/ApplicationELB", MetricName=metric, Dimensions=dimensions),
+            Period=PERIOD_SECONDS,
+            Stat=statistic,
+        ),
+        ReturnData=False,
+    )
+
+
+def _target_group_dimensions(colour: str) -> list[MetricDimension]:
+    name = import_value("infrastructure", f"{colour}TargetGroupFullName")
+    return [_load_balancer_dimension(), MetricDimension(Name="TargetGroup", Value=name)]
+
+
+def _load_balancer_dimension() -> MetricDimension:
+    return MetricDimension(Name="LoadBalancer", Value=import_value("infrastructure", "LoadBalancerFullName"))

@@ -50,7 +50,7 @@ def add_notification_topic(t: Template) -> Topic:
                     # ever be told, and nothing would say so.
                     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
                 ),
-                # The names of the alarms are CloudFormation's: they begin with their stack's.
+                # The alarms of this layer; in a stack of before, the pipeline's, which begin with its name.
                 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/US_SetupSNS.html
                 Statement(
                     Effect=Allow,

@@ -36,8 +36,8 @@ def of_type(kind: str, resources: dict[str, Any] = RESOURCES) -> dict[str, Any]:
 
 
 ROLES = of_type("AWS::IAM::Role")
-# All that stop a release: those of the pipeline, and those of service-preference.
-ALARMS = of_type(ALARM) | of_type(ALARM, PREFERENCE["Resources"])
+# All that stop a release.
+ALARMS = of_type(ALARM, PREFERENCE["Resources"])
 
 
 def with_conditional(value: dict[str, Any]) -> dict[str, Any]:
@@ -562,7 +562,7 @@ def test_unhealthy_share(colour: str, ill: float | None, well: float | None, per
 
 
 def test_one_of_up_to_five_tasks_is_enough_as_it_was_when_any_one_was() -> None:
-    assert TEMPLATE["Parameters"]["AlarmUnhealthyHostPercent"]["Default"] == 20
+    assert PREFERENCE["Parameters"]["AlarmUnhealthyHostPercent"]["Default"] == 20
     queries = ALARMS["BlueTargetGroupUnhealthyHostAlarm"]["Metrics"][1:]
     assert [query["MetricStat"]["Stat"] for query in queries] == ["Maximum", "Minimum"]
 
@@ -589,8 +589,7 @@ def test_latency_is_judged_where_there_is_a_limit() -> None:
         assert template["Conditions"]["HasLatencyLimit"] == off
     conditions = {
         title: resource.get("Condition")
-        for template in (TEMPLATE, PREFERENCE)
-        for title, resource in template["Resources"].items()
+        for title, resource in PREFERENCE["Resources"].items()
         if resource["Type"] == ALARM
     }
     assert conditions == {title: "HasLatencyLimit" if "Latency" in title else None for title in conditions}
@@ -640,18 +639,19 @@ def test_failed_stopped_and_alarming_deployments_are_rolled_back() -> None:
 
 def test_deployment_group_listens_to_every_alarm_unless_they_are_disabled() -> None:
     configuration = GROUP["AlarmConfiguration"]
-    own = list(of_type(ALARM))
-    assert len(ALARMS) == len(configuration["Alarms"]) <= 10  # all that a deployment group takes
-    assert [alarm["Name"]["Ref"] for alarm in configuration["Alarms"][: len(own)]] == own
-    colours = ("Blue", "Green")
-    for colour, alarm in zip(colours, configuration["Alarms"][len(own) :], strict=True):
-        condition, there, otherwise = alarm["Fn::If"]
-        assert (condition, otherwise) == ("HasLatencyLimit", {"Ref": "AWS::NoValue"})
-        title = imported(there["Name"])
-        assert title == f"{colour}LatencyAlarmName"
+    watched = []
+    for alarm in configuration["Alarms"]:
+        if "Fn::If" in alarm:
+            condition, alarm, otherwise = alarm["Fn::If"]
+            assert (condition, otherwise) == ("HasLatencyLimit", {"Ref": "AWS::NoValue"})
+            assert "Latency" in imported(alarm["Name"])
         # Exported also while the alarm is not there: an export in use cannot change.
-        name = ALARMS[f"{colour}TargetGroupLatencyAlarm"]["AlarmName"]
-        assert PREFERENCE["Outputs"][title]["Value"] == name
+        output = PREFERENCE["Outputs"][imported(alarm["Name"])]
+        assert "Condition" not in output
+        watched.append(output["Value"])
+    names = [alarm["AlarmName"] for alarm in ALARMS.values()]
+    assert sorted(map(str, watched)) == sorted(map(str, names))
+    assert len(names) == 7
     assert configuration["Enabled"] == {"Fn::If": ["HasDeploymentAlarms", True, False]}
     assert TEMPLATE["Conditions"]["HasDeploymentAlarms"] == {
         "Fn::Equals": [{"Ref": "DeploymentAlarms"}, "enabled"]
@@ -704,11 +704,7 @@ def test_approval_that_waits_is_told() -> None:
 
 def test_alarms_are_told_between_releases_too() -> None:
     for title, alarm in ALARMS.items():
-        (action,) = alarm["AlarmActions"]
-        if title in RESOURCES:
-            assert imported(action) == "NotificationTopicArn"
-        else:
-            assert action == {"Ref": "NotificationTopic"}
+        assert alarm["AlarmActions"] == [{"Ref": "NotificationTopic"}], title
 
 
 def test_end_of_an_alarm_is_told_and_no_alarm_that_is_new() -> None:

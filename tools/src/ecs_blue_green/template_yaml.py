@@ -61,10 +61,15 @@ def template(document: Mapping[str, Any]) -> str:
 def sent(text: str, document: Mapping[str, Any]) -> str:
     """What CloudFormation is given for a template: its text, or where that is too long, the document as JSON.
 
-    The JSON has no blanks, and may be too long as well.
+    The JSON may be too long as well.
     """
     if len(text.encode()) <= LONGEST:
         return text
+    return as_json(document)
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """The shortest JSON of a document: without blanks."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
