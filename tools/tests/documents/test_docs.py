@@ -61,6 +61,24 @@ def test_readme_is_short(name: str) -> None:
     assert len(TEXT[name].splitlines()) <= 150
 
 
+@pytest.mark.parametrize("name", ["README.md", "docs/README.ja.md"])
+def test_readme_begins_with_what_a_rehearsal_shows(name: str) -> None:
+    """Before the first heading, for who looks for ten seconds."""
+    first_screen = TEXT[name].partition("\n## ")[0]
+    assert re.findall(r"pictures/rehearsal-(\w+)\.svg", first_screen) == ["released", "hook", "alarm"]
+
+
+def test_every_table_has_a_head() -> None:
+    """Markdown shows rows without one as text with bars."""
+    headless = [
+        f"{name}: {block.splitlines()[0]}"
+        for name, text in TEXT.items()
+        for block in re.findall(r"(?:^\|.*\n)+", FENCE.sub("", text), re.MULTILINE)
+        if not re.match(r"\|.*\n\| *:?-", block)
+    ]
+    assert not headless
+
+
 def test_readme_says_how_long_its_commands_take() -> None:
     """What was measured, rounded up to five seconds."""
     measured = dict(re.findall(r"^(make \w+) +([\d.]+) s$", TEXT["docs/benchmarks.md"], re.MULTILINE))
