@@ -81,6 +81,25 @@ SHARED = (
         ConstraintDescription="must be LATEST or a version such as 1.4.0",
     ),
     Parameter(
+        "CapacityProviderStrategy",
+        Type="String",
+        Description=(
+            "Capacity providers of the tasks with weights, and how many tasks FARGATE gets before they count:"
+            " FARGATE:1:2,FARGATE_SPOT:3. Empty: the launch type FARGATE"
+        ),
+        Default="",
+        # Both, in this order, so that a template can take it apart. Fargate has no third; and what may be
+        # taken away at any moment must not be all that there is. Weights up to 1,000, a base up to 100,000.
+        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
+        AllowedPattern=(
+            r"(|FARGATE:([1-9]\d{0,2}|1000):([1-9]\d{0,4}|100000),FARGATE_SPOT:(0|[1-9]\d{0,2}|1000))"
+        ),
+        ConstraintDescription=(
+            "must be FARGATE:WEIGHT:BASE,FARGATE_SPOT:WEIGHT with a base and first weight of 1 or more, or"
+            " empty"
+        ),
+    ),
+    Parameter(
         "ContainerPort",
         Type="Number",
         Description="Port on which the application in the image listens; decided at creation",

@@ -6,9 +6,10 @@ stack policy keeps every update away. Imports: cluster, target group and securit
 family, container name and port from task-definition. Exports: the service's name.
 """
 
-from troposphere import GetAtt, If, Ref, Template
+from troposphere import GetAtt, If, NoValue, Ref, Select, Split, Sub, Template
 from troposphere.ecs import (
     AwsvpcConfiguration,
+    CapacityProviderStrategyItem,
     DeploymentController,
     LoadBalancer,
     NetworkConfiguration,
@@ -17,12 +18,13 @@ from troposphere.ecs import (
 
 from templates._application import APPLICATION_NAME, ASSIGN_PUBLIC_IP
 from templates._exports import export, import_value, stack_names
-from templates._parameters import is_execute_command_enabled, shared, template
+from templates._parameters import has, is_execute_command_enabled, shared, template
 from templates._runtime import Changed, Delegation, Distinct, Endpoints, Runtime
 from templates._stack_policy import deny_updates
 
 PARAMETERS = (
-    *shared("Project", "Environment", "PrivateSubnetIds", "PlatformVersion", "EnableExecuteCommand"),
+    *shared("Project", "Environment", "PrivateSubnetIds", "PlatformVersion", "CapacityProviderStrategy"),
+    *shared("EnableExecuteCommand"),
     *stack_names("infrastructure", "task-definition"),
 )
 
@@ -41,12 +43,13 @@ RUNTIME = Runtime(
                 Delegation("NetworkConfiguration", "CodeDeploy", "last-deployment"),
                 Delegation("PlatformVersion", "CodeDeploy", "last-deployment"),
                 Delegation("LaunchType", "CodeDeploy", "last-deployment"),
+                Delegation("CapacityProviderStrategy", "CodeDeploy", "last-deployment"),
                 Delegation("DesiredCount", "Application Auto Scaling", "anything"),
             ),
         ),
     ),
     # Every release brings those of the pipeline's stack.
-    moved_by_releases=("PrivateSubnetIds", "PlatformVersion"),
+    moved_by_releases=("PrivateSubnetIds", "PlatformVersion", "CapacityProviderStrategy"),
     controller={"service": "ServiceName"},
     network={"private_subnets": "PrivateSubnetIds"},
     endpoints=(Endpoints("EnableExecuteCommand", "true", ("ssmmessages",)),),
@@ -60,12 +63,15 @@ HEALTH_CHECK_GRACE_PERIOD_SECONDS = 60
 def build() -> Template:
     """The service layer's template."""
     t = template("ECS service released blue/green by CodeDeploy", PARAMETERS)
+    has_providers = has(t, "CapacityProviderStrategy")
     service = t.add_resource(
         Service(
             "Service",
             ServiceName=APPLICATION_NAME,
             Cluster=import_value("infrastructure", "ClusterName"),
-            LaunchType="FARGATE",
+            # ECS takes one of the two.
+            LaunchType=If(has_providers, NoValue, "FARGATE"),
+            CapacityProviderStrategy=If(has_providers, _providers(), NoValue),
             PlatformVersion=Ref("PlatformVersion"),
             # Circuit breaker, deployment alarms and strategies exist with the controller ECS only.
             DeploymentController=DeploymentController(Type="CODE_DEPLOY"),
@@ -97,3 +103,15 @@ def build() -> Template:
     )
     export(t, "ServiceName", GetAtt(service, "Name"), "Name of the service")
     return t
+
+
+def _providers() -> list[CapacityProviderStrategyItem]:
+    """What the parameter says, FARGATE:WEIGHT:BASE,FARGATE_SPOT:WEIGHT, as each release writes it."""
+    # An index that is not there fails the stack. That it does not in the branch of an Fn::If that is not
+    # taken is not documented, so an empty value has them all too.
+    parts = Split(":", Sub("${CapacityProviderStrategy}:0:0,:0"))
+    base = Select(0, Split(",", Select(2, parts)))
+    return [
+        CapacityProviderStrategyItem(CapacityProvider="FARGATE", Weight=Select(1, parts), Base=base),
+        CapacityProviderStrategyItem(CapacityProvider="FARGATE_SPOT", Weight=Select(3, parts), Base=0),
+    ]

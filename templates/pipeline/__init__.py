@@ -84,20 +84,7 @@ PARAMETERS = (
     *stack_names("container-repository"),
     *shared("LogRetentionDays", "KmsKeyArn", "LogKmsKeyArn", "PermissionsBoundaryArn"),
     *stack_names("task-definition"),
-    *shared("PrivateSubnetIds", "PlatformVersion"),
-    Parameter(
-        "CapacityProviderStrategy",
-        Type="String",
-        Description=(
-            "Capacity providers of the tasks with weights, and for one a base: FARGATE:1:2,FARGATE_SPOT:3."
-            " Empty: the launch type FARGATE"
-        ),
-        Default="",
-        # Weights up to 1,000, a base up to 100,000.
-        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
-        AllowedPattern=r"((^|,)[\w-]+:\d{1,4}(:\d{1,6})?)*",
-        ConstraintDescription="must be NAME:WEIGHT or NAME:WEIGHT:BASE, separated by commas, or empty",
-    ),
+    *shared("PrivateSubnetIds", "PlatformVersion", "CapacityProviderStrategy"),
     *shared("SmokeTest"),
     *stack_names("service-preference"),
     *shared("AlarmLatencyMs"),

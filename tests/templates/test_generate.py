@@ -57,12 +57,15 @@ def test_check_shows_a_diff_and_changes_nothing_when_stale(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = root / "build" / "service.yaml"
-    path.write_text(path.read_text().replace("FARGATE", "EC2"))
+    path.write_text(path.read_text().replace("DISABLED", "ENABLED"))
     before = contents(root)
     assert generate.main(["--check"], root) == 1
     output, errors = capsys.readouterr()
     assert "--- build/service.yaml (on disk)" in output
-    assert "-      LaunchType: EC2\n+      LaunchType: FARGATE\n" in output
+    assert (
+        "-      AvailabilityZoneRebalancing: ENABLED\n+      AvailabilityZoneRebalancing: DISABLED\n"
+        in output
+    )
     assert "stale in 1 file" in errors
     assert "make generate" in errors
     assert contents(root) == before

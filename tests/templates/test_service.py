@@ -1,6 +1,7 @@
 """What must never change in the service layer."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -17,7 +18,66 @@ def properties(documents: dict[str, Document]) -> dict[str, Any]:
 
 def test_deployments_are_codedeploys(properties: dict[str, Any]) -> None:
     assert properties["DeploymentController"] == {"Type": "CODE_DEPLOY"}
-    assert properties["LaunchType"] == "FARGATE"
+
+
+def test_tasks_start_where_a_release_will_start_them(properties: dict[str, Any]) -> None:
+    """On Fargate without a value; else FARGATE:2:1,FARGATE_SPOT:3 is what it says, and never both."""
+    no_value = {"Ref": "AWS::NoValue"}
+    condition, without, launch_type = properties["LaunchType"]["Fn::If"]
+    assert (without, launch_type) == (no_value, "FARGATE")
+    assert properties["CapacityProviderStrategy"]["Fn::If"][::2] == [condition, no_value]
+    for given, expected in (
+        ("FARGATE:2:1,FARGATE_SPOT:3", [("FARGATE", "2", "1"), ("FARGATE_SPOT", "3", 0)]),
+        # The branch that is not taken: no index is out of bounds.
+        ("", [("FARGATE", "0", "0"), ("FARGATE_SPOT", "0", 0)]),
+    ):
+        providers = taken_apart(properties["CapacityProviderStrategy"]["Fn::If"][1], given)
+        found = [(one["CapacityProvider"], one["Weight"], one["Base"]) for one in providers]
+        assert found == expected
+
+
+def test_cluster_of_the_stack_has_these_providers(documents: dict[str, Document]) -> None:
+    cluster = documents["infrastructure"]["Resources"]["Cluster"]["Properties"]
+    assert cluster["CapacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
+
+
+def taken_apart(value: Any, given: str) -> Any:
+    """What CloudFormation makes of functions on the parameter, as far as the service uses them."""
+    match value:
+        case {"Fn::Select": [index, members]}:
+            return taken_apart(members, given)[index]
+        case {"Fn::Split": [delimiter, text]}:
+            return taken_apart(text, given).split(delimiter)
+        case {"Fn::Sub": str(text)}:
+            return text.replace("${CapacityProviderStrategy}", given)
+        case dict():
+            return {name: taken_apart(member, given) for name, member in value.items()}
+        case list():
+            return [taken_apart(member, given) for member in value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("given", "fits"),
+    [
+        ("", True),
+        ("FARGATE:1:1,FARGATE_SPOT:3", True),
+        ("FARGATE:1:2,FARGATE_SPOT:0", True),
+        ("FARGATE:1000:100000,FARGATE_SPOT:1000", True),
+        ("FARGATE:1:0,FARGATE_SPOT:3", False),
+        ("FARGATE:1,FARGATE_SPOT:3", False),
+        ("FARGATE:0:1,FARGATE_SPOT:3", False),
+        ("FARGATE_SPOT:1", False),
+        ("FARGATE_SPOT:3,FARGATE:1:1", False),
+        ("FARGATE:1:1,OTHER:3", False),
+        ("FARGATE:1001:1,FARGATE_SPOT:3", False),
+    ],
+)
+def test_one_task_at_least_is_on_demand(given: str, fits: bool, documents: dict[str, Document]) -> None:
+    """Spot can be taken away at any moment, all of it at once."""
+    for layer in ("service", "pipeline"):
+        pattern = documents[layer]["Parameters"]["CapacityProviderStrategy"]["AllowedPattern"]
+        assert bool(re.fullmatch(pattern, given)) is fits
 
 
 def test_task_definition_is_the_family_without_a_revision(properties: dict[str, Any]) -> None:
@@ -27,9 +87,7 @@ def test_task_definition_is_the_family_without_a_revision(properties: dict[str, 
     }
 
 
-@pytest.mark.parametrize(
-    "name", ["DesiredCount", "DeploymentConfiguration", "CapacityProviderStrategy", "ServiceRegistries"]
-)
+@pytest.mark.parametrize("name", ["DesiredCount", "DeploymentConfiguration", "ServiceRegistries"])
 def test_what_others_own_or_this_controller_refuses_is_absent(name: str, properties: dict[str, Any]) -> None:
     assert name not in properties
 

@@ -306,7 +306,17 @@ def otherwise_written(*subnets: str) -> dict[str, Any]:
     return {"AwsvpcConfiguration": {"AssignPublicIp": "DISABLED", "Subnets": list(subnets)}}
 
 
-MADE_WITH = {"NetworkConfiguration": network("a", "b"), "PlatformVersion": "1.4.0", "LaunchType": "FARGATE"}
+def strategy(weight: int | str) -> list[dict[str, Any]]:
+    return [{"CapacityProvider": "FARGATE_SPOT", "Weight": weight, "Base": 0}]
+
+
+MADE_WITH = {
+    "NetworkConfiguration": network("a", "b"),
+    "PlatformVersion": "1.4.0",
+    "LaunchType": "FARGATE",
+    # CloudFormation may tell a parameter's value as it was given.
+    "CapacityProviderStrategy": strategy("1"),
+}
 FINISHED = {"NetworkConfiguration": network("c", "d"), "PlatformVersion": "LATEST"}
 ON_SPOT = {**FINISHED, "LaunchType": None}
 
@@ -330,6 +340,14 @@ ON_SPOT = {**FINISHED, "LaunchType": None}
         ),
         pytest.param({"LaunchType": None}, (ON_SPOT,), "delegated", id="capacity providers"),
         pytest.param({"LaunchType": None}, (FINISHED,), "real", id="capacity providers by hand"),
+        pytest.param(
+            {"CapacityProviderStrategy": strategy(2)},
+            ({"CapacityProviderStrategy": strategy(2)},),
+            "delegated",
+            id="weights",
+        ),
+        pytest.param({"CapacityProviderStrategy": strategy(1)}, (FINISHED,), "delegated", id="as numbers"),
+        pytest.param({"CapacityProviderStrategy": strategy(2)}, (FINISHED,), "real", id="weights by hand"),
     ],
 )
 def test_service_is_compared_with_the_last_deployment(

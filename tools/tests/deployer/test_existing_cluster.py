@@ -8,6 +8,8 @@ from tests.deployer.releases import Releases, client
 from tests.deployer.shop import Shop
 from tests.deployer.test_guarded_deploy import set_parameter
 
+PROVIDERS = ["FARGATE", "FARGATE_SPOT"]
+
 
 def shared() -> dict[str, Any]:
     (found,) = client("ecs").describe_clusters(clusters=["shared"])["clusters"]
@@ -16,15 +18,15 @@ def shared() -> dict[str, Any]:
 
 @pytest.fixture
 def existing(dev: Shop) -> Shop:
-    """An environment in somebody's cluster, which has one capacity provider."""
-    client("ecs").create_cluster(clusterName="shared", capacityProviders=["FARGATE_SPOT"])
+    """An environment in somebody's cluster, which has its capacity providers."""
+    client("ecs").create_cluster(clusterName="shared", capacityProviders=PROVIDERS)
     set_parameter(dev, "ClusterName: shared")
     set_parameter(dev, 'ExistingCluster: "true"')
     return dev
 
 
 def test_cluster_of_others_is_used_and_left_alone(existing: Shop) -> None:
-    set_parameter(existing, "CapacityProviderStrategy: FARGATE_SPOT:1")
+    set_parameter(existing, "CapacityProviderStrategy: FARGATE:1:1,FARGATE_SPOT:3")
     before = shared()
     assert existing.run("deploy", "--yes")["exit_code"] == 0
     resources = client("cloudformation").describe_stack_resources(StackName="sample-dev-infrastructure")
@@ -39,10 +41,13 @@ def test_cluster_of_others_is_used_and_left_alone(existing: Shop) -> None:
     assert existing.run("destroy", "--yes")["exit_code"] == 0
     after = shared()
     assert after["status"] == "ACTIVE"
-    assert after["capacityProviders"] == before["capacityProviders"] == ["FARGATE_SPOT"]
+    assert after["capacityProviders"] == before["capacityProviders"] == PROVIDERS
 
 
 def test_provider_that_it_lacks_is_refused(existing: Shop) -> None:
+    client("ecs").put_cluster_capacity_providers(
+        cluster="shared", capacityProviders=["FARGATE_SPOT"], defaultCapacityProviderStrategy=[]
+    )
     set_parameter(existing, "CapacityProviderStrategy: FARGATE:1:1,FARGATE_SPOT:2")
     refused = existing.run("deploy", "--yes")
     assert refused["exit_code"] == 2

@@ -137,6 +137,29 @@ def test_restored_service_is_where_the_last_release_brought_it(
     assert (deployed.run("drift")["exit_code"], deployed.run("plan", "--exit-code")["exit_code"]) == (0, 0)
 
 
+def test_service_is_made_on_the_providers_that_releases_name(dev: Shop) -> None:
+    set_parameter(dev, "CapacityProviderStrategy: FARGATE:2:1,FARGATE_SPOT:3")
+    assert dev.run("deploy", "--yes")["exit_code"] == 0
+    made = [
+        {"capacityProvider": "FARGATE", "weight": 2, "base": 1},
+        {"capacityProvider": "FARGATE_SPOT", "weight": 3, "base": 0},
+    ]
+    (task_set,) = service()["taskSets"]
+    for one in (service(), task_set):
+        assert (one.get("launchType"), one["capacityProviderStrategy"]) == (None, made)
+    assert deployed_without_a_trace(dev)
+
+    set_parameter(dev, "CapacityProviderStrategy: FARGATE:1:1,FARGATE_SPOT:9")
+    assert dev.results("deploy", "--yes")["service"] == "nothing"
+    assert service()["capacityProviderStrategy"] == made
+    assert deployed_without_a_trace(dev)
+
+
+def deployed_without_a_trace(shop: Shop) -> bool:
+    """Whether there is neither drift nor anything left to deploy."""
+    return (shop.run("drift")["exit_code"], shop.run("plan", "--exit-code")["exit_code"]) == (0, 0)
+
+
 def test_release_that_names_none_keeps_what_runs(deployed: Shop) -> None:
     before = network(service())
     Releases().release()

@@ -146,6 +146,7 @@ def test_there_are_delegations_of_both_kinds() -> None:
         ("service", "PlatformVersion"),
         ("service", "NetworkConfiguration"),
         ("service", "LaunchType"),
+        ("service", "CapacityProviderStrategy"),
         ("service", "DesiredCount"),
     }
 

@@ -17,6 +17,7 @@ from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.effects.traffic import moved_rules
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.execution import fate
+from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.rules import denied_resources
 from ecs_blue_green.documents.generated import LAYERS, LOCAL, ORDER, RUNTIME
 from ecs_blue_green.runtime import Changed
@@ -111,9 +112,11 @@ def _parameter_words(layer: str, logical_id: str) -> str:
     return "; ".join(f"{word}: {', '.join(f'`{name}`' for name in names)}" for word, names in found.items())
 
 
-def _effects_of(changed: Environment) -> Iterator[tuple[tuple[str, str], str]]:
+def _effects_of(
+    changed: Environment, layers: Mapping[str, Layer] = IN_ORDER
+) -> Iterator[tuple[tuple[str, str], str]]:
     """What a change of the parameter file does, by layer and logical id."""
-    for change in effects.compare(effects.side(IN_ORDER, LOCAL), effects.side(IN_ORDER, changed)):
+    for change in effects.compare(effects.side(IN_ORDER, LOCAL), effects.side(layers, changed)):
         for resource in change.resources:
             effect = resource.effect
             if resource.action in ("add", "remove"):
@@ -156,10 +159,14 @@ def _parameters() -> Mapping[tuple[str, str], Mapping[str, list[str]]]:
     }
     changes["protected:"] = replace(LOCAL, protected=not LOCAL.protected)
     found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    # What a stack keeps reaches no other through it.
+    there = {slug: layer.keeping(layer.given(LOCAL), layer.tags(LOCAL)) for slug, layer in IN_ORDER.items()}
     for name, changed in changes.items():
-        for where, effect in _effects_of(changed):
-            word = "with the next release" if _moves(where[0], name) else _EFFECTS.get(effect, effect)
-            found[where][word].append(name)
+        for where, effect in _effects_of(changed, there):
+            found[where][_EFFECTS.get(effect, effect)].append(name)
+        for where, _ in _effects_of(changed):
+            if _moves(where[0], name):
+                found[where]["with the next release"].append(name)
     return found
 
 

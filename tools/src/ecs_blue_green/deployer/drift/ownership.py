@@ -96,7 +96,8 @@ def _comparable(value: Any) -> str:
         return json.dumps(members, sort_keys=True)
     if isinstance(value, list):
         return json.dumps(sorted(map(_comparable, value)))
-    return json.dumps(value)
+    # A weight of a template's parameter is a text, and a number in an AppSpec.
+    return json.dumps(value if value is None or isinstance(value, bool) else str(value))
 
 
 def _anything(expected: Any, actual: Any, colours: Set[str]) -> bool:

@@ -140,6 +140,7 @@ _READERS: dict[str, tuple[Reader, set[str]]] = {
             "NetworkConfiguration",
             "PlatformVersion",
             "LaunchType",
+            "CapacityProviderStrategy",
         },
     ),
     "AWS::ApplicationAutoScaling::ScalableTarget": (
