@@ -206,6 +206,15 @@ def test_files_hold_the_document_and_the_page(shown: Mapping[str, Any], tmp_path
     assert json.loads(written.with_name("report.json").read_text()) == json.loads(json.dumps(shown))
 
 
+def test_timeline_is_indented_on_a_terminal(shown: Mapping[str, Any]) -> None:
+    """What is wrapped stands below what it belongs to, not below its minute."""
+    long = {"minute": 1.0, "kind": "note", "text": "word " * 30, "bad": False}
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    timeline.show({**shown, "entries": [long], "findings": ["word " * 30]}, console, entries=True)
+    lines = [line for line in console.file.getvalue().splitlines() if "word" in line]  # type: ignore[attr-defined]
+    assert [len(line) - len(line.lstrip()) for line in lines] == [3, 13, 13, 0, 2]
+
+
 def test_timeline_tells_the_story_in_the_terminal(shown: Mapping[str, Any]) -> None:
     console = Console(width=200, record=True, file=io.StringIO())
     timeline.show(shown, console, entries=True)

@@ -140,7 +140,7 @@ def _run(
         ) from error
     output = Console()
     try:
-        timeline.show(made, output, entries=talk.is_terminal)
+        timeline.show(made, output, entries=view.is_drawn(talk))
         output.print(f"report: {written}", style="dim", soft_wrap=True, highlight=False)
         sys.stdout.flush()
     except OSError as error:
@@ -345,7 +345,7 @@ async def _play(
     assert task is not None  # noqa: S101 - this runs in one
     with interrupts.cancelling(task):
         prepared = await rehearsal.prepare(options, cloud, prefix, runtime, pushed, root, folder, ledger)
-        live = view.show(prepared, talk) if talk.is_terminal else view.tell(prepared, Console())
+        live = view.show(prepared, talk) if view.is_drawn(talk) else view.tell(prepared, Console())
         shown = asyncio.create_task(live)
         try:
             await prepared.run()

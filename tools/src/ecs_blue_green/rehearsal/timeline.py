@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecs_blue_green.rehearsal.view import line
+from ecs_blue_green.rehearsal.view import hanging, told
 
 WIDTH = 48
 BARS = "·▁▂▃▄▅▆▇█"
@@ -19,33 +19,28 @@ RESULT_STYLES = {"released": "bold green", "rolled back": "bold red", "failed": 
 def show(document: Mapping[str, Any], console: Console, *, entries: bool) -> None:
     """Print the timeline of a rehearsal's document; without its entries where they were printed before."""
     if entries:
-        for entry in document["entries"]:
-            console.print(
-                line(entry["minute"], entry["text"], bad=entry["bad"]), soft_wrap=not console.is_terminal
-            )
-    for part in summary(document):
+        for one in document["entries"]:
+            _print(console, *told(one["minute"], one["text"], bad=one["bad"]))
+    for part in (Text(), *_traffic(document), Text(), _requests(document), Text()):
         console.print(part, soft_wrap=not console.is_terminal)
-
-
-def summary(document: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """What is shown below the entries."""
-    yield Text()
-    yield from _traffic(document)
-    yield Text()
-    yield _requests(document)
-    yield Text()
-    yield Text(document["result"].upper(), style=RESULT_STYLES[document["result"]]).append(
-        f": {document['reason']}", style="default not bold"
-    )
+    result = Text(f"{document['result'].upper()}: ", style=RESULT_STYLES[document["result"]])
+    _print(console, result, Text(document["reason"], style="default not bold"))
     for finding in document["findings"]:
-        yield Text("! ", style="bold yellow").append(finding, style="default not bold")
+        _print(console, Text("! ", style="bold yellow"), Text(finding, style="default not bold"))
     settings = document["settings"]
-    yield Text(
+    memory = (
         f"{document['minutes']:.0f} minutes rehearsed in {document['seconds']:.0f} s"
         f" (a minute takes {settings['seconds_a_minute']:g} s),"
-        f" {document['memory_megabytes']} MiB of memory at most",
-        style="dim",
+        f" {document['memory_megabytes']} MiB of memory at most"
     )
+    _print(console, Text(), Text(memory, style="dim"))
+
+
+def _print(console: Console, first: Text, text: Text) -> None:
+    """A line; on a terminal, lines of its width."""
+    lines = hanging(console, console.width, first, text) if console.is_terminal else [first.append_text(text)]
+    for line in lines:
+        console.print(line, soft_wrap=not console.is_terminal)
 
 
 def _traffic(document: Mapping[str, Any]) -> Iterator[Text]:
