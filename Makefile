@@ -15,10 +15,10 @@ CFN_LINT = $(BIN)/cfn-lint --regions $(REGIONS) -- build/*.yaml
 
 # What stands on the command line and would not be read is refused before anything else: a slip must not deploy
 # everything, or to somewhere else. READ_<variable> are the targets that read it, `any` all of them.
-OF_ENVIRONMENT = plan deploy status image drift rollback restore finish continue-rollback destroy rehearse
+OF_ENVIRONMENT = plan deploy status logs image drift rollback restore approve finish continue-rollback destroy rehearse
 READ_ENV = $(OF_ENVIRONMENT)
 READ_ARGS = $(OF_ENVIRONMENT) benchmark-deploy
-READ_YES = deploy rollback restore finish continue-rollback destroy
+READ_YES = deploy rollback restore approve finish continue-rollback destroy
 READ_ONLY = plan deploy continue-rollback
 READ_ALLOW = plan deploy
 READ_BASE = review
@@ -112,6 +112,9 @@ deploy: .venv/proven $(EMULATOR) ## create or update the stacks (ENV=local; YES=
 status: .venv/ready $(EMULATOR) ## stacks and their outputs
 	@$(BIN)/python deploy.py status --env $(ENV) $(ARGS) $(MEANING)
 
+logs: .venv/ready $(EMULATOR) ## what the tasks write, with the version, until Ctrl-C
+	@$(BIN)/python deploy.py logs --env $(ENV) $(ARGS) $(MEANING)
+
 image: .venv/ready $(EMULATOR) ## build and push the image that the service is made with, unless it is there
 	@$(BIN)/python deploy.py image --env $(ENV) $(ARGS) $(MEANING)
 
@@ -123,6 +126,9 @@ rollback: .venv/ready $(EMULATOR) ## stop the running release, or go back to the
 
 restore: .venv/ready $(EMULATOR) ## create the service again that somebody deleted
 	@$(BIN)/python deploy.py restore --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
+
+approve: .venv/ready $(EMULATOR) ## let the release go on that waits for a person's approval
+	@$(BIN)/python deploy.py approve --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
 finish: .venv/ready $(EMULATOR) ## end the wait in which a release keeps its old tasks
 	@$(BIN)/python deploy.py finish --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
@@ -161,6 +167,7 @@ lint: .venv/develop ## generated files, templates, code, workflows and documents
 docs: .venv/develop ## write the generated parts of README.md and docs/
 	@$(COG) -r $(DOCUMENTS)
 	@$(BIN)/python -m ecs_blue_green.documents.deployer_policy
+	@$(BIN)/python -m ecs_blue_green.documents.approver_policy
 
 fix: .venv/develop ## repair what lint can repair
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)
@@ -247,4 +254,4 @@ resolve: ## whether the locked sets have wheels for Python 3.11 to 3.13, on Linu
 	@requirements/resolve $(UV)
 
 .PHONY: wheel resolve
-.PHONY: help generate plan deploy status image drift continue-rollback rollback restore finish destroy review lint docs fix check test test-tools test-changes test-shapes test-review security lock
+.PHONY: help generate plan deploy status logs image drift continue-rollback rollback restore approve finish destroy review lint docs fix check test test-tools test-changes test-shapes test-review security lock

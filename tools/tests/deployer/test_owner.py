@@ -23,7 +23,7 @@ from tests.deployer.shop import LAYERS, Shop
 from tests.paths import RUNTIME
 
 # All but those that only look.
-WRITING = sorted(command_line.VERBS.keys() - {"status", "drift", "review"})
+WRITING = sorted(command_line.VERBS.keys() - {"status", "logs", "drift", "review"})
 ASKING = {"deploy", "destroy", "rollback", "continue-rollback", "restore"}
 RECORD = "/sample/dev/deploy/environment"
 STACK = "sample-dev-pipeline"

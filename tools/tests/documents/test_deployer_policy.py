@@ -11,6 +11,7 @@ from botocore.client import BaseClient
 
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.effects.schemas import document
+from ecs_blue_green.documents import approver_policy
 from ecs_blue_green.documents import deployer_policy as policy
 from tests.deployer.shop import Shop
 
@@ -40,8 +41,48 @@ def test_file_is_what_the_code_asks_for() -> None:
     assert policy.FILE.read_text(encoding="utf-8") == policy.render(), "run: make docs"
 
 
-def test_template_is_valid() -> None:
-    command = [Path(sys.executable).parent / "cfn-lint", policy.FILE]
+def test_file_of_those_who_approve_is_what_the_templates_have() -> None:
+    assert approver_policy.FILE.read_text(encoding="utf-8") == approver_policy.render(), "run: make docs"
+
+
+def test_only_those_who_approve_may(allowed: list[Statement]) -> None:
+    """On the pipeline's one action that waits for a person, and they may do nothing else but look."""
+    right = "codepipeline:PutApprovalResult"
+    assert not any(fnmatch.fnmatchcase(right, one) for statement in allowed for one in statement["Action"])
+    (made,) = approver_policy.template()["Resources"].values()
+    statements = made["Properties"]["PolicyDocument"]["Statement"]
+    changes = {one for statement in statements for one in statement["Action"] if not policy.is_reading(one)}
+    assert changes == {right}
+    (approve,) = [statement for statement in statements if right in statement["Action"]]
+    assert approve["Action"] == [right]
+    pipeline = "codepipeline:${AWS::Region}:${AWS::AccountId}:${Project}-${Environment}"
+    assert approve["Resource"] == [{"Fn::Sub": f"arn:${{AWS::Partition}}:{pipeline}/Approve/Approve"}]
+    for statement in statements:
+        for resource in statement["Resource"]:
+            for action in statement["Action"]:
+                if resource == "*":
+                    assert not policy.resource_types(action)
+                else:
+                    arn = resource["Fn::Sub"].removeprefix("arn:${AWS::Partition}:")
+                    assert policy.reaches(action, arn), (action, arn)
+
+
+def test_what_tasks_write_is_read_in_their_log_group_alone(policies: dict[str, list[Statement]]) -> None:
+    """And not by what plans or deploys unattended."""
+    found = {
+        (title, str(statement["Resource"]))
+        for title, statements in policies.items()
+        for statement in statements
+        if "logs:FilterLogEvents" in statement["Action"]
+    }
+    ((title, resources),) = found
+    assert title == policy.BY_HAND
+    assert ":log-group:/ecs/${Project}-${Environment}-" in resources
+
+
+@pytest.mark.parametrize("file", [policy.FILE, approver_policy.FILE])
+def test_template_is_valid(file: Path) -> None:
+    command = [Path(sys.executable).parent / "cfn-lint", file]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[:2000]
 

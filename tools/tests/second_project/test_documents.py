@@ -146,7 +146,12 @@ def test_deployer_is_let_change_what_the_templates_name(said: dict[str, str]) ->
 def test_policy_is_written_and_valid(root: Path) -> None:
     for command in (
         (sys.executable, "-m", "ecs_blue_green.documents.deployer_policy"),
-        (str(Path(sys.executable).parent / "cfn-lint"), "docs/deployer-policy.yaml"),
+        (sys.executable, "-m", "ecs_blue_green.documents.approver_policy"),
+        (
+            str(Path(sys.executable).parent / "cfn-lint"),
+            "docs/deployer-policy.yaml",
+            "docs/approver-policy.yaml",
+        ),
     ):
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

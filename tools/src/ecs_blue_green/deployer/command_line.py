@@ -19,15 +19,20 @@ from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure, In
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.rules import Guarded
 
+# A year: a time before the first of them is no time.
+LONGEST_MINUTES = 525_600
+
 VERBS = {
     "plan": "what would change in every stack, and what blocks it; changes nothing",
     "deploy": "plan, ask, then create or update the stacks in dependency order",
     "status": "every stack with its status and outputs, and what is live",
+    "logs": "what the tasks write, with the version that wrote it, until Ctrl-C",
     "image": "build and push the image that the service is made with, unless it is there",
     "drift": "where reality differs from the templates, and whose doing that is; changes nothing",
     "continue-rollback": "let CloudFormation go on with taking an update back, where that had failed",
     "rollback": "stop the running release, or go back to the one before the last",
     "restore": "create the service again that somebody deleted, with what was released last",
+    "approve": "let the release go on that waits for a person's approval",
     "finish": "end the wait in which a release that has all traffic keeps its old tasks",
     "destroy": "delete the stacks of an unprotected environment, importers first",
     "review": "what two revisions do to every environment; offline",
@@ -101,13 +106,23 @@ def _parser() -> argparse.ArgumentParser:
             form.add_argument("--markdown", action="store_true", help="print a comment for a pull request")
         if name in ("plan", "deploy"):
             _add_plan_arguments(verb)
-        if name not in ("status", "drift"):
+        if name not in ("status", "drift", "logs"):
             verb.add_argument(
                 "--moved-from",
                 type=_repository,
                 metavar="OWNER/REPOSITORY",
                 help="the environment is this repository's, which had that name until now",
             )
+        if name == "logs":
+            verb.add_argument(
+                "--minutes",
+                type=_minutes,
+                default=10,
+                metavar="NUMBER",
+                help="begin so many minutes ago; default: 10",
+            )
+        if name == "approve":
+            verb.add_argument("--yes", action="store_true", help="do not ask")
         if name in ("deploy", "rollback", "restore", "finish", "destroy", "continue-rollback"):
             verb.add_argument("--yes", action="store_true", help="do not ask")
             verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release")
@@ -154,6 +169,12 @@ def _file_name(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("names no file")
     return text
+
+
+def _minutes(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > LONGEST_MINUTES:
+        raise argparse.ArgumentTypeError(f"is not a number of minutes from 0 to {LONGEST_MINUTES}")
+    return int(text)
 
 
 def _repository(text: str) -> str:

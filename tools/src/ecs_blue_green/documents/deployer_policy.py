@@ -71,6 +71,13 @@ def _names(named: Iterable[Mapping[str, Any]], name: str) -> list[str]:
     return list(dict.fromkeys(found)) or [f"{NAME}-*"]
 
 
+def pipelines() -> tuple[str, ...]:
+    """The pipelines, as resources; % stands for region and account."""
+    return tuple(
+        f"codepipeline:%:{name}" for name in _names(resources("AWS::CodePipeline::Pipeline"), "Name")
+    )
+
+
 # What the policies are told of the parameter file, under its own names.
 CLUSTER = _parameter("AWS::ECS::Cluster", "ClusterName")
 BOUNDARY = _parameter("AWS::IAM::Role", "PermissionsBoundary")
@@ -254,11 +261,7 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     ),
     "codebuild": (f"codebuild:%:project/{NAME}-*",),
     "codedeploy": (f"codedeploy:%:application:{NAME}-*", f"codedeploy:%:deploymentgroup:{NAME}-*"),
-    "codepipeline": tuple(
-        f"codepipeline:%:{name}{stage}"
-        for name in _names(resources("AWS::CodePipeline::Pipeline"), "Name")
-        for stage in ("", "/*")
-    ),
+    "codepipeline": tuple(f"{pipeline}{stage}" for pipeline in pipelines() for stage in ("", "/*")),
     "ecr": (f"ecr:%:repository/{NAME}-*",),
     "ecs": (f"ecs:%:cluster/{OWN_CLUSTER}", f"ecs:%:service/{ANY_CLUSTER}/{NAME}-*"),
     "events": (f"events:%:rule/{NAME}-*",),
@@ -273,9 +276,12 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 }
 # The parameter with the bucket for templates that are too long for a call.
 BUCKET = "TemplateBucket"
+# What the deployer's code calls and those who deploy are not given: docs/approver-policy.yaml has it.
+ELSEWHERE = {"codepipeline:PutApprovalResult"}
 # What is done there; CloudFormation reads with the caller's rights.
 IN_BUCKET = {"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}
-# What the deployer itself changes without CloudFormation, and where IAM can tell resources apart, which.
+# What the deployer itself changes without CloudFormation, and where IAM can tell resources apart, which; and
+# what the tasks have written, which not everybody who may look at settings needs to read.
 DIRECT: Mapping[str, tuple[str, ...]] = {
     "codedeploy:ContinueDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
     "codedeploy:CreateDeployment": (f"codedeploy:%:deploymentgroup:{NAME}-*",),
@@ -290,6 +296,10 @@ DIRECT: Mapping[str, tuple[str, ...]] = {
     "elasticloadbalancing:ModifyLoadBalancerAttributes": ("elasticloadbalancing:%:loadbalancer/app/*",),
     "logs:DeleteLogGroup": tuple(
         f"logs:%:log-group:{name}" for name in _names(_retained(LOG_GROUP), "LogGroupName")
+    ),
+    # Streams are below their group.
+    "logs:FilterLogEvents": tuple(
+        f"logs:%:log-group:{name.removesuffix('*')}*" for name in _names(_retained(LOG_GROUP), "LogGroupName")
     ),
     "s3:DeleteObject": (f"s3:::{NAME}-*/*",),
     "s3:DeleteObjectVersion": (f"s3:::{NAME}-*/*",),
@@ -352,7 +362,7 @@ def calls() -> set[str]:
         for name in names:
             action = f"{PREFIXES.get(service, service)}:{name}"
             found.update(ACTIONS.get(action, (action,)))
-    return found
+    return found - ELSEWHERE
 
 
 def handlers() -> set[str]:
@@ -469,13 +479,7 @@ def template() -> dict[str, Any]:
         "OtherResourcesPolicy": [*_unnamed(), *_keys(), _templates()],
         "RolesPolicy": list(_roles()),
     }
-    name = {"Type": "String", "Description": "`project` of params/<environment>.yaml"}
-    parameters: dict[str, Any] = {
-        "Project": name,
-        "Environment": {"Type": "String", "Description": "Name of the environment"},
-    }
-    if CLUSTER:
-        parameters[CLUSTER] = {"Type": "String", "Description": f"{CLUSTER} of params/<environment>.yaml"}
+    parameters = told_of_the_environment()
     optional = {title: f"{title} of params/<environment>.yaml; empty: none" for title in keys()}
     if BOUNDARY:
         optional = {BOUNDARY: "Policy that limits every role that the stacks make; empty: none", **optional}
@@ -506,6 +510,17 @@ def template() -> dict[str, Any]:
             "ReadPolicyArn": {"Description": "Policy to look", "Value": {"Ref": "ReadPolicy"}},
         },
     }
+
+
+def told_of_the_environment() -> dict[str, Any]:
+    """The parameters by which the names of an environment are known."""
+    parameters: dict[str, Any] = {
+        "Project": {"Type": "String", "Description": "`project` of params/<environment>.yaml"},
+        "Environment": {"Type": "String", "Description": "Name of the environment"},
+    }
+    if CLUSTER:
+        parameters[CLUSTER] = {"Type": "String", "Description": f"{CLUSTER} of params/<environment>.yaml"}
+    return parameters
 
 
 def _condition(title: str) -> str:
@@ -541,10 +556,10 @@ def _stacks() -> Iterator[dict[str, Any]]:
     # Change sets carry the stack's tags. To tag is an action of its own, and AWS does not say which calls ask
     # for it. https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
     tagging = {"cloudformation:TagResource", "cloudformation:UntagResource"}
-    yield _allow("Stacks", actions - everywhere | tagging | TYPED, [f"cloudformation:%:stack/{NAME}-*"])
-    yield _allow("AllStacks", everywhere, ["*"])
+    yield allow("Stacks", actions - everywhere | tagging | TYPED, [f"cloudformation:%:stack/{NAME}-*"])
+    yield allow("AllStacks", everywhere, ["*"])
     stored = {action for action in calls() if action.startswith("ssm:")} - {"ssm:DescribeParameters"}
-    yield _allow("Lock", stored, ["ssm:%:parameter/${Project}/${Environment}/deploy*"])
+    yield allow("Lock", stored, ["ssm:%:parameter/${Project}/${Environment}/deploy*"])
 
 
 def _direct() -> Iterator[dict[str, Any]]:
@@ -553,30 +568,30 @@ def _direct() -> Iterator[dict[str, Any]]:
         if action not in TAGGED:
             by_scope.setdefault(scope if resource_types(action) else ("*",), set()).add(action)
     for scope, actions in by_scope.items():
-        yield _allow("", actions, list(scope))
+        yield allow("", actions, list(scope))
     tags = {f"aws:ResourceTag/{key}": {"Ref": key} for key in ("Project", "Environment")}
     for action in sorted(TAGGED):
-        yield _allow("", {action}, list(DIRECT[action]), {"StringEquals": tags})
+        yield allow("", {action}, list(DIRECT[action]), {"StringEquals": tags})
 
 
 def _reading() -> Iterator[dict[str, Any]]:
     direct = {action for action in calls() if action.partition(":")[0] not in ("cloudformation", "ssm")}
     looks = {action for action in direct if is_reading(action)} | {"ssm:DescribeParameters", *VALIDATION}
-    yield _allow("Look", looks, ["*"])
+    yield allow("Look", looks, ["*"])
     more = {action for action in handlers() if is_reading(action)} - looks
-    yield _allow("LookThroughCloudFormation", more, ["*"], THROUGH_CLOUDFORMATION)
+    yield allow("LookThroughCloudFormation", more, ["*"], THROUGH_CLOUDFORMATION)
 
 
 def _named() -> Iterator[dict[str, Any]]:
     for prefix, scope in SCOPES.items():
         actions = {action for action in _changes() if action.startswith(f"{prefix}:") and is_scoped(action)}
         if actions:
-            yield _allow("", actions, list(scope), THROUGH_CLOUDFORMATION)
+            yield allow("", actions, list(scope), THROUGH_CLOUDFORMATION)
 
 
 def _unnamed() -> Iterator[dict[str, Any]]:
     actions = {a for a in _changes() if not is_scoped(a) and not a.startswith("iam:")}
-    yield _allow("", actions, ["*"], THROUGH_CLOUDFORMATION)
+    yield allow("", actions, ["*"], THROUGH_CLOUDFORMATION)
 
 
 def _keys() -> Iterator[dict[str, Any]]:
@@ -585,14 +600,14 @@ def _keys() -> Iterator[dict[str, Any]]:
         via = {"StringEquals": {"kms:ViaService": {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}}}
         for some, condition in ((actions - NO_VIA_SERVICE, via), (actions & NO_VIA_SERVICE, {})):
             if some:
-                statement = _allow("", some, [], {**THROUGH_CLOUDFORMATION, **condition})
+                statement = allow("", some, [], {**THROUGH_CLOUDFORMATION, **condition})
                 statement["Resource"] = [{"Ref": key}]
                 yield {"Fn::If": [_condition(key), statement, {"Ref": "AWS::NoValue"}]}
 
 
 def _templates() -> dict[str, Any]:
     """What a template needs that is too long for a call, where a bucket is named for it."""
-    statement = _allow("Templates", IN_BUCKET, [f"s3:::${{{BUCKET}}}/{NAME}-*"])
+    statement = allow("Templates", IN_BUCKET, [f"s3:::${{{BUCKET}}}/{NAME}-*"])
     return {"Fn::If": [_condition(BUCKET), statement, {"Ref": "AWS::NoValue"}]}
 
 
@@ -609,8 +624,8 @@ def _roles() -> Iterator[dict[str, Any]]:
         "iam:DeleteRolePermissionsBoundary",
         *WITH_BOUNDARY,
     }
-    yield _allow("RolesAndPolicies", own, named, THROUGH_CLOUDFORMATION)
-    yield _allow(
+    yield allow("RolesAndPolicies", own, named, THROUGH_CLOUDFORMATION)
+    yield allow(
         "RolesUnderTheBoundary",
         set(WITH_BOUNDARY),
         named[:1],
@@ -619,13 +634,13 @@ def _roles() -> Iterator[dict[str, Any]]:
             THROUGH_CLOUDFORMATION,
         ),
     )
-    yield _allow(
+    yield allow(
         "PassRoles",
         {"iam:PassRole"},
         named[:1],
         {"StringEquals": {"iam:PassedToService": passed_to()}},
     )
-    yield _allow(
+    yield allow(
         "ServiceLinkedRoles",
         {"iam:CreateServiceLinkedRole"},
         ["iam::${AWS::AccountId}:role/aws-service-role/*"],
@@ -640,7 +655,7 @@ def _roles() -> Iterator[dict[str, Any]]:
         "Resource": [_arn("iam::${AWS::AccountId}:policy/${AWS::StackName}-*"), *boundary],
     }
     # Where there is no boundary, taking one away does no harm.
-    yield _allow(
+    yield allow(
         "TakeBoundaryAway",
         {"iam:DeleteRolePermissionsBoundary"},
         named[:1],
@@ -677,9 +692,10 @@ def _with_boundary(limited: Any, free: Any) -> Any:
     return {"Fn::If": [_condition(BOUNDARY), limited, free]} if BOUNDARY else free
 
 
-def _allow(
+def allow(
     sid: str, actions: set[str], resources: list[str], condition: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
+    """A statement; the resources are written as in SCOPES."""
     statement: dict[str, Any] = {"Sid": sid} if sid else {}
     statement |= {"Effect": "Allow", "Action": sorted(actions)}
     statement["Resource"] = [_arn(resource) for resource in resources]
@@ -695,18 +711,23 @@ def _arn(resource: str) -> Any:
     return {"Fn::Sub": "arn:${AWS::Partition}:" + resource.replace("%", "${AWS::Region}:${AWS::AccountId}")}
 
 
+def example() -> dict[str, str]:
+    """The parameters of `told_of_the_environment`, as an environment of this project has them."""
+    names = sorted(path.stem for path in (ROOT / "params").glob("*.yaml") if path.stem != LOCAL.name)
+    found = environment.load(ROOT / "params", (names or [LOCAL.name])[-1], DECLARED, RUNTIME)
+    given = {"Project": found.project, "Environment": found.name}
+    return given | ({CLUSTER: found.parameters[CLUSTER]} if CLUSTER else {})
+
+
 def head() -> str:
     """The comment at the top of the file, with names of this project as examples."""
-    names = sorted(path.stem for path in (ROOT / "params").glob("*.yaml") if path.stem != LOCAL.name)
-    example = environment.load(ROOT / "params", (names or [LOCAL.name])[-1], DECLARED, RUNTIME)
-    given = {"Project": example.project, "Environment": example.name}
-    given |= {CLUSTER: example.parameters[CLUSTER]} if CLUSTER else {}
+    given = example()
     lines = [
         "Generated by `make docs`: the rights of whoever deploys one environment. Not a layer: it belongs",
         "to the account, and somebody who may change IAM deploys it once for each environment.",
         "",
         f"  aws cloudformation deploy --template-file {FILE.relative_to(ROOT)} "
-        f"--stack-name deployer-{example.project}-{example.name} \\",
+        f"--stack-name deployer-{given['Project']}-{given['Environment']} \\",
         "    --capabilities CAPABILITY_IAM --parameter-overrides "
         + " ".join(f"{title}={value}" for title, value in given.items()),
         "",

@@ -41,6 +41,9 @@ def show(environment: Environment, status: Status) -> None:
         _row("deployment", f"{now.deployment} is running")
     if now.execution:
         _row("pipeline", f"execution {now.execution} is running")
+    if now.approval:
+        approve = commands.make("approve", environment.name)
+        _row("approval", f"execution {now.approval} waits for a person: {approve}")
     if status.deployed.commits:
         _row("last deployed commit", _deployed(status.deployed))
     for word, text in _warnings(environment, status):

@@ -1,0 +1,132 @@
+"""What waits in the pipeline for a person's approval: which commit, with which image, and how it is given."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.errors import Failed
+from ecs_blue_green.deployer.release import images, live
+from ecs_blue_green.deployer.release.executions import APPROVAL
+from ecs_blue_green.deployer.release.service import Service
+
+# What is recorded with the approval; CloudTrail has who gave it.
+SUMMARY = "by make approve"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An execution of the pipeline that waits for a person.
+
+    `commit` and `subject` are empty where its source is no commit; `image` is the one that it made of it,
+    `in_registry` None where the service has its images from somewhere else.
+    """
+
+    stage: str
+    action: str
+    token: str
+    execution: str
+    since: datetime | None = None
+    commit: str = ""
+    subject: str = ""
+    image: str = ""
+    in_registry: bool | None = None
+
+
+def waiting(aws: Aws, environment: Environment, service: Service) -> list[Waiting]:
+    """The approvals that are waited for, those furthest on first; none without a pipeline."""
+    if not service.pipeline:
+        return []
+    client = aws.client("codepipeline")
+    asks = {
+        (stage["name"], action["name"])
+        for stage in client.get_pipeline(name=service.pipeline)["pipeline"]["stages"]
+        for action in stage["actions"]
+        if action["actionTypeId"]["category"] == APPROVAL
+    }
+    state: Any = client.get_pipeline_state(name=service.pipeline)
+    return [
+        _described(aws, environment, service, stage, action)
+        for stage in reversed(state["stageStates"])
+        for action in stage.get("actionStates", [])
+        if (stage["stageName"], action["actionName"]) in asks
+        and action.get("latestExecution", {}).get("status") == "InProgress"
+        and "token" in action["latestExecution"]
+    ]
+
+
+def approve(aws: Aws, service: Service, one: Waiting) -> None:
+    """Let it go on. Raises Failed where something else waits there by now, or nothing."""
+    client = aws.client("codepipeline")
+    try:
+        client.put_approval_result(
+            pipelineName=service.pipeline,
+            stageName=one.stage,
+            actionName=one.action,
+            result={"summary": SUMMARY, "status": "Approved"},
+            token=one.token,
+        )
+    except (
+        client.exceptions.InvalidApprovalTokenException,
+        client.exceptions.ApprovalAlreadyCompletedException,
+    ) as error:
+        raise Failed(
+            f"execution {one.execution} does not wait any more",
+            "it was approved, rejected or stopped meanwhile",
+            "run it again to see what waits now",
+        ) from error
+
+
+def _described(aws: Aws, environment: Environment, service: Service, stage: Any, action: Any) -> Waiting:
+    execution = stage["latestExecution"]["pipelineExecutionId"]
+    found = aws.client("codepipeline").get_pipeline_execution(
+        pipelineName=service.pipeline, pipelineExecutionId=execution
+    )["pipelineExecution"]
+    source: Any = next(iter(found.get("artifactRevisions", [])), {})
+    commit = source.get("revisionId", "")
+    image = _image(aws, environment, service, commit) if commit else None
+    return Waiting(
+        stage["stageName"],
+        action["actionName"],
+        action["latestExecution"]["token"],
+        execution,
+        action["latestExecution"].get("lastStatusChange"),
+        commit,
+        _subject(source.get("revisionSummary", "")),
+        f"{image.repository}:{commit}" if image else "",
+        images.tags(aws, image) is not None if image else None,
+    )
+
+
+def _image(aws: Aws, environment: Environment, service: Service, commit: str) -> images.Image | None:
+    """The image that the pipeline makes of a commit: in the repository of those that run, with its tag."""
+    now = live.of_service(aws, service)
+    for name in _names(aws, now.task_sets, now.containers):
+        if own := images.own(environment, name):
+            return images.Image(own.repository, {"imageTag": commit})
+    return None
+
+
+def _names(aws: Aws, task_sets: Iterable[live.TaskSet], serving: Iterable[str]) -> list[str]:
+    client = aws.client("ecs")
+    return [
+        container["image"]
+        for revision in dict.fromkeys(task_set.task_definition for task_set in task_sets)
+        for container in client.describe_task_definition(taskDefinition=revision)["taskDefinition"][
+            "containerDefinitions"
+        ]
+        if container["name"] in serving
+    ]
+
+
+def _subject(summary: str) -> str:
+    """The first line of a commit's message, which a connection hands on inside JSON."""
+    try:
+        document = json.loads(summary)
+        text = str(document["CommitMessage"])
+    except (ValueError, KeyError, TypeError):
+        text = summary
+    return (text.splitlines() or [""])[0]
