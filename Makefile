@@ -28,6 +28,11 @@ READ_MINUTE = rehearse
 READ_REQUESTS = rehearse
 READ_HOOK = rehearse
 READ_REPORT = report-check
+READ_PROJECT = init
+READ_ENVIRONMENTS = init
+READ_REGION = init
+READ_REPOSITORY = init
+READ_PORT = init
 READ_UV = any
 READ_PYTHON = any
 VARIABLES = $(patsubst READ_%,%,$(filter READ_%,$(.VARIABLES)))
@@ -92,6 +97,15 @@ endif
 .venv/develop: requirements/develop.txt .venv/ready
 	@requirements/install --add .venv requirements/develop.txt
 	@touch $@
+
+# What is not given is asked for. Given is what stands on the command line: somebody's variable of that name means
+# something else.
+given = $(if $(filter $(2),$(GIVEN)),$(1)='$(subst ','\'',$($(2)))')
+INIT_OPTIONS = $(call given,--project,PROJECT) $(call given,--environments,ENVIRONMENTS) $(call given,--region,REGION) \
+  $(call given,--repository,REPOSITORY) $(call given,--port,PORT)
+
+init: .venv/develop ## make this clone your copy, in one commit (PROJECT=shop ...; asks for what is not given)
+	@$(BIN)/python -m ecs_blue_green init $(INIT_OPTIONS)
 
 generate: .venv/ready ## write build/ from templates/ and params/
 	@$(BIN)/python generate.py
@@ -253,5 +267,6 @@ lock: ## pin requirements/*.in and app/requirements.in with hashes (needs uv, wh
 resolve: ## whether the locked sets have wheels for Python 3.11 to 3.13, on Linux and macOS (needs uv)
 	@requirements/resolve $(UV)
 
+.PHONY: init
 .PHONY: wheel resolve
 .PHONY: help generate plan deploy status logs image drift continue-rollback rollback restore approve finish destroy review lint docs fix check test test-tools test-changes test-shapes test-review security lock

@@ -23,7 +23,7 @@ GROUND = (
 )
 # From a module (the longest prefix counts) to the only other modules of the package that it may import.
 ALLOWED: dict[str, tuple[str, ...]] = {
-    "__main__": ("interpreters", "project", "emulator", "rehearsal"),
+    "__main__": ("interpreters", "project", "emulator", "rehearsal", "init"),
     "interpreters": (),
     "project": (),
     # What may be read by everybody reads nobody.
@@ -78,6 +78,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # What a project's tests use: everything that runs here, and nothing that is asked of a person.
     "testing": ("testing", "emulator", "interpreters", "pipeline", "codebuild", "deployer", "runtime"),
     "documents": ("documents", "deployer", "project", "runtime", "template_yaml"),
+    # Of the deployer what reads and judges files: nothing is asked of AWS.
+    "init": ("init", "runtime", "deployer.environment", "deployer.errors", "deployer.layers"),
     "workflows": ("workflows", "project"),
 }
 # The reviewed YAML is deployed, not a fresh rendering; and what generates it talks to nobody.

@@ -1,4 +1,4 @@
-"""The command line of what runs on this machine: `python -m ecs_blue_green serve` and `... rehearse`."""
+"""The command line of what runs on this machine: `python -m ecs_blue_green serve`, `rehearse` and `init`."""
 
 import argparse
 import math
@@ -11,6 +11,7 @@ from ecs_blue_green import interpreters, project
 from ecs_blue_green.emulator import SECONDS_A_MINUTE, early
 
 EXIT_NOT_INSTALLED, EXIT_INTERRUPTED = 1, 130
+# Of the emulator; init runs where generate.py does.
 COMMANDS = ("serve", "rehearse")
 
 
@@ -72,6 +73,17 @@ def main(argv: list[str]) -> int:
         help="rehearse a release: the pipeline and a blue/green deployment with real processes",
         description="Exit code 0: released; 5: rolled back; see docs/rehearsal.md.",
     )
+    init = commands.add_parser(
+        "init",
+        help="make a clone the copy of a team, in one commit",
+        description="Asks for what is not given. Exit code 0: done, now or before; else nothing was changed.",
+    )
+    if argv[:1] == ["init"]:
+        # Imported late: it reads templates, for which the server has no time.
+        from ecs_blue_green.init import command as initialize
+
+        initialize.add_arguments(init)
+        return initialize.run(parser.parse_args(argv), root)
     if argv[:1] == ["rehearse"]:
         # Imported late: it brings libraries along that the server does not need.
         from ecs_blue_green.rehearsal import command

@@ -18,6 +18,9 @@ PAGES = {
     "from-the-article": (ROOT / "docs" / "from-the-article.md", ROOT / "docs" / "from-the-article.ja.md"),
 }
 JAPANESE = [page for _, page in PAGES.values()]
+# After make init, the README is a team's and no translation: it has no parts that are generated.
+if "[[[cog" not in PAGES["README"][0].read_text(encoding="utf-8"):
+    del PAGES["README"]
 each_pair = pytest.mark.parametrize("pages", PAGES.values(), ids=PAGES)
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -137,7 +140,7 @@ def test_no_text_of_the_tables_of_parameters_is_english() -> None:
     assert [row for row in rows if english.search(CODE.sub("", row))] == []
 
 
-@pytest.mark.parametrize("page", JAPANESE, ids=PAGES)
+@pytest.mark.parametrize("page", JAPANESE, ids=lambda page: page.stem)
 def test_parentheses_are_of_one_kind(page: Path) -> None:
     full_width = ("\uff08", "\uff09")
     assert [line for line in text(page).splitlines() if any(one in line for one in full_width)] == []

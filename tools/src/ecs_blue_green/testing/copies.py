@@ -15,24 +15,26 @@ OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 AUTHOR = ("-c", "user.name=Team", "-c", "user.email=team@example.com")
 
 
-def copied(repository: Path, root: Path, without: str) -> Path:
-    """Copy what git knows or would add to `root`, without a folder, as a repository of one commit."""
+def copied(repository: Path, root: Path, without: str | None = None) -> Path:
+    """Copy what git knows or would add to `root`, perhaps without a folder, as a repository of one commit."""
     listed = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     names = subprocess.run(listed, cwd=repository, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
         path = repository / name
         # One that is deleted is listed until its deletion is committed.
-        if path.is_file() and not Path(name).is_relative_to(without):
+        if path.is_file() and not (without and Path(name).is_relative_to(without)):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, root / name)
-    link_environments(repository, root)
     git(root, "init", "--quiet", "--initial-branch=main")
+    link_environments(repository, root)
     commit(root, "Copy")
     return root
 
 
 def link_environments(repository: Path, root: Path) -> None:
-    """Nothing is installed in a copy."""
+    """Nothing is installed in a copy, which is a repository by now: its links are no folders to ignore."""
+    with (root / ".git" / "info" / "exclude").open("a", encoding="utf-8") as exclude:
+        exclude.write(".venv*\n")
     for environment in repository.glob(".venv*"):
         (root / environment.name).symlink_to(environment)
 

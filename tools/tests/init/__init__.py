@@ -1,0 +1,1 @@
+"""`make init`, in clones of this repository."""
