@@ -206,6 +206,13 @@ SHARED = (
         ConstraintDescription="must be an image tag: letters, digits, dots, hyphens and underscores",
     ),
     Parameter(
+        "Architecture",
+        Type="String",
+        Description="CPU architecture of the tasks and of the builds: ARM64 is Graviton",
+        AllowedValues=["X86_64", "ARM64"],
+        Default="X86_64",
+    ),
+    Parameter(
         "EnableExecuteCommand",
         Type="String",
         Description=(
@@ -328,6 +335,11 @@ def is_test_listener_https(t: Template) -> str:
         "IsTestListenerHttps",
         And(Condition(has(t, "CertificateArn")), Equals(Ref("TestListenerHttps"), "true")),
     )
+
+
+def is_arm(t: Template) -> str:
+    """Name of the condition that is true where tasks and builds are of ARM64, added when it is missing."""
+    return t.add_condition("IsArm", Equals(Ref("Architecture"), "ARM64"))
 
 
 def is_execute_command_enabled(t: Template) -> str:

@@ -66,7 +66,7 @@ PARAMETERS = (
         Default=512,
         AllowedValues=sorted({memory for sizes in FARGATE_SIZES.values() for memory in sizes}),
     ),
-    *shared("ContainerPort", "InitialImageTag", "LogRetentionDays", "EnableExecuteCommand"),
+    *shared("ContainerPort", "InitialImageTag", "LogRetentionDays", "EnableExecuteCommand", "Architecture"),
     *_containers.variable_parameters(_application.VARIABLES),
     *_containers.secret_parameters(_application.SECRETS, _application.SIDE_CONTAINERS),
     *shared("KmsKeyArn", "LogKmsKeyArn"),
@@ -167,8 +167,10 @@ def build() -> Template:
             Family=_application.APPLICATION_NAME,
             RequiresCompatibilities=["FARGATE"],
             NetworkMode="awsvpc",
-            # What the pipeline's build project builds for.
-            RuntimePlatform=RuntimePlatform(CpuArchitecture="X86_64", OperatingSystemFamily="LINUX"),
+            # What the pipeline's build projects and `make image` build for.
+            RuntimePlatform=RuntimePlatform(
+                CpuArchitecture=Ref("Architecture"), OperatingSystemFamily="LINUX"
+            ),
             Cpu=Ref("TaskCpu"),
             Memory=Ref("TaskMemory"),
             TaskRoleArn=import_value("infrastructure", "TaskRoleArn"),

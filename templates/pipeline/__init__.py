@@ -70,15 +70,24 @@ PARAMETERS = (
         AllowedPattern="(|[a-z0-9][a-z0-9.-]{2,62})",
         ConstraintDescription="must be the name of a bucket in this region, or empty",
     ),
+    *shared("Architecture"),
     Parameter(
         "BuildImage",
         Type="String",
         Description="CodeBuild's image for the build steps: bash, AWS CLI, Python, docker",
         # https://docs.aws.amazon.com/codebuild/latest/userguide/ec2-compute-images.html
         Default="aws/codebuild/amazonlinux-x86_64-standard:5.0",
-        # For x86_64, as the projects and the tasks are. Not one's own: no project has the right to pull.
+        # For x86_64, as the projects and the tasks are then. Not one's own: no project has the right to pull.
         AllowedPattern="aws/codebuild/(amazonlinux2?-x86_64-)?standard:[a-z0-9.-]+",
         ConstraintDescription="must be a CodeBuild image for x86_64 (aws/codebuild/...)",
+    ),
+    Parameter(
+        "ArmBuildImage",
+        Type="String",
+        Description="CodeBuild's image in the place of BuildImage where Architecture is ARM64",
+        Default="aws/codebuild/amazonlinux-aarch64-standard:3.0",
+        AllowedPattern="aws/codebuild/amazonlinux2?-aarch64-standard:[a-z0-9.-]+",
+        ConstraintDescription="must be a CodeBuild image for ARM64 (aws/codebuild/...)",
     ),
     *shared("ConnectionArn"),
     *stack_names("container-repository"),

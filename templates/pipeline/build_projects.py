@@ -29,7 +29,7 @@ from troposphere.s3 import Bucket
 from templates._application import ASSIGN_PUBLIC_IP
 from templates._exports import import_value
 from templates._iam import allow, arn, policy, trust
-from templates._parameters import has, log_key, optional_value
+from templates._parameters import has, is_arm, log_key, optional_value
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
@@ -175,9 +175,10 @@ def _project(
             Source=Source(Type="CODEPIPELINE", BuildSpec=_buildspec(slug)),
             Artifacts=Artifacts(Type="CODEPIPELINE"),
             Environment=Environment(
-                Type="LINUX_CONTAINER",
+                # https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-compute-types.html
+                Type=If(is_arm(t), "ARM_CONTAINER", "LINUX_CONTAINER"),
                 ComputeType="BUILD_GENERAL1_SMALL",
-                Image=Ref("BuildImage"),
+                Image=If(is_arm(t), Ref("ArmBuildImage"), Ref("BuildImage")),
                 **environment,
             ),
             LogsConfig=LogsConfig(CloudWatchLogs=CloudWatchLogs(Status="ENABLED", GroupName=Ref(log_group))),

@@ -17,6 +17,7 @@ SHAPES = sorted(
 # Shapes that teams have together.
 COMBINATIONS = (
     ("database_secret", "side_containers"),
+    ("existing_cluster", "graviton"),  # on Spot
     ("existing_cluster", "side_containers"),
     ("internal_load_balancer", "own_domain"),
 )

@@ -416,6 +416,8 @@ def test_only_the_image_build_is_privileged() -> None:
 def test_build_image_runs_in_the_projects_environment(image: str, allowed: bool) -> None:
     """Another architecture fails when the first build starts, not when the stack is created."""
     assert (parameters.problem(TEMPLATE["Parameters"]["BuildImage"], [image]) is None) is allowed
+    on_arm = parameters.problem(TEMPLATE["Parameters"]["ArmBuildImage"], [image]) is None
+    assert on_arm is ("aarch64" in image)
 
 
 @pytest.mark.parametrize("owner", ["acme", "a-c-m-e", "octocat_acme"])

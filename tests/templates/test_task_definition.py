@@ -64,7 +64,10 @@ def test_stack_needs_no_capability(document: Document) -> None:
 def test_task_runs_on_fargate(properties: dict[str, Any]) -> None:
     assert properties["RequiresCompatibilities"] == ["FARGATE"]
     assert properties["NetworkMode"] == "awsvpc"
-    assert properties["RuntimePlatform"] == {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"}
+    assert properties["RuntimePlatform"] == {
+        "CpuArchitecture": {"Ref": "Architecture"},
+        "OperatingSystemFamily": "LINUX",
+    }
 
 
 def test_sizes_are_those_that_the_deployer_checks_in_pairs(document: Document) -> None:
