@@ -126,8 +126,9 @@ deploy: .venv/proven $(EMULATOR) ## create or update the stacks (ENV=local; YES=
 status: .venv/ready $(EMULATOR) ## stacks and their outputs
 	@$(BIN)/python deploy.py status --env $(ENV) $(ARGS) $(MEANING)
 
+# Ctrl-C is how following ends: the shell that make starts takes none, so that make has nothing to report.
 logs: .venv/ready $(EMULATOR) ## what the tasks write, with the version, until Ctrl-C
-	@$(BIN)/python deploy.py logs --env $(ENV) $(ARGS) $(MEANING)
+	@trap : INT; $(BIN)/python deploy.py logs --env $(ENV) $(ARGS) $(MEANING)
 
 image: .venv/ready $(EMULATOR) ## build and push the image that the service is made with, unless it is there
 	@$(BIN)/python deploy.py image --env $(ENV) $(ARGS) $(MEANING)

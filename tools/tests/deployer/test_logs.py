@@ -16,9 +16,9 @@ GROUP = "/ecs/sample-dev-api"
 COMMIT = "4f1d2c3b" * 5
 
 
-def write(task: str, message: str, seconds_ago: float = 1) -> None:
+def write(task: str, message: str, seconds_ago: float = 1, container: str = "sample-api") -> None:
     """Write as a task's container does, some time ago."""
-    stream = {"logGroupName": GROUP, "logStreamName": f"api/sample-api/{task}"}
+    stream = {"logGroupName": GROUP, "logStreamName": f"api/{container}/{task}"}
     logs = client("logs")
     if not logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=stream["logStreamName"])[
         "logStreams"
@@ -63,7 +63,7 @@ def test_log_is_followed_until_ctrl_c_which_is_no_error(
     assert code == 0
     lines = out.splitlines()
     assert [line.split()[-1] for line in lines] == ["first", "second", "late"]
-    assert all(line.split()[1:3] == ["initial", "sample-api"] for line in lines)
+    assert all(line.split()[1] == "initial" and len(line.split()) == 3 for line in lines)
     assert f"{GROUP} since " in err and "; Ctrl-C ends" in err
     assert err.count("initial is sample-dev-api:1") == 1
     assert "error" not in err and "interrupted" not in err
@@ -80,6 +80,16 @@ def test_each_version_is_named(deployed: Shop, monkeypatch: pytest.MonkeyPatch) 
     _, out, err = deployed.talk("logs")
     assert [line.split()[1] for line in out.splitlines()] == ["initial", COMMIT, "?"]
     assert f"{COMMIT} is sample-dev-api:2" in err
+
+
+def test_container_beside_the_application_is_named(deployed: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = start_task()
+    write(task, "hello", seconds_ago=2)
+    write(task, "proxied", container="proxy")
+    on_each_pause(monkeypatch)
+    first, second = deployed.talk("logs")[1].splitlines()
+    assert first.endswith(" initial hello")
+    assert second.endswith(" initial [proxy] proxied")
 
 
 def test_json_does_not_follow(deployed: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,10 @@
 """What make refuses before anything happens: what stands on its command line and nothing would read."""
 
+import os
 import re
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +47,31 @@ def test_slip_is_refused_before_anything_happens(words: str, what: str, remedy: 
     assert second.startswith("next:  ") and remedy in second
     assert third.endswith("*** refused.  Stop.")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_ctrl_c_ends_logs_without_a_word_of_make(tmp_path: Path) -> None:
+    """Of everybody in the terminal's foreground only what follows the log ends by it, and says nothing."""
+    recipe = re.search(r"^logs:.*\n\t@(.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    follows = (
+        "import signal, time; signal.signal(signal.SIGINT, lambda *_: exit(0)); "
+        "print(1, flush=True); time.sleep(60)"
+    )
+    program = f"{sys.executable} -c '{follows}' || echo failed"
+    words = re.sub(r"\$\(BIN\)/python deploy.py.*", lambda _: program, recipe[1])
+    (tmp_path / "Makefile").write_text(f"logs:\n\t@{words}\n")
+    command = ["make", "--no-print-directory", "-C", tmp_path, "logs"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as made:
+        assert made.stdout
+        assert made.stdout.readline() == "1\n"
+        os.killpg(made.pid, signal.SIGINT)
+        assert made.stdout.read() == ""
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ class Reader:
         self._cluster = cluster
         self._now = now
         self.groups = groups(aws, now)
+        self.serving = now.containers
         self._since = dict.fromkeys(self.groups, _milliseconds(since))
         self._given: dict[str, int] = {}
         self._tasks: dict[str, str] = {}

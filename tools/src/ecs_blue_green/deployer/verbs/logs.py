@@ -89,7 +89,7 @@ class _Shown:
         return bool(getattr(sys.stdout, "failure", None))
 
     def show(self, events: list[Event]) -> None:
-        """Print events, each behind its time, its version and, of several containers, its container."""
+        """Print events, each behind its time and version; containers beside the application's are named."""
         out = console()
         for event in events:
             writer = self._reader.writer(event)
@@ -98,7 +98,8 @@ class _Shown:
                 report.say(f"{writer.version} is {writer.revision}")
             line = Text(f"{event.time:%H:%M:%S} ", style="dim")
             line.append(f"{writer.version or '?'} ", style="not dim cyan")
-            line.append(f"{writer.container} ", style="dim")
+            if writer.container not in self._reader.serving:
+                line.append(f"[{writer.container or event.stream}] ", style="dim")
             line.append(_readable(event.message), style="not dim")
             out.print(line)
         sys.stdout.flush()
