@@ -60,7 +60,7 @@ def test_ctrl_c_ends_logs_without_a_word_of_make(tmp_path: Path) -> None:
     program = f"{sys.executable} -c '{follows}' || echo failed"
     words = re.sub(r"\$\(BIN\)/python deploy.py.*", lambda _: program, recipe[1])
     (tmp_path / "Makefile").write_text(f"logs:\n\t@{words}\n")
-    command = ["make", "--no-print-directory", "-C", tmp_path, "logs"]
+    command = ["make", "--no-print-directory", "-C", str(tmp_path), "logs"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
