@@ -67,6 +67,19 @@ class NotAbove:
 
 
 @dataclass(frozen=True)
+class NotLonger:
+    """A rule: a sum of products of parameters is not above another one with `more`, for a reason.
+
+    Both are lists of parameters that are multiplied; `because` is what people are told.
+    """
+
+    sum: Sequence[Sequence[str]]
+    limit: Sequence[Sequence[str]]
+    because: str
+    more: int = 0
+
+
+@dataclass(frozen=True)
 class Pairs:
     """A rule: the second parameter has, in `unit`, a value that `of` has beside the first one's."""
 
@@ -101,7 +114,7 @@ class Needs:
     other: str
 
 
-Rule = BelongsTo | Needs | Distinct | NotAbove | Pairs | Cidr
+Rule = BelongsTo | Needs | Distinct | NotAbove | NotLonger | Pairs | Cidr
 
 # Their names in the file, in the order in which a broken one is told.
 RULES: Mapping[str, type[Rule]] = {
@@ -109,6 +122,7 @@ RULES: Mapping[str, type[Rule]] = {
     "needs": Needs,
     "distinct": Distinct,
     "not_above": NotAbove,
+    "not_longer": NotLonger,
     "pairs": Pairs,
     "cidr": Cidr,
 }

@@ -6,7 +6,7 @@ stack policy keeps every update away. Imports: cluster, target group and securit
 family, container name and port from task-definition. Exports: the service's name.
 """
 
-from troposphere import GetAtt, If, NoValue, Ref, Select, Split, Sub, Template
+from troposphere import GetAtt, If, NoValue, Parameter, Ref, Select, Split, Sub, Template
 from troposphere.ecs import (
     AwsvpcConfiguration,
     CapacityProviderStrategyItem,
@@ -19,11 +19,19 @@ from troposphere.ecs import (
 from templates._application import APPLICATION_NAME, ASSIGN_PUBLIC_IP
 from templates._exports import export, import_value, stack_names
 from templates._parameters import has, is_execute_command_enabled, shared, template
-from templates._runtime import Changed, Delegation, Distinct, Endpoints, Runtime
+from templates._runtime import Changed, Delegation, Distinct, Endpoints, NotLonger, Runtime
 from templates._stack_policy import deny_updates
 
 PARAMETERS = (
     *shared("Project", "Environment", "PrivateSubnetIds", "PlatformVersion", "CapacityProviderStrategy"),
+    Parameter(
+        "HealthCheckGracePeriodSeconds",
+        Type="Number",
+        Description="Seconds from its start in which failed health checks do not end a task",
+        Default=60,
+        MinValue=0,
+        MaxValue=7200,
+    ),
     *shared("EnableExecuteCommand"),
     *stack_names("infrastructure", "task-definition"),
 )
@@ -53,11 +61,23 @@ RUNTIME = Runtime(
     controller={"service": "ServiceName"},
     network={"private_subnets": "PrivateSubnetIds"},
     endpoints=(Endpoints("EnableExecuteCommand", "true", ("ssmmessages",)),),
-    rules=(Distinct("PrivateSubnetIds", at_least=2),),
+    rules=(
+        Distinct("PrivateSubnetIds", at_least=2),
+        NotLonger(
+            [["HealthyThresholdCount", "HealthCheckIntervalSeconds"]],
+            [["HealthCheckGracePeriodSeconds"]],
+            "a task that was unhealthy when it started would be ended before it can be found healthy",
+        ),
+        # The alarm rings in the third minute that has an unhealthy task, and one minute touches two.
+        NotLonger(
+            [["HealthCheckGracePeriodSeconds"], ["HealthyThresholdCount", "HealthCheckIntervalSeconds"]],
+            [["UnhealthyThresholdCount", "HealthCheckIntervalSeconds"]],
+            "a task that needs all of its grace period would be unhealthy for so long that the alarm on"
+            " unhealthy tasks stops the release",
+            more=60,
+        ),
+    ),
 )
-
-# A task that has just started is given this long before a failed health check counts against it.
-HEALTH_CHECK_GRACE_PERIOD_SECONDS = 60
 
 
 def build() -> Template:
@@ -86,7 +106,7 @@ def build() -> Template:
                     TargetGroupArn=import_value("infrastructure", "BlueTargetGroupArn"),
                 )
             ],
-            HealthCheckGracePeriodSeconds=HEALTH_CHECK_GRACE_PERIOD_SECONDS,
+            HealthCheckGracePeriodSeconds=Ref("HealthCheckGracePeriodSeconds"),
             NetworkConfiguration=NetworkConfiguration(
                 AwsvpcConfiguration=AwsvpcConfiguration(
                     AssignPublicIp=ASSIGN_PUBLIC_IP,

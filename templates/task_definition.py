@@ -34,7 +34,7 @@ from troposphere.logs import LogGroup
 from templates import _application, _containers
 from templates._exports import export, import_value, output, stack_names
 from templates._parameters import is_execute_command_enabled, log_key, shared, template
-from templates._runtime import Changed, Key, Pairs, Runtime
+from templates._runtime import Changed, Key, NotAbove, Pairs, Runtime
 
 # Fargate's sizes as of November 2026: CPU units to MiB of memory. Whether the two go together is checked
 # before anything is deployed.
@@ -49,6 +49,9 @@ FARGATE_SIZES = {
     16384: tuple(range(32768, 122881, 8192)),
     32768: (61440, 122880, 249856),
 }
+
+# What the application in app/ is made for.
+STOP_TIMEOUT_SECONDS = 30
 
 PARAMETERS = (
     *shared("Project", "Environment"),
@@ -65,6 +68,16 @@ PARAMETERS = (
         Description="Memory of a task in MiB; Fargate has certain pairs of CPU and memory only",
         Default=512,
         AllowedValues=sorted({memory for sizes in FARGATE_SIZES.values() for memory in sizes}),
+    ),
+    Parameter(
+        "StopTimeoutSeconds",
+        Type="Number",
+        Description="Seconds from SIGTERM to SIGKILL, in which the application answers what it has begun",
+        Default=STOP_TIMEOUT_SECONDS,
+        # Fargate's range.
+        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
+        MinValue=2,
+        MaxValue=120,
     ),
     *shared("ContainerPort", "InitialImageTag", "LogRetentionDays", "EnableExecuteCommand", "Architecture"),
     *_containers.variable_parameters(_application.VARIABLES),
@@ -92,16 +105,18 @@ RUNTIME = Runtime(
         ),
     ),
     capacity={"cpu": "TaskCpu"},
-    rules=(Pairs("TaskCpu", "TaskMemory", unit="MiB", of="Fargate", pairs=FARGATE_SIZES),),
+    rules=(
+        Pairs("TaskCpu", "TaskMemory", unit="MiB", of="Fargate", pairs=FARGATE_SIZES),
+        # ECS stops a task when the load balancer has let go of it: a later answer reaches nobody.
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/load-balancer-connection-draining.html
+        NotAbove("StopTimeoutSeconds", "DeregistrationDelaySeconds"),
+    ),
     keys=(
         Key("KmsKeyArn", ("logs.{region}.amazonaws.com",), unless="LogKmsKeyArn"),
         Key("LogKmsKeyArn", ("logs.{region}.amazonaws.com",)),
     ),
     health_rate=_containers.health_rate_parameter(_application.VARIABLES),
 )
-
-# Time between SIGTERM and SIGKILL, in which the application answers what it has begun.
-STOP_TIMEOUT_SECONDS = 30
 
 
 def build() -> Template:
@@ -130,7 +145,7 @@ def build() -> Template:
         "ReadonlyRootFilesystem": If(has_shell, False, True),
         # A session of ECS Exec leaves processes behind, which somebody has to reap.
         "LinuxParameters": LinuxParameters(InitProcessEnabled=If(has_shell, True, False)),
-        "StopTimeout": STOP_TIMEOUT_SECONDS,
+        "StopTimeout": Ref("StopTimeoutSeconds"),
         "LogConfiguration": LogConfiguration(
             LogDriver="awslogs",
             Options={

@@ -17,11 +17,22 @@ from templates._egress import egress_parameters, ranges
 from templates._exports import export
 from templates._listeners import certificate_parameters
 from templates._parameters import PREFIX_LIST_REGEX, TEST_LISTENER_HTTPS, shared, template
-from templates._runtime import BelongsTo, Bucket, Changed, Cidr, Delegation, Distinct, Needs, Runtime
+from templates._runtime import (
+    BelongsTo,
+    Bucket,
+    Changed,
+    Cidr,
+    Delegation,
+    Distinct,
+    Needs,
+    NotLonger,
+    Runtime,
+)
 from templates._stack_policy import deny_updates
 from templates.infrastructure.listener_rules import add_certificates, add_listener_rules, moved_rules
 from templates.infrastructure.load_balancing import (
     ANYWHERE,
+    HEALTH_CHECKS,
     add_listeners,
     add_load_balancer,
     add_security_groups,
@@ -128,6 +139,7 @@ PARAMETERS = (
         ConstraintDescription="must be the ARN of a regional web ACL, or empty",
     ),
     *shared("HealthCheckPath"),
+    *HEALTH_CHECKS,
     *shared("CertificateArn", "DomainName"),
     Parameter(
         "HostedZoneId",
@@ -191,6 +203,12 @@ RUNTIME = Runtime(
         *(Needs(certificate.parameter, "CertificateArn") for certificate in CERTIFICATES),
         Needs("HostedZoneId", "DomainName"),
         *(Cidr(title) for title in ranges(EGRESS)),
+        NotLonger(
+            [["HealthCheckTimeoutSeconds"]],
+            [["HealthCheckIntervalSeconds"]],
+            "Elastic Load Balancing wants it shorter than the interval",
+            more=-1,
+        ),
         Cidr("LoadBalancerCidr"),
         Cidr("TestListenerCidr"),
     ),

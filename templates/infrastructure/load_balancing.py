@@ -5,7 +5,7 @@ From the first release on, which target group a listener forwards to is CodeDepl
 
 from typing import Any
 
-from troposphere import And, Condition, Equals, GetAtt, If, Not, NoValue, Ref, Sub, Template
+from troposphere import And, Condition, Equals, GetAtt, If, Not, NoValue, Parameter, Ref, Sub, Template
 from troposphere.ec2 import SecurityGroup, SecurityGroupIngress, SecurityGroupRule
 from troposphere.elasticloadbalancingv2 import (
     Action,
@@ -38,12 +38,73 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 # The application keeps its connections open for longer than this; it would answer 502 at random otherwise.
 IDLE_TIMEOUT_SECONDS = 60
-DEREGISTRATION_DELAY_SECONDS = 30
-# A task that stops answering is out after 30 s, well within the first step of any release (1 minute).
-HEALTH_CHECK_INTERVAL_SECONDS = 10
-HEALTH_CHECK_TIMEOUT_SECONDS = 5
-HEALTHY_THRESHOLD_COUNT = 2
-UNHEALTHY_THRESHOLD_COUNT = 3
+
+HEALTH_CHECKS = (
+    # With the defaults a task that stops answering is out after 30 s, well within the first step of any
+    # release (1 minute).
+    Parameter(
+        "HealthCheckIntervalSeconds",
+        Type="Number",
+        Description="Seconds between two health checks of a task",
+        Default=10,
+        MinValue=5,
+        MaxValue=300,
+    ),
+    Parameter(
+        "HealthCheckTimeoutSeconds",
+        Type="Number",
+        Description="Seconds after which a health check without an answer has failed",
+        Default=5,
+        MinValue=2,
+        MaxValue=120,
+    ),
+    Parameter(
+        "HealthyThresholdCount",
+        Type="Number",
+        Description="Health checks in a row that an unhealthy task must pass to get requests again",
+        Default=2,
+        MinValue=2,
+        MaxValue=10,
+    ),
+    Parameter(
+        "UnhealthyThresholdCount",
+        Type="Number",
+        Description="Health checks in a row that a task must fail to get no more requests",
+        Default=3,
+        MinValue=2,
+        MaxValue=10,
+    ),
+    Parameter(
+        "HealthCheckStatuses",
+        Type="String",
+        Description="Statuses with which a health check is passed",
+        Default="200",
+        AllowedPattern=r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
+        ConstraintDescription="must be statuses from 200 to 499, or ranges of them, such as 200-299,401",
+    ),
+    Parameter(
+        "DeregistrationDelaySeconds",
+        Type="Number",
+        Description="Seconds in which requests end that a task has when it is taken out",
+        Default=30,
+        MinValue=0,
+        MaxValue=3600,
+    ),
+    # New tasks behind a target group that has none yet get their full share at once: this is about those
+    # that auto scaling adds, not about a release.
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html
+    Parameter(
+        "SlowStartSeconds",
+        Type="String",
+        Description=(
+            "Seconds in which the share of a task rises that is added beside others, not in a release; 0: at"
+            " once"
+        ),
+        Default="0",
+        AllowedPattern=r"(0|[3-9]\d|[1-8]\d\d|900)",
+        ConstraintDescription="must be 0, or from 30 to 900",
+    ),
+)
 
 
 def add_security_groups(t: Template) -> list[SecurityGroup]:
@@ -229,6 +290,8 @@ def add_target_groups(t: Template) -> tuple[TargetGroup, TargetGroup]:
 
 
 def _target_group(t: Template, colour: str) -> TargetGroup:
+    has_slow_start = t.add_condition("HasSlowStart", Not(Equals(Ref("SlowStartSeconds"), "0")))
+    slow_start = TargetGroupAttribute(Key="slow_start.duration_seconds", Value=Ref("SlowStartSeconds"))
     target_group = t.add_resource(
         TargetGroup(
             f"{colour}TargetGroup",
@@ -238,17 +301,18 @@ def _target_group(t: Template, colour: str) -> TargetGroup:
             Protocol="HTTP",
             Port=Ref("ContainerPort"),
             HealthCheckPath=Ref("HealthCheckPath"),
-            HealthCheckIntervalSeconds=HEALTH_CHECK_INTERVAL_SECONDS,
-            HealthCheckTimeoutSeconds=HEALTH_CHECK_TIMEOUT_SECONDS,
-            HealthyThresholdCount=HEALTHY_THRESHOLD_COUNT,
-            UnhealthyThresholdCount=UNHEALTHY_THRESHOLD_COUNT,
-            Matcher=Matcher(HttpCode="200"),
+            HealthCheckIntervalSeconds=Ref("HealthCheckIntervalSeconds"),
+            HealthCheckTimeoutSeconds=Ref("HealthCheckTimeoutSeconds"),
+            HealthyThresholdCount=Ref("HealthyThresholdCount"),
+            UnhealthyThresholdCount=Ref("UnhealthyThresholdCount"),
+            Matcher=Matcher(HttpCode=Ref("HealthCheckStatuses")),
             TargetGroupAttributes=[
                 TargetGroupAttribute(
-                    Key="deregistration_delay.timeout_seconds", Value=str(DEREGISTRATION_DELAY_SECONDS)
+                    Key="deregistration_delay.timeout_seconds", Value=Ref("DeregistrationDelaySeconds")
                 ),
                 # A client that stuck to its target would not move with the traffic.
                 TargetGroupAttribute(Key="stickiness.enabled", Value="false"),
+                If(has_slow_start, slow_start, NoValue),
             ],
         )
     )

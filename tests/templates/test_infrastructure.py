@@ -24,15 +24,33 @@ def test_target_groups_are_alike(resources: dict[str, Any]) -> None:
     assert resources["BlueTargetGroup"] == resources["GreenTargetGroup"]
 
 
-def test_target_group_checks_health_faster_than_a_release_moves_on(resources: dict[str, Any]) -> None:
+CHECKS = (
+    "HealthCheckIntervalSeconds",
+    "HealthCheckTimeoutSeconds",
+    "HealthyThresholdCount",
+    "UnhealthyThresholdCount",
+)
+
+
+def test_target_group_checks_health_faster_than_a_release_moves_on(
+    resources: dict[str, Any], documents: dict[str, Document]
+) -> None:
+    """Unless a parameter says otherwise."""
+    declared = documents["infrastructure"]["Parameters"]
     group = resources["BlueTargetGroup"]
+    default = {name: declared[value["Ref"]]["Default"] for name, value in group.items() if name in CHECKS}
     assert group["TargetType"] == "ip"
     assert (group["Protocol"], group["Port"]) == ("HTTP", {"Ref": "ContainerPort"})
-    assert group["Matcher"] == {"HttpCode": "200"}
-    assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] < 60
-    assert group["HealthCheckTimeoutSeconds"] < group["HealthCheckIntervalSeconds"]
-    attributes = {item["Key"]: item["Value"] for item in group["TargetGroupAttributes"]}
-    assert attributes == {"deregistration_delay.timeout_seconds": "30", "stickiness.enabled": "false"}
+    assert default["HealthCheckIntervalSeconds"] * default["UnhealthyThresholdCount"] < 60
+    drain, stickiness, slow_start = group["TargetGroupAttributes"]
+    assert drain == {
+        "Key": "deregistration_delay.timeout_seconds",
+        "Value": {"Ref": "DeregistrationDelaySeconds"},
+    }
+    assert stickiness == {"Key": "stickiness.enabled", "Value": "false"}
+    # An attribute more, if only with its default, would be a change of a group that is there.
+    assert slow_start["Fn::If"][2] == {"Ref": "AWS::NoValue"}
+    assert declared["SlowStartSeconds"]["Default"] == "0"
 
 
 def test_production_goes_to_blue_and_tests_to_green(resources: dict[str, Any]) -> None:

@@ -9,7 +9,8 @@ import yaml
 from ecs_blue_green.deployer import parameters
 from ecs_blue_green.rehearsal import metric_math
 
-from templates import infrastructure, pipeline, service, service_preference
+from templates import pipeline, service, service_preference
+from templates._runtime import NotLonger
 from templates.pipeline import build_projects
 from templates.pipeline.notifications import NOT_RELEASED
 
@@ -600,12 +601,14 @@ def test_latency_is_judged_where_there_is_a_limit() -> None:
 
 def test_task_that_takes_its_whole_grace_period_to_begin_stops_no_release() -> None:
     """Unhealthy until it has passed as often as it must, in as many minutes as that can touch."""
-    group = infrastructure.build().to_dict()["Resources"]["GreenTargetGroup"]["Properties"]
-    interval = group["HealthCheckIntervalSeconds"]
-    grace = service.build().to_dict()["Resources"]["Service"]["Properties"]["HealthCheckGracePeriodSeconds"]
-    unhealthy = interval * group["UnhealthyThresholdCount"]
-    healthy = grace + interval * group["HealthyThresholdCount"]
-    touched = math.ceil((healthy - unhealthy) / 60) + 1
+    most = next(rule for rule in service.RUNTIME.rules if isinstance(rule, NotLonger) and rule.more)
+    unhealthy = [["UnhealthyThresholdCount", "HealthCheckIntervalSeconds"]]
+    healthy = [
+        ["HealthCheckGracePeriodSeconds"],
+        ["HealthyThresholdCount", "HealthCheckIntervalSeconds"],
+    ]
+    assert (most.sum, most.limit) == (healthy, unhealthy)
+    touched = math.ceil(most.more / 60) + 1
     assert ALARMS["GreenTargetGroupUnhealthyHostAlarm"]["DatapointsToAlarm"] > touched
 
 

@@ -12,7 +12,16 @@ from ecs_blue_green import runtime
 import generate
 import templates
 from templates import LAYERS, _runtime
-from templates._runtime import Bucket, Changed, Cidr, Delegation, FixedAtCreation, NotAbove, Runtime
+from templates._runtime import (
+    Bucket,
+    Changed,
+    Cidr,
+    Delegation,
+    FixedAtCreation,
+    NotAbove,
+    NotLonger,
+    Runtime,
+)
 from tests.templates.conftest import Document
 
 BUILD = generate.ROOT / "build"
@@ -69,7 +78,7 @@ def test_document_has_what_is_said_and_nothing_more() -> None:
                 released=True,
                 revision="R",
                 controller={"service": "S"},
-                rules=[NotAbove("L", "U"), Cidr("E")],
+                rules=[NotAbove("L", "U"), Cidr("E"), NotLonger([["A", "B"]], [["C"]], "why", more=2)],
             ),
             "c": Runtime(),
         }
@@ -90,6 +99,7 @@ def test_document_has_what_is_said_and_nothing_more() -> None:
     }
     assert document["rules"] == {
         "not_above": [{"lower": "L", "upper": "U"}],
+        "not_longer": [{"sum": [["A", "B"]], "limit": [["C"]], "because": "why", "more": 2}],
         "cidr": [{"parameter": "D"}, {"parameter": "E"}],
     }
     assert document["controller"] == {

@@ -97,7 +97,6 @@ def test_service_begins_behind_the_blue_target_group(properties: dict[str, Any])
     assert load_balancer["TargetGroupArn"] == {
         "Fn::ImportValue": {"Fn::Sub": "${InfrastructureStackName}-BlueTargetGroupArn"}
     }
-    assert properties["HealthCheckGracePeriodSeconds"] >= 30
 
 
 def test_tasks_have_no_public_address(properties: dict[str, Any]) -> None:

@@ -18,7 +18,6 @@ from templates._containers import (
     problems,
     secret_parameters,
 )
-from templates.task_definition import STOP_TIMEOUT_SECONDS
 from tests.templates.conftest import Document
 
 
@@ -94,9 +93,11 @@ def test_container_runs_as_the_user_of_the_image(container: dict[str, Any]) -> N
     assert f"USER {container['User']}\n" in (ROOT / "app" / "Dockerfile").read_text()
 
 
-def test_container_has_time_to_stop(container: dict[str, Any]) -> None:
-    # 120 is Fargate's limit (November 2026).
-    assert STOP_TIMEOUT_SECONDS == container["StopTimeout"] <= 120
+def test_container_has_time_to_stop(container: dict[str, Any], documents: dict[str, Document]) -> None:
+    assert container["StopTimeout"] == {"Ref": "StopTimeoutSeconds"}
+    declared = documents["task-definition"]["Parameters"]["StopTimeoutSeconds"]
+    # Fargate's limits (November 2026).
+    assert (declared["MinValue"], declared["MaxValue"]) == (2, 120)
 
 
 def test_logs_go_to_the_stacks_own_group(container: dict[str, Any]) -> None:

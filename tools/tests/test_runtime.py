@@ -50,6 +50,9 @@ WHOLE: dict[str, Any] = {
     "rules": {
         "distinct": [{"parameter": "Outside", "at_least": 2}],
         "not_above": [{"lower": "Fewest", "upper": "Most"}],
+        "not_longer": [
+            {"sum": [["Fewest", "Cpu"], ["Most"]], "limit": [["Memory"]], "because": "it takes", "more": 1}
+        ],
         "pairs": [
             {"first": "Cpu", "second": "Memory", "unit": "MiB", "of": "Fargate", "pairs": {"256": [512]}}
         ],

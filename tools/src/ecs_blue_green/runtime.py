@@ -132,6 +132,16 @@ class NotAbove:
 
 
 @dataclass(frozen=True)
+class NotLonger:
+    """A sum of products of parameters that must not be above another one with `more` added, and why."""
+
+    sum: tuple[tuple[Parameter, ...], ...]
+    limit: tuple[tuple[Parameter, ...], ...]
+    because: str
+    more: int = 0
+
+
+@dataclass(frozen=True)
 class Pairs:
     """The values, in `unit`, that a parameter may have beside each value of another, as `of` has them."""
 
@@ -174,6 +184,7 @@ class Rules:
     needs: tuple[Needs, ...] = ()
     distinct: tuple[Distinct, ...] = ()
     not_above: tuple[NotAbove, ...] = ()
+    not_longer: tuple[NotLonger, ...] = ()
     pairs: tuple[Pairs, ...] = ()
     cidr: tuple[Cidr, ...] = ()
 

@@ -14,7 +14,7 @@ from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.runtime import Needs, Parameter
+from ecs_blue_green.runtime import Needs, NotLonger, Parameter
 from tests.deployer.conftest import Write
 from tests.paths import PROJECT, RUNTIME
 
@@ -326,3 +326,29 @@ def test_parameter_that_another_one_makes_possible(
     certificate = f"arn:aws:acm:ap-northeast-1:{'0' * 12}:certificate/a"
     write_params({"AccessLogBucketName": "acme-logs", "CertificateArn": certificate})
     assert loaded().parameters["CertificateArn"] == certificate
+
+
+@pytest.mark.parametrize(
+    ("most", "more", "said"),
+    [
+        ("200", 0, None),
+        ("5", 0, "MinCapacity + MinCapacity x TestListenerPort is 18004, and must not be above MaxCapacity"),
+        ("5", 1, "must not be above MaxCapacity x MaxCapacity + 1, which is 26: it takes so long"),
+        ("5", -1, "must not be above MaxCapacity x MaxCapacity - 1, which is 24: it takes so long"),
+    ],
+)
+def test_sum_that_takes_longer_than_another(
+    most: str, more: int, said: str | None, project: Path, built: Mapping[str, Layer], write_params: Write
+) -> None:
+    fewest, port, upper = map(Parameter, ("MinCapacity", "TestListenerPort", "MaxCapacity"))
+    longer = NotLonger(((fewest,), (fewest, port)), ((upper, upper),), "it takes so long", more)
+    rules = replace(RUNTIME.rules, not_longer=(longer,))
+    write_params({"MinCapacity": "2", "MaxCapacity": most, "TestListenerPort": "9001"})
+    declared = {slug: layer.parameters for slug, layer in built.items()}
+    runtime = replace(RUNTIME, rules=rules)
+    if said is None:
+        assert environment.load(project / "params", "local", declared, runtime)
+        return
+    with pytest.raises(BadInput) as caught:
+        environment.load(project / "params", "local", declared, runtime)
+    assert said in str(caught.value)

@@ -8,6 +8,7 @@ message.
 
 import ipaddress
 import json
+import math
 import re
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -486,6 +487,19 @@ def _cross_problems(
         if low is not None and high is not None and low > high:
             yield Problem(f"parameters.{rule.lower}", str(low), f"must not be above {rule.upper} ({high})")
 
+    for time in rules.not_longer:
+        named = [str(title) for product in (*time.sum, *time.limit) for title in product]
+        if not values.keys() >= set(named):
+            continue
+        total, most = _sum(time.sum, values), _sum(time.limit, values) + time.more
+        if total > most:
+            yield Problem(
+                f"parameters.{named[0]}",
+                values[named[0]][0],
+                f"{_formula(time.sum)} is {total}, and must not be above {_formula(time.limit, time.more)},"
+                f" which is {most}: {time.because}",
+            )
+
     for pairs in rules.pairs:
         first, second = number(pairs.first), number(pairs.second)
         fitting = pairs.pairs.get(str(first), ())
@@ -506,6 +520,15 @@ def _cross_problems(
                 ipaddress.ip_network(value)
             except ValueError as error:
                 yield Problem(f"parameters.{cidr.parameter}", value, f"must be a CIDR block: {error}")
+
+
+def _sum(products: Iterable[Iterable[str]], values: Mapping[str, list[str]]) -> int:
+    return sum(math.prod(int(float(values[title][0])) for title in product) for product in products)
+
+
+def _formula(products: Iterable[Iterable[str]], more: int = 0) -> str:
+    text = " + ".join(" x ".join(product) for product in products)
+    return text + (f" {'+' if more > 0 else '-'} {abs(more)}" if more else "")
 
 
 _NUMBERS = {2: "two", 3: "three", 4: "four"}
