@@ -918,6 +918,54 @@ def test_task_definition_that_fargate_does_not_offer(aws: Aws) -> None:
         )
 
 
+def waits(name: str, other: str = "", condition: str = "") -> dict[str, Any]:
+    """A container that waits for another one, where one is named."""
+    waits_for = [{"ContainerName": other, "Condition": condition}] if other else []
+    return {"Name": name, "Image": "nginx", "Essential": name == "app", "DependsOn": waits_for}
+
+
+WAITING: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "unknown": ([waits("app", "proxy", "START")], "app depends on proxy, which does not exist"),
+    "health": (
+        [waits("app", "proxy", "HEALTHY"), waits("proxy")],
+        "app depends on proxy with condition HEALTHY, which has no health check",
+    ),
+    "essential": (
+        [waits("app", "proxy", "SUCCESS"), {**waits("proxy"), "Essential": True}],
+        "A dependency container with SUCCESS or COMPLETE condition cannot be an essential container",
+    ),
+    "cycle": (
+        [waits("app", "proxy", "START"), waits("proxy", "app", "START")],
+        "Containers depend on each other: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WAITING)
+def test_container_that_waits_for_what_never_happens(case: str, aws: Aws) -> None:
+    containers, said = WAITING[case]
+    wrong = task_definition(f"waiting-{case}", ContainerDefinitions=containers)
+    assert said in aws.refused(f"waiting-{case}", {"Definition": wrong})
+    # As the deploy action of a pipeline registers it.
+    with pytest.raises(ClientError, match=re.escape(said)) as caught:
+        aws.client("ecs").register_task_definition(
+            family=f"waiting-{case}",
+            containerDefinitions=[
+                {
+                    "name": one["Name"],
+                    "image": one["Image"],
+                    "essential": one["Essential"],
+                    "dependsOn": [
+                        {"containerName": other["ContainerName"], "condition": other["Condition"]}
+                        for other in one["DependsOn"]
+                    ],
+                }
+                for one in containers
+            ],
+        )
+    assert caught.value.response["Error"]["Code"] == "ClientException"
+
+
 def test_update_of_a_code_deploy_service_through_its_api(aws: Aws) -> None:
     aws.create("frozen-api", blue_green_service("frozen-api", "api", "frozen-api"))
     ecs = aws.client("ecs")

@@ -209,8 +209,14 @@ def _render(cloud: Cloud, variables: Mapping[str, str], folder: Path) -> None:
     described = ecs.describe_task_definition(taskDefinition=revision)["taskDefinition"]
     accepted = ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members
     taskdef = {key: value for key, value in described.items() if key in accepted}
-    taskdef["containerDefinitions"][0]["image"] = "<IMAGE1_NAME>"
     name, port = variables["CONTAINER_NAME"], int(variables["CONTAINER_PORT"])
+    image = json.loads((folder / "imageDetail.json").read_text())["ImageURI"]
+    repository = image.partition("@")[0]
+    for container in taskdef["containerDefinitions"]:
+        if container["name"] == name:
+            container["image"] = "<IMAGE1_NAME>"
+        elif container["image"].startswith((repository + ":", repository + "@")):
+            container["image"] = image
     properties = {
         "TaskDefinition": "<TASK_DEFINITION>",
         "LoadBalancerInfo": {"ContainerName": name, "ContainerPort": port},

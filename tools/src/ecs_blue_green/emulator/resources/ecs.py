@@ -1,6 +1,6 @@
 """AWS::ECS::Cluster, TaskDefinition and Service."""
 
-from ecs_blue_green.emulator import engine, references, stores
+from ecs_blue_green.emulator import references, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler, generated_name
@@ -37,8 +37,7 @@ def _create_definition(logical_id: str, properties: Record, stack_name: str) -> 
     request = shapes.request("ecs", "RegisterTaskDefinition", properties)
     request["family"] = properties.get("Family") or generated_name(stack_name, logical_id, 255)
     request["tags"] = tagged(properties.get("Tags", []))
-    answer = engine.answer_of(engine.ecs._register_task_definition(request))
-    arn = answer["taskDefinition"]["taskDefinitionArn"]
+    arn = ecs.register_task_definition(request)["taskDefinition"]["taskDefinitionArn"]
     return arn, {"TaskDefinitionArn": arn}
 
 

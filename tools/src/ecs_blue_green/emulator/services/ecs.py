@@ -6,6 +6,7 @@ here; a task set counts as running what it should run.
 
 import math
 from collections.abc import Callable
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from ecs_blue_green.emulator import engine, stores
@@ -75,6 +76,51 @@ def task_definition_key(reference: str) -> str | None:
         if definition["family"] == reference and definition["status"] == "ACTIVE"
     ]
     return f"{reference}:{max(revisions)}" if revisions else reference
+
+
+def register_task_definition(request: Record) -> Record:
+    """Register a revision whose containers can wait for each other."""
+    _require_dependencies(request.get("containerDefinitions", []))
+    return _by_ministack(engine.ecs._register_task_definition, request)
+
+
+def _require_dependencies(containers: list[Record]) -> None:
+    """Refuse what a container waits for that never happens.
+
+    The text about essential containers is AWS's (boto3#2436), the others are ours. What is refused is the
+    service model's, ContainerDependency, and that a task of these would not start.
+    """
+    by_name = {container["name"]: container for container in containers}
+    graph: dict[str, set[str]] = {}
+    for container in containers:
+        name, waits_for = container["name"], container.get("dependsOn", [])
+        graph[name] = {one["containerName"] for one in waits_for}
+        for one in waits_for:
+            other = by_name.get(one["containerName"])
+            if other is None:
+                raise Refused(
+                    "ClientException",
+                    f"Container {name} depends on {one['containerName']}, which does not exist.",
+                )
+            condition = one.get("condition")
+            if condition in ("COMPLETE", "SUCCESS") and other.get("essential", True):
+                raise Refused(
+                    "ClientException",
+                    "A dependency container with SUCCESS or COMPLETE condition cannot be an essential"
+                    " container",
+                )
+            if condition == "HEALTHY" and not other.get("healthCheck"):
+                raise Refused(
+                    "ClientException",
+                    f"Container {name} depends on {other['name']} with condition HEALTHY, which has no"
+                    " health check.",
+                )
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise Refused(
+            "ClientException", f"Containers depend on each other: {', '.join(error.args[1])}."
+        ) from error
 
 
 def create_service(request: Record) -> Record:
@@ -249,6 +295,7 @@ def describe_task_sets(request: Record) -> Record:
 
 
 OPERATIONS = {
+    "RegisterTaskDefinition": register_task_definition,
     "CreateService": create_service,
     "UpdateService": update_service,
     "DeleteService": delete_service,
