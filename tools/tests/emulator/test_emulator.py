@@ -387,10 +387,13 @@ def test_placeholder_answers_the_hooks_that_nobody_calls_and_says_so(
         deployment = codedeploy.create_deployment(**request)["deploymentId"]
         for _ in until(lambda: info_of(codedeploy, deployment)["status"] == "Succeeded", seconds=30):
             pass
-        (message,) = info_of(codedeploy, deployment)["deploymentStatusMessages"]
+        succeeded = info_of(codedeploy, deployment)
+    (message,) = succeeded["deploymentStatusMessages"]
     said = "AfterAllowTestTraffic: a placeholder answered Succeeded in the place of check"
     assert message.startswith(said)
     assert f"local emulator: {deployment} {said}" in capsys.readouterr().err
+    with emulator.running(tmp_path, PARAMETER_FILE) as endpoint:
+        assert info_of(Aws(endpoint).client("codedeploy"), deployment) == succeeded
 
 
 def info_of(codedeploy: Any, deployment: str) -> Any:

@@ -13,6 +13,7 @@ from ecs_blue_green.emulator.services import (
     codedeploy,
     codepipeline,
     connections,
+    deployment,
     deployments,
     ecr,
     ecs,
@@ -51,8 +52,8 @@ def application(
     codedeploy.on_deletion.append(deployments.forget)
     ecr.install(account.initial_image_tag)
     elbv2.install()
-    deployments.seconds_a_minute = minute
-    deployments.hooks_are_called = attended or hooks_are_called
+    deployment.seconds_a_minute = minute
+    deployment.hooks_are_called = attended or hooks_are_called
     if attended:
         control.install()
     resources.install()
@@ -86,6 +87,7 @@ def _add_services() -> None:
             Service(
                 codedeploy.OPERATIONS | revisions.OPERATIONS | deployments.OPERATIONS,
                 codedeploy.STORES | revisions.STORES | deployments.STORES,
+                {"deployments": deployment.Deployment},
             ),
             ["CodeDeploy_20141006"],
         ),

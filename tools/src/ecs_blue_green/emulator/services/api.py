@@ -5,7 +5,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ecs_blue_green.emulator.engine import Record, Store
@@ -20,6 +20,8 @@ class Service:
 
     operations: Mapping[str, Operation]
     stores: Mapping[str, Store]
+    # Dataclasses, by the stores whose entries they are; those of other stores are plain data.
+    entries: Mapping[str, type] = field(default_factory=dict)
 
     async def handle_request(
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
@@ -36,10 +38,20 @@ class Service:
 
     def get_state(self) -> Record:
         """Everything in the stores, to be saved."""
-        return {name: copy.deepcopy(store) for name, store in self.stores.items()}
+        saved = {name: copy.deepcopy(store) for name, store in self.stores.items()}
+        for name in self.entries:
+            entries = _everybodys(saved[name])
+            entries.update({key: asdict(entry) for key, entry in entries.items()})
+        return saved
 
     def load_persisted_state(self, saved: Record) -> None:
         """Put what `get_state` returned back into the stores."""
+        for name, kind in self.entries.items():
+            entries = _everybodys(saved[name]) if name in saved else {}
+            # What an older version saved has other fields, and is forgotten.
+            fields = {key: entry for key, entry in entries.items() if set(kind.__annotations__) == set(entry)}
+            entries.clear()
+            entries.update({key: kind(**entry) for key, entry in fields.items()})
         for name, store in self.stores.items():
             store.update(saved.get(name, {}))
 
@@ -47,6 +59,12 @@ class Service:
         """Forget everything."""
         for store in self.stores.values():
             store.clear()
+
+
+def _everybodys(store: Any) -> dict[Any, Any]:
+    """A store's entries of all accounts and regions."""
+    entries: dict[Any, Any] = store._data
+    return entries
 
 
 def new_id() -> str:
