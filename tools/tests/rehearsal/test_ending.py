@@ -26,7 +26,7 @@ def test_follower_ends_when_something_changes_at_that_moment(turns: int) -> None
 
     async def change_and_cancel() -> None:
         changed = asyncio.Event()
-        follower = cast(Any, Follower)(*[None] * 9, changed)
+        follower = cast(Any, Follower)(*[None] * 10, changed)
 
         async def step() -> None:
             pass

@@ -69,6 +69,9 @@ def test_smoke_test_stops_a_bad_release_before_any_user_saw_it(place: Place) -> 
     assert "AfterAllowTestTraffic" in ended.verdict.reason
     assert re.search(r"problems /: \d+ of 25 answers are errors \(503 \d+ times\)", ended.verdict.reason)
     assert "/health (requests 25, latencyMs" in ended.verdict.reason
+    told = [entry["text"] for entry in ended.document["entries"]]
+    (answer,) = (number for number, text in enumerate(told) if "smoke-test: " in text)
+    assert told[answer + 1 : answer + 3] == ["AfterAllowTestTraffic failed", "CodeDeploy rolls back"]
     assert ended.tally.five_xx == 0
     assert "green" not in ended.tally.by
     assert live(place) == "blue"
@@ -187,6 +190,10 @@ def test_without_the_hook_the_alarm_stops_a_bad_release_after_a_part_of_the_traf
     assert ended.five_xx("green") > 0
     assert ended.five_xx("blue") == ended.tally.lost == ended.tally.by_stopped == 0
     assert live(place) == "blue"
+    told = [entry["text"] for entry in ended.document["entries"]]
+    (off,) = (number for number, text in enumerate(told) if "OK → ALARM" in text)
+    (why,) = (number for number, text in enumerate(told) if text.startswith("CodeDeploy rolls back"))
+    assert off < why < told.index("100 % blue, 0 % green")
     shown = {alarm["label"]: alarm["readings"] for alarm in ended.document["alarms"]}
     states = [reading["state"] for reading in shown["GreenTargetGroupFiveXxRateAlarm"]]
     assert "ALARM" in states

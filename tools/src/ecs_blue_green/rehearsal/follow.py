@@ -5,7 +5,8 @@ sets and the deployment many times a second, and brings the processes of this ma
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from ecs_blue_green.emulator.names import TASKS
@@ -26,11 +27,13 @@ NEVER_HEALTHY = (
     " This time out period is 60 minutes."
 )
 TERMINATION_WAIT = "wait before termination"
+# The one event that ends because the traffic has moved; the others end before it does.
+TRAFFIC_EVENT = "AllowTraffic"
 ENDED = ("Succeeded", "Failed", "Stopped")
 
 
 class Follower:
-    """Follows one service; `release_of` gives what a task set runs, `call` runs a hook function."""
+    """Follows one service; `release_of` gives what a task set runs."""
 
     def __init__(
         self,
@@ -43,9 +46,13 @@ class Follower:
         task_sets: TaskSets,
         release_of: Callable[[Mapping[str, Any]], Awaitable[Release]],
         call: Callable[[str, dict[str, str]], Awaitable[str]],
+        tell: Callable[[str, str], None],
         changed: asyncio.Event,
     ) -> None:
-        """`changed` is set whenever the health of a target has changed."""
+        """`call` runs a hook to its end, `tell` says what it has said so far, once CodeDeploy has its answer.
+
+        `changed` is set whenever the health of a target has changed.
+        """
         self.deployment_id: str | None = None
         self.deployment: Mapping[str, Any] | None = None
         self._cloud = cloud
@@ -57,10 +64,14 @@ class Follower:
         self._task_sets = task_sets
         self._release_of = release_of
         self._call = call
+        self._tell = tell
         self._changed = changed
         self._spans: dict[str, Span] = {}
         self._answered: set[str] = set()
         self._calls: set[asyncio.Task[None]] = set()
+        # Hooks whose answer CodeDeploy waits for, by the wait.
+        self._hooks: dict[str, str] = {}
+        self._told_rollback = False
         self._waiting_since: float | None = None
 
     async def run(self) -> None:
@@ -88,15 +99,20 @@ class Follower:
         for task_set_id, task_set in wanted.items():
             if task_set_id not in self._task_sets.running:
                 await self._start(task_set)
+        deployment = seen["deployment"]
+        # What is found in one look has an order all the same: a cause is written down before its effect.
+        if deployment:
+            self._note_causes(deployment)
         # Traffic first: a task set that is gone must have none when its tasks are stopped.
         await self._balancer.apply(seen["listeners"], self._groups.routable(), seen["rules"])
         self._note_weights(seen["listeners"])
         for task_set_id in set(self._task_sets.running) - wanted.keys():
             self._task_sets.end(task_set_id)
-        if seen["deployment"]:
-            self._note_events(seen["deployment"])
-            await self._answer_waits(seen["deployment"])
-            self.deployment = seen["deployment"]
+        if deployment:
+            self._note_events(deployment["lifecycleEvents"])
+            self._note_termination_wait(deployment)
+            await self._answer_waits(deployment)
+            self.deployment = deployment
 
     async def until_ended(self) -> Mapping[str, Any]:
         """Wait for the deployment to end and give what became of it."""
@@ -124,8 +140,19 @@ class Follower:
                 "traffic", ", ".join(f"{share} % {colour}" for colour, share in shares.items())
             )
 
-    def _note_events(self, deployment: Mapping[str, Any]) -> None:
-        for event in deployment["lifecycleEvents"]:
+    def _note_causes(self, deployment: Mapping[str, Any]) -> None:
+        """What a hook answered, the events up to the traffic's, and why CodeDeploy takes the traffic back."""
+        for wait in self._hooks.keys() - {deployment["waitId"]}:
+            self._tell(self._hooks.pop(wait), wait)
+        self._note_events(itertools.takewhile(_is_before_traffic, deployment["lifecycleEvents"]))
+        if deployment["rollbackInfo"] and not self._told_rollback:
+            self._told_rollback = True
+            failed = any(event["status"] == "Failed" for event in deployment["lifecycleEvents"])
+            why = "" if failed else f": {deployment['errorInformation']['message']}"
+            self._journal.note("event", f"CodeDeploy rolls back{why}", bad=True)
+
+    def _note_events(self, events: Iterable[Mapping[str, Any]]) -> None:
+        for event in events:
             name, status = event["lifecycleEventName"], event["status"]
             if status in ("Pending", "Skipped"):
                 continue
@@ -135,7 +162,6 @@ class Follower:
             if span.end is None and status != "InProgress":
                 self._journal.finish(span, status)
                 self._journal.note("event", f"{name} {status.lower()}", bad=status == "Failed")
-        self._note_termination_wait(deployment)
 
     def _note_termination_wait(self, deployment: Mapping[str, Any]) -> None:
         """The wait before the old tasks go is no lifecycle event, but a rollback is still instant in it."""
@@ -155,6 +181,7 @@ class Follower:
             await self._report_tasks(deployment)
             return
         self._answered.add(wait)
+        self._hooks[wait] = function
         event = {"DeploymentId": self.deployment_id or "", "LifecycleEventHookExecutionId": wait}
         call = asyncio.create_task(self._call_hook(function, event))
         self._calls.add(call)
@@ -189,3 +216,7 @@ class Follower:
             healthy=not failure,
             reason=failure,
         )
+
+
+def _is_before_traffic(event: Mapping[str, Any]) -> bool:
+    return (event["lifecycleEventName"], event["status"]) != (TRAFFIC_EVENT, "Succeeded")

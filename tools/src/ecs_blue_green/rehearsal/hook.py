@@ -23,6 +23,9 @@ from ecs_blue_green.rehearsal.cloud import Cloud
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.system import System
 
+# What a function writes, in its folder.
+LOG = "function.log"
+NOTHING = "it wrote nothing"
 OF_THE_EVENT = ("DeploymentId", "LifecycleEventHookExecutionId")
 
 
@@ -56,7 +59,9 @@ async def invoke(
         return Answer("", f"CodeDeploy cannot call {function}: {error}")
     configuration = found["Configuration"]
     await asyncio.to_thread(_unpack, found["Code"]["Location"], folder)
-    log = folder / "function.log"
+    log = folder / LOG
+    # That of the hook before, if there was one.
+    log.unlink(missing_ok=True)
     process = await processes.start(
         ledger,
         f"function {function}",
@@ -94,12 +99,14 @@ async def invoke(
             await process.wait()
     except TimeoutError:
         await processes.stop(process, 0)
-        return Answer(_last_line(log), f"{function} ran into its timeout of {configuration['Timeout']} s")
+        return Answer(
+            last_line(folder) or NOTHING, f"{function} ran into its timeout of {configuration['Timeout']} s"
+        )
     except asyncio.CancelledError:
         await processes.stop(process, 0)
         raise
-    failure = f"{function} failed: {_last_line(log)}" if process.returncode else ""
-    return Answer(_last_line(log), failure)
+    failure = f"{function} failed: {last_line(folder) or NOTHING}" if process.returncode else ""
+    return Answer(last_line(folder) or NOTHING, failure)
 
 
 def _variables(configuration: dict[str, Any]) -> dict[str, Any]:
@@ -114,9 +121,13 @@ def _unpack(location: str, folder: Path) -> None:
         zipfile.ZipFile(io.BytesIO(response.read())).extractall(folder)
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return words(lines[-1]) if lines else "it wrote nothing"
+def last_line(folder: Path) -> str:
+    """The last line that a function has written so far, for people."""
+    try:
+        lines = (folder / LOG).read_text(errors="replace").strip().splitlines()
+    except FileNotFoundError:
+        return ""
+    return words(lines[-1]) if lines else ""
 
 
 def words(line: str) -> str:

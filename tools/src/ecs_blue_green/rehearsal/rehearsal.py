@@ -136,10 +136,19 @@ class Rehearsal:
     def _follower(self, balancer: LoadBalancer) -> Follower:
         releases = Releases(self._cloud, self._root, self.source, self._folder / "applications")
 
+        folder = self._folder / "function"
+        told: set[str] = set()
+
+        def tell(function: str, wait: str) -> None:
+            # One that writes its line only after its answer is told when it has ended.
+            said = hook.last_line(folder)
+            if said and wait not in told:
+                told.add(wait)
+                self.journal.note("hook", f"{function}: {said}")
+
         async def call(function: str, event: dict[str, str]) -> str:
             test = self.system.test
             port = balancer.port(test) if test else None
-            folder = self._folder / "function"
             answer = await hook.invoke(
                 self._cloud,
                 self.system,
@@ -151,7 +160,10 @@ class Rehearsal:
                 port,
                 balancer.authority,
             )
-            self.journal.note("hook", answer.failure or f"{function}: {answer.log}", bad=bool(answer.failure))
+            if answer.failure or event["LifecycleEventHookExecutionId"] not in told:
+                told.add(event["LifecycleEventHookExecutionId"])
+                said = answer.failure or f"{function}: {answer.log}"
+                self.journal.note("hook", said, bad=bool(answer.failure))
             return answer.failure
 
         return Follower(
@@ -164,6 +176,7 @@ class Rehearsal:
             self.task_sets,
             releases.of,
             call,
+            tell,
             self._changed,
         )
 
