@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from ecs_blue_green.deployer import command_line, layers
+from ecs_blue_green.deployer import command_line, configurations, layers
 from ecs_blue_green.deployer.comment import LIMIT
 from ecs_blue_green.deployer.review.markdown import MARKER
 from tests.paths import SCHEMAS
@@ -592,6 +592,70 @@ def test_new_and_removed_environment(checkout: Checkout) -> None:
     assert environment(document, "test")["findings"] == []
 
 
+def made_of_dev(checkout: Checkout, **changes: Any) -> None:
+    """Add an environment as people do: a copy of another's file with some other values."""
+    (checkout.root / "params" / "test.yaml").write_text((checkout.root / "params" / "dev.yaml").read_text())
+    checkout.params("test", **changes)
+    configurations.write(checkout.root, "test")
+
+
+def section(text: str, title: str) -> list[str]:
+    """The lines below an environment's name."""
+    _, _, rest = text.partition(f"\n{title}\n")
+    return rest.partition("\n\n")[0].splitlines()
+
+
+def test_new_environment_is_told_by_what_it_has_otherwise(checkout: Checkout) -> None:
+    made_of_dev(checkout, MaxCapacity="7", protected="true", TestListenerCidr="203.0.113.0/24")
+    code, text = checkout.talk()
+    assert code == 4
+    lines = [line.strip() for line in section(text, "test")]
+    document = environment(checkout.review(), "test")
+    stacks, resources = len(document["layers"]), sum(len(layer["resources"]) for layer in document["layers"])
+    same = len(document["access"]) - 1
+    assert lines == [
+        f"a new environment, {stacks} stacks with {resources} resources: as dev, except (dev -> test):",
+        "~   protected: false -> true",
+        "~   TestListenerCidr: (empty) -> 203.0.113.0/24",
+        "~   MaxCapacity: 2 -> 7",
+        f"access that opens (rights and ways in that are not there now): {same} times as in dev, "
+        "which --json lists, and",
+        "!   infrastructure: LoadBalancerSecurityGroup lets in tcp 9002 from 203.0.113.0/24",
+        "by `make deploy` only: " + ", ".join(layer["layer"] for layer in document["layers"]),
+    ]
+    assert document["like"]["name"] == "dev"
+    assert [access["resource"] for access in document["like"]["access"]] == ["LoadBalancerSecurityGroup"]
+    comment = checkout.talk("--markdown")[1]
+    assert f"- {same} times as in dev, which `--json` lists (test)\n" in comment
+    assert comment.count("`infrastructure:LoadBalancerSecurityGroup` lets in tcp 9002") == 1
+
+
+def test_resource_that_only_one_of_the_two_has_is_told(checkout: Checkout) -> None:
+    made_of_dev(checkout, AlarmLatencyMs="500")
+    found = environment(checkout.review(), "test")["like"]
+    assert {one["resource"] for one in found["added"]} == {
+        "BlueTargetGroupLatencyAlarm",
+        "GreenTargetGroupLatencyAlarm",
+    }
+    assert found["missing"] == []
+    checkout.commit()
+    (checkout.root / "params" / "other.yaml").write_text((checkout.root / "params" / "dev.yaml").read_text())
+    checkout.params("other", AlarmLatencyMs="0", project="other")
+    configurations.write(checkout.root, "other")
+    # By the one with the fewest differences.
+    assert environment(checkout.review(), "other")["like"]["name"] == "dev"
+
+
+def test_words_are_explained_where_they_are_used(checkout: Checkout) -> None:
+    checkout.properties("infrastructure", "GreenTargetGroup", Port=18080)
+    text, comment = checkout.talk()[1], checkout.talk("--markdown")[1]
+    assert "\nreplaced: another resource takes its place\n" in text
+    assert "*replaced*: another resource takes its place" in comment
+    for said in (text, comment):
+        assert "a new revision" not in said
+        assert "Checked at deploy, which looks at what runs: listener-live," in said
+
+
 def test_another_project_name_makes_stacks_beside_the_old_ones(checkout: Checkout) -> None:
     checkout.params("dev", project="shop")
     found = environment(checkout.review(), "dev")
@@ -624,6 +688,8 @@ def test_base_without_the_folders_makes_everything_new(checkout: Checkout) -> No
     document = checkout.review()
     assert document["exit_code"] == 4
     assert {layer["action"] for layer in environment(document)["layers"]} == {"create"}
+    # There is none before it by which one could be told.
+    assert {found["like"] for found in document["environments"]} == {None}
 
 
 def test_base_with_a_wrong_parameter_file_is_warned_about(checkout: Checkout) -> None:

@@ -3,8 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from ecs_blue_green.deployer.comment import LIMIT, allowing, blocks, comment, section
-from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
-from ecs_blue_green.deployer.review.text import OUTCOMES, alike, allowing_all, grouped, outcome, ways
+from ecs_blue_green.deployer.review.review import EnvironmentReview, Review
+from ecs_blue_green.deployer.review.text import (
+    AT_DEPLOY,
+    OUTCOMES,
+    alike,
+    allowing_all,
+    grouped,
+    meanings,
+    outcome,
+    ways,
+)
 from ecs_blue_green.deployer.text import plain
 
 # By this line the comment is found again and updated in place.
@@ -13,8 +22,7 @@ MARKER = "<!-- deploy.py review -->"
 
 def markdown(review: Review, limit: int = LIMIT) -> str:
     """The comment, of `limit` characters at most."""
-    foot = f"Checked at deploy: {', '.join(CHECKED_AT_DEPLOY)}."
-    return comment(_head(review), grouped(review.environments), foot, "make review", limit)
+    return comment(_head(review), grouped(review.environments), AT_DEPLOY, "make review", limit)
 
 
 def _head(review: Review) -> Iterator[str]:
@@ -32,6 +40,8 @@ def _head(review: Review) -> Iterator[str]:
     for environment in changed:
         yield from _rows(environment, columns)
     yield ""
+    if explained := meanings(changed):
+        yield "; ".join(f"*{name}*: {meaning}" for name, meaning in explained.items()) + ".\n"
     yield from section(
         "Blocked by the deployer", _said_of(changed, lambda environment: blocks(environment.findings))
     )
@@ -63,8 +73,11 @@ def _outcomes(environment: EnvironmentReview) -> set[str]:
 
 
 def _access(environment: EnvironmentReview) -> Iterator[str]:
-    for access in environment.access:
+    like = environment.like
+    for access in like.access if like else environment.access:
         yield f"`{access.layer}:{access.resource}` {plain(access.words)}"
+    if like and (same := len(environment.access) - len(like.access)):
+        yield f"{same} times as in {like.name}, which `--json` lists"
 
 
 def _said_of(

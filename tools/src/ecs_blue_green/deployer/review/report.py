@@ -8,8 +8,9 @@ from rich.text import Text
 
 from ecs_blue_green.deployer import rules
 from ecs_blue_green.deployer.changes import PropertyChange
+from ecs_blue_green.deployer.review.like import Like
 from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
-from ecs_blue_green.deployer.review.text import grouped, outcome
+from ecs_blue_green.deployer.review.text import AT_DEPLOY, grouped, meanings, outcome
 from ecs_blue_green.deployer.terminal import console
 from ecs_blue_green.deployer.text import differing
 
@@ -46,7 +47,9 @@ def show(review: Review) -> None:
         if not lines:
             out.print(Text("  nothing changes", style="dim"))
     out.print()
-    out.print(Text(f"Checked at deploy: {', '.join(CHECKED_AT_DEPLOY)}", style="dim"))
+    for name, meaning in meanings(review.environments).items():
+        out.print(Text(f"{name}: {meaning}", style="dim"))
+    out.print(Text(AT_DEPLOY, style="dim"))
 
 
 def document(review: Review) -> dict[str, Any]:
@@ -72,6 +75,7 @@ def _environment(review: EnvironmentReview) -> dict[str, Any]:
         "findings": [asdict(finding) for finding in review.findings],
         "allow": rules.allowable(review.findings),
         "access": [asdict(access) for access in review.access],
+        "like": _like(review.like) if review.like else None,
         "layers": [
             {
                 "layer": layer.layer,
@@ -110,6 +114,16 @@ def _environment(review: EnvironmentReview) -> dict[str, Any]:
             }
             for layer in review.changed
         ],
+    }
+
+
+def _like(like: Like) -> dict[str, Any]:
+    return {
+        "name": like.name,
+        "values": [_value(change) for change in like.values],
+        "added": [asdict(one) for one in like.added],
+        "missing": [asdict(one) for one in like.missing],
+        "access": [asdict(one) for one in like.access],
     }
 
 

@@ -22,6 +22,7 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
 from ecs_blue_green.deployer.layers import Layer, agreed
 from ecs_blue_green.deployer.review import openings, permissions
+from ecs_blue_green.deployer.review.like import Access, Candidate, Like, likest
 from ecs_blue_green.deployer.review.revisions import Revision
 from ecs_blue_green.deployer.rules import Finding
 from ecs_blue_green.runtime import Runtime
@@ -34,15 +35,6 @@ CHECKED_AT_DEPLOY = tuple(rule for rule in rules.RULES if rule not in DECIDED)
 _ID = re.compile(r"[a-z]+-[0-9a-f]{8,17}")
 PIPELINE = "AWS::CodePipeline::Pipeline"
 IAM = "AWS::IAM::"
-
-
-@dataclass(frozen=True)
-class Access:
-    """One thing that becomes possible: which resource of which layer, and what, in words."""
-
-    layer: str
-    resource: str
-    words: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,8 @@ class EnvironmentReview:
     its branch, `needs` what has to come before that push; `own` are the texts by which it differs from
     another environment with the same changes. `released` are the layers that the pipeline brings into
     production. `kept_tags` has by layer the tags that a stack does not take, since it keeps its own; `moves`
-    are the parameters that a release brings, and no stack.
+    are the parameters that a release brings, and no stack. `like` is, of a new one, another that it is told
+    by.
     """
 
     name: str
@@ -79,6 +72,7 @@ class EnvironmentReview:
     released: tuple[str, ...] = ()
     kept_tags: Mapping[str, tuple[PropertyChange, ...]] = field(default_factory=dict)
     moves: tuple[PropertyChange, ...] = ()
+    like: Like | None = None
 
     def is_released(self, layer: LayerChange) -> bool:
         """Whether the pipeline brings the layer's changes into production; others need `make deploy`."""
@@ -174,7 +168,39 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
         released=released,
         kept_tags={slug: tags for slug, tags in kept_tags.items() if tags},
         moves=tuple(moved_by_releases(kept, *_parameters_of_both(before, after))),
+        like=None if old else _like(name, base, head, kept),
     )
+
+
+def _like(name: str, base: Revision, head: Revision, layers: Mapping[str, Layer]) -> Like | None:
+    """The environment, of those that there were before, by which a new one is told with the fewest words."""
+
+    def candidate(name: str) -> Candidate:
+        settings = head.environments[name]
+        world = World(effects.side(layers, settings))
+        nothing = World(Side(settings.account, settings.region, {}))
+        access = tuple(one for slug in layers for one in _access(slug, (nothing, world), base, head))
+        own = (*_own(settings), settings.region)
+        return Candidate(name, world, access, own, _written(settings, layers), settings.is_local)
+
+    others = [other for other in head.environments if other in base.environments]
+    return likest(candidate(name), map(candidate, others)) if others else None
+
+
+def _written(environment: Environment, layers: Mapping[str, Layer]) -> dict[str, str]:
+    """What a parameter file says, or leaves at its default, by the name that it has there."""
+    values = {
+        title: value
+        for stack in effects.side(layers, environment).stacks.values()
+        for title, value in stack.parameters.items()
+        if not is_filled_in(title)
+    }
+    return {**_settings(environment), **values, **{f"tags: {k}": v for k, v in environment.tags.items()}}
+
+
+def is_filled_in(parameter: str) -> bool:
+    """Whether the deployer gives a parameter its value, which then says nothing new."""
+    return parameter in ("Project", "Environment", "Protected") or parameter.endswith("StackName")
 
 
 def _keeping(head: Revision, base: Revision, before: Side, environment: Environment) -> dict[str, Layer]:

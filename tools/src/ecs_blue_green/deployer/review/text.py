@@ -6,14 +6,31 @@ from collections.abc import Iterable, Iterator
 from ecs_blue_green.deployer import rules
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.effects.effects import ExportChange, LayerChange, OutputChange
-from ecs_blue_green.deployer.review.review import EnvironmentReview
+from ecs_blue_green.deployer.review.like import Access, Like
+from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, is_filled_in
 from ecs_blue_green.deployer.text import MOVES, Line, lines_of_change, lines_of_kept_tags, lines_of_tags
 
 # A value that reads the same before and after is cut where it has more characters than this.
 LONG = 100
 
+OPENS = "access that opens (rights and ways in that are not there now)"
+
+AT_DEPLOY = (
+    f"Checked at deploy, which looks at what runs: {', '.join(CHECKED_AT_DEPLOY)} "
+    "(docs/operations.md has each)."
+)
+
 # What becomes of a resource, in the words of this project and in the order of a summary.
 OUTCOMES = ("added", "in place", "released", "no effect", "may be replaced", "replaced", "refused", "removed")
+# What those of them mean that do not say it, for whoever sees them the first time.
+MEANINGS = {
+    "in place": "the same resource gets new values",
+    "released": "a new revision, which the next release brings into production",
+    "no effect": "nothing happens to the resource",
+    "may be replaced": "another resource may take its place, which only the deploy shows",
+    "replaced": "another resource takes its place",
+    "refused": "the service does not take this change",
+}
 _SIGNS = {"added": "+", "removed": "-", "in place": "~", "released": "~", "no effect": "~"}
 
 
@@ -24,6 +41,18 @@ def outcome(change: ResourceChange) -> str:
     if change.action == "remove":
         return "removed"
     return "no effect" if change.effect == "none" else change.effect
+
+
+def meanings(reviews: Iterable[EnvironmentReview]) -> dict[str, str]:
+    """What the outcomes mean that are named of these environments."""
+    named = {
+        outcome(change)
+        for review in reviews
+        for layer in review.changed
+        if layer.action == "update"
+        for change in layer.resources
+    }
+    return {name: meaning for name, meaning in MEANINGS.items() if name in named}
 
 
 def summary(layer: LayerChange) -> str:
@@ -38,6 +67,10 @@ def lines(review: EnvironmentReview) -> Iterator[Line]:
 
     A line is about an outcome, a `title`, a `detail`, what is `blocked`, or a part of a difference.
     """
+    if review.like:
+        yield from _new(review, review.like)
+        yield from (Line(text, "title") for text in ways(review))
+        return
     for note in review.notes:
         yield Line(note, "title")
     for change in review.settings:
@@ -55,9 +88,8 @@ def lines(review: EnvironmentReview) -> Iterator[Line]:
         for change in review.configuration:
             yield from _changed("  ", change)
     if review.access:
-        yield Line("access that opens", "title")
-        for access in review.access:
-            yield Line(f"!   {access.layer}: {access.resource} {access.words}", "blocked")
+        yield Line(OPENS, "title")
+        yield from _opening(review.access)
     if review.findings:
         yield Line("blocked by the deployer", "title")
         for finding in review.findings:
@@ -66,6 +98,31 @@ def lines(review: EnvironmentReview) -> Iterator[Line]:
             yield Line(f"      {finding.remedy}", "detail")
         yield from (Line(f"    {words}", "title") for words in allowing_all(review))
     yield from (Line(text, "title") for text in ways(review))
+
+
+def _new(review: EnvironmentReview, like: Like) -> Iterator[Line]:
+    """A new environment by what it has otherwise than another."""
+    count = sum(len(layer.resources) for layer in review.changed)
+    stacks = f"{len(review.changed)} stacks with {count} resources"
+    excepted = f", except ({like.name} -> {review.name}):" if like.differences > len(like.access) else ""
+    yield Line(f"a new environment, {stacks}: as {like.name}{excepted}", "title")
+    for value in like.values:
+        yield from _changed("  ", value)
+    for one in like.added:
+        yield Line(f"+   {one.layer}: {one.resource}  {one.type}", "added")
+    for one in like.missing:
+        yield Line(f"-   {one.layer}: {one.resource}  {one.type}", "removed")
+    same = len(review.access) - len(like.access)
+    if like.access:
+        yield Line(f"{OPENS}: {same} times as in {like.name}, which --json lists, and", "title")
+        yield from _opening(like.access)
+    elif same:
+        yield Line(f"{OPENS}: {same} times as in {like.name}, which --json lists", "title")
+
+
+def _opening(access: Iterable[Access]) -> Iterator[Line]:
+    for one in access:
+        yield Line(f"!   {one.layer}: {one.resource} {one.words}", "blocked")
 
 
 def allowing_all(review: EnvironmentReview) -> Iterator[str]:
@@ -103,7 +160,7 @@ def _layer(layer: LayerChange) -> Iterator[Line]:
     new = ", ".join(
         f"{value.path}={value.after}"
         for value in layer.parameters
-        if value.before is None and not _is_filled_in(value.path)
+        if value.before is None and not is_filled_in(value.path)
     )
     if new:
         yield Line(f"~   new parameters: {new}", "in place")
@@ -139,11 +196,6 @@ def _tags(layers: Iterable[LayerChange]) -> dict[tuple[PropertyChange, ...], Cou
             tagged = [one for one in layer.resources if any(part.is_stack_tag for part in one.properties)]
             counts.setdefault(layer.tags, Counter())[layer.layer] = len(tagged)
     return counts
-
-
-def _is_filled_in(parameter: str) -> bool:
-    """Whether the deployer gives a parameter its value, which then says nothing new."""
-    return parameter in ("Project", "Environment", "Protected") or parameter.endswith("StackName")
 
 
 def _only_tagged(change: ResourceChange) -> bool:
