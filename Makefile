@@ -3,7 +3,11 @@ SHELL := /bin/sh
 comma := ,
 ENV ?= local
 TOOLS = $(if $(wildcard tools/pyproject.toml),tools)
-PYTHON_FILES = templates app tests $(TOOLS) generate.py deploy.py
+# Where the application is: CODE in templates/_application.py says it.
+CODE_FOLDER = $(shell sed -n 's/.*"folder": "\([^"]*\)".*/\1/p' build/runtime.json)
+DOCKERFILE = $(or $(shell sed -n 's/.*"dockerfile": "\([^"]*\)".*/\1/p' build/runtime.json),$(CODE_FOLDER)/Dockerfile)
+CODE_REQUIREMENTS = $(wildcard $(CODE_FOLDER)/requirements.in)
+PYTHON_FILES = templates $(if $(wildcard $(CODE_FOLDER)/*.py),$(filter-out .,$(CODE_FOLDER))) tests $(TOOLS) generate.py deploy.py
 BIN = .venv/bin
 EMULATOR_BIN = .venv-emulator/bin
 DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md \
@@ -174,7 +178,7 @@ lint: .venv/develop ## generated files, templates, code, workflows and documents
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
 	@$(if $(TOOLS),cd tools && ../$(BIN)/mypy)
-	@$(BIN)/hadolint app/Dockerfile
+	@$(BIN)/hadolint $(DOCKERFILE)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/zizmor --quiet --offline .github/workflows > .venv/zizmor || { cat .venv/zizmor; false; }
 	@$(COG) --check --diff --check-fail-msg='hint: run make docs' $(DOCUMENTS)
@@ -253,13 +257,14 @@ BIND = sed -e '/^\.\//d' -e '/^ /d' -e 's/ \\$$//' $(1) | $(COMPILE) -c /dev/std
 # Of cfn-lint the emulator reads files alone: what it imports stays out.
 NOT_IMPORTED = jsonpatch jsonpointer mpmath networkx sympy
 
-lock: ## pin requirements/*.in and app/requirements.in with hashes (needs uv, which make check installs)
-	$(COMPILE) app/requirements.in -o app/requirements.txt
+lock: ## pin requirements/*.in and the application's requirements.in with hashes (needs uv, which make check installs)
+	$(foreach file,$(CODE_REQUIREMENTS),$(COMPILE) $(file) -o $(file:.in=.txt))
 	$(COMPILE) requirements/generate.in -o requirements/generate.txt
 	$(call BIND,requirements/generate.txt) requirements/deploy.in -o requirements/deploy.txt
-	$(call BIND,requirements/generate.txt app/requirements.txt) requirements/emulator.in \
+	$(call BIND,requirements/generate.txt $(CODE_REQUIREMENTS:.in=.txt)) requirements/emulator.in $(CODE_REQUIREMENTS) \
 	  $(NOT_IMPORTED:%=--no-emit-package %) -o requirements/emulator.txt
-	$(call BIND,requirements/deploy.txt app/requirements.txt) requirements/develop.in -o requirements/develop.txt
+	$(call BIND,requirements/deploy.txt $(CODE_REQUIREMENTS:.in=.txt)) requirements/develop.in $(CODE_REQUIREMENTS) \
+	  -o requirements/develop.txt
 	$(foreach tool,$(SECURITY),$(COMPILE) requirements/$(tool).in -o requirements/$(tool).txt &&) true
 	$(COMPILE) requirements/benchmarks.in -o requirements/benchmarks.txt
 

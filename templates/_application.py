@@ -7,6 +7,7 @@ are given is listed here: one variable or secret is one entry, which becomes one
 
 from troposphere import Parameter, Sub
 
+from templates._code import Code
 from templates._containers import Secret, SideContainer, Variable
 from templates._egress import Egress
 from templates._iam import arn
@@ -37,6 +38,10 @@ ASSIGN_PUBLIC_IP = "DISABLED"
 
 # Not root: the user and group of the image, by number. Without the group it would be root's.
 USER = "10001:10001"
+
+# Where the application is. For example Code("services/web", command=("node", "server.js")), or built from the
+# whole repository Code(".", "services/web/Dockerfile", ("services/web/**", "libraries/**"), command=(...)).
+CODE: Code = Code("app")
 
 VARIABLES: tuple[Variable, ...] = (
     Variable(

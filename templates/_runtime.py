@@ -171,8 +171,9 @@ class Runtime:
 
     Of the whole, which is put together from all layers: `controller` has outputs of this layer by what they
     name there, `controller_parameters`, `network`, `cluster`, `domain`, `capacity` and `image` have
-    parameters (`image` also the folder that images are built from). For rehearsals, `health_rate` is the
-    parameter that makes a version which is not well, and `host` the one with the name by which users come.
+    parameters (`image` also what images are built from, and what starts the application on this machine).
+    For rehearsals, `health_rate` is the parameter that makes a version which is not well, and `host` the one
+    with the name by which users come.
     """
 
     stack_policy: PolicyDocument | None = None
@@ -191,7 +192,7 @@ class Runtime:
     cluster: Mapping[str, str] = field(default_factory=dict)
     domain: Mapping[str, str] = field(default_factory=dict)
     capacity: Mapping[str, str] = field(default_factory=dict)
-    image: Mapping[str, str] = field(default_factory=dict)
+    image: Mapping[str, Any] = field(default_factory=dict)
     repository: Mapping[str, str] = field(default_factory=dict)
     endpoints: Sequence[Endpoints] = ()
     rules: Sequence[Rule] = ()

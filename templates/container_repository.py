@@ -15,7 +15,7 @@ from troposphere.ecr import (
     Repository,
 )
 
-from templates._application import APPLICATION_NAME, RELEASE_TAG_PREFIX
+from templates._application import APPLICATION_NAME, CODE, RELEASE_TAG_PREFIX
 from templates._exports import export
 from templates._parameters import has, is_protected, optional_value, shared, template
 from templates._runtime import Changed, Runtime
@@ -46,7 +46,7 @@ RUNTIME = Runtime(
     ),
     # A release pushes into it, and has no part in its settings.
     untouched_by_releases=True,
-    image={"tag": "InitialImageTag", "folder": "app"},
+    image={"tag": "InitialImageTag", **CODE.image},
 )
 
 

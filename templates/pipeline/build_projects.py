@@ -26,7 +26,7 @@ from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
 from troposphere.s3 import Bucket
 
-from templates._application import ASSIGN_PUBLIC_IP
+from templates._application import ASSIGN_PUBLIC_IP, CODE
 from templates._exports import import_value
 from templates._iam import allow, arn, policy, trust
 from templates._parameters import has, is_arm, log_key, optional_value
@@ -190,7 +190,9 @@ def _project(
 def _buildspec(slug: str) -> str:
     """The buildspec without its lines of comment: a template has a longest length, and the file is at hand.
 
-    A line that begins with # must be a comment there, whether of YAML, bash or Python.
+    A line that begins with # must be a comment there, whether of YAML, bash or Python. `@CODE@` stands there
+    for what the image is built from.
     """
     lines = (BUILDSPECS / f"{slug}.yml").read_text().splitlines(keepends=True)
-    return "".join(line for line in lines if not line.lstrip().startswith("#"))
+    text = "".join(line for line in lines if not line.lstrip().startswith("#"))
+    return text.replace("@CODE@", CODE.build_arguments)

@@ -21,6 +21,7 @@ from troposphere.codepipeline import (
 )
 from troposphere.iam import Role
 
+from templates._application import CODE
 from templates._exports import import_value
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE
 from templates.pipeline.build_projects import BuildProjects
@@ -33,7 +34,7 @@ from templates.pipeline.roles import CHANGE_SET_NAME, ActionRoles
 # values. The rest of the repository is deployed by people. A filter holds at most 8 patterns
 # (November 2026).
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GitFilePathFilterCriteria.html
-RELEASED_PATHS = ("app/**", "build/task-definition.yaml", Sub("build/config/${Environment}/**"))
+RELEASED_PATHS = (*CODE.released_paths, "build/task-definition.yaml", Sub("build/config/${Environment}/**"))
 
 SOURCE_ACTION = "Source"
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html

@@ -9,9 +9,14 @@ from ecs_blue_green.testing import site as sites
 from ecs_blue_green.testing.site import Site
 
 from generate import ROOT
+from templates._application import CODE
+from templates._code import WHOLE_REPOSITORY
 
-# What a push carries, as far as the pipeline's actions read it.
-PUSHED = ("app", "build", "params", "templates", "generate.py", ".cfnlintrc")
+# What a push carries, as far as the pipeline's actions read it: of the whole repository the Dockerfile.
+PUSHED = (
+    CODE.dockerfile.split("/")[0] if CODE.folder == WHOLE_REPOSITORY else CODE.folder,
+    *("build", "params", "templates", "generate.py", ".cfnlintrc"),
+)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from ecs_blue_green.codebuild import artifacts
 from ecs_blue_green.testing.site import Site, read_artifact
 
 from generate import ROOT
+from templates._application import CODE
 from tests.pipeline.conftest import project_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -53,9 +54,10 @@ def test_image_is_built_pushed_and_handed_on_by_its_digest(site: Site) -> None:
     execution = site.push(COMMIT)
     site.run(execution, "Source", "ImageBuild")
     uri = uri_of(site)
+    context = ["--file", CODE.dockerfile, CODE.folder] if CODE.dockerfile else [CODE.folder]
     assert site.docker_calls() == [
         ["login", "--username", "AWS", "--password-stdin", uri.partition("/")[0]],
-        ["build", "--build-arg", f"VERSION={COMMIT}", "--tag", f"{uri}:{COMMIT}", "app"],
+        ["build", "--build-arg", f"VERSION={COMMIT}", "--tag", f"{uri}:{COMMIT}", *context],
         ["push", f"{uri}:{COMMIT}"],
     ]
     assert read_artifact(execution, "Image", "imageDetail.json") == {

@@ -1,6 +1,7 @@
 """A copy of this repository that has a shape."""
 
 import ast
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ COMBINATIONS = (
     ("internal_load_balancer", "own_domain"),
 )
 TABLES = "templates/_application.py"
+# What of a shape is no row: parameters, files of an application, and what goes with the sample.
+NO_ROWS = ("PARAMETERS", "FILES", "REMOVED")
 
 
 def made(root: Path, *shapes: str) -> Path:
@@ -40,13 +43,20 @@ def made(root: Path, *shapes: str) -> Path:
 
 
 def write(root: Path, shape: str) -> None:
-    """Write the tables of a shape over those of a copy, and its parameters into every parameter file."""
+    """Write the tables of a shape over those of a copy, its parameters into each file, its own files."""
     text = source(shape)
     tree = ast.parse(text)
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     for name, node in assigned(tree):
         if name == "PARAMETERS":
             _write_parameters(root, ast.literal_eval(node.value))
+        elif name == "FILES":
+            for path, content in ast.literal_eval(node.value).items():
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).write_text(content, encoding="utf-8")
+        elif name == "REMOVED":
+            for path in ast.literal_eval(node.value):
+                shutil.rmtree(root / path)
         else:
             value = ast.get_source_segment(text, node.value)
             assert value

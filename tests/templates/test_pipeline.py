@@ -10,6 +10,7 @@ from ecs_blue_green.deployer import parameters
 from ecs_blue_green.rehearsal import metric_math
 
 from templates import pipeline, service, service_preference
+from templates._application import CODE
 from templates._runtime import NotLonger
 from templates.pipeline import build_projects
 from templates.pipeline.notifications import NOT_RELEASED
@@ -151,7 +152,7 @@ def test_a_push_releases_only_what_it_can_change() -> None:
         "Branches": {"Includes": [{"Ref": "GitHubBranch"}]},
         "FilePaths": {
             "Includes": [
-                "app/**",
+                *CODE.released_paths,
                 "build/task-definition.yaml",
                 {"Fn::Sub": "build/config/${Environment}/**"},
             ]
@@ -371,7 +372,7 @@ def buildspec(project: str) -> str:
 
 @pytest.mark.parametrize(("project", "slug"), PROJECTS.items())
 def test_build_specification_is_embedded_without_its_comments(project: str, slug: str) -> None:
-    text = (build_projects.BUILDSPECS / f"{slug}.yml").read_text()
+    text = (build_projects.BUILDSPECS / f"{slug}.yml").read_text().replace("@CODE@", CODE.build_arguments)
     lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
     assert buildspec(project).splitlines() == lines
 

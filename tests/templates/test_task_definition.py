@@ -9,7 +9,7 @@ from ecs_blue_green import runtime
 
 import generate
 from templates import _application, infrastructure, task_definition
-from templates._application import SECRETS, SIDE_CONTAINERS, VARIABLES
+from templates._application import CODE, SECRETS, SIDE_CONTAINERS, VARIABLES
 from templates._containers import (
     HealthCheck,
     Secret,
@@ -90,7 +90,9 @@ def test_container_is_confined(container: dict[str, Any]) -> None:
 def test_container_runs_as_the_user_of_the_image(container: dict[str, Any]) -> None:
     from generate import ROOT
 
-    assert f"USER {container['User']}\n" in (ROOT / "app" / "Dockerfile").read_text()
+    assert (
+        f"USER {container['User']}\n" in (ROOT / (CODE.dockerfile or f"{CODE.folder}/Dockerfile")).read_text()
+    )
 
 
 def test_container_has_time_to_stop(container: dict[str, Any], documents: dict[str, Document]) -> None:

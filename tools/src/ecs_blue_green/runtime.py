@@ -270,10 +270,21 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Image:
-    """The parameter with the tag of the service's first image, and the folder that images are built from."""
+    """The parameter with the tag of the service's first image, and what images are built from.
+
+    `folder` is the build context, whose own `Dockerfile` it is where no `dockerfile` is named. `command`
+    starts the application in the folder on this machine; without one, the folder is a Python package.
+    """
 
     tag: Parameter
     folder: str
+    dockerfile: str | None = None
+    command: tuple[str, ...] = ()
+
+    @property
+    def dockerfile_path(self) -> str:
+        """The path of the Dockerfile from the top of the repository."""
+        return self.dockerfile or f"{self.folder}/Dockerfile"
 
 
 @dataclass(frozen=True)

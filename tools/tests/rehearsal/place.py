@@ -61,6 +61,7 @@ class Place:
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
         self.application = PROJECT / "app"
+        self.image = RUNTIME.image
         monkeypatch.setattr(codebuild, "run", quick_build)
 
     def set(self, **parameters: object) -> None:
@@ -143,6 +144,7 @@ class Place:
             played.deployment,
             played.failure,
             hooks=hooks,
+            not_started=played.task_sets.failures(),
         )
         made = document.make(played, judged, seconds=0)
         assert problems(made) == []
@@ -163,7 +165,7 @@ class Place:
         settings = json.loads(config.read_text())
         settings["Parameters"]["HealthRate"] = health_rate
         config.write_text(json.dumps(settings))
-        return Source(COMMIT, folder, 0, "app")
+        return Source(COMMIT, folder, 0, self.image)
 
 
 def problems(made: Mapping[str, Any]) -> list[str]:

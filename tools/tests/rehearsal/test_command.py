@@ -103,6 +103,17 @@ def test_health_rate_of_an_application_that_has_none_is_refused(
     assert capsys.readouterr().err.startswith("error: --health-rate (HEALTH_RATE) cannot be set")
 
 
+def test_command_that_is_not_here_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = root / "build" / "runtime.json"
+    document = json.loads(path.read_text())
+    document["image"]["command"] = ["no-such-program", "serve"]
+    path.write_text(json.dumps(document))
+    assert rehearse(root) == 2
+    error, advice = capsys.readouterr().err.splitlines()
+    assert error == "error: the application cannot be started here: there is no no-such-program on PATH"
+    assert advice == "next:  install it, or name another command (docs/bring-your-own-application.md)"
+
+
 def test_what_blocks_the_deploy_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (root / "params" / "local.yaml").open("a") as file:
         file.write("  ContainerPort: 8081\n")

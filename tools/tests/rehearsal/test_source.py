@@ -9,7 +9,10 @@ import pytest
 
 from ecs_blue_green.rehearsal import source
 from ecs_blue_green.rehearsal.source import SourceError
+from ecs_blue_green.runtime import Image, Parameter
 from tests.paths import PROJECT
+
+IMAGE = Image(Parameter("Tag"), "app")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -38,26 +41,26 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_snapshot_is_the_last_commit(repository: Path, tmp_path: Path) -> None:
-    found = source.snapshot(repository, tmp_path / "snapshot", "app")
+    found = source.snapshot(repository, tmp_path / "snapshot", IMAGE)
     assert found.commit == git(repository, "rev-parse", "HEAD")
     assert found.uncommitted == 1
-    assert found.code == found.folder / "app"
+    assert found.code.folder == found.folder / "app"
     assert (found.folder / "app" / "main.py").read_text() == "VERSION = 2\n"
     assert not (found.folder / "notes").exists()
 
 
 def test_application_of_an_earlier_commit(repository: Path, tmp_path: Path) -> None:
     earlier = git(repository, "rev-parse", "HEAD^")
-    folder = source.earlier_code(repository, earlier, tmp_path, "app")
-    assert folder is not None
-    assert (folder / "main.py").read_text() == "VERSION = 1\n"
-    assert source.earlier_code(repository, "0" * 40, tmp_path, "app") is None
+    code = source.earlier_code(repository, earlier, tmp_path, IMAGE)
+    assert code is not None
+    assert (code.folder / "main.py").read_text() == "VERSION = 1\n"
+    assert source.earlier_code(repository, "0" * 40, tmp_path, IMAGE) is None
 
 
 def test_folder_without_a_commit_is_refused(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     with pytest.raises(SourceError, match="the source of a release is a commit"):
-        source.snapshot(tmp_path, tmp_path / "snapshot", "app")
+        source.snapshot(tmp_path, tmp_path / "snapshot", IMAGE)
 
 
 def test_health_rate_is_pushed_as_a_parameter_and_in_what_is_made_from_it(tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_health_rate_is_pushed_as_a_parameter_and_in_what_is_made_from_it(tmp_pa
         shutil.copytree(PROJECT / name, folder / name)
     before = files(folder / "build")
     configuration = Path("config", "local", "task-definition.json")
-    pushed = source.Source("0" * 40, folder, 0, "app")
+    pushed = source.Source("0" * 40, folder, 0, IMAGE)
     for rate in ("0.5", "0.25"):
         source.set_parameter(pushed, "local", "HealthRate", rate)
         after = files(folder / "build")

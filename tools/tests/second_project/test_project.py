@@ -16,6 +16,8 @@ from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.preflight import image
 from ecs_blue_green.deployer.preflight.image import Image
+from ecs_blue_green.runtime import Image as NamedImage
+from ecs_blue_green.runtime import Parameter
 from tests.paths import PROJECT as SAMPLE
 from tests.second_project.place import LAYERS, PROJECT, STAGING
 
@@ -78,7 +80,8 @@ def test_first_image_is_built_of_the_application_of_this_project() -> None:
         tag="first",
         parameter="FirstBuild",
         platform="linux/arm64",
-        folder=PROJECT / "beacon",
+        root=PROJECT,
+        named=NamedImage(Parameter("FirstBuild"), "beacon"),
         layer="edge",
         service_layer="delivery",
     )

@@ -34,6 +34,7 @@ from ecs_blue_green.rehearsal import (
     rehearsal,
     report,
     source,
+    tasks,
     timeline,
     verdict,
     view,
@@ -45,7 +46,7 @@ from ecs_blue_green.rehearsal.load import MOST_A_SECOND, Tally
 from ecs_blue_green.rehearsal.load_balancer import LoadBalancerError
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.rehearsal import Options, Rehearsal
-from ecs_blue_green.rehearsal.source import Source, SourceError
+from ecs_blue_green.rehearsal.source import Code, Source, SourceError
 from ecs_blue_green.runtime import Runtime, Unusable
 from ecs_blue_green.runtime import read as read_runtime
 
@@ -129,6 +130,7 @@ def _run(
         found.deployment,
         found.failure,
         hooks=options.hooks,
+        not_started=found.task_sets.failures(),
     )
     made = document.make(found, judged, time.monotonic() - began)
     try:
@@ -235,6 +237,19 @@ def _runtime(root: Path, options: Options) -> Runtime:
     return runtime
 
 
+def _require_command(code: Code) -> None:
+    """Raise Refused where what starts the application is not here."""
+    missing = tasks.missing(code)
+    if missing:
+        raise Refused(
+            "the application cannot be started here",
+            missing,
+            "install it, or name another command (docs/bring-your-own-application.md)"
+            if code.command
+            else "name the command that starts it (docs/bring-your-own-application.md)",
+        )
+
+
 def _require_writable(folder: Path) -> None:
     """Raise Refused where the reports could not be written at the end."""
     try:
@@ -269,6 +284,7 @@ def _rehearse(
         source.commit(root)
         interpreters.deployer()
         runtime = _runtime(root, options)
+        _require_command(source.code(root, runtime.image))
         with emulator.running(state, parameter_file, minute=options.minute, attended=True) as endpoint:
             # Nobody else uses this state now, so what is still in the ledger was left by a killed rehearsal.
             ledger = Ledger(folder / "processes.jsonl")
@@ -284,7 +300,7 @@ def _rehearse(
                     talk.print(f"a placeholder in the emulator: {name}", highlight=False, soft_wrap=True)
             with talk.status("deploying the stacks in the emulator"):
                 _deploy(cloud, root, options.environment, prefix, runtime)
-                pushed = source.snapshot(root, folder / "source", runtime.image.folder)
+                pushed = source.snapshot(root, folder / "source", runtime.image)
                 if options.health_rate:
                     title = str(runtime.rehearsal.health_rate)
                     source.set_parameter(pushed, options.environment, title, options.health_rate)

@@ -40,6 +40,10 @@ class Ledger:
         """
         found = list(self.running())
         processes = [process for process, _ in found]
+        # What they started goes with them: a shell, for one, does not pass a signal on.
+        for process, _ in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                processes += process.children(recursive=True)
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
@@ -117,7 +121,19 @@ async def start(
 
 
 async def stop(process: asyncio.subprocess.Process, patience: float = PATIENCE_SECONDS) -> bool:
-    """Ask a process to end and kill it after `patience` seconds; whether it ended by itself."""
+    """Ask a process to end and kill it after `patience` seconds; whether it ended by itself.
+
+    What it has started and left is killed then: a shell, for one, does not pass the signal on.
+    """
+    try:
+        return await _stop(process, patience)
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # Its group is its own (`start`), and has its number as long as anything is in it.
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _stop(process: asyncio.subprocess.Process, patience: float) -> bool:
     if process.returncode is not None:
         return True
     with contextlib.suppress(ProcessLookupError):

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ecs_blue_green.rehearsal import source, tasks
 from ecs_blue_green.rehearsal.cloud import Cloud
-from ecs_blue_green.rehearsal.source import Source
+from ecs_blue_green.rehearsal.source import Code, Source
 from ecs_blue_green.rehearsal.task_sets import Release
 
 COMMIT_LENGTH = 40
@@ -57,8 +57,8 @@ class Releases:
         commits = [tag for tag in tags if len(tag) == COMMIT_LENGTH]
         return (commits or tags or [digest])[0]
 
-    def _code(self, version: str) -> Path:
+    def _code(self, version: str) -> Code:
         if version == self._pushed.commit or len(version) != COMMIT_LENGTH:
             return self._pushed.code
-        earlier = source.earlier_code(self._root, version, self._folder, self._pushed.application)
+        earlier = source.earlier_code(self._root, version, self._folder, self._pushed.image)
         return earlier or self._pushed.code

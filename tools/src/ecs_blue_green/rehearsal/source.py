@@ -10,7 +10,7 @@ import yaml
 
 from ecs_blue_green.deployer import configurations
 from ecs_blue_green.deployer.errors import BadInput
-from ecs_blue_green.runtime import Unusable
+from ecs_blue_green.runtime import Image, Unusable
 
 
 class SourceError(Exception):
@@ -18,21 +18,38 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True)
+class Code:
+    """The application as files: its folder, its Dockerfile, and what starts it in the folder.
+
+    Without a command, the folder is a Python package.
+    """
+
+    folder: Path
+    dockerfile: Path
+    command: tuple[str, ...] = ()
+
+
+def code(root: Path, image: Image) -> Code:
+    """The application in the repository's files at `root`, of which `image` says where it is."""
+    return Code(root / image.folder, root / image.dockerfile_path, image.command)
+
+
+@dataclass(frozen=True)
 class Source:
     """A snapshot: the commit, its folder, and how many files of the working copy are not part of it.
 
-    `application` is the folder in it that the application's image is built of.
+    `image` says what in it the application's image is built of.
     """
 
     commit: str
     folder: Path
     uncommitted: int
-    application: str
+    image: Image
 
     @property
-    def code(self) -> Path:
-        """The folder of the application."""
-        return self.folder / self.application
+    def code(self) -> Code:
+        """The application in it."""
+        return code(self.folder, self.image)
 
 
 def commit(root: Path) -> str:
@@ -40,25 +57,25 @@ def commit(root: Path) -> str:
     return _git(root, "rev-parse", "--verify", "HEAD").strip()
 
 
-def snapshot(root: Path, folder: Path, application: str) -> Source:
+def snapshot(root: Path, folder: Path, image: Image) -> Source:
     """Unpack the last commit of the repository at `root` into `folder`. Raises SourceError.
 
-    `application` is the path of the application's folder.
+    `image` says what in it the application's image is built of.
     """
     last = commit(root)
     _unpack(root, last, folder, ".")
-    return Source(last, folder, len(_git(root, "status", "--porcelain").splitlines()), application)
+    return Source(last, folder, len(_git(root, "status", "--porcelain").splitlines()), image)
 
 
-def earlier_code(root: Path, earlier: str, folder: Path, application: str) -> Path | None:
+def earlier_code(root: Path, earlier: str, folder: Path, image: Image) -> Code | None:
     """The application as of an earlier commit, unpacked below `folder`; None where the commit is not here."""
     place = folder / earlier
     if not place.exists():
         try:
-            _unpack(root, earlier, place, application)
+            _unpack(root, earlier, place, image.folder, *filter(None, [image.dockerfile]))
         except SourceError:
             return None
-    return place / application
+    return code(place, image)
 
 
 def set_parameter(source: Source, environment: str, title: str, value: str) -> None:
@@ -82,17 +99,21 @@ def set_parameter(source: Source, environment: str, title: str, value: str) -> N
         raise SourceError(str(error)) from error
 
 
-def _unpack(root: Path, commit: str, folder: Path, path: str) -> None:
+def _unpack(root: Path, commit: str, folder: Path, *paths: str) -> None:
     archive = subprocess.run(
-        ["git", "archive", "--format=tar", commit, path],  # noqa: S607 - the user's git
+        ["git", "archive", "--format=tar", commit, *paths],  # noqa: S607 - the user's git
         cwd=root,
         capture_output=True,
         check=False,
     )
     if archive.returncode:
         raise SourceError(archive.stderr.decode().strip())
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(folder, filter="data")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+            tar.extractall(folder, filter="data")
+    except tarfile.FilterError as error:
+        # A link that leads out of the repository, for one: nothing is written outside of `folder`.
+        raise SourceError(f"commit {commit[:7]} cannot be unpacked: {error}") from error
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -9,6 +9,7 @@ from ecs_blue_green.rehearsal import ending, tasks
 from ecs_blue_green.rehearsal.clock import Clock
 from ecs_blue_green.rehearsal.journal import Journal
 from ecs_blue_green.rehearsal.processes import Ledger
+from ecs_blue_green.rehearsal.source import Code
 from ecs_blue_green.rehearsal.target_groups import TargetGroups
 from ecs_blue_green.rehearsal.target_health import Target
 from ecs_blue_green.rehearsal.tasks import Definition, Task
@@ -23,7 +24,7 @@ class Release:
     """What a task set runs: a revision, and the application as its image was built."""
 
     definition: Definition
-    code: Path
+    code: Code
     version: str
 
 
@@ -51,7 +52,8 @@ class TaskSet:
     def problem(self) -> str:
         """What keeps it from being steady."""
         reasons = [target.reason for target in self.targets.values() if target.state != "healthy"]
-        return reasons[0] if reasons else "the tasks end as soon as they are started"
+        failures = [task.failure for task in self.tasks.values() if task.failure]
+        return [*failures, *reasons, "the tasks end as soon as they are started"][0]
 
 
 class TaskSets:
@@ -85,6 +87,14 @@ class TaskSets:
     def all_tasks(self) -> list[tuple[TaskSet, Task]]:
         """Every task that ever ran, with its task set."""
         return list(self._by_address.values())
+
+    def failures(self) -> list[str]:
+        """What did not begin to listen, and why: of each colour the first task of which that is true."""
+        first: dict[str, Task] = {}
+        for task_set, task in self._by_address.values():
+            if task.failure:
+                first.setdefault(task_set.label, task)
+        return [tasks.explained(task) for task in first.values()]
 
     def start(self, task_set_id: str, label: str, release: Release, group: str, count: int) -> TaskSet:
         """Run `count` tasks of a release in a target group, until `end`."""

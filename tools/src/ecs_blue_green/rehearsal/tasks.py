@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from ecs_blue_green.rehearsal import processes
 from ecs_blue_green.rehearsal.processes import Ledger
+from ecs_blue_green.rehearsal.source import Code
 
 HOST = "127.0.0.1"
 # A process that listens on nothing after this time is as good as one that never will.
@@ -43,12 +45,17 @@ class Definition:
 
 @dataclass
 class Task:
-    """A running task; its address is where the load balancer finds it."""
+    """A running task; its address is where the load balancer finds it.
+
+    `failure` says in what way it did not begin to listen, and `log` is what it has written.
+    """
 
     name: str
     address: str
     process: asyncio.subprocess.Process
     stop_timeout: float
+    log: Path
+    failure: str = ""
     stopped_at: float | None = field(default=None)
 
     @property
@@ -58,7 +65,7 @@ class Task:
 
 
 def read_definition(
-    described: Mapping[str, Any], container: str, container_port: int, code: Path
+    described: Mapping[str, Any], container: str, container_port: int, code: Code
 ) -> Definition:
     """The container of a revision as DescribeTaskDefinition shows it; `code` is what its image is built of.
 
@@ -72,7 +79,7 @@ def read_definition(
                 image=found["image"],
                 environment=environment,
                 container_port=container_port,
-                listens_on=int(environment.get("PORT") or _exposed(code) or container_port),
+                listens_on=int(environment.get("PORT") or _exposed(code.dockerfile) or container_port),
                 # 30 is Fargate's default (November 2026).
                 stop_timeout=float(found.get("stopTimeout", 30)),
             )
@@ -80,38 +87,55 @@ def read_definition(
 
 
 async def start(
-    ledger: Ledger, name: str, definition: Definition, code: Path, version: str, logs: Path
+    ledger: Ledger, name: str, definition: Definition, code: Code, version: str, logs: Path
 ) -> Task:
     """Start a task and wait until it listens, or clearly does not.
 
-    `code` is the application's package; `version` is what its image was built as.
+    `version` is what its image was built as.
     """
     port = processes.free_port()
+    log = logs / f"{name}.log"
     # An application that does not listen where the task definition says is not found by the load balancer.
     found_at = port if definition.listens_on == definition.container_port else processes.free_port()
     process = await processes.start(
         ledger,
         f"task {name}",
         # As the image starts it, with this interpreter in the place of the image's.
-        (sys.executable, "-m", code.name),
-        folder=code.parent,
+        code.command or (sys.executable, "-m", code.folder.name),
+        folder=code.folder if code.command else code.folder.parent,
         environment={
             # Not the user's environment: a task has what its definition gives it.
-            "PATH": os.environ.get("PATH", ""),
+            "PATH": program_path(),
             "PYTHONDONTWRITEBYTECODE": "1",
             "VERSION": version,
             **definition.environment,
             "HOST": HOST,
             "PORT": str(port),
         },
-        log=logs / f"{name}.log",
+        log=log,
     )
     try:
-        await _listens(process, port)
+        failure = await _listens(process, port)
     except asyncio.CancelledError:
         await processes.stop(process)
         raise
-    return Task(name, f"{HOST}:{found_at}", process, definition.stop_timeout)
+    return Task(name, f"{HOST}:{found_at}", process, definition.stop_timeout, log, failure)
+
+
+def program_path() -> str:
+    """Where programs are looked for: beside this interpreter, which has the application's packages, first."""
+    return os.pathsep.join(filter(None, [str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
+def missing(code: Code) -> str:
+    """What of the application's start is not here, in a sentence; "" where everything is."""
+    if not code.command:
+        module = f"{code.folder.name}.__main__"
+        return "" if (code.folder / "__main__.py").is_file() else f"there is no module {module}"
+    program = code.command[0]
+    if os.sep in program:
+        return "" if os.access(code.folder / program, os.X_OK) else f"{program} is no program in its folder"
+    return "" if shutil.which(program, path=program_path()) else f"there is no {program} on PATH"
 
 
 async def stop(task: Task, real_stop_timeout: float) -> bool:
@@ -120,19 +144,37 @@ async def stop(task: Task, real_stop_timeout: float) -> bool:
     return await processes.stop(task.process, max(real_stop_timeout, LEAST_STOP_SECONDS))
 
 
-async def _listens(process: asyncio.subprocess.Process, port: int) -> None:
+async def _listens(process: asyncio.subprocess.Process, port: int) -> str:
+    """Wait until the process listens; why it does not, or ""."""
     deadline = time.monotonic() + START_SECONDS
     while process.returncode is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             _, writer = await asyncio.open_connection(HOST, port)
             writer.close()
-            return
+            return ""
         await asyncio.sleep(0.05)
+    if process.returncode is None:
+        return f"it does not listen on port {port}, its PORT, after {START_SECONDS:.0f} s"
+    return f"it ended with {process.returncode} before it listened on its PORT"
 
 
-def _exposed(code: Path) -> int | None:
+def explained(task: Task) -> str:
+    """What did not begin to listen, why, and where to look."""
+    said = _last_words(task.log)
+    return f"task {task.name}: {task.failure}{f' ({said})' if said else ''}; see {task.log}"
+
+
+def _last_words(log: Path) -> str:
+    """The last line that a process has written."""
+    with contextlib.suppress(OSError):
+        lines = log.read_text(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return ""
+
+
+def _exposed(dockerfile: Path) -> int | None:
     """The port that the image's Dockerfile exposes."""
     with contextlib.suppress(OSError):
-        found = re.search(r"^EXPOSE\s+(\d+)", (code / "Dockerfile").read_text(), re.MULTILINE)
+        found = re.search(r"^EXPOSE\s+(\d+)", dockerfile.read_text(), re.MULTILINE)
         return int(found[1]) if found else None
     return None

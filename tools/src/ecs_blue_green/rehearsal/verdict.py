@@ -45,8 +45,12 @@ def judge(
     failure: str | None,
     *,
     hooks: bool,
+    not_started: Sequence[str] = (),
 ) -> Verdict:
-    """The verdict: `deployment` as `control` shows it at its end, `failure` is the pipeline's."""
+    """The verdict: `deployment` as `control` shows it at its end, `failure` is the pipeline's.
+
+    `not_started` are the tasks that did not begin to listen, as people are told of them.
+    """
     result, reason = _result(deployment, failure)
     told = [entry.text for entry in journal.entries if entry.kind == "hook"]
     if told and deployment and (deployment["errorInformation"] or {}).get("code") == HOOK_FAILED:
@@ -55,6 +59,7 @@ def judge(
         reason = reason.replace(alarm.name, alarm.label)
     new = _new_colour(journal)
     findings = [
+        *not_started,
         *_about_requests(tally),
         *(_about_release(system, journal, tally, new) if result == "released" else ()),
         *_about_checks(system, deployment, new, hooks=hooks),

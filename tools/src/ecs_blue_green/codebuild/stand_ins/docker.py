@@ -43,8 +43,11 @@ def main(arguments: list[str]) -> int:
 def _build(arguments: list[str]) -> int:
     context = Path(arguments[-1])
     tag = arguments[arguments.index("--tag") + 1]
-    if not (context / "Dockerfile").is_file():
-        return _refuse(f"ERROR: failed to read dockerfile: open {context}/Dockerfile: no such file")
+    file = context / "Dockerfile"
+    if "--file" in arguments:
+        file = Path(arguments[arguments.index("--file") + 1])
+    if not file.is_file():
+        return _refuse(f"ERROR: failed to read dockerfile: open {file}: no such file")
     content = hashlib.sha256()
     for path in sorted(
         path for path in context.rglob("*") if path.is_file() and "__pycache__" not in path.parts

@@ -36,14 +36,16 @@ Say = Callable[[str], None]
 class Image:
     """Where the image goes, what it is built from and for, and the layers around it.
 
-    `parameter` sets its tag, `layer` makes the repository, `service_layer` the service that runs it.
+    `parameter` sets its tag, `layer` makes the repository, `service_layer` the service that runs it. `named`
+    has the paths of what it is built from, below `root`.
     """
 
     repository: str
     tag: str
     parameter: str
     platform: str
-    folder: Path
+    root: Path
+    named: NamedImage
     layer: str
     service_layer: str
 
@@ -69,7 +71,8 @@ def wanted(environment: Environment, layers: Mapping[str, Layer], named: NamedIm
         tag=next(found[named.tag] for found in tags if named.tag in found),
         parameter=named.tag,
         platform=f"{platform['OperatingSystemFamily'].lower()}/{ARCHITECTURES[platform['CpuArchitecture']]}",
-        folder=root / named.folder,
+        root=root,
+        named=named,
         layer=layer,
         service_layer=service_layer,
     )
@@ -123,8 +126,9 @@ def push(
     there = digest(aws, image)
     if there:
         return there, False
-    if not (image.folder / "Dockerfile").is_file():
-        raise BadInput(f"{image.folder.name}/ has no Dockerfile", "there is nothing to build")
+    named = image.named
+    if not (image.root / named.dockerfile_path).is_file():
+        raise BadInput(f"there is no {named.dockerfile_path}", "it says how the image is built")
     program = program or engine.running()
     if program is None:
         raise BadInput(
@@ -138,17 +142,19 @@ def push(
     engine.run(
         [
             *(program, "build", "--platform", image.platform, *options),
-            *("--build-arg", f"VERSION={image.tag}", "--tag", name, image.folder.name),
+            *("--build-arg", f"VERSION={image.tag}", "--tag", name),
+            *(("--file", named.dockerfile) if named.dockerfile else ()),
+            named.folder,
         ],
-        cwd=image.folder.parent,
+        cwd=image.root,
         variables=VARIABLES,
         shown=shown,
         sleep=sleep,
     )
-    _log_in(aws, program, uri.partition("/")[0], image.folder, sleep)
+    _log_in(aws, program, uri.partition("/")[0], image.root, sleep)
     say(f"{program} pushes it")
     try:
-        engine.run([program, "push", name], cwd=image.folder, shown=shown, sleep=sleep)
+        engine.run([program, "push", name], cwd=image.root, shown=shown, sleep=sleep)
     except Failed:
         # Tags are immutable: somebody else may have been faster, and theirs is as good.
         there = digest(aws, image)
