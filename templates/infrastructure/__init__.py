@@ -187,6 +187,7 @@ RUNTIME = Runtime(
         "production_listener": "ProductionListenerArn",
         "blue_target_group": "BlueTargetGroupArn",
         "green_target_group": "GreenTargetGroupArn",
+        "address": "ServiceUrl",
     },
     domain={"name": "DomainName", "zone": "HostedZoneId"},
     cluster={"name": "ClusterName", "existing": "ExistingCluster"},

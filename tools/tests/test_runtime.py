@@ -68,6 +68,7 @@ WHOLE: dict[str, Any] = {
         "termination_wait": "Keeps",
         "blue_target_group": "ground.One",
         "green_target_group": "ground.Two",
+        "address": "ground.Url",
         "application": "runs.Application",
         "deployment_group": "runs.Group",
         "pipeline": "runs.Pipeline",
@@ -88,7 +89,7 @@ WHOLE: dict[str, Any] = {
 TEMPLATES: dict[str, dict[str, Any]] = {
     "ground": {
         "Resources": {"Door": {}},
-        "Outputs": dict.fromkeys(("RoleArn", "LinkArn", "Cluster", "Door", "One", "Two")),
+        "Outputs": dict.fromkeys(("RoleArn", "LinkArn", "Cluster", "Door", "One", "Two", "Url")),
         "Parameters": {
             "Protocol": {"Default": "HTTP"},
             **dict.fromkeys(("Outside", "Office", "Net", "Inside", "Logs")),

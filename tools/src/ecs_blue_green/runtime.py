@@ -194,6 +194,7 @@ class Controller:
     """What controls the releases, the layers that belong together for it, and where its parts are named.
 
     Where parameters say whether `alarms` stop a release and how long old tasks stay, people are told these.
+    `address` is where the users reach the service.
     """
 
     type: Literal["code-deploy"]
@@ -206,6 +207,7 @@ class Controller:
     application: Output
     deployment_group: Output
     pipeline: Output
+    address: Output | None = None
     alarms: Parameter | None = None
     termination_wait: Parameter | None = None
 

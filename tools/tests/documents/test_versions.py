@@ -54,7 +54,8 @@ def is_a_copy() -> bool:
 def test_newest_version_names_every_resource_that_a_deploy_changes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert command_line.main(["review", "--base", commit_before(), "--json"], ROOT) == 4
+    # Something changes, and may be blocked until somebody asks for it.
+    assert command_line.main(["review", "--base", commit_before(), "--json"], ROOT) in (3, 4)
     changed = {
         (layer["layer"], resource["logical_id"])
         for environment in json.loads(capsys.readouterr().out)["environments"]

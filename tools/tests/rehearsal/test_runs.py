@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ecs_blue_green.deployer import remedies
+from tests.deployer.followed import follows
 from tests.rehearsal.place import EVERYTHING, Ended, Place
 
 # A canary of 10 % gets 9 requests a minute, above the floor set here.
@@ -17,12 +19,14 @@ def live(place: Place) -> str:
     return str(place.status()["live"]["colour"])
 
 
+@follows(remedies.REHEARSE)
 def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_direction(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Blue to green, then green to blue: the second rehearsal goes on from what the first one left."""
     place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR, MinCapacity=2, MaxCapacity=4)
     place.deploy()
+    assert "next:  make rehearse: releases app/ on this machine" in capsys.readouterr().err
     first = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
     assert first.verdict.result == "released"
     assert [shares for _, shares in first.rehearsal.journal.weights] == [

@@ -130,6 +130,12 @@ DEPLOY_BY_CODEDEPLOY = Remedy(
     "look at it: {status}; deploy the right revision from the CodeDeploy console", "only on AWS"
 )
 
+# How a deploy ends.
+REHEARSE = Remedy("make rehearse: releases {folder}/ on this machine, with traffic", "command")
+FIRST_RELEASE = Remedy("{status}: the new pipeline begins with a release", "command")
+SEE_ALL = Remedy("{status}: what is live, and every output; a push releases", "command")
+RELEASE_MOVES = Remedy("push a commit: the next release brings {parameters}", "by hand")
+
 # What was begun and did not end well: nothing is blocked by it.
 SEE_STATUS = Remedy("see what was done: {status}", "command")
 GO_ON = Remedy("to go on from there: {command}", "command")

@@ -5,8 +5,9 @@ what the deployer really prints.
 """
 
 from ecs_blue_green import runtime
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.effects.sides import World, side
-from ecs_blue_green.documents.generated import IMPORTS_FROM, LAYERS, LOCAL, ORDER, ROOT
+from ecs_blue_green.documents.generated import IMPORTS_FROM, LAYERS, LOCAL, ORDER, ROOT, RUNTIME
 
 # Of the first column.
 WIDTH = 22
@@ -24,7 +25,8 @@ def first_deployment() -> str:
         _done(ORDER[0]),
         "…",
         _done(ORDER[-1]),
-        "…",
+        "answers: nowhere yet, since the emulator keeps records and runs no task",
+        f"next:  {remedies.REHEARSE(folder=RUNTIME.image.folder)}",
     )
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -234,8 +235,10 @@ class _Board:
         return table
 
 
-def show_outcomes(outcomes: Iterable[Outcome], *, outputs: bool) -> None:
-    """What became of each layer, the outputs of the stacks, and what to type next."""
+def show_outcomes(
+    outcomes: Iterable[Outcome], outputs: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> None:
+    """What became of each layer, some `outputs` of it, and what to type next."""
     out = console()
     for outcome in outcomes:
         word, style = RESULTS[outcome.result]
@@ -246,9 +249,8 @@ def show_outcomes(outcomes: Iterable[Outcome], *, outputs: bool) -> None:
         if outcome.notes:
             line.append(f" ({'; '.join(outcome.notes)})", style="dim")
         out.print(line)
-        if outputs:
-            for line in output_lines(outcome.outputs):
-                out.print(line)
+        for line in output_lines(outputs.get(outcome.layer, {}), out):
+            out.print(line)
     for outcome in outcomes:
         if outcome.remedy:
             console(stderr=True).print(f"[bold]next:[/]  {escape(outcome.layer)}: {escape(outcome.remedy)}")
@@ -262,11 +264,15 @@ def say_way_on(outcomes: Iterable[Outcome], command: str) -> None:
         say(f"next:  nothing is left running; to go on from there: {command}")
 
 
-def output_lines(outputs: Mapping[str, str]) -> Iterator[Text]:
-    """A stack's outputs, one a line."""
+def output_lines(outputs: Mapping[str, str], out: Console) -> Iterator[Text]:
+    """A stack's outputs, one a line; on a narrow terminal, what would be broken has a line of its own."""
     for key, value in outputs.items():
         line = Text(f"    {key:<36}", style="dim")
-        line.append(value, style="not dim")
+        if out.is_terminal and len(line) + len(value) > out.width:
+            line = Text(f"    {key}", style="dim")
+            line.append(f"\n{value}" if len(value) > out.width - 6 else f"\n      {value}", style="not dim")
+        else:
+            line.append(value, style="not dim")
         yield line
 
 

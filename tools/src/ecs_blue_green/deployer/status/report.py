@@ -24,7 +24,7 @@ def show(environment: Environment, status: Status) -> None:
     for slug, stack in status.stacks.items():
         out.print(_stack_line(environment, slug, stack))
         if stack:
-            for line in output_lines(stack.outputs):
+            for line in output_lines(stack.outputs, out):
                 out.print(line)
     for slug, stack in status.left.items():
         _row(slug, f"{stack.status}, {LEFT}", style="yellow")

@@ -53,7 +53,7 @@ def run(invocation: Invocation) -> int:
                 outcome.stack = stuck[outcome.layer].arn
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
-        report.show_outcomes(outcomes, outputs=False)
+        report.show_outcomes(outcomes)
     report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)
 

@@ -20,7 +20,7 @@ from ecs_blue_green.deployer.execution.lock import Lock
 from ecs_blue_green.deployer.execution.owner import Owners
 from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, answer, chosen, has_person
 from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.deployer.planning import checks, making, report, saved
+from ecs_blue_green.deployer.planning import checks, ending, making, report, saved
 from ecs_blue_green.deployer.planning.plan import Plan
 from ecs_blue_green.deployer.planning.report import Progress
 from ecs_blue_green.deployer.preflight import connection, image
@@ -88,6 +88,8 @@ def _deploy(
         raise
     if not planned.changes_something:
         _record(invocation, door, settings, list(planned.steps), whole=True)
+        if invocation.talks:
+            ending.say(planned, runtime, ())
         return EXIT_DONE
     invocation.begun = True
     builds = answers.image == "to be built"
@@ -107,11 +109,13 @@ def _deploy(
         )
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
-        report.show_outcomes(outcomes, outputs=True)
+        report.show_outcomes(outcomes, ending.changed_outputs(planned, outcomes))
     report.say_way_on(outcomes, invocation.command)
     code = schedule.exit_code(outcomes)
     done = [one.layer for one in outcomes if one.result in schedule.GOOD and one.layer in planned.steps]
     _record(invocation, door, settings, done, whole=code == EXIT_DONE)
+    if invocation.talks and code == EXIT_DONE:
+        ending.say(planned, runtime, outcomes)
     return code
 
 

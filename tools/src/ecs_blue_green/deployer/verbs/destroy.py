@@ -67,7 +67,7 @@ def run(invocation: Invocation) -> int:
             owner.remove(door.client("ssm"), settings)
             held.forgotten = True
     if invocation.talks:
-        report.show_outcomes(outcomes, outputs=False)
+        report.show_outcomes(outcomes)
     report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)
 

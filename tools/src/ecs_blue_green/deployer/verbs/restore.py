@@ -54,7 +54,7 @@ def _restore(
     outcomes = _scale(door, intention, stacks, held)
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
-        report.show_outcomes(outcomes, outputs=False)
+        report.show_outcomes(outcomes)
     report.say_way_on(outcomes, invocation.command)
     code = schedule.exit_code(outcomes)
     if code == EXIT_DONE:
