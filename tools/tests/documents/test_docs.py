@@ -149,9 +149,9 @@ def test_every_name_in_the_documents_exists() -> None:
         names |= {attribute for parameter in layer.parameters.values() for attribute in parameter}
         # The pipeline's actions, the rights of a role, metrics.
         names |= set(re.findall(r"\b(?:Name: |MetricName: |[a-z0-9]+:)(\w+)", layer.body))
-    for file in ("deployer-policy.yaml", "github-role.yaml"):
-        template = layers.parse((ROOT / "docs" / file).read_text(encoding="utf-8"))
-        names |= template["Parameters"].keys() | template["Outputs"].keys()
+    for path in (ROOT / "docs").glob("*-*.yaml"):
+        template = layers.parse(path.read_text(encoding="utf-8"))
+        names |= {name for part in ("Parameters", "Resources", "Outputs") for name in template.get(part, {})}
     mentioned = set(re.findall(r"^[A-Z][a-z]+(?:[A-Z][a-z]+)+$", ALL_CODE, re.MULTILINE))
     assert mentioned - names == set()
 
