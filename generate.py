@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ecs_blue_green import runtime, template_yaml
-from ecs_blue_green.deployer import environment, environment_schema, layers
+from ecs_blue_green.deployer import environment, environment_schema, layers, plain_secrets
+from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure
+from ecs_blue_green.deployer.plain_secrets import PlainSecret
 
 ROOT = Path(__file__).resolve().parent
 
@@ -49,6 +52,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         for path in environment.unread(root / "params"):
             name = path.relative_to(root)
             print(f"note: {name} is not read: mv {name} {name.with_suffix('.yaml')}", file=sys.stderr)
+        for place, secret in in_plain_text(root):
+            print(f"warning: in {place}, {secret.words}", file=sys.stderr)
+            print("hint: make it a row of SECRETS in templates/_application.py", file=sys.stderr)
         if not stale:
             print("nothing changed: build/ is what templates/ and params/ give")
         print(longest({path.name: text for path, text in wanted.items() if path.suffix == ".yaml"}))
@@ -64,6 +70,17 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         print("hint: these files must be yours to read and write", file=sys.stderr)
         return 1
     return 0
+
+
+def in_plain_text(root: Path) -> Iterator[tuple[str, PlainSecret]]:
+    """The variables of containers that would hold a secret in plain text, each with its environment."""
+    built = layers.read(root / "build")
+    declared = {slug: layer.parameters for slug, layer in built.items()}
+    known = runtime.read(root / "build")
+    for name in environment.names(root / "params"):
+        given = environment.load(root / "params", name, declared, known)
+        for secret in plain_secrets.found(World(effects.side(built, given))):
+            yield name, secret
 
 
 def longest(templates: Mapping[str, bytes]) -> str:

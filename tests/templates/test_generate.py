@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ecs_blue_green import template_yaml
 from ecs_blue_green.deployer import environment, environment_schema, layers
+from ecs_blue_green.deployer.plain_secrets import PlainSecret
 from troposphere import Export, ImportValue, Output, Sub, Template
 from troposphere.sns import Topic
 
@@ -51,6 +52,24 @@ def test_fresh_files_are_said_to_be_fresh_and_what_nothing_reads_is_named(
     assert fresh == "nothing changed: build/ is what templates/ and params/ give"
     assert re.fullmatch(r"longest template: [a-z-]+\.yaml, [\d,]+ of 51,200 bytes as JSON", length)
     assert errors == "note: params/staging.yml is not read: mv params/staging.yml params/staging.yaml\n"
+
+
+def test_secret_in_a_plain_variable_is_warned_about(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name, with what to do, and the files are written all the same."""
+    reference = "{{resolve:secretsmanager:database:SecretString:password}}"
+    found = [("prod", PlainSecret("shop-api", "PASSWORD", reference))]
+    monkeypatch.setattr(generate, "in_plain_text", lambda root: found)
+    assert generate.main([], root) == 0
+    assert capsys.readouterr().err == (
+        f"warning: in prod, PASSWORD of shop-api has {reference}, whose value would stand in plain text"
+        " in the task definition\nhint: make it a row of SECRETS in templates/_application.py\n"
+    )
+
+
+def test_there_is_no_secret_in_a_plain_variable() -> None:
+    assert list(generate.in_plain_text(generate.ROOT)) == []
 
 
 def test_check_shows_a_diff_and_changes_nothing_when_stale(

@@ -944,3 +944,14 @@ def test_review_of_all_layers_takes_less_than_a_second_without_the_libraries_of_
     # The processor's time, git's included: the clock's would depend on what else this machine does.
     used = ended.children_user + ended.children_system - begun.children_user - begun.children_system
     assert used < 1
+
+
+def test_secret_in_a_plain_variable_is_warned_about_in_each_environment(checkout: Checkout) -> None:
+    password = "{{resolve:secretsmanager:database:SecretString:password}}"
+    path = checkout.root / "build" / "task-definition.yaml"
+    path.write_text(path.read_text().replace("Value: !Ref HealthRate", f"Value: '{password}'"))
+    warnings = checkout.review()["warnings"]
+    assert [warning.partition(",")[0] for warning in warnings] == ["in dev", "in local", "in prod"]
+    for warning in warnings:
+        assert f"HEALTH_RATE of sample-api has {password}, whose value would stand in plain text" in warning
+        assert "give the container the secret's ARN as a secret, not as a variable" in warning

@@ -34,6 +34,10 @@ ANOTHER_NAME = Remedy(
     "them has moved",
     "command",
 )
+SECRET_OF_THE_CONTAINER = Remedy(
+    "give the container the secret's ARN as a secret, not as a variable (docs/bring-your-own-application.md)",
+    "by hand",
+)
 SAY_YES = Remedy("add YES=1 (--yes)", "command")
 PLAN_SHOWS_NAMES = Remedy("{plan} shows the names", "command")
 ADD_LAYER = Remedy("add it: ONLY={layers}", "command")

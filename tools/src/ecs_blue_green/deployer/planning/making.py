@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs_blue_green.deployer import clock, interrupts, policy, template
+from ecs_blue_green.deployer import clock, interrupts, plain_secrets, policy, template
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.clock import Sleep
@@ -164,7 +164,14 @@ class _Planning:
         in_part = tuple(_in_part(self._environment, self._layers, stacks, steps))
         imported = {slug: surveyed.world.imports(slug) for slug in self._layers} if surveyed else {}
         return Plan(
-            self._environment, steps, waits_for, stacks, moves, imports=imported, changes_in_part=in_part
+            self._environment,
+            steps,
+            waits_for,
+            stacks,
+            moves,
+            imports=imported,
+            changes_in_part=in_part,
+            plain_secrets=tuple(plain_secrets.found(self._world)),
         )
 
     def _refuse(self, stacks: Mapping[str, Stack | None], chosen: list[str]) -> None:

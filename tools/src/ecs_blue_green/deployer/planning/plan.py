@@ -14,6 +14,7 @@ from ecs_blue_green.deployer.effects.differences import map_changes
 from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.plain_secrets import PlainSecret
 
 Act = Literal["nothing", "create", "update", "recreate"]
 
@@ -64,8 +65,8 @@ class Plan:
 
     `stacks` are all of the environment's stacks as found; `moves` are the parameters that the next release
     brings, and no stack of the service. `imports` has the exports that each layer of the project will import.
-    `left` are the stacks whose layer has left the project, and `changes_in_part` the parameters that would
-    change in some of the stacks that have them.
+    `left` are the stacks whose layer has left the project, `changes_in_part` the parameters that would
+    change in some of the stacks that have them, and `plain_secrets` what would stand in plain text.
     """
 
     environment: Environment
@@ -76,6 +77,7 @@ class Plan:
     left: Mapping[str, Stack] = field(default_factory=dict)
     imports: Mapping[str, Set[str]] = field(default_factory=dict)
     changes_in_part: tuple[PartialChange, ...] = ()
+    plain_secrets: tuple[PlainSecret, ...] = ()
 
     @property
     def changes_something(self) -> bool:

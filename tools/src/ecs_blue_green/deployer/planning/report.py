@@ -287,6 +287,7 @@ def plan_document(plan: Plan, findings: Sequence[Finding], passing: Iterable[Bes
             {"layer": change.layer, "parameter": change.parameter, "left_out": list(change.behind)}
             for change in plan.changes_in_part
         ],
+        "plain_secrets": [secret._asdict() for secret in plan.plain_secrets],
         "plan": [_step_document(plan, slug, step) for slug, step in plan.steps.items()],
         "left": left_documents(plan.left),
         "findings": [asdict(finding) for finding in findings],

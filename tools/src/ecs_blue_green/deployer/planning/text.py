@@ -59,6 +59,8 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
             f"{change.parameter} changes in {change.layer}; {behind}, left out of this plan, would get it too"
         )
         yield Line(said, "note")
+    for secret in plan.plain_secrets:
+        yield Line(f"warning: {visible(str(secret))}", "note")
     for move in plan.moves:
         head = Line(f"{move.path} {MOVES}", "title")
         yield from lines_of_change(head, move.before, move.after, 4)

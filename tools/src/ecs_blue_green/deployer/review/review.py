@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ecs_blue_green.deployer import policy, rules
+from ecs_blue_green.deployer import plain_secrets, policy, rules
 from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.differences import map_changes, moved_by_releases
@@ -122,6 +122,9 @@ def review(base: Revision, head: Revision, changed_files: Iterable[str], lacking
     for name, problem in base.broken.items():
         warnings.append(f"{name} cannot be read from {base.label}, so all of it counts as new: {problem}")
     warnings += [f"of {side.label}, {side.unusable}" for side in (base, head) if side.unusable]
+    for name, environment in head.environments.items():
+        world = World(effects.side(head.layers, environment))
+        warnings += [f"in {name}, {secret}" for secret in plain_secrets.found(world)]
     files = tuple(changed_files)
     names = sorted({*base.environments, *head.environments})
     return Review(
