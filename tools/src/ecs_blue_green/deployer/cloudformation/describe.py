@@ -7,6 +7,7 @@ a name can come to mean another stack.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -171,6 +172,36 @@ def events(client: "CloudFormationClient", stack_arn: str) -> Iterator[Event]:
     """The stack's events, newest first. Pages are asked for as they are needed."""
     for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_arn):
         yield from map(_event, page["StackEvents"])
+
+
+@dataclass(frozen=True)
+class Took:
+    """How long the last operation on a stack took that ended well: its creation or an update."""
+
+    created: bool
+    seconds: float
+
+
+# So many pages of a hundred events are looked through for it: what is behind many that failed is old.
+PAGES_LOOKED_THROUGH = 3
+
+
+def took(client: "CloudFormationClient", stack_arn: str) -> Took | None:
+    """How long the last operation took that ended well; None where that is not among the newest events."""
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=stack_arn)
+    end: datetime | None = None
+    for page in islice(pages, PAGES_LOOKED_THROUGH):
+        for event in map(_event, page["StackEvents"]):
+            if not event.about_stack:
+                continue
+            if event.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+                end = event.time
+            elif event.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS") and end:
+                return Took(event.status.startswith("CREATE"), (end - event.time).total_seconds())
+            elif "CLEANUP" not in event.status:
+                # Of what was taken back, nothing is told.
+                end = None
+    return None
 
 
 def about_stack(stack_arn: str, status: str) -> Event:

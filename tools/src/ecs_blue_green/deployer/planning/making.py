@@ -303,7 +303,8 @@ class _Planning:
         answered = surveyed.without_secrets(slug, made.changes)
         displaced = tuple(one for one in step.displaced if one.arn != made.arn)
         changes = _in_order(layer, worse(answered, offline.resources))
-        return replace(step, changes=changes, change_set=made, displaced=displaced)
+        step = replace(step, changes=changes, change_set=made, displaced=displaced)
+        return replace(step, took=_took(self._client, stack)) if stack else step
 
     def _is_ready(self, slug: str, found: Mapping[str, Found]) -> bool:
         """Whether all that the layer imports is there, so that CloudFormation can be asked."""
@@ -311,6 +312,14 @@ class _Planning:
         return self._world.imports(slug) <= exported and not any(
             deployed.is_failed(found[upstream].stack) for upstream in self._waits_for[slug]
         )
+
+
+def _took(client: Any, stack: Stack) -> describe.Took | None:
+    """How long the stack took last time. A plan does not fail for want of that."""
+    try:
+        return describe.took(client, stack.arn)
+    except (ClientError, BotoCoreError):
+        return None
 
 
 def _in_order(layer: Layer, changes: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:

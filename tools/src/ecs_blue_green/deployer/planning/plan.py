@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet, Listed
-from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.describe import Stack, Took
 from ecs_blue_green.deployer.cloudformation.obstacles import Obstacle
 from ecs_blue_green.deployer.effects.differences import map_changes
 from ecs_blue_green.deployer.effects.effects import OutputChange
@@ -43,6 +43,8 @@ class Step:
     ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     # The change sets of others, and of kept plans, that CloudFormation deletes when this one is executed.
     displaced: tuple[Listed, ...] = ()
+    # How long the stack took last time, where its events tell.
+    took: Took | None = None
 
     @property
     def changes_something(self) -> bool:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from ecs_blue_green.deployer import clock, rules
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
-from ecs_blue_green.deployer.cloudformation.describe import Event, Stack
+from ecs_blue_green.deployer.cloudformation.describe import Event, Stack, Took
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.environment import Environment
@@ -310,6 +310,7 @@ def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
         "action": step.act,
         "from_template": is_from_template(step),
         "change_set": step.change_set.arn if step.change_set else None,
+        "last_operation": _took_document(step.took) if step.took else None,
         "sets_stack_policy": step.sets_policy,
         "sets_termination_protection": step.sets_protection,
         "obstacles": [str(obstacle) for obstacle in step.obstacles],
@@ -320,6 +321,10 @@ def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
         "kept_tags": [_tag_document(tag) for tag in plan.kept_tags.get(slug, ())],
         "outputs": [change.document() for change in step.outputs],
     }
+
+
+def _took_document(took: Took) -> dict[str, str | float]:
+    return {"kind": "creation" if took.created else "update", "seconds": took.seconds}
 
 
 def _tag_document(tag: PropertyChange) -> dict[str, str | None]:

@@ -19,6 +19,11 @@ from ecs_blue_green.deployer.text import (
     visible,
 )
 
+# What takes less is over before anybody waits.
+SHORTEST_SECONDS = 5
+QUANTITIES = (
+    "What a new environment holds all the time, in quantities: docs/first-run.md, What is there all the time"
+)
 FROM_TEMPLATE = "From the template: what it imports is not there yet; AWS is asked when it is."
 LEFT = "is no layer of this project any more: nothing changes it, and destroy deletes it"
 # The sign of what happens to a resource or an output.
@@ -67,6 +72,8 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
     yield from lines_of_kept_tags(plan.kept_tags, [slug for slug, step in plan.steps.items() if step.tags])
     if any(map(is_from_template, plan.steps.values())):
         yield Line(FROM_TEMPLATE, "aside")
+    if is_new(plan):
+        yield Line(QUANTITIES, "aside")
     if plan.changes_something:
         yield Line(f"Plan {plan.digest[:12]}", "aside")
     else:
@@ -93,6 +100,13 @@ def finding_lines(findings: Iterable[Finding], allowing_all: str = "") -> Iterat
         words, _, command = allowing_all.partition(": ")
         yield Line(f"{words}:", "remedy")
         yield Line(f"        {command}", "command")
+
+
+def is_new(plan: Plan) -> bool:
+    """Whether nothing of the environment is there yet, and it will cost something."""
+    there = any(stack and stack.exists for stack in plan.stacks.values())
+    made = all(step.act in ("create", "recreate") for step in plan.steps.values())
+    return made and not there and not plan.environment.is_local
 
 
 def is_from_template(step: Step) -> bool:
@@ -140,11 +154,19 @@ def _step(slug: str, step: Step) -> str:
             line += ", from the template"
         if step.act == "recreate" and step.stack:
             line += f" (its first creation failed: it is {step.stack.status})"
+    if step.took and step.took.seconds >= SHORTEST_SECONDS:
+        when = "to be made" if step.took.created else "last time"
+        line += f", took {_duration(step.took.seconds)} {when}"
     if step.sets_policy:
         line += ", stack policy set"
     if step.sets_protection:
         line += ", termination protection on"
     return line
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _displaced(listed: Listed) -> Line:
