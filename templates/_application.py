@@ -12,6 +12,7 @@ from templates._containers import Secret, SideContainer, Variable
 from templates._egress import Egress
 from templates._iam import arn
 from templates._listeners import Certificate, ListenerRule
+from templates._steps import BuildStep, RegistryLogin
 
 # Everything here is named after the parameters Project and Environment.
 NAME = "${Project}-${Environment}-api"
@@ -76,3 +77,12 @@ LISTENER_RULES: tuple[ListenerRule, ...] = ()
 
 # For example Certificate("ShopCertificateArn", "Certificate of shop.example.com").
 CERTIFICATES: tuple[Certificate, ...] = ()
+
+# Builds of your own in the pipeline. For example
+# BuildStep("Audit", commands=("python3 -m pip install pip-audit==2.9.0", "pip-audit -r app/locked.txt")), and
+# with a secret, secrets=(Secret("AUDIT_TOKEN", "AuditTokenArn", "Token of the audit"),).
+BUILD_STEPS: tuple[BuildStep, ...] = ()
+
+# Registries that ask for a login when the image is built. For example
+# RegistryLogin("registry.example.com", "RegistryLoginArn"), a secret in JSON with username and password.
+REGISTRY_LOGINS: tuple[RegistryLogin, ...] = ()

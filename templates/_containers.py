@@ -109,15 +109,16 @@ def secret_parameters(secrets: Sequence[Secret], containers: Sequence[SideContai
     for secret in rows:
         if secret.parameter not in found:
             is_part = secret.parameter in parts
-            found[secret.parameter] = _arn_parameter(secret.parameter, secret.description, is_part)
+            found[secret.parameter] = arn_parameter(secret.parameter, secret.description, is_part)
     for container in containers:
         if container.credentials and container.credentials not in found:
             description = f"Login to the registry of {container.name}"
-            found[container.credentials] = _arn_parameter(container.credentials, description, True)
+            found[container.credentials] = arn_parameter(container.credentials, description, True)
     return list(found.values())
 
 
-def _arn_parameter(title: str, description: str, is_secret: bool) -> Parameter:
+def arn_parameter(title: str, description: str, is_secret: bool) -> Parameter:
+    """The row of an ARN: of a secret in Secrets Manager alone, or of a Parameter Store parameter too."""
     what = "a secret" if is_secret else "a secret or of a Parameter Store parameter"
     patterns = [_OF_SECRETS_MANAGER] if is_secret else [_OF_SECRETS_MANAGER, _OF_PARAMETER_STORE]
     return Parameter(
@@ -136,10 +137,11 @@ def environment(variables: Sequence[Variable]) -> list[ecs.Environment]:
 
 def container_secrets(secrets: Sequence[Secret]) -> list[ecs.Secret]:
     """A container's secrets. ECS is told the key and the version behind the ARN."""
-    return [ecs.Secret(Name=secret.name, ValueFrom=_value_from(secret)) for secret in secrets]
+    return [ecs.Secret(Name=secret.name, ValueFrom=value_from(secret)) for secret in secrets]
 
 
-def _value_from(secret: Secret) -> Ref | Sub:
+def value_from(secret: Secret) -> Ref | Sub:
+    """The ARN of a secret, and behind it which part of it is wanted."""
     if not secret.is_part:
         return Ref(secret.parameter)
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html

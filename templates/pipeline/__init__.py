@@ -11,9 +11,11 @@ and what it says then is written down for the deployment. Two pushes close toget
 from troposphere import Equals, GetAtt, Parameter, Ref, Sub, Template
 from troposphere.codepipeline import ArtifactStore, Pipeline
 
+from templates._application import BUILD_STEPS, REGISTRY_LOGINS
 from templates._exports import output, stack_names
 from templates._parameters import has, shared, template
 from templates._runtime import Bucket, Changed, Runtime
+from templates._steps import build_parameters, problems
 from templates.pipeline.artifacts import add_artifact_bucket
 from templates.pipeline.build_projects import add_build_projects
 from templates.pipeline.deployment_group import add_deployment_group
@@ -144,6 +146,7 @@ PARAMETERS = (
         Default="false",
     ),
     *stack_names("service"),
+    *build_parameters(BUILD_STEPS, REGISTRY_LOGINS),
 )
 
 _BUILD_LOGS = "CodeBuild: its log streams"
@@ -161,6 +164,7 @@ RUNTIME = Runtime(
         Changed("ImageBuildLogGroup", _BUILD_LOGS, "`ImageBuildRole`"),
         Changed("RenderLogGroup", _BUILD_LOGS, "`RenderRole`"),
         Changed("TagReleaseLogGroup", _BUILD_LOGS, "`TagReleaseRole`"),
+        *(Changed(f"{step.name}LogGroup", _BUILD_LOGS, f"`{step.name}Role`") for step in BUILD_STEPS),
         Changed("CodeDeployApplication", "pipeline: its revisions", "`DeployActionRole`"),
         Changed(
             "CodeDeployDeploymentGroup",
@@ -185,7 +189,10 @@ RUNTIME = Runtime(
 
 
 def build() -> Template:
-    """The pipeline layer's template."""
+    """The pipeline layer's template. Raises ValueError with all that is wrong with its tables."""
+    wrong = list(problems(BUILD_STEPS, REGISTRY_LOGINS))
+    if wrong:
+        raise ValueError("; ".join(wrong))
     t = template("Release pipeline with blue/green deployment", PARAMETERS)
     has(t, "ConnectionArn")
     is_approval_required = t.add_condition("IsApprovalRequired", Equals(Ref("RequireApproval"), "true"))
@@ -194,7 +201,7 @@ def build() -> Template:
     projects = add_build_projects(t, bucket)
     blue_green = add_deployment_group(t, bucket)
     pipeline_role = add_pipeline_role(t)
-    roles = add_action_roles(t, bucket, pipeline_role, projects, blue_green)
+    roles = add_action_roles(t, bucket, pipeline_role, projects.all, blue_green)
     pipeline_policy = add_pipeline_policy(t, bucket, pipeline_role, roles)
     pipeline = t.add_resource(
         Pipeline(

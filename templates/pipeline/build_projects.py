@@ -4,6 +4,7 @@ Their build specifications are embedded: a push to the repository cannot change 
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,16 +27,29 @@ from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
 from troposphere.s3 import Bucket
 
-from templates._application import ASSIGN_PUBLIC_IP, CODE
+from templates._application import ASSIGN_PUBLIC_IP, BUILD_STEPS, CODE, REGISTRY_LOGINS
+from templates._containers import Secret
 from templates._exports import import_value
 from templates._iam import allow, arn, policy, trust
 from templates._parameters import has, is_arm, log_key, optional_value
+from templates._steps import (
+    BuildStep,
+    StoredParameter,
+    login_commands,
+    login_secrets,
+    secret_statements,
+    secret_variables,
+    specification,
+)
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
 TIMEOUT_MINUTES = 30
 # In the place of capacity providers: the service keeps the launch type that it was created with.
 LAUNCH_TYPE = "launch-type"
+
+# In a buildspec, where it logs in to the registries of REGISTRY_LOGINS.
+LOGINS = "# REGISTRY_LOGINS"
 
 # The only stack that the pipeline touches; the last part of its ARN is new with each creation.
 TASK_DEFINITION_STACK_ARN = arn("cloudformation", "stack/${TaskDefinitionStackName}/*")
@@ -51,16 +65,22 @@ PUSH_IMAGE = [
 
 
 class BuildProjects(NamedTuple):
-    """The projects by what they do."""
+    """The projects by what they do; `steps` are the team's own, by their names."""
 
     verify: Project
     image_build: Project
     render: Project
     tag_release: Project
+    steps: dict[str, Project]
+
+    @property
+    def all(self) -> list[Project]:
+        """All projects, those of the team last."""
+        return [self.verify, self.image_build, self.render, self.tag_release, *self.steps.values()]
 
 
 def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
-    """The four projects; each role reads and writes the artifacts of its step only."""
+    """The four projects and those of `BUILD_STEPS`: each role has the artifacts and secrets of its step."""
     repository_arn = import_value("container-repository", "RepositoryArn")
     repository_name = import_value("container-repository", "RepositoryName")
     # Runs pushed code. It may see the commit, and answers with its exit status alone.
@@ -74,7 +94,9 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
             # The token is for the whole registry; there is no resource to name.
             allow([awacs.ecr.GetAuthorizationToken], "*"),
             allow([awacs.ecr.BatchGetImage, *PUSH_IMAGE], repository_arn),
+            *secret_statements(login_secrets(REGISTRY_LOGINS)),
         ],
+        secrets=login_secrets(REGISTRY_LOGINS),
         variables={
             "REPOSITORY_NAME": repository_name,
             "REPOSITORY_URI": import_value("container-repository", "RepositoryUri"),
@@ -120,7 +142,23 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         ],
         variables={"REPOSITORY_NAME": repository_name},
     )
-    return BuildProjects(verify, image_build, render, tag_release)
+    steps = {step.name: _step(t, step, bucket) for step in BUILD_STEPS}
+    return BuildProjects(verify, image_build, render, tag_release, steps)
+
+
+def _step(t: Template, step: BuildStep, bucket: Bucket) -> Project:
+    return _project(
+        t,
+        step.name,
+        [
+            *artifact_access(bucket, reads=[SOURCE]),
+            *secret_statements(step.secrets),
+            *step.statements,
+        ],
+        variables={},
+        secrets=step.secrets,
+        buildspec=specification(step),
+    )
 
 
 def _project(
@@ -128,9 +166,11 @@ def _project(
     title: str,
     statements: list[Statement],
     variables: dict[str, Any],
+    secrets: Sequence[Secret | StoredParameter] = (),
+    buildspec: str = "",
     **environment: Any,
 ) -> Project:
-    """Log group, role and project of the step `ImageBuild`; its specification is `image-build.yml`."""
+    """Log group, role and project of the step `ImageBuild`; without `buildspec` it is `image-build.yml`."""
     slug = re.sub("(?<!^)([A-Z])", r"-\1", title).lower()
     name = f"${{Project}}-${{Environment}}-{slug}"
     log_group = t.add_resource(
@@ -163,16 +203,17 @@ def _project(
             ],
         )
     )
-    if variables:
+    if variables or secrets:
         environment["EnvironmentVariables"] = [
-            EnvironmentVariable(Name=key, Value=value) for key, value in variables.items()
+            *(EnvironmentVariable(Name=key, Value=value) for key, value in variables.items()),
+            *secret_variables(secrets),
         ]
     return t.add_resource(
         Project(
             f"{title}Project",
             Name=Sub(name),
             ServiceRole=GetAtt(role, "Arn"),
-            Source=Source(Type="CODEPIPELINE", BuildSpec=_buildspec(slug)),
+            Source=Source(Type="CODEPIPELINE", BuildSpec=buildspec or _buildspec(slug)),
             Artifacts=Artifacts(Type="CODEPIPELINE"),
             Environment=Environment(
                 # https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-compute-types.html
@@ -193,6 +234,11 @@ def _buildspec(slug: str) -> str:
     A line that begins with # must be a comment there, whether of YAML, bash or Python. `@CODE@` stands there
     for what the image is built from.
     """
-    lines = (BUILDSPECS / f"{slug}.yml").read_text().splitlines(keepends=True)
-    text = "".join(line for line in lines if not line.lstrip().startswith("#"))
-    return text.replace("@CODE@", CODE.build_arguments)
+    lines = []
+    for line in (BUILDSPECS / f"{slug}.yml").read_text().splitlines(keepends=True):
+        if line.strip() == LOGINS:
+            blanks = line[: line.index("#")]
+            lines += [f"{blanks}{command}\n" for command in login_commands(REGISTRY_LOGINS)]
+        elif not line.lstrip().startswith("#"):
+            lines.append(line)
+    return "".join(lines).replace("@CODE@", CODE.build_arguments)

@@ -1,7 +1,7 @@
 """What starts the pipeline, and the stages that a release goes through, in the shape in which they run."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 from troposphere import GetAtt, If, NoValue, Ref, Sub
 from troposphere.codebuild import Project
@@ -21,8 +21,9 @@ from troposphere.codepipeline import (
 )
 from troposphere.iam import Role
 
-from templates._application import CODE
+from templates._application import BUILD_STEPS, CODE
 from templates._exports import import_value
+from templates._steps import When
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE
 from templates.pipeline.build_projects import BuildProjects
 from templates.pipeline.connection import CONNECTION_ARN
@@ -81,6 +82,14 @@ def stages(
     prepare = _prepare_task_definition(roles)
     execute = _execute_task_definition(roles)
     render = _codebuild("Render", projects.render, roles, inputs=[IMAGE], outputs=[RELEASE])
+    steps = {
+        when: [
+            _codebuild(step.name, projects.steps[step.name], roles, inputs=[SOURCE], commit=True)
+            for step in BUILD_STEPS
+            if step.when == when
+        ]
+        for when in get_args(When)
+    }
     approve = _approve()
     deploy = _deploy(blue_green, roles)
     tag_release = _codebuild("TagRelease", projects.tag_release, roles, inputs=[RELEASE], commit=True)
@@ -88,14 +97,19 @@ def stages(
         stage("Source", source),
         stage(
             "Build",
-            side_by_side(verify, image_build, prepare),
+            side_by_side(verify, image_build, prepare, *steps["build"]),
             then(execute),
             then(render),
             OnFailure=RETRY_ALL_ACTIONS,
         ),
         # A stage of its own: a deployment that is tried again is not asked about again.
         If(is_approval_required, stage("Approve", approve), NoValue),
-        stage("Deploy", deploy, then(tag_release)),
+        stage(
+            "Deploy",
+            side_by_side(*steps["before deploy"]),
+            then(deploy),
+            side_by_side(tag_release, *steps["after deploy"]),
+        ),
     ]
 
 
@@ -113,8 +127,11 @@ def then(step: Actions | Step) -> Step:
 
 
 def stage(name: str, first: Actions | Step, *later: Step, **properties: Any) -> Stages:
-    """A stage that runs these steps in turn: an action's `RunOrder` is the number of its step."""
-    steps = [then(first), *later]
+    """A stage that runs these steps in turn: an action's `RunOrder` is the number of its step.
+
+    A step without actions is none.
+    """
+    steps = [step for step in (then(first), *later) if step]
     for number, step in enumerate(steps, 1):
         for action in step:
             action.RunOrder = number

@@ -12,7 +12,7 @@ from ecs_blue_green.codebuild import artifacts
 from ecs_blue_green.testing.site import Site, read_artifact
 
 from generate import ROOT
-from templates._application import CODE
+from templates._application import CODE, REGISTRY_LOGINS
 from tests.pipeline.conftest import project_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -57,6 +57,16 @@ def test_image_is_built_pushed_and_handed_on_by_its_digest(site: Site) -> None:
     context = ["--file", CODE.dockerfile, CODE.folder] if CODE.dockerfile else [CODE.folder]
     assert site.docker_calls() == [
         ["login", "--username", "AWS", "--password-stdin", uri.partition("/")[0]],
+        *(
+            [
+                "login",
+                "--username",
+                f"stand-in-for-LOGIN_{number}_USERNAME",
+                "--password-stdin",
+                login.registry,
+            ]
+            for number, login in enumerate(REGISTRY_LOGINS, 1)
+        ),
         ["build", "--build-arg", f"VERSION={COMMIT}", "--tag", f"{uri}:{COMMIT}", *context],
         ["push", f"{uri}:{COMMIT}"],
     ]

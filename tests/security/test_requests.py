@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,9 +11,43 @@ import yaml
 from ecs_blue_green.testing.iam import Request, requests, simulation
 from ecs_blue_green.testing.roles import Deployed
 
-from tests.security.conftest import FOLDER
+from templates._application import BUILD_STEPS
+from templates._containers import Secret
+from templates._steps import BuildStep
+from tests.security.conftest import FOLDER, PROJECT
 
 TABLE: dict[str, Any] = yaml.safe_load((FOLDER / "requests.yaml").read_text())
+BUCKET = "arn:aws:s3:::<pipeline:ArtifactBucket>/<env>"
+
+
+def secrets_of(step: BuildStep) -> list[str]:
+    """The requests by which CodeBuild reads the secrets of a step, from the local environment."""
+    given = PROJECT.environment.parameters
+    return [
+        f"secretsmanager:GetSecretValue on {given[secret.parameter]}"
+        if isinstance(secret, Secret)
+        else f"ssm:GetParameters on arn:aws:ssm:<here>:parameter{given[secret.parameter]}"
+        for secret in step.secrets
+    ]
+
+
+def role_of(step: BuildStep, others: Sequence[BuildStep]) -> dict[str, list[str]]:
+    """What a build step of the team may do: what Verify may, and read its own secrets."""
+    mine = secrets_of(step)
+    return {
+        "may": [f"s3:GetObject on {BUCKET}/Source/x", *mine],
+        "may not": [
+            f"s3:PutObject on {BUCKET}/Source/x",
+            f"s3:GetObject on {BUCKET}/Release/x",
+            "logs:PutLogEvents on arn:aws:logs:<here>:log-group:/aws/codebuild/<env>-render:log-stream:x",
+            "secretsmanager:GetSecretValue on arn:aws:secretsmanager:<here>:secret:another-AbCdEf",
+            *(line for other in others for line in secrets_of(other) if line not in mine),
+        ],
+    }
+
+
+# Rights that a step is given besides are the team's to prove.
+TABLE["roles"] |= {f"pipeline:{step.name}Role": role_of(step, BUILD_STEPS) for step in BUILD_STEPS}
 
 
 def evaluate(simulations: list[dict[str, Any]]) -> list[str]:

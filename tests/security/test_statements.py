@@ -8,6 +8,7 @@ import pytest
 from ecs_blue_green.testing.iam import Reference, overlaps
 from ecs_blue_green.testing.roles import Deployed
 
+from templates._application import BUILD_STEPS
 from tests.security.conftest import PROJECT
 
 PASSING = "iam:PassRole"
@@ -37,6 +38,7 @@ TRUST: dict[str, tuple[str, set[str]]] = {
     "pipeline:ImageBuildRole": CODEBUILD,
     "pipeline:RenderRole": CODEBUILD,
     "pipeline:TagReleaseRole": CODEBUILD,
+    **{f"pipeline:{step.name}Role": CODEBUILD for step in BUILD_STEPS},
     "pipeline:SourceActionRole": PIPELINE_ROLE,
     "pipeline:BuildActionRole": PIPELINE_ROLE,
     "pipeline:CloudFormationActionRole": PIPELINE_ROLE,

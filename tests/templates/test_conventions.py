@@ -12,9 +12,17 @@ from troposphere import AWSObject
 
 from generate import ROOT
 from templates import LAYERS, _exports
-from templates._application import EGRESS, SECRETS, SIDE_CONTAINERS, VARIABLES
+from templates._application import (
+    BUILD_STEPS,
+    EGRESS,
+    REGISTRY_LOGINS,
+    SECRETS,
+    SIDE_CONTAINERS,
+    VARIABLES,
+)
 from templates._containers import secret_parameters
 from templates._egress import egress_parameters
+from templates._steps import build_parameters
 from tests.templates.conftest import Document, walk
 
 # The layers before the pipeline, which imports from all, with what each imports from; a team may have more.
@@ -79,6 +87,7 @@ def test_required_parameters_are_those_of_the_article(documents: dict[str, Docum
     }
     of_the_application = {str(row.title) for row in secret_parameters(SECRETS, SIDE_CONTAINERS)}
     of_the_application |= {str(row.title) for row in egress_parameters(EGRESS)}
+    of_the_application |= {str(row.title) for row in build_parameters(BUILD_STEPS, REGISTRY_LOGINS)}
     of_the_application |= {str(variable.parameter.title) for variable in VARIABLES}
     assert required - {"Project", "Environment"} - of_the_application == {
         "VpcId",

@@ -1,6 +1,7 @@
 """What must never regress in the pipeline's template."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,10 +9,15 @@ import pytest
 import yaml
 from ecs_blue_green.deployer import parameters
 from ecs_blue_green.rehearsal import metric_math
+from troposphere import Template
+from troposphere.s3 import Bucket
 
 from templates import pipeline, service, service_preference
-from templates._application import CODE
+from templates._application import BUILD_STEPS, CODE, REGISTRY_LOGINS
+from templates._containers import Secret
 from templates._runtime import NotLonger
+from templates._steps import BuildStep, RegistryLogin, StoredParameter, login_commands
+from templates._steps import problems as step_problems
 from templates.pipeline import build_projects
 from templates.pipeline.notifications import NOT_RELEASED
 
@@ -22,11 +28,15 @@ GROUP = RESOURCES["CodeDeployDeploymentGroup"]["Properties"]
 PREFERENCE: dict[str, Any] = service_preference.build().to_dict()
 ALARM = "AWS::CloudWatch::Alarm"
 
-PROJECTS = {
+SHIPPED = {
     "VerifyProject": "verify",
     "ImageBuildProject": "image-build",
     "RenderProject": "render",
     "TagReleaseProject": "tag-release",
+}
+# With those of the team.
+PROJECTS = SHIPPED | {
+    f"{step.name}Project": re.sub("(?<!^)([A-Z])", r"-\1", step.name).lower() for step in BUILD_STEPS
 }
 ACTION_ROLES = {"SourceActionRole", "BuildActionRole", "CloudFormationActionRole", "DeployActionRole"}
 
@@ -112,10 +122,14 @@ def test_pipeline_is_v2_and_releases_each_commit_in_order() -> None:
 
 
 def test_actions_run_in_the_order_of_the_design() -> None:
+    mine = {step.name for step in BUILD_STEPS}
     order = {
-        name: [(action.get("RunOrder", 1), action["Name"]) for action in stage["Actions"]]
+        name: [
+            (action["RunOrder"], action["Name"]) for action in stage["Actions"] if action["Name"] not in mine
+        ]
         for name, stage in stages().items()
     }
+    deploy = 2 if any(step.when == "before deploy" for step in BUILD_STEPS) else 1
     assert order == {
         "Source": [(1, "Source")],
         "Build": [
@@ -126,8 +140,21 @@ def test_actions_run_in_the_order_of_the_design() -> None:
             (3, "Render"),
         ],
         "Approve": [(1, "Approve")],
-        "Deploy": [(1, "Deploy"), (2, "TagRelease")],
+        "Deploy": [(deploy, "Deploy"), (deploy + 1, "TagRelease")],
     }
+
+
+def test_build_steps_of_the_team_are_where_their_rows_say() -> None:
+    place = {
+        "build": ("Build", "Verify"),
+        "after deploy": ("Deploy", "TagRelease"),
+        "before deploy": ("Deploy", ""),
+    }
+    for step in BUILD_STEPS:
+        stage, beside = place[step.when]
+        orders = {action["Name"]: action["RunOrder"] for action in stages()[stage]["Actions"]}
+        assert orders[step.name] == (orders[beside] if beside else 1)
+        assert orders[step.name] != orders.get("Deploy")
 
 
 def test_build_stage_is_retried_as_a_whole() -> None:
@@ -302,10 +329,32 @@ def test_verify_can_write_nothing_but_its_log() -> None:
 
 def test_projects_that_run_pushed_code_cannot_deploy() -> None:
     for role in ("VerifyRole", "ImageBuildRole"):
-        assert {action.split(":")[0] for action in may(role)} <= {"logs", "s3", "ecr"}
+        secrets = {"secretsmanager"} if role == "ImageBuildRole" and REGISTRY_LOGINS else set()
+        assert {action.split(":")[0] for action in may(role)} <= {"logs", "s3", "ecr", *secrets}
 
 
-@pytest.mark.parametrize("name", ["Verify", "ImageBuild", "Render", "TagRelease"])
+def test_secrets_are_read_by_the_role_of_their_step_alone() -> None:
+    """And a project is told of none that its role may not read."""
+    wanted: dict[str, set[str]] = {
+        f"{step.name}Role": {secret.parameter for secret in step.secrets} for step in BUILD_STEPS
+    }
+    wanted["ImageBuildRole"] = {login.parameter for login in REGISTRY_LOGINS}
+    reading = {"secretsmanager:GetSecretValue", "ssm:GetParameters"}
+    for role in ROLES:
+        resources = [
+            resource
+            for statement in statements(role)
+            if reading & set(statement["Action"])
+            for resource in statement["Resource"]
+        ]
+        read = {
+            resource.get("Ref") or resource["Fn::Sub"].partition(":parameter${")[2][:-1]
+            for resource in resources
+        }
+        assert read == wanted.get(role, set()), role
+
+
+@pytest.mark.parametrize("name", [project.removesuffix("Project") for project in PROJECTS])
 def test_project_reads_and_writes_the_artifacts_of_its_action_alone(name: str) -> None:
     action = ACTIONS[name]
     assert action["Configuration"]["ProjectName"] == {"Ref": f"{name}Project"}
@@ -370,11 +419,71 @@ def buildspec(project: str) -> str:
     return text
 
 
-@pytest.mark.parametrize(("project", "slug"), PROJECTS.items())
+@pytest.mark.parametrize(("project", "slug"), SHIPPED.items())
 def test_build_specification_is_embedded_without_its_comments(project: str, slug: str) -> None:
     text = (build_projects.BUILDSPECS / f"{slug}.yml").read_text().replace("@CODE@", CODE.build_arguments)
     lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
-    assert buildspec(project).splitlines() == lines
+    logins = login_commands(REGISTRY_LOGINS)
+    assert [line for line in buildspec(project).splitlines() if line.strip() not in logins] == lines
+
+
+def test_image_build_logs_in_before_it_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = RegistryLogin("registry.example.com", "RegistryLoginArn")
+    monkeypatch.setattr(build_projects, "REGISTRY_LOGINS", (login,))
+    t = Template()
+    project = build_projects.add_build_projects(
+        t, t.add_resource(Bucket("ArtifactBucket"))
+    ).image_build.to_dict()
+    spec = yaml.safe_load(project["Properties"]["Source"]["BuildSpec"])
+    (script,) = spec["phases"]["build"]["commands"]
+    at = {word: script.index(word) for word in ("registry.example.com <<<", "docker build")}
+    assert at["registry.example.com <<<"] < at["docker build"]
+    stored = [v for v in project["Properties"]["Environment"]["EnvironmentVariables"] if "Type" in v]
+    assert stored == [
+        {
+            "Name": f"LOGIN_1_{key.upper()}",
+            "Type": "SECRETS_MANAGER",
+            "Value": {"Fn::Sub": f"${{RegistryLoginArn}}:{key}::"},
+        }
+        for key in ("username", "password")
+    ]
+    (rights,) = [
+        statement
+        for statement in t.to_dict()["Resources"]["ImageBuildRole"]["Properties"]["Policies"][0][
+            "PolicyDocument"
+        ]["Statement"]
+        if statement["Action"] == ["secretsmanager:GetSecretValue"]
+    ]
+    assert rights["Resource"] == [{"Ref": "RegistryLoginArn"}]
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (BuildStep("Verify", ("true",)), "none of"),
+        (BuildStep("licence check", ("true",)), "a capital first"),
+        (BuildStep("Audit", ()), "must have commands"),
+        (BuildStep("Audit", ("true",), when="never"), "must run at one of 'build'"),  # type: ignore[arg-type]
+        (
+            BuildStep("Audit", ("true",), secrets=(StoredParameter("A-B", "Name", "x"),)),
+            "environment variable",
+        ),
+        (BuildStep("Audit", ("true",), secrets=2 * (Secret("A", "Arn", "x"),)), "the variable A twice"),
+    ],
+)
+def test_step_that_would_not_run_as_written_is_refused(step: BuildStep, message: str) -> None:
+    (found,) = step_problems((step,), ())
+    assert message in found
+
+
+def test_steps_of_one_name_and_registries_with_a_path_are_refused() -> None:
+    found = list(
+        step_problems(2 * (BuildStep("Audit", ("true",)),), (RegistryLogin("example.com/a", "Arn"),))
+    )
+    assert found == [
+        "build step Audit is there twice",
+        "registry 'example.com/a' must be a host such as registry.example.com, with no path",
+    ]
 
 
 @pytest.mark.parametrize(("project", "slug"), PROJECTS.items())

@@ -209,8 +209,24 @@ def test_specification_that_would_not_run_as_written_is_refused(specification: s
         read_project("TriedProject", properties)
 
 
+def test_secrets_have_stand_ins_that_are_told(folder: Path) -> None:
+    """Those of the specification and those of the project, of both stores."""
+    done = build(
+        folder,
+        {"build": commands('echo "$A $B $C $D"')},
+        env={"secrets-manager": {"A": "login:password"}, "parameter-store": {"B": "/shop/token"}},
+        environment=[
+            {"Name": "C", "Type": "SECRETS_MANAGER", "Value": "arn:aws:secretsmanager:x:key::"},
+            {"Name": "D", "Type": "PARAMETER_STORE", "Value": "/shop/token"},
+        ],
+    )
+    *told, printed = done.log
+    assert told == [f"{name} has a stand-in: no secret is read here" for name in "ABCD"]
+    assert printed == "stand-in-for-A stand-in-for-B stand-in-for-C stand-in-for-D"
+
+
 def test_variable_that_nobody_can_give_a_value_is_refused() -> None:
-    environment = {"EnvironmentVariables": [{"Name": "TOKEN", "Type": "PARAMETER_STORE", "Value": "x"}]}
+    environment = {"EnvironmentVariables": [{"Name": "TOKEN", "Type": "VAULT", "Value": "x"}]}
     properties = {"Name": "x", "Source": {"BuildSpec": ""}, "Environment": environment}
-    with pytest.raises(BadSpecification, match="PARAMETER_STORE"):
+    with pytest.raises(BadSpecification, match="VAULT"):
         read_project("TriedProject", properties)

@@ -102,6 +102,8 @@ def run(
             **_surroundings(project, place, path),
             **(aws or {}),
         }
+        for name in project.stand_ins:
+            place.say(f"{name} has a stand-in: no secret is read here")
         _run_phases(project, place, ready)
         build.exported = {
             name: place.environment[name]

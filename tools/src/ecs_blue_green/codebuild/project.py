@@ -1,23 +1,29 @@
 """A build project, from the properties that it has in the template once their functions are resolved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_blue_green.codebuild.specification import BadSpecification, Specification, parse
+from ecs_blue_green.codebuild.specification import BadSpecification, Specification, parse, stand_in
 
 SECONDS_A_MINUTE = 60
+# Where the values of variables are that are no plain text.
+STORES = ("SECRETS_MANAGER", "PARAMETER_STORE")
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project: its variables are the template's, which win over those of its specification."""
+    """A project: its variables are the template's, which win over those of its specification.
+
+    `stand_ins` are the variables whose values are in Secrets Manager or Parameter Store.
+    """
 
     name: str
     specification: Specification
     variables: Mapping[str, str]
     privileged: bool
     timeout_seconds: float
+    stand_ins: Sequence[str] = ()
 
 
 def read_project(title: str, properties: Mapping[str, Any]) -> Project:
@@ -27,9 +33,15 @@ def read_project(title: str, properties: Mapping[str, Any]) -> Project:
     """
     environment = properties["Environment"]
     variables = {}
+    stored = []
     for variable in environment.get("EnvironmentVariables", []):
-        if variable.get("Type", "PLAINTEXT") != "PLAINTEXT":
-            raise BadSpecification(f"{title}: variables of type {variable['Type']} are not resolved here")
+        kind = variable.get("Type", "PLAINTEXT")
+        if kind in STORES:
+            variables[variable["Name"]] = stand_in(variable["Name"])
+            stored.append(variable["Name"])
+            continue
+        if kind != "PLAINTEXT":
+            raise BadSpecification(f"{title}: variables of type {kind} are not resolved here")
         if not isinstance(variable["Value"], str | int | float):
             raise BadSpecification(f"{title}: {variable['Name']} has no value here: {variable['Value']}")
         variables[variable["Name"]] = str(variable["Value"])
@@ -42,5 +54,6 @@ def read_project(title: str, properties: Mapping[str, Any]) -> Project:
         specification=specification,
         variables=variables,
         privileged=bool(environment.get("PrivilegedMode", False)),
+        stand_ins=(*specification.stored, *stored),
         timeout_seconds=SECONDS_A_MINUTE * float(properties.get("TimeoutInMinutes", 60)),
     )

@@ -14,7 +14,9 @@ PHASES = ("install", "pre_build", "build", "post_build")
 ON_FAILURE = ("ABORT", "CONTINUE")
 
 TOP_KEYS = {"version", "env", "phases", "artifacts"}
-ENV_KEYS = {"shell", "variables", "exported-variables"}
+# Where variables have their values in the account: each has a stand-in here.
+STORES = ("secrets-manager", "parameter-store")
+ENV_KEYS = {"shell", "variables", "exported-variables", *STORES}
 PHASE_KEYS = {"commands", "finally", "on-failure", "runtime-versions"}
 ARTIFACT_KEYS = {"files", "base-directory", "discard-paths", "exclude-paths", "name"}
 
@@ -45,9 +47,13 @@ class Artifacts:
 
 @dataclass(frozen=True)
 class Specification:
-    """A build specification; `artifacts` is None where the build has no output."""
+    """A build specification; `artifacts` is None where the build has no output.
+
+    `stored` are those of the variables whose values are secrets: what they have here is a stand-in.
+    """
 
     variables: Mapping[str, str]
+    stored: tuple[str, ...]
     exported: tuple[str, ...]
     phases: tuple[Phase, ...]
     artifacts: Artifacts | None
@@ -71,12 +77,22 @@ def parse(text: str) -> Specification:
     _require_known("phases/", phases, set(PHASES))
     if not phases:
         raise BadSpecification("it has no phases")
+    stored = [name for store in STORES for name in _mapping(f"env/{store}", environment.get(store, {}))]
     return Specification(
-        variables=_mapping("env/variables", environment.get("variables", {})),
+        variables={
+            **_mapping("env/variables", environment.get("variables", {})),
+            **{name: stand_in(name) for name in stored},
+        },
+        stored=tuple(stored),
         exported=_texts("env/exported-variables", environment.get("exported-variables", [])),
         phases=tuple(_phase(name, phases[name]) for name in PHASES if name in phases),
         artifacts=_artifacts(document["artifacts"]) if "artifacts" in document else None,
     )
+
+
+def stand_in(name: str) -> str:
+    """What a variable has here whose value is a secret: no build of this machine reads one."""
+    return f"stand-in-for-{name}"
 
 
 def _phase(name: str, phase: Any) -> Phase:
