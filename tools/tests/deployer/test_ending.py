@@ -36,7 +36,7 @@ def test_first_deploy_says_where_the_service_answers_and_shows_no_outputs(dev: S
     (*layers, last), following = end(dev)
     assert [line[TITLE:].split()[0] for line in layers] == ["done"] * 6
     assert last == f"answers: {address(dev)}"
-    assert following == "make status ENV=dev: the new pipeline begins with a release"
+    assert following == "make status ENV=dev (the new pipeline begins with a release)"
 
 
 @follows(remedies.SEE_ALL)
@@ -46,7 +46,7 @@ def test_update_shows_the_outputs_that_changed(deployed: Shop) -> None:
     lines, following = end(deployed)
     assert [line.split() for line in lines if line.startswith("    ")] == [["Fresh", "as", "new"]]
     assert lines[-1] == f"answers: {address(deployed)}"
-    assert following == "make status ENV=dev: what is live, and every output; a push releases"
+    assert following == "make status ENV=dev (what is live, and every output); a push releases"
 
 
 def test_deploy_that_changes_nothing_ends_alike(deployed: Shop) -> None:

@@ -135,9 +135,9 @@ DEPLOY_BY_CODEDEPLOY = Remedy(
 )
 
 # How a deploy ends.
-REHEARSE = Remedy("make rehearse: releases {folder}/ on this machine, with traffic", "command")
-FIRST_RELEASE = Remedy("{status}: the new pipeline begins with a release", "command")
-SEE_ALL = Remedy("{status}: what is live, and every output; a push releases", "command")
+REHEARSE = Remedy("make rehearse (releases {folder}/ on this machine, with traffic)", "command")
+FIRST_RELEASE = Remedy("{status} (the new pipeline begins with a release)", "command")
+SEE_ALL = Remedy("{status} (what is live, and every output); a push releases", "command")
 RELEASE_MOVES = Remedy("push a commit: the next release brings {parameters}", "by hand")
 
 # What was begun and did not end well: nothing is blocked by it.
