@@ -19,7 +19,7 @@ CFN_LINT = $(BIN)/cfn-lint --regions $(REGIONS) -- build/*.yaml
 
 # What stands on the command line and would not be read is refused before anything else: a slip must not deploy
 # everything, or to somewhere else. READ_<variable> are the targets that read it, `any` all of them.
-OF_ENVIRONMENT = plan deploy status logs image drift rollback restore approve finish continue-rollback destroy rehearse
+OF_ENVIRONMENT = plan deploy status logs image drift rollback restore approve finish continue-rollback destroy run rehearse
 READ_ENV = $(OF_ENVIRONMENT)
 READ_ARGS = $(OF_ENVIRONMENT) benchmark-deploy
 READ_YES = deploy rollback restore approve finish continue-rollback destroy
@@ -162,6 +162,9 @@ destroy: .venv/ready $(EMULATOR) ## delete the stacks, in reverse order
 review: .venv/ready ## what the files on disk change in every environment (BASE=origin/main)
 	@$(BIN)/python deploy.py review --base $(or $(BASE),origin/main) $(if $(HEAD),--head $(HEAD)) || { code=$$?; [ $$code -eq 4 ] || .ci/meaning $$code; }
 
+run: .venv/proven .venv-emulator/ready ## the application behind the local load balancer, until Ctrl-C (ENV=local)
+	@trap : INT; $(EMULATOR_BIN)/python -m ecs_blue_green run --env $(ENV) $(ARGS) $(MEANING)
+
 # HEALTH_RATE=0.5 releases a bad version, HOOK=off without its smoke test; MINUTE and REQUESTS set the pace.
 rehearse: .venv/proven .venv-emulator/ready ## a release on this machine: canary, alarm, rollback (ENV=local)
 	@$(EMULATOR_BIN)/python -m ecs_blue_green rehearse --env $(ENV) $(if $(HEALTH_RATE),--health-rate $(HEALTH_RATE)) \
@@ -268,7 +271,7 @@ lock: ## pin requirements/*.in and the application's requirements.in with hashes
 	$(foreach tool,$(SECURITY),$(COMPILE) requirements/$(tool).in -o requirements/$(tool).txt &&) true
 	$(COMPILE) requirements/benchmarks.in -o requirements/benchmarks.txt
 
-.PHONY: rehearse report-check test-rehearsal test-faults benchmark-deploy
+.PHONY: run rehearse report-check test-rehearsal test-faults benchmark-deploy
 # By what the index has; nothing is installed.
 resolve: ## whether the locked sets have wheels for Python 3.11 to 3.13, on Linux and macOS (needs uv)
 	@requirements/resolve $(UV)

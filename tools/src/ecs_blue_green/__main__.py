@@ -1,4 +1,4 @@
-"""The command line of what runs on this machine: `python -m ecs_blue_green serve`, `rehearse` and `init`."""
+"""The command line of what runs on this machine: `python -m ecs_blue_green serve`, `rehearse`, `run` ..."""
 
 import argparse
 import math
@@ -12,7 +12,7 @@ from ecs_blue_green.emulator import SECONDS_A_MINUTE, early
 
 EXIT_NOT_INSTALLED, EXIT_INTERRUPTED = 1, 130
 # Of the emulator; init runs where generate.py does.
-COMMANDS = ("serve", "rehearse")
+COMMANDS = ("serve", "rehearse", "run")
 
 
 def main(argv: list[str]) -> int:
@@ -73,6 +73,11 @@ def main(argv: list[str]) -> int:
         help="rehearse a release: the pipeline and a blue/green deployment with real processes",
         description="Exit code 0: released; 5: rolled back; see docs/rehearsal.md.",
     )
+    run_application = commands.add_parser(
+        "run",
+        help="keep the application behind the local load balancer until interrupted",
+        description="Prints the address. Exit code 0: ended by Ctrl-C; see docs/rehearsal.md.",
+    )
     init = commands.add_parser(
         "init",
         help="make a clone the copy of a team, in one commit",
@@ -84,12 +89,17 @@ def main(argv: list[str]) -> int:
 
         initialize.add_arguments(init)
         return initialize.run(parser.parse_args(argv), root)
+    # Imported late: both bring libraries along that the server does not need.
     if argv[:1] == ["rehearse"]:
-        # Imported late: it brings libraries along that the server does not need.
         from ecs_blue_green.rehearsal import command
 
         command.add_arguments(rehearse)
         return command.run(parser.parse_args(argv), root)
+    if argv[:1] == ["run"]:
+        from ecs_blue_green.rehearsal import running
+
+        running.add_arguments(run_application)
+        return running.run(parser.parse_args(argv), root)
     arguments = parser.parse_args(argv)
 
     # Imported late: only the server needs the emulator itself.

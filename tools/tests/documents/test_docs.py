@@ -122,6 +122,7 @@ def test_every_option_is_documented_and_exists(capsys: pytest.CaptureFixture[str
         set(OPTION.findall(printed("generate.py", "--help"))),
         offered_options(local_commands.main, ["serve"], capsys),
         offered_options(local_commands.main, ["rehearse"], capsys),
+        offered_options(local_commands.main, ["run"], capsys),
     )
     # With the last three this project starts its own emulator; nobody else needs them.
     undocumented = {"--help", "--until-stdin-closes", "--attended", "--hooks-are-called"}

@@ -49,18 +49,19 @@ def test_slip_is_refused_before_anything_happens(words: str, what: str, remedy: 
     assert (done.returncode, done.stdout) == (2, "")
 
 
-def test_ctrl_c_ends_logs_without_a_word_of_make(tmp_path: Path) -> None:
-    """Of everybody in the terminal's foreground only what follows the log ends by it, and says nothing."""
-    recipe = re.search(r"^logs:.*\n\t@(.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+@pytest.mark.parametrize("verb", ["logs", "run"])
+def test_ctrl_c_ends_it_without_a_word_of_make(tmp_path: Path, verb: str) -> None:
+    """Of everybody in the terminal's foreground only what goes on until then ends by it, and says nothing."""
+    recipe = re.search(rf"^{verb}:.*\n\t@(.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert recipe
     follows = (
         "import signal, time; signal.signal(signal.SIGINT, lambda *_: exit(0)); "
         "print(1, flush=True); time.sleep(60)"
     )
     program = f"{sys.executable} -c '{follows}' || echo failed"
-    words = re.sub(r"\$\(BIN\)/python deploy.py.*", lambda _: program, recipe[1])
-    (tmp_path / "Makefile").write_text(f"logs:\n\t@{words}\n")
-    command = ["make", "--no-print-directory", "-C", str(tmp_path), "logs"]
+    words = re.sub(r"\$\((EMULATOR_)?BIN\)/python .*", lambda _: program, recipe[1])
+    (tmp_path / "Makefile").write_text(f"{verb}:\n\t@{words}\n")
+    command = ["make", "--no-print-directory", "-C", str(tmp_path), verb]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -5,28 +5,19 @@ Exit codes: 0 released, 1 a stack or an action failed, 2 bad input, 3 blocked, 5
 
 import argparse
 import asyncio
-import contextlib
-import json
 import os
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from ecs_blue_green import emulator, interpreters
-from ecs_blue_green.codebuild import BadSpecification
-from ecs_blue_green.emulator import account, disk, lock
+from ecs_blue_green.emulator import disk
 from ecs_blue_green.rehearsal import (
     document,
     ending,
@@ -34,40 +25,25 @@ from ecs_blue_green.rehearsal import (
     rehearsal,
     report,
     source,
-    tasks,
+    stage,
     timeline,
     verdict,
     view,
 )
-from ecs_blue_green.rehearsal.alarms import UnsupportedAlarm
-from ecs_blue_green.rehearsal.cloud import Cloud
 from ecs_blue_green.rehearsal.interrupts import EXIT_INTERRUPTED, Interrupts
 from ecs_blue_green.rehearsal.load import MOST_A_SECOND, Tally
-from ecs_blue_green.rehearsal.load_balancer import LoadBalancerError
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.rehearsal import Options, Rehearsal
-from ecs_blue_green.rehearsal.source import Code, Source, SourceError
-from ecs_blue_green.runtime import Runtime, Unusable
-from ecs_blue_green.runtime import read as read_runtime
+from ecs_blue_green.rehearsal.source import Source, SourceError
+from ecs_blue_green.rehearsal.stage import EXIT_FAILED, LOCAL, Refused, Stage
+from ecs_blue_green.runtime import Runtime
 
-EXIT_FAILED, EXIT_BAD_INPUT, EXIT_BLOCKED = 1, 2, 3
-LOCAL = "local"
 MOST_SECONDS_A_MINUTE = 60
 # A tenth of these is what a canary of 10 % gets: well above the floor under which alarms do not judge.
 REQUESTS_A_MINUTE = 180.0
 END_AGAIN_SECONDS = 0.2
 # What a rehearsal writes below its folder and begins without.
 WRITTEN = ("source", "applications", "artifacts", "function", "logs")
-
-
-class Refused(Exception):
-    """The rehearsal cannot begin or go on: what, why, what to type next, and the exit code."""
-
-    def __init__(self, what: str, why: str, remedy: str, code: int = EXIT_BAD_INPUT) -> None:
-        # A `why` of several lines begins on a line of its own.
-        super().__init__(f"{what}:{why if why.startswith(chr(10)) else f' {why}'}")
-        self.remedy = remedy
-        self.code = code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,13 +76,12 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
     """Rehearse a release of the repository at `root` and return the exit code."""
     began = time.monotonic()
     talk = Console(stderr=True)
-    interrupts = Interrupts(lambda: processes.kill_below({_emulators_number(root, arguments.env)}))
+    interrupts = Interrupts(lambda: processes.kill_below({stage.emulators_number(root, arguments.env)}))
     try:
         with interrupts.handled():
             return _run(arguments, root, talk, interrupts, began)
     except Refused as refused:
-        talk.print(f"error: {refused}", style="red", markup=False, highlight=False, soft_wrap=True)
-        talk.print(f"next:  {refused.remedy}", markup=False, highlight=False, soft_wrap=True)
+        refused.tell(talk)
         return refused.code
     except KeyboardInterrupt:
         talk.print("interrupted: a deployment under way was rolled back, everything has been stopped")
@@ -117,8 +92,8 @@ def _run(
     arguments: argparse.Namespace, root: Path, talk: Console, interrupts: Interrupts, began: float
 ) -> int:
     options = _options(arguments)
-    settings = _settings(root, options.environment)
-    folder = _state(root, options.environment) / "rehearsal"
+    settings = stage.settings_of(root, options.environment, "make rehearse")
+    folder = stage.state_of(root, options.environment) / "rehearsal"
     reports = arguments.report or folder
     if arguments.report:
         _require_writable(reports)
@@ -200,53 +175,12 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _settings(root: Path, environment: str) -> Mapping[str, Any]:
-    """The parameter file; `deploy.py` checks it thoroughly afterwards."""
-    known = sorted(path.stem for path in (root / "params").glob("*.yaml"))
-    if environment not in known:
-        raise Refused(
-            f"there is no environment {environment}",
-            f"params/ has {', '.join(known) or 'no file'}",
-            "make rehearse ENV=local",
-        )
-    name = f"params/{environment}.yaml"
-    try:
-        text = (root / name).read_text()
-        settings = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
-        return {key: settings[key] for key in ("project", "region", "parameters")}
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise Refused(f"{name} cannot be read", str(error), "correct it, then rehearse again") from error
-    except (TypeError, LookupError) as error:
-        raise Refused(
-            f"{name} is not complete", f"it has no {error}", "correct it, then rehearse again"
-        ) from error
-
-
-def _runtime(root: Path, options: Options) -> Runtime:
-    """What the layers say of themselves. Raises Refused where they do not say what is needed."""
-    try:
-        runtime = read_runtime(root / "build")
-    except Unusable as error:
-        raise Refused(error.what, error.why, error.remedy) from error
+def _require_health_rate(options: Options, runtime: Runtime) -> None:
     if options.health_rate and not runtime.rehearsal.health_rate:
         raise Refused(
             "--health-rate (HEALTH_RATE) cannot be set",
             "no layer says which parameter makes a version that is not well",
             "rehearse without it, or name one: health_rate in RUNTIME of a layer",
-        )
-    return runtime
-
-
-def _require_command(code: Code) -> None:
-    """Raise Refused where what starts the application is not here."""
-    missing = tasks.missing(code)
-    if missing:
-        raise Refused(
-            "the application cannot be started here",
-            missing,
-            "install it, or name another command (docs/bring-your-own-application.md)"
-            if code.command
-            else "name the command that starts it (docs/bring-your-own-application.md)",
         )
 
 
@@ -264,11 +198,6 @@ def _require_writable(folder: Path) -> None:
         ) from error
 
 
-def _state(root: Path, environment: str) -> Path:
-    """The emulator's folder: that of `make deploy` for local, one of its own for every other environment."""
-    return root / ".local" if environment == LOCAL else root / ".local" / environment
-
-
 def _rehearse(
     options: Options,
     settings: Mapping[str, Any],
@@ -277,82 +206,41 @@ def _rehearse(
     talk: Console,
     interrupts: Interrupts,
 ) -> Rehearsal:
-    state = _state(root, options.environment)
-    parameter_file = root / "params" / f"{options.environment}.yaml"
     try:
         # Refused before anything starts, where there is none.
         source.commit(root)
-        interpreters.deployer()
-        runtime = _runtime(root, options)
-        _require_command(source.code(root, runtime.image))
-        with emulator.running(state, parameter_file, minute=options.minute, attended=True) as endpoint:
-            # Nobody else uses this state now, so what is still in the ledger was left by a killed rehearsal.
-            ledger = Ledger(folder / "processes.jsonl")
-            for what in ledger.end_leftovers():
-                talk.print(f"ended what an earlier rehearsal left running: {what}")
+        runtime = stage.runtime_of(root)
+        _require_health_rate(options, runtime)
+        with stage.opened(
+            options.environment, options.minute, settings, runtime, root, talk, "make rehearse"
+        ) as opened:
             for name in WRITTEN:
                 shutil.rmtree(folder / name, ignore_errors=True)
-            cloud = Cloud(endpoint, settings["region"])
-            prefix = f"{settings['project']}-{options.environment}"
-            if options.environment != LOCAL:
-                names = list(account.names(settings, runtime))
-                for name in cloud.control("Provide", names=names)["made"]:
-                    talk.print(f"a placeholder in the emulator: {name}", highlight=False, soft_wrap=True)
-            with talk.status("deploying the stacks in the emulator"):
-                _deploy(cloud, root, options.environment, prefix, runtime)
-                pushed = source.snapshot(root, folder / "source", runtime.image)
-                if options.health_rate:
-                    title = str(runtime.rehearsal.health_rate)
-                    source.set_parameter(pushed, options.environment, title, options.health_rate)
+            pushed = source.snapshot(root, folder / "source", runtime.image)
+            if options.health_rate:
+                title = str(runtime.rehearsal.health_rate)
+                source.set_parameter(pushed, options.environment, title, options.health_rate)
             over = threading.Event()
             try:
-                return asyncio.run(
-                    _play(
-                        options, cloud, prefix, runtime, pushed, root, folder, ledger, talk, interrupts, over
-                    )
-                )
+                return asyncio.run(_play(options, opened, pushed, root, folder, talk, interrupts, over))
             except asyncio.CancelledError:
                 raise KeyboardInterrupt from None
             finally:
                 over.set()
-                ledger.end_leftovers()
-    except interpreters.NotInstalled as error:
-        raise Refused("the stacks cannot be deployed", str(error), error.remedy) from error
-    except emulator.EmulatorError as error:
-        raise Refused("the emulator cannot be used", str(error), error.remedy or "rehearse again") from error
     except SourceError as error:
         raise Refused(
             "there is no release to rehearse",
             str(error),
             "commit what is to be released, then rehearse again",
         ) from error
-    except (UnsupportedAlarm, BadSpecification) as error:
-        raise Refused(
-            "this cannot be rehearsed", str(error), "docs/rehearsal.md says what a rehearsal evaluates"
-        ) from error
-    except LoadBalancerError as error:
-        raise Refused("there is no load balancer", str(error), "rehearse again", EXIT_FAILED) from error
-    except (urllib.error.URLError, ConnectionError, BotoCoreError, ClientError) as error:
-        raise Refused(
-            "the emulator does not answer any more",
-            f"{error} (log: {state / emulator.LOG_FILE})",
-            "rehearse again",
-            EXIT_FAILED,
-        ) from error
-    except OSError as error:
-        why, remedy = disk.explained(error, folder)
-        raise Refused("the rehearsal cannot go on", why, remedy or "rehearse again", EXIT_FAILED) from error
 
 
 async def _play(
     options: Options,
-    cloud: Cloud,
-    prefix: str,
-    runtime: Runtime,
+    opened: Stage,
     pushed: Source,
     root: Path,
     folder: Path,
-    ledger: Ledger,
     talk: Console,
     interrupts: Interrupts,
     over: threading.Event,
@@ -360,7 +248,9 @@ async def _play(
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - this runs in one
     with interrupts.cancelling(task):
-        prepared = await rehearsal.prepare(options, cloud, prefix, runtime, pushed, root, folder, ledger)
+        prepared = await rehearsal.prepare(
+            options, opened.cloud, opened.prefix, opened.runtime, pushed, root, folder, opened.ledger
+        )
         live = view.show(prepared, talk) if view.is_drawn(talk) else view.tell(prepared, Console())
         shown = asyncio.create_task(live)
         try:
@@ -368,8 +258,8 @@ async def _play(
         except BaseException:
             # Build steps run in threads, which go on until their programs end; a phase of a build that is
             # broken off is followed by another one.
-            spared = _emulators_number(root, options.environment)
-            threading.Thread(target=_end_builds, args=(ledger, spared, over), daemon=True).start()
+            spared = stage.emulators_number(root, options.environment)
+            threading.Thread(target=_end_builds, args=(opened.ledger, spared, over), daemon=True).start()
             raise
         finally:
             await ending.end([shown])
@@ -380,59 +270,3 @@ def _end_builds(ledger: Ledger, spared: int | None, over: threading.Event) -> No
     while not over.is_set():
         processes.end_others(ledger, spared=spared)
         over.wait(END_AGAIN_SECONDS)
-
-
-def _emulators_number(root: Path, environment: str) -> int | None:
-    holder = lock.holder(_state(root, environment))
-    return holder.pid if holder else None
-
-
-def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str, runtime: Runtime) -> None:
-    """Bring the stacks to what is in build/ and params/, as `deploy.py` does it.
-
-    A stack that is released is left to the pipeline once it exists.
-    """
-    stacks = {stack["StackName"] for stack in cloud.client("cloudformation").describe_stacks()["Stacks"]}
-    layers = [
-        path.stem
-        for path in sorted((root / "build").glob("*.yaml"))
-        if path.stem not in runtime.released or f"{prefix}-{path.stem}" not in stacks
-    ]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    done = subprocess.run(
-        [
-            *(interpreters.deployer(), str(root / "deploy.py")),
-            *("deploy", "--env", environment, "--yes", "--json"),
-            *(part for layer in layers for part in ("--only", layer)),
-        ],
-        cwd=root,
-        env={**kept, **cloud.environment()},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        why, remedy = _why(done)
-        if done.returncode == EXIT_BLOCKED:
-            folder = shlex.quote(str(_state(Path(), environment)))
-            # Only what the deployer itself keeps can be deployed with its ALLOW first.
-            first = "; or, where it is meant, first: make deploy ALLOW=..." if environment == LOCAL else ""
-            remedy = f"begin with an empty account: rm -r {folder}{first} ({remedy})"
-        raise Refused("the stacks cannot be deployed in the emulator", why, remedy, done.returncode)
-
-
-def _why(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
-    """What `deploy.py` says went wrong, and what it advises; without such an error the end of its talk."""
-    with contextlib.suppress(ValueError, TypeError, LookupError):
-        said = json.loads(done.stdout)
-        error = said["error"]
-        what = f"{error['what']}: {error['why']}"
-        found = [_finding(finding) for finding in said.get("findings", [])]
-        return "\n".join(["", f"  {what}", *found]) if found else what, error["remedy"]
-    return done.stderr.strip()[-3000:], "correct it, then rehearse again"
-
-
-def _finding(finding: Mapping[str, str]) -> str:
-    where = " ".join(filter(None, (finding["layer"], finding["resource"])))
-    return f"  {where}: {finding['reason']}; {finding['remedy']}"

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,12 @@ class Options:
     hooks: bool
 
 
+class NotStarted(Exception):
+    """The application does not begin to listen; the message says why."""
+
+
 class Rehearsal:
-    """A rehearsal that can be watched while it runs; `run` does it."""
+    """A rehearsal that can be watched while it runs; `run` does it, and `serve` only what users see of it."""
 
     def __init__(
         self,
@@ -80,22 +84,19 @@ class Rehearsal:
         self._changed = asyncio.Event()
         self._ended_first: list[str] = []
         self.groups = TargetGroups(found.groups, self.clock, self._changed.set)
+        self.logs = folder / "logs"
         self.task_sets = TaskSets(
-            ledger, self.clock, self.groups, self.journal, folder / "logs", found.grace_seconds
+            ledger, self.clock, self.groups, self.journal, self.logs, found.grace_seconds
         )
+        # Where users come, while it runs.
+        self.address = ""
         self.watch: Watch | None = None
         self.load: Load | None = None
 
     async def run(self) -> None:
         """Rehearse; afterwards `deployment` or `failure` says how it ended, and nothing runs any more."""
         async with contextlib.AsyncExitStack() as stack:
-            stack.push_async_callback(self.groups.stop)
-            stack.push_async_callback(self.task_sets.stop)
-            balancer = await self._start_balancer()
-            stack.push_async_callback(balancer.stop)
-            follower = self._follower(balancer)
-            stack.push_async_callback(self._end_deployment, follower)
-            await self._prepare_service()
+            balancer, follower = await self._bring_up(stack)
             await ending.beside([follower.run()], self._until_steady())
             await follower.step()
             self.clock.restart()
@@ -104,9 +105,8 @@ class Rehearsal:
                 self._cloud, self.system, self.clock, self.journal, self.groups, self._group_of
             )
             await self.watch.read_states()
-            url = f"http://{load_balancer.HOST}:{balancer.port(self.system.production)}/"
             a_second = self.options.requests_a_minute / self.options.minute
-            self.load = Load(url, self.system.host, a_second, self._task_of, self.system.asks)
+            self.load = Load(self.address, self.system.host, a_second, self._task_of, self.system.asks)
             stack.push_async_callback(self.load.stop)
             self.load.start()
             await ending.beside(
@@ -119,6 +119,31 @@ class Rehearsal:
                 ],
                 self._release(follower),
             )
+
+    async def serve(self, say: Callable[[], None]) -> None:
+        """Bring the service up, `say` it, and keep it up until cancelled. Raises NotStarted."""
+        async with contextlib.AsyncExitStack() as stack:
+            _, follower = await self._bring_up(stack)
+            await ending.beside([follower.run()], self._until_steady(gives_up=True))
+            if failures := self.task_sets.failures():
+                raise NotStarted(failures[0])
+            # So that the load balancer knows the tasks that have become healthy.
+            await follower.step()
+            self.journal.is_open = True
+            say()
+            await follower.run()
+
+    async def _bring_up(self, stack: contextlib.AsyncExitStack) -> tuple[LoadBalancer, Follower]:
+        """Start the load balancer, and have the service be what is to be followed; `stack` ends all of it."""
+        stack.push_async_callback(self.groups.stop)
+        stack.push_async_callback(self.task_sets.stop)
+        balancer = await self._start_balancer()
+        stack.push_async_callback(balancer.stop)
+        self.address = f"http://{load_balancer.HOST}:{balancer.port(self.system.production)}/"
+        follower = self._follower(balancer)
+        stack.push_async_callback(self._end_deployment, follower)
+        await self._prepare_service()
+        return balancer, follower
 
     async def _start_balancer(self) -> LoadBalancer:
         # The hook's requests are real in this too. The users' would cost this machine a handshake each.
@@ -199,11 +224,14 @@ class Rehearsal:
                 desiredCount=wanted,
             )
 
-    async def _until_steady(self) -> None:
+    async def _until_steady(self, *, gives_up: bool = False) -> None:
+        """Wait for all tasks to be healthy, for a time; `gives_up` where one does not begin to listen."""
         deadline = asyncio.get_running_loop().time() + STEADY_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             running = self.task_sets.running.values()
             if running and all(task_set.is_steady for task_set in running):
+                return
+            if gives_up and self.task_sets.failures():
                 return
             await asyncio.sleep(follow.LOOK_SECONDS)
 

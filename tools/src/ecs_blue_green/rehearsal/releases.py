@@ -13,10 +13,15 @@ from ecs_blue_green.rehearsal.source import Code, Source
 from ecs_blue_green.rehearsal.task_sets import Release
 
 COMMIT_LENGTH = 40
+# The version of files that no commit has.
+UNCOMMITTED = "working-copy"
 
 
 class Releases:
-    """Finds the release of a task set; `folder` is for the code of earlier commits of `root`."""
+    """Finds the release of a task set; `folder` is for the code of earlier commits of `root`.
+
+    Where `pushed` has no commit, all of them run its files.
+    """
 
     def __init__(self, cloud: Cloud, root: Path, pushed: Source, folder: Path) -> None:
         self._cloud = cloud
@@ -36,7 +41,7 @@ class Releases:
         version, code = "", self._pushed.code
         for container in described["containerDefinitions"]:
             if container["name"] == target["containerName"]:
-                version = self._tag(container["image"])
+                version = self._tag(container["image"]) if self._pushed.commit else UNCOMMITTED
                 code = self._code(version)
         definition = tasks.read_definition(described, target["containerName"], target["containerPort"], code)
         return Release(definition, code, version)

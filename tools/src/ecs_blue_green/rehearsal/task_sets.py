@@ -41,6 +41,8 @@ class TaskSet:
     targets: dict[int, Target] = field(default_factory=dict)
     keepers: list[asyncio.Task[None]] = field(default_factory=list)
     starts: int = 0
+    # What its last task was unhealthy for that was replaced.
+    unhealthy: str = ""
 
     @property
     def is_steady(self) -> bool:
@@ -53,7 +55,7 @@ class TaskSet:
         """What keeps it from being steady."""
         reasons = [target.reason for target in self.targets.values() if target.state != "healthy"]
         failures = [task.failure for task in self.tasks.values() if task.failure]
-        return [*failures, *reasons, "the tasks end as soon as they are started"][0]
+        return [*failures, *reasons, self.unhealthy or "the tasks end as soon as they are started"][0]
 
 
 class TaskSets:
@@ -143,6 +145,8 @@ class TaskSets:
                     task.has_ended or (target.state == "unhealthy" and self._clock.now() >= grace_ends)
                 )
             )
+            if not task.has_ended:
+                task_set.unhealthy = target.reason
             why = (
                 f"ended with {task.process.returncode}"
                 if task.has_ended
