@@ -49,6 +49,14 @@ def test_update_shows_the_outputs_that_changed(deployed: Shop) -> None:
     assert following == "make status ENV=dev (what is live, and every output); a push releases"
 
 
+def test_deploy_of_one_layer_ends_alike(deployed: Shop) -> None:
+    set_parameter(deployed, "MaxCapacity: 4")
+    code, result, talk = deployed.talk("deploy", "--yes", "--only", "service-preference")
+    assert code == 0
+    assert result.splitlines()[-2:] == [f"{'service-preference':<22}done", f"answers: {address(deployed)}"]
+    assert talk.splitlines()[-1].startswith("next:  make status ENV=dev")
+
+
 def test_deploy_that_changes_nothing_ends_alike(deployed: Shop) -> None:
     lines, following = end(deployed)
     assert lines[-1] == f"answers: {address(deployed)}"

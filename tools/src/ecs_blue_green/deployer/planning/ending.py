@@ -13,15 +13,13 @@ from ecs_blue_green.runtime import Runtime
 
 def changed_outputs(plan: Plan, outcomes: Iterable[Outcome]) -> dict[str, dict[str, str]]:
     """By layer the outputs that a stack did not have, or had with another value; nothing of new stacks."""
-    stacks = {
-        slug: stack for slug, stack in plan.stacks.items() if stack and plan.steps[slug].act == "update"
+    before = {
+        slug: step.stack.outputs for slug, step in plan.steps.items() if step.act == "update" and step.stack
     }
     return {
-        one.layer: {
-            key: value for key, value in one.outputs.items() if stacks[one.layer].outputs.get(key) != value
-        }
+        one.layer: {key: value for key, value in one.outputs.items() if before[one.layer].get(key) != value}
         for one in outcomes
-        if one.layer in stacks
+        if one.layer in before
     }
 
 
