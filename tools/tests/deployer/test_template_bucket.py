@@ -1,11 +1,17 @@
 """Templates that are too long for a call: through a bucket that the parameter file names."""
 
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from ecs_blue_green import template_yaml
+from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.emulator import account
 from tests.deployer.releases import client
 from tests.deployer.shop import Shop
@@ -90,6 +96,68 @@ def test_bucket_that_does_not_take_it_is_told(deployed: Shop) -> None:
     assert f"template_bucket nobodys-templates does not take build/{LAYER}.yaml" in errors
     assert "correct template_bucket in params/dev.yaml" in errors
     assert deployed.run("status")["exit_code"] == 0
+
+
+def left(shop: Shop) -> tuple[list[dict[str, Any]], list[str]]:
+    """What is in the bucket, and the change sets of the stack that wait; an executed one stays listed."""
+    stack = f"sample-{shop.env}-{LAYER}"
+    listed = client("cloudformation").list_change_sets(StackName=stack)["Summaries"]
+    waiting = [one for one in listed if one["ExecutionStatus"] != "EXECUTE_COMPLETE"]
+    return in_bucket(), [one["ChangeSetName"] for one in waiting]
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "CreateChangeSet", "DescribeChangeSet", "DeleteObject"])
+def test_interrupt_leaves_neither_object_nor_change_set(
+    operation: str, deployed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the template is sent, while its change set is made, and while it is taken away again."""
+    lengthen(deployed)
+    make_bucket()
+    use_bucket(deployed)
+    call = BaseClient._make_api_call
+    pressed = []
+
+    def pressing(self: Any, name: str, parameters: Any) -> Any:
+        answer = call(self, name, parameters)
+        if name == operation and not pressed:
+            pressed.append(name)
+            os.kill(os.getpid(), signal.SIGINT)
+            # Until the main thread has noticed.
+            time.sleep(3 * interrupts.NOTICED_SECONDS)
+        # CloudFormation takes a while, so that the press comes before the end.
+        waits = pressed and name == "DescribeChangeSet"
+        return {**answer, "Status": "CREATE_IN_PROGRESS"} if waits else answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", pressing)
+        ended = deployed.run("deploy", "--yes")
+    assert (ended["exit_code"], pressed) == (130, [operation])
+    assert left(deployed) == ([], [])
+    assert deployed.results("deploy", "--yes")[LAYER] == "done"
+
+
+def test_bucket_that_does_not_let_it_go_is_told(deployed: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left but the object, and how to delete it is said."""
+    lengthen(deployed)
+    make_bucket()
+    use_bucket(deployed)
+    call = BaseClient._make_api_call
+
+    def refusing(self: Any, name: str, parameters: Any) -> Any:
+        if name == "DeleteObject":
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no delete"}}, name)
+        return call(self, name, parameters)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", refusing)
+        ended = deployed.run("deploy", "--yes")
+    assert ended["exit_code"] == 1
+    assert f"build/{LAYER}.yaml stays in template_bucket {BUCKET}" in ended["error"]["what"]
+    (version,), made = left(deployed)
+    assert made == []
+    key = version["Key"]
+    said = f"aws s3api delete-object --bucket {BUCKET} --key {key} --version-id {version['VersionId']}"
+    assert said in ended["error"]["remedy"]
 
 
 @pytest.mark.parametrize("name", ["''", "No", "[a]"])

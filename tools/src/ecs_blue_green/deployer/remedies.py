@@ -38,6 +38,11 @@ SECRET_OF_THE_CONTAINER = Remedy(
     "give the container the secret's ARN as a secret, not as a variable (docs/bring-your-own-application.md)",
     "by hand",
 )
+DELETE_TEMPLATE = Remedy(
+    "have the bucket's policy let you, and delete it: aws s3api delete-object --bucket {bucket} --key {key}"
+    "{version}; your rights are in docs/deployer-policy.yaml, with its parameter TemplateBucket",
+    "only on AWS",
+)
 SAY_YES = Remedy("add YES=1 (--yes)", "command")
 PLAN_SHOWS_NAMES = Remedy("{plan} shows the names", "command")
 ADD_LAYER = Remedy("add it: ONLY={layers}", "command")

@@ -9,10 +9,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChan
 import hashlib
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Failed
@@ -23,7 +25,8 @@ from ecs_blue_green.deployer.layers import Layer
 def given(aws: Aws, environment: Environment, layer: Layer) -> Iterator[dict[str, str]]:
     """The argument with a layer's template for a call. Its object in the bucket is removed after the block.
 
-    Raises Failed when the bucket does not take it.
+    Raises Failed when the bucket does not take it, and when it does not let it go after a block that ended
+    well.
     """
     bucket = environment.template_bucket
     if not layer.is_too_long or not bucket:
@@ -43,8 +46,21 @@ def given(aws: Aws, environment: Environment, layer: Layer) -> Iterator[dict[str
             f"correct template_bucket in params/{environment.name}.yaml; your rights are in"
             " docs/deployer-policy.yaml, with its parameter TemplateBucket",
         ) from error
+    # With its version, or a bucket that keeps versions keeps the template.
+    one: Any = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
     try:
         yield {"TemplateURL": f"{client.meta.endpoint_url}/{bucket}/{key}"}
-    finally:
-        # With its version, or a bucket that keeps versions keeps the template.
-        client.delete_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
+    except BaseException:
+        # Why it ended is told, also where this is refused too.
+        with suppress(ClientError, BotoCoreError):
+            client.delete_object(**one)
+        raise
+    try:
+        client.delete_object(**one)
+    except (ClientError, BotoCoreError) as error:
+        of_version = f" --version-id {version}" if version else ""
+        raise Failed(
+            f"build/{layer.slug}.yaml stays in template_bucket {bucket}",
+            f"it cannot be deleted there: {str(error).rstrip('.')}",
+            remedies.DELETE_TEMPLATE(bucket=bucket, key=key, version=of_version),
+        ) from error

@@ -389,10 +389,12 @@ def request(
 ) -> ChangeSet | None:
     """Have CloudFormation make the layer's change set; None when it would change nothing."""
     name = environment.stack_name(layer.slug)
+    client = aws.client("cloudformation")
+    made: ChangeSet | None = None
     try:
         with upload.given(aws, environment, layer) as sent:
-            return change_sets.create(
-                aws.client("cloudformation"),
+            made = change_sets.create(
+                client,
                 stack_name=stack.arn if stack else name,
                 kind="UPDATE" if stack else "CREATE",
                 template=sent,
@@ -405,6 +407,11 @@ def request(
                 sleep=sleep,
                 pace=pace,
             )
+    except Failed:
+        # What its template left behind is told; nobody goes on with it.
+        if made:
+            change_sets.remove(client, made.arn, None if stack else made.stack_arn)
+        raise
     except change_sets.ChangeSetFailedError as error:
         raise Failed(
             f"CloudFormation refuses the change of {name}",
@@ -419,6 +426,7 @@ def request(
             error.response["Error"]["Message"].rstrip("."),
             f"correct templates/ or params/{environment.name}.yaml, then run again",
         ) from error
+    return made
 
 
 def _is_deployed(environment: Environment, layer: Layer, stack: Stack, body: Any, role: str | None) -> bool:
