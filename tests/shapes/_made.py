@@ -20,7 +20,9 @@ COMBINATIONS = (
     ("database_secret", "side_containers"),
     ("existing_cluster", "graviton"),  # on Spot
     ("existing_cluster", "side_containers"),
-    ("internal_load_balancer", "own_domain"),
+    ("graviton", "spot"),
+    ("internal_load_balancer", "own_domain"),  # with a certificate
+    ("listener_rules", "slow_start"),
 )
 TABLES = "templates/_application.py"
 # What of a shape is no row: parameters, files of an application, and what goes with the sample.
