@@ -114,8 +114,8 @@ def test_interrupt_leaves_neither_object_nor_change_set(
     lengthen(deployed)
     make_bucket()
     use_bucket(deployed)
-    call = BaseClient._make_api_call
-    pressed = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+    pressed: list[str] = []
 
     def pressing(self: Any, name: str, parameters: Any) -> Any:
         answer = call(self, name, parameters)
@@ -141,7 +141,7 @@ def test_bucket_that_does_not_let_it_go_is_told(deployed: Shop, monkeypatch: pyt
     lengthen(deployed)
     make_bucket()
     use_bucket(deployed)
-    call = BaseClient._make_api_call
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def refusing(self: Any, name: str, parameters: Any) -> Any:
         if name == "DeleteObject":
