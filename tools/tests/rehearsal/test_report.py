@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ecs_blue_green.rehearsal import charts, document, page, picture, report, svg, timeline
+from ecs_blue_green.rehearsal import charts, document, page, picture, report, report_check, svg, timeline
 from ecs_blue_green.rehearsal.journal import Journal
 from tests.rehearsal.place import problems
 
@@ -71,6 +72,7 @@ def rolled_back() -> dict[str, Any]:
             "watches_alarms": True,
         },
         "deployment": {"status": "Stopped", "error": None, "rollback": None},
+        "new_colour": "green",
         "minutes": 8.0,
         "requests": {
             "planned": 320,
@@ -149,16 +151,18 @@ def test_page_escapes_what_it_is_given(shown: Mapping[str, Any]) -> None:
     assert "ALARM &amp; &lt;more&gt;" in text
 
 
-def test_pictures_are_well_formed(shown: Mapping[str, Any]) -> None:
+@pytest.mark.parametrize("wanted", [charts.WIDTH, charts.NARROW])
+def test_pictures_are_well_formed(shown: Mapping[str, Any], wanted: int) -> None:
     pictures = [
-        charts.traffic(shown),
-        charts.alarm(shown, shown["alarms"][0]),
-        charts.events(shown, ("event", "alarm"), whole=False),
-        charts.events(shown, ("action",), whole=True),
+        charts.traffic(shown, wanted),
+        charts.alarm(shown, shown["alarms"][0], wanted),
+        charts.events(shown, ("event", "alarm"), wanted, whole=False),
+        charts.events(shown, ("action",), wanted, whole=True),
     ]
     for drawn in pictures:
         root = ET.fromstring(drawn)  # noqa: S314 - our own
         width, height = (float(value) for value in root.attrib["viewBox"].split()[2:])
+        assert width == wanted
         for item in root.iter("rect"):
             x, y, w, h = (float(item.attrib[name]) for name in ("x", "y", "width", "height"))
             assert 0 <= x <= x + w <= width + 1
@@ -168,7 +172,8 @@ def test_pictures_are_well_formed(shown: Mapping[str, Any]) -> None:
 def test_alarm_is_shaded_while_it_was_in_alarm(shown: Mapping[str, Any]) -> None:
     root = ET.fromstring(charts.alarm(shown, shown["alarms"][0]))  # noqa: S314 - our own
     (shade,) = [item for item in root.iter("rect") if item.attrib["class"] == "in-alarm"]
-    plot = svg.Plot(charts.LEFT, 30, charts.WIDTH - charts.LEFT - charts.RIGHT, charts.HEIGHT, 0, 8, 100)
+    left, right = charts.LEFT[charts.WIDTH], charts.RIGHT[charts.WIDTH]
+    plot = svg.Plot(left, 30, charts.WIDTH - left - right, charts.HEIGHT, 0, 8, 100)
     assert float(shade.attrib["x"]) == pytest.approx(plot.x(4), abs=0.01)
     assert float(shade.attrib["width"]) == pytest.approx(plot.x(7) - plot.x(4), abs=0.01)
 
@@ -187,8 +192,95 @@ def test_picture_of_a_pipeline_that_never_came_to_a_deployment(shown: Mapping[st
         "alarms": [],
         "counts": {},
         "result": "failed",
+        "new_colour": None,
     }
-    assert "Rehearsal of a release" in page.make(early)
+    text = page.make(early)
+    assert "Rehearsal of a release" in text
+    assert "new version," not in text
+    assert "(new)" not in text
+
+
+def words(text: str) -> str:
+    """What a page says, without its marks."""
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", text, flags=re.DOTALL).split())
+
+
+def test_page_says_which_colour_is_new(shown: Mapping[str, Any]) -> None:
+    text = words(page.make(shown))
+    assert "green has the new version, blue the one before it." in text
+    assert "10 % of the traffic reached green, the new version" in text
+    assert "blue green (new) answered with 5xx." in text
+    assert "GreenRateAlarm watches green (new): in ALARM when" in text
+    assert "green has the new version" in words(picture.make(shown))
+    other = words(page.make({**shown, "new_colour": "blue"}))
+    assert "blue has the new version, green the one before it." in other
+
+
+def test_causes_come_before_effects(shown: Mapping[str, Any]) -> None:
+    """The pipeline deploys, the deployment moves the traffic, an alarm sees its errors."""
+    headings = re.findall("<h2>(.*?)</h2>", page.make(shown))
+    assert headings[:4] == ["Pipeline", "Deployment", "Traffic", "Alarm"]
+    drawn = picture.make(shown)
+    places = [
+        drawn.index(title) for title in ("What ran when", "Requests a minute by", "against its threshold")
+    ]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("width", [charts.WIDTH, charts.NARROW])
+def test_no_colour_is_alone_with_what_it_says(shown: Mapping[str, Any], width: int) -> None:
+    """Areas have their names, and a bar says how it ended where that is not well."""
+    ran = words(charts.events(shown, ("event", "alarm"), width, whole=False))
+    assert "AllowTraffic: failed" in ran
+    assert "GreenRateAlarm: in ALARM" in ran
+    assert "Install: " not in ran.replace("Install: minute", "")
+    many = {**shown, "counts": {"blue": _bins(0, 14, 0), "green": _bins(14, 32, 8)}}
+    names = re.findall(r'class="area-name">(.*?)<', charts.traffic(many, width))
+    assert names == ["blue", "green (new)", "5xx"]
+
+
+def _bins(first: int, last: int, five_xx: int) -> list[dict[str, int]]:
+    return [{"bin": number, "requests": 20, "five_xx": five_xx} for number in range(first, last)]
+
+
+@pytest.mark.parametrize("width", [charts.WIDTH, charts.NARROW])
+def test_words_at_changes_of_the_traffic_do_not_meet(shown: Mapping[str, Any], width: int) -> None:
+    weights = [{"minute": 2 + number / 2, "blue": 90 - number, "green": 10 + number} for number in range(8)]
+    drawn = charts.traffic({**shown, "weights": [shown["weights"][0], *weights]}, width)
+    found = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)" class="mark-word">(.*?)<', drawn)
+    boxes = []
+    for x, y, anchor, text in found:
+        long = charts.CHARACTER * len(text)
+        left = float(x) - (long if anchor == "end" else 0)
+        boxes.append((float(y), left, left + long))
+    assert len(boxes) == len(weights)
+    for line, left, right in boxes:
+        beside = [box for box in boxes if box[0] == line and box != (line, left, right)]
+        assert all(right <= box[1] or box[2] <= left for box in beside), boxes
+
+
+PROGRAM = next(filter(None, map(shutil.which, report_check.PROGRAMS)), None)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installed")
+def test_page_reads_in_a_browser_wide_and_narrow(shown: Mapping[str, Any], tmp_path: Path) -> None:
+    """And the check sees a page that does not."""
+    assert PROGRAM is not None
+    assert [*report_check.check(PROGRAM, report.write(shown, tmp_path))] == []
+    assert {path.stem for path in tmp_path.glob("*.png")} == {
+        f"report-{scheme}-{width}" for scheme in ("light", "dark") for width in (1280, 420)
+    }
+    text = (tmp_path / "report.html").read_text()
+    wide = tmp_path / "wide.html"
+    wide.write_text(
+        text.replace("class='narrow'", "class='wide'").replace(
+            "<h1>", "<p style='width: 500px; color: #ddd; background: #fff'>too wide</p><h1>"
+        )
+    )
+    found = report_check.look(PROGRAM, wide, 420, report_check.SCHEMES["light"])
+    assert found["width"] == 420
+    assert any(name.startswith("html") for name in found["tooWide"])
+    assert found["faint"] == ["rgb(221, 221, 221) on rgb(255, 255, 255)"]
 
 
 def test_picture_stands_alone(shown: Mapping[str, Any]) -> None:
@@ -221,7 +313,8 @@ def test_timeline_tells_the_story_in_the_terminal(shown: Mapping[str, Any]) -> N
     told = console.export_text()
     assert "5.00 min  GreenRateAlarm: OK → ALARM" in told
     assert "ROLLED BACK: One or more alarms have been activated: GreenRateAlarm" in told
-    assert re.search(r"green +12 +6 +50.0 %", told)
+    assert re.search(r"green \(new\) +12 +6 +50.0 %", told)
+    assert re.search(r"^green \(new\) [·▁]+$", told, re.MULTILINE)
     assert "! no hook tried the green tasks" in told
     assert "8 minutes rehearsed in 21 s (a minute takes 1 s), 321 MiB of memory at most" in told
 

@@ -7,7 +7,7 @@ from typing import Any
 from ecs_blue_green.rehearsal.alarms import Alarm
 from ecs_blue_green.rehearsal.rehearsal import Rehearsal
 from ecs_blue_green.rehearsal.system import System
-from ecs_blue_green.rehearsal.verdict import Verdict
+from ecs_blue_green.rehearsal.verdict import Verdict, new_colour
 
 SCHEMA = "rehearsal/1"
 MEGABYTE = 1024 * 1024
@@ -43,6 +43,8 @@ def make(rehearsal: Rehearsal, verdict: Verdict, seconds: float) -> dict[str, An
             "error": deployment.get("errorInformation"),
             "rollback": deployment.get("rollbackInfo"),
         },
+        # None: nothing was deployed.
+        "new_colour": new_colour(journal) if deployment else None,
         "minutes": rehearsal.minutes,
         "requests": tally,
         "alarms": [_alarm(alarm, system, journal.readings.get(alarm.name, [])) for alarm in system.alarms],

@@ -1,6 +1,6 @@
 """`report.html`: one page without anything from outside, for light and dark, readable without scripts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,12 @@ def _head(document: Document) -> Iterator[str]:
         f"<p class='reason'><span class='result {escape(result.replace(' ', '-'))}'>{escape(result)}</span>"
         f"{escape(document['reason'])}</p>"
     )
+    if new := document["new_colour"]:
+        before = next(colour for colour in charts.COLOURS if colour != new)
+        yield (
+            f"<p>{_key(new)}<b>{new}</b> has the new version,"
+            f" {_key(before)}<b>{before}</b> the one before it.</p>"
+        )
     if document["findings"]:
         items = "".join(f"<li>{escape(finding)}</li>" for finding in document["findings"])
         yield f"<ul class='findings'>{items}</ul>"
@@ -79,48 +85,58 @@ def _numbers(document: Document) -> Iterator[tuple[str, str, bool]]:
         "answered by a stopped task",
         requests.get("by_stopped", 0) > 0,
     )
-    new = _new_colour(document)
+    new = document["new_colour"]
     moved = max((entry.get(new, 0) for entry in document["weights"]), default=0)
-    yield f"{moved} %", "of the traffic reached the new version", False
+    where = f"{new}, the new version" if new else "a new version"
+    yield f"{moved} %", f"of the traffic reached {where}", False
     by_new, failed = requests.get("by", {}).get(new, [0, 0])
     rate = f"{100 * failed / by_new:.0f} %" if by_new else "none"
     yield rate, f"5xx among its {by_new:,} answers to users", failed > 0
 
 
-def _new_colour(document: Document) -> str:
-    first = document["weights"][0] if document["weights"] else {}
-    return "green" if first.get("blue", 0) > first.get("green", 0) else "blue"
+def _key(colour: str) -> str:
+    return f"<span class='key' style='background:var(--{colour})'></span>"
 
 
 def _pictures(document: Document) -> Iterator[str]:
-    yield "<h2>Traffic</h2>"
+    """What led to what: the pipeline deploys, the deployment moves the traffic, an alarm sees its errors."""
+    yield "<h2>Pipeline</h2>"
     yield _figure(
-        charts.traffic(document),
-        "<span class='key' style='background:var(--blue)'></span>blue"
-        "<span class='key' style='background:var(--green)'></span>green"
-        "<span class='key' style='background:var(--red)'></span>answered with 5xx."
-        " Dotted lines: CodeDeploy changed the listener.",
+        lambda width: charts.events(document, ("action",), width, whole=True),
+        "Build steps take as long as they do on this machine; only AWS's waits are shortened.",
     )
-    if found := charts.main_alarm(document):
-        yield "<h2>Alarm</h2>"
-        yield _figure(
-            charts.alarm(document, found),
-            escape(f"{found['label']}: in ALARM when {found['condition']}. One value a minute."),
-        )
     if any(span["kind"] == "event" for span in document["spans"]):
         yield "<h2>Deployment</h2>"
         yield _figure(
-            charts.events(document, ("event", "alarm"), whole=False), "Lifecycle events, and alarms in ALARM."
+            lambda width: charts.events(document, ("event", "alarm"), width, whole=False),
+            "Lifecycle events, and alarms in ALARM.",
         )
-    yield "<h2>Pipeline</h2>"
+    yield "<h2>Traffic</h2>"
+    colours = "".join(f"{_key(colour)}{charts.called(document, colour)} " for colour in charts.COLOURS)
     yield _figure(
-        charts.events(document, ("action",), whole=True),
-        "Build steps take as long as they do on this machine; only AWS's waits are shortened.",
+        lambda width: charts.traffic(document, width),
+        f"{colours}{_key('red')}answered with 5xx. Dotted lines: CodeDeploy changed the listener.",
+    )
+    if found := charts.main_alarm(document):
+        yield "<h2>Alarm</h2>"
+        watched = _watched(document, found)
+        caption = (
+            f"{found['label']} watches {watched}: in ALARM when {found['condition']}. One value a minute."
+        )
+        yield _figure(lambda width: charts.alarm(document, found, width), escape(caption))
+
+
+def _figure(draw: Callable[[int], str], caption: str) -> str:
+    """A picture, and the same for a narrow window: one of the two is shown."""
+    wide, narrow = draw(charts.WIDTH), draw(charts.NARROW)
+    return (
+        f"<figure><div class='wide'>{wide}</div><div class='narrow'>{narrow}</div>"
+        f"<figcaption>{caption}</figcaption></figure>"
     )
 
 
-def _figure(picture: str, caption: str) -> str:
-    return f"<figure><div class='scroll'>{picture}</div><figcaption>{caption}</figcaption></figure>"
+def _watched(document: Document, alarm: Mapping[str, Any]) -> str:
+    return ", ".join(charts.called(document, colour) for colour in alarm["colours"]) or "the load balancer"
 
 
 def _alarms(document: Document) -> Iterator[str]:
@@ -132,7 +148,7 @@ def _alarms(document: Document) -> Iterator[str]:
         [
             (
                 found["label"],
-                ", ".join(found["colours"]) or "load balancer",
+                _watched(document, found),
                 found["condition"],
                 _highest(found["readings"]),
                 "yes" if any(reading["state"] == "ALARM" for reading in found["readings"]) else "no",
@@ -182,8 +198,11 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
     body = "".join(
         "<tr>"
-        + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, classes, strict=True))
+        + "".join(
+            f"<td{kind} data-heading='{escape(heading.lstrip('-'))}'>{escape(cell)}</td>"
+            for heading, cell, kind in zip(headings, row, classes, strict=True)
+        )
         + "</tr>"
         for row in rows
     )
-    return f"<div class='scroll'><table><tr>{head}</tr>{body}</table></div>"
+    return f"<table class='stacks'><tr>{head}</tr>{body}</table>"

@@ -18,10 +18,11 @@ COLOURS_END = "* { box-sizing"
 def make(document: Mapping[str, Any]) -> str:
     """The picture for a rehearsal's document: what it was, how it ended, traffic, alarm, lifecycle events."""
     alarm = charts.main_alarm(document)
+    # A deployment moves the traffic, and an alarm sees its errors.
     parts = [
+        charts.events(document, ("event", "alarm"), whole=False),
         charts.traffic(document),
         *([charts.alarm(document, alarm)] if alarm else []),
-        charts.events(document, ("event", "alarm"), whole=False),
     ]
     y = float(HEAD)
     placed = []
@@ -51,10 +52,13 @@ def _head(document: Mapping[str, Any]) -> list[str]:
     what = [f"HEALTH_RATE={rate}"] if rate else ["a healthy version"]
     what += [] if settings["hooks"] else ["HOOK=off"]
     config = settings["deployment_config"].removeprefix("CodeDeployDefault.")
+    if new := document["new_colour"]:
+        config += f"; {new} has the new version"
+    left = charts.LEFT[charts.WIDTH]
     return [
-        svg.text(charts.LEFT, 26, f"{document['result'].capitalize()}: {', '.join(what)}", class_="headline"),
-        svg.text(charts.LEFT, 45, config, class_="tick"),
-        svg.text(charts.LEFT, 61, shorten(document["reason"], REASON, placeholder=" …"), class_="tick"),
+        svg.text(left, 26, f"{document['result'].capitalize()}: {', '.join(what)}", class_="headline"),
+        svg.text(left, 45, config, class_="tick"),
+        svg.text(left, 61, shorten(document["reason"], REASON, placeholder=" …"), class_="tick"),
     ]
 
 

@@ -1,7 +1,7 @@
 """Looks at report.html in headless Chromium, where one is installed: `make report-check`.
 
 In light and dark, wide and narrow: nothing is fetched, nothing is wider than the window, no picture's words
-leave it, words stand out from the paper. Screenshots are written beside the page.
+leave it or become small, words stand out from what is behind them. Screenshots are written beside the page.
 """
 
 import html
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,21 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
 SCHEMES = {"light": (), "dark": ("--blink-settings=preferredColorScheme=0",)}
-WIDTHS = (1100, 420)
+# The height is for the screenshots.
+SIZES = {1280: 2600, 420: 4400}
 SECONDS = 60
 # WCAG's least contrast for text: https://www.w3.org/TR/WCAG22/#contrast-minimum
 CONTRAST = 4.5
+# Pixels of a picture's words at least.
+LEAST_PIXELS = 10
 
-# Put at the end of a copy of the page; what it finds is read from the title.
+# Chromium has no window below 500 pixels, but a frame.
+FRAME = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
+<style>body { margin: 0 } iframe { border: 0; display: block; width: WIDTHpx; height: HEIGHTpx }</style>
+<iframe srcdoc="PAGE"></iframe>
+"""
+
+# Put at the end of the page in the frame; what it finds is read from the title outside.
 LOOK = """<script>
 addEventListener("load", () => {
   const light = (colour) => {
@@ -47,26 +56,39 @@ addEventListener("load", () => {
     });
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const paper = light(getComputedStyle(document.body).backgroundColor);
-  const contrast = (colour) => {
-    const [more, less] = [light(colour), paper].sort((a, b) => b - a);
-    return (more + 0.05) / (less + 0.05);
+  const behind = (item) => {
+    const colour = getComputedStyle(item).backgroundColor;
+    return /, 0\\)$|transparent/.test(colour) && item.parentElement ? behind(item.parentElement) : colour;
   };
-  const words = [...document.querySelectorAll("svg text")];
+  const isFaint = ([colour, item]) => {
+    const [more, less] = [light(colour), light(behind(item))].sort((a, b) => b - a);
+    return (more + 0.05) / (less + 0.05) < LEAST;
+  };
+  const pictures = [...document.querySelectorAll("svg")].filter((picture) => picture.clientWidth);
+  const words = pictures.flatMap((picture) => [...picture.querySelectorAll("text")]);
   const outside = words.filter((word) => {
     const box = word.getBBox(), view = word.ownerSVGElement.viewBox.baseVal;
     return box.x < -1 || box.x + box.width > view.width + 1 || box.y + box.height > view.height + 1;
   });
-  const plain = [...document.querySelectorAll("p, td, th, dt, dd, figcaption, footer, h1, h2")];
-  document.title = JSON.stringify({
-    tooWide: document.documentElement.scrollWidth > innerWidth + 1,
+  const small = words.filter((word) => {
+    const shrunk = word.ownerSVGElement.clientWidth / word.ownerSVGElement.viewBox.baseVal.width;
+    return parseFloat(getComputedStyle(word).fontSize) * shrunk < PIXELS;
+  });
+  const plain = [...document.querySelectorAll("p, b, span, li, td, th, dt, dd, figcaption, footer, h1, h2")];
+  parent.document.title = JSON.stringify({
+    width: innerWidth,
+    tooWide: [...document.querySelectorAll("html, body *")]
+      .filter((item) => item.scrollWidth > item.clientWidth + 1)
+      .filter((item) => getComputedStyle(item).display !== "inline")
+      .map((item) => `${item.tagName.toLowerCase()} ${item.textContent.trim().slice(0, 30)}`),
     outside: outside.map((word) => word.textContent),
-    pictures: document.querySelectorAll("svg").length,
+    small: small.map((word) => word.textContent),
+    pictures: pictures.length,
     fetched: performance.getEntriesByType("resource").map((entry) => entry.name),
     faint: [...new Set([
-      ...plain.map((item) => getComputedStyle(item).color),
-      ...words.map((item) => getComputedStyle(item).fill),
-    ])].filter((colour) => contrast(colour) < LEAST),
+      ...plain.filter((item) => item.textContent).map((item) => [getComputedStyle(item).color, item]),
+      ...words.map((item) => [getComputedStyle(item).fill, item]),
+    ].filter(isFaint).map(([colour, item]) => `${colour} on ${behind(item)}`))],
     paper: getComputedStyle(document.body).backgroundColor,
   });
 });
@@ -94,33 +116,43 @@ def check(program: str, report: Path) -> Iterator[str]:
     """The problems of the page, each in one line."""
     papers = set()
     for scheme, flags in SCHEMES.items():
-        for width in WIDTHS:
-            found = _look(program, report, [*flags, f"--window-size={width},1200"])
+        for width in SIZES:
+            found = look(program, report, width, flags)
             where = f"{scheme}, {width} wide"
             papers.add(found["paper"])
+            if found["width"] != width:
+                yield f"{where}: the page was shown {found['width']} wide"
             if found["fetched"]:
                 yield f"{where}: fetches {', '.join(found['fetched'])}"
             if found["tooWide"]:
-                yield f"{where}: the page is wider than the window"
+                yield f"{where}: wider than there is room: {', '.join(found['tooWide'])}"
             if found["outside"]:
                 yield f"{where}: words leave their picture: {', '.join(found['outside'])}"
+            if found["small"]:
+                yield f"{where}: words of pictures that are too small: {', '.join(found['small'])}"
             if found["faint"]:
                 yield f"{where}: words that hardly stand out: {', '.join(found['faint'])}"
             if not found["pictures"]:
                 yield f"{where}: no picture"
-        picture = report.with_name(f"report-{scheme}.png")
-        _run(program, [*flags, "--window-size=1100,2400", f"--screenshot={picture}", report.as_uri()])
     if len(papers) != len(SCHEMES):
         yield "light and dark look alike"
 
 
-def _look(program: str, report: Path, flags: list[str]) -> Mapping[str, Any]:
-    """What the page looks like with these flags."""
+def look(program: str, report: Path, width: int, flags: Sequence[str]) -> Mapping[str, Any]:
+    """What the page looks like at this width and with these flags; it is drawn as well."""
+    look = LOOK.replace("LEAST", str(CONTRAST)).replace("PIXELS", str(LEAST_PIXELS))
+    page = html.escape(report.read_text().replace("</body>", look + "</body>"))
+    scheme = next(name for name, known in SCHEMES.items() if known == flags)
+    drawn = report.with_name(f"report-{scheme}-{width}.png")
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "report.html"
-        page = report.read_text()
-        copy.write_text(page.replace("</body>", LOOK.replace("LEAST", str(CONTRAST)) + "</body>"))
-        dom = _run(program, [*flags, "--dump-dom", copy.as_uri()])
+        frame = Path(folder) / "frame.html"
+        height = SIZES[width]
+        frame.write_text(
+            FRAME.replace("WIDTH", str(width)).replace("HEIGHT", str(height)).replace("PAGE", page)
+        )
+        size = f"--window-size={width},{height}"
+        dom = _run(program, [*flags, size, "--dump-dom", frame.as_uri()])
+        _run(program, [*flags, size, f"--screenshot={drawn}", frame.as_uri()])
         title = re.search(r"<title>(.*?)</title>", dom, re.DOTALL)
         if title is None:
             raise RuntimeError(f"{program} shows no page")

@@ -8,9 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ecs_blue_green.rehearsal.charts import called
 from ecs_blue_green.rehearsal.view import hanging, told
 
 WIDTH = 48
+# The longest name of a target group, with a blank behind it.
+NAME = len("green (new) ")
 BARS = "·▁▂▃▄▅▆▇█"
 MARKS = {"blue": "dodger_blue2", "green": "green3"}
 RESULT_STYLES = {"released": "bold green", "rolled back": "bold red", "failed": "bold red"}
@@ -47,12 +50,12 @@ def _traffic(document: Mapping[str, Any]) -> Iterator[Text]:
     """One bar per target group: the darker, the more of the traffic it has."""
     end = max(document["minutes"], 1e-9)
     for colour, style in MARKS.items():
-        bar = Text(f"{colour:<6}", style=style)
+        bar = Text(f"{called(document, colour):<{NAME}}", style=style)
         for place in range(WIDTH):
             share = _share(document["weights"], colour, place * end / WIDTH)
             bar.append(BARS[math.ceil(share * (len(BARS) - 1) / 100)], style=style)
         yield bar
-    yield Text(f"{'':<6}0{f'{end:.0f} min':>{WIDTH - 1}}", style="dim")
+    yield Text(f"{'':<{NAME}}0{f'{end:.0f} min':>{WIDTH - 1}}", style="dim")
 
 
 def _share(weights: list[Mapping[str, Any]], colour: str, minute: float) -> float:
@@ -70,7 +73,7 @@ def _requests(document: Mapping[str, Any]) -> Table:
         table.add_column(heading, justify="left" if heading == "Answered by" else "right")
     for who, (answers, five_xx) in sorted(tally.get("by", {}).items()):
         table.add_row(
-            Text(who, style=MARKS.get(who, "")),
+            Text(called(document, who), style=MARKS.get(who, "")),
             str(answers),
             str(five_xx),
             f"{100 * five_xx / answers:.1f} %",

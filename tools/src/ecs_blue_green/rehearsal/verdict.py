@@ -57,7 +57,7 @@ def judge(
         reason = f"{reason} ({told[-1]})"
     for alarm in system.alarms:
         reason = reason.replace(alarm.name, alarm.label)
-    new = _new_colour(journal)
+    new = new_colour(journal)
     findings = [
         *not_started,
         *_about_requests(tally),
@@ -77,7 +77,7 @@ def _result(deployment: Mapping[str, Any] | None, failure: str | None) -> tuple[
     return "rolled back", reason
 
 
-def _new_colour(journal: Journal) -> str:
+def new_colour(journal: Journal) -> str:
     """The colour that the release goes to: the one without traffic at the beginning."""
     first = journal.weights[0][1] if journal.weights else {}
     return "green" if first.get("blue", 0) > first.get("green", 0) else "blue"
