@@ -15,7 +15,9 @@ import psutil
 import pytest
 
 from ecs_blue_green import interpreters
+from ecs_blue_green.deployer import remedies
 from tests.checkout import committed
+from tests.deployer.followed import follows
 
 RUN = """
 import argparse, sys
@@ -70,6 +72,7 @@ def edit(root: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+@follows(remedies.RUN_OR_REHEARSE)
 def test_files_as_they_are_are_served_until_ctrl_c(root: Path) -> None:
     edit(
         root,

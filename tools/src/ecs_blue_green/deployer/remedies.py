@@ -140,7 +140,9 @@ DEPLOY_BY_CODEDEPLOY = Remedy(
 )
 
 # How a deploy ends.
-REHEARSE = Remedy("make rehearse (releases {folder}/ on this machine, with traffic)", "command")
+RUN_OR_REHEARSE = Remedy(
+    "make run ({folder}/ to open in a browser), or make rehearse (a release of it)", "command"
+)
 FIRST_RELEASE = Remedy("{status} (the new pipeline begins with a release)", "command")
 SEE_ALL = Remedy("{status} (what is live, and every output); a push releases", "command")
 RELEASE_MOVES = Remedy("push a commit: the next release brings {parameters}", "by hand")

@@ -5,7 +5,7 @@ what the deployer really prints.
 """
 
 from ecs_blue_green import runtime
-from ecs_blue_green.deployer import remedies
+from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.effects.sides import World, side
 from ecs_blue_green.documents.generated import IMPORTS_FROM, LAYERS, LOCAL, ORDER, ROOT, RUNTIME
 
@@ -26,7 +26,7 @@ def first_deployment() -> str:
         "…",
         _done(ORDER[-1]),
         "answers: nowhere yet, since the emulator keeps records and runs no task",
-        f"next:  {remedies.REHEARSE(folder=RUNTIME.image.folder)}",
+        f"next:  {remedies.RUN_OR_REHEARSE(folder=RUNTIME.image.folder)}",
     )
 
 
@@ -56,6 +56,8 @@ def waiting_layer(environment: str) -> str:
         f"Deploy this to {environment}? [y/N] y",
         "…",
         _done(layer),
+        "…",
+        f"next:  {remedies.FIRST_RELEASE(status=commands.make('status', environment))}",
     )
 
 

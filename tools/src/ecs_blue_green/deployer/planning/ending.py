@@ -48,7 +48,7 @@ def _address(plan: Plan, runtime: Runtime, outcomes: Iterable[Outcome]) -> str:
 def _next(plan: Plan, runtime: Runtime) -> str:
     settings = plan.environment
     if settings.is_local:
-        return remedies.REHEARSE(folder=runtime.image.folder)
+        return remedies.RUN_OR_REHEARSE(folder=runtime.image.folder)
     status = commands.make("status", settings.name)
     pipeline = plan.steps.get(runtime.controller.pipeline.layer)
     if pipeline and pipeline.act in ("create", "recreate"):
