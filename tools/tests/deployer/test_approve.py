@@ -30,11 +30,15 @@ class Pipeline:
 
     def answer(self, operation: str, request: Any) -> Any:
         return {
+            "ListPipelineExecutions": self.executions,
             "GetPipeline": self.definition,
             "GetPipelineState": self.state,
             "GetPipelineExecution": self.execution,
             "PutApprovalResult": self.result,
         }[operation](request)
+
+    def executions(self, request: Any) -> Any:
+        return {"pipelineExecutionSummaries": [{"pipelineExecutionId": EXECUTION, "status": "InProgress"}]}
 
     def definition(self, request: Any) -> Any:
         kind = {"owner": "AWS", "provider": "Manual", "version": "1"}
@@ -125,6 +129,13 @@ def test_what_waits_is_shown_and_asked_for(
         "token": TOKEN,
         "result": {"summary": "by make approve", "status": "Approved"},
     }
+
+
+def test_status_says_what_waits_and_how_it_goes_on(deployed: Shop, pipeline: Pipeline) -> None:
+    line = f"execution {EXECUTION} waits for a person: make approve ENV=dev"
+    assert line in deployed.talk("status")[1]
+    pipeline.waits = False
+    assert "make approve" not in deployed.talk("status")[1]
 
 
 def test_no_is_no(deployed: Shop, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
