@@ -92,6 +92,18 @@ def in_group(it: Account, group: str) -> dict[str, Any]:
     )
 
 
+REVISION = {
+    "family": "fargate",
+    "requiresCompatibilities": ["FARGATE"],
+    "networkMode": "awsvpc",
+    "cpu": "256",
+    "memory": "512",
+    "containerDefinitions": [{"name": "app", "image": "nginx"}],
+}
+ELEVEN = [f"/a/{number}" for number in range(11)]
+NO_WEB_ACL = (
+    "arn:aws:wafv2:ap-northeast-1:000000000000:regional/webacl/none/01234567-89ab-cdef-0123-456789abcdef"
+)
 TARGET = {"cluster": "there", "service": "api"}
 SCALABLE = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 
@@ -177,6 +189,16 @@ REFUSALS: dict[str, list[tuple[str, Request, str]]] = {
         ("create_service", lambda it: in_group(it, "sg-00000000000000000"), "InvalidGroup.NotFound"),
         ("create_service", lambda it: new_service(it, loadBalancers=[]), "exactly one load balancer"),
         ("create_service", behind_nothing, "validate the specified targetGroupArn"),
+        (
+            "register_task_definition",
+            lambda it: {**REVISION, "memory": "768"},
+            "No Fargate configuration exists",
+        ),
+        (
+            "register_task_definition",
+            lambda it: {**REVISION, "networkMode": "bridge"},
+            "network mode 'awsvpc'",
+        ),
     ],
     "elbv2": [
         (
@@ -211,7 +233,28 @@ REFUSALS: dict[str, list[tuple[str, Request, str]]] = {
         ),
         ("describe_target_groups", lambda it: {"Names": [NONE]}, "TargetGroupNotFound"),
         ("describe_listeners", lambda it: {"ListenerArns": [NO_ARN.format("listener")]}, "ListenerNotFound"),
+        ("describe_rules", lambda it: {"ListenerArn": NO_ARN.format("listener")}, "ListenerNotFound"),
+        (
+            "create_load_balancer",
+            lambda it: {"Name": "narrow", "Subnets": PUBLIC[:1]},
+            "two different Availability Zones",
+        ),
+        (
+            "create_listener",
+            lambda it: {
+                "LoadBalancerArn": it.balancer,
+                "Port": 8443,
+                "Protocol": "HTTPS",
+                "DefaultActions": [{"Type": "forward", "TargetGroupArn": it.target_group}],
+            },
+            "A certificate must be specified",
+        ),
     ],
+    "ssm": [
+        ("get_parameters", lambda it: {"Names": ELEVEN}, "less than or equal to 10"),
+        ("delete_parameters", lambda it: {"Names": ELEVEN}, "less than or equal to 10"),
+    ],
+    "wafv2": [("get_web_acl", lambda it: {"ARN": NO_WEB_ACL}, "WAFNonexistentItemException")],
     "application-autoscaling": [
         (
             "register_scalable_target",

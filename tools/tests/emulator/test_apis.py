@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from tests.emulator.aws import VPC, Aws, error, until
+from tests.emulator.aws import PUBLIC, VPC, Aws, error, until
 from tests.emulator.parts import (
     attribute,
     blue_green_service,
@@ -493,3 +493,83 @@ def test_targets_are_told_of_the_client(aws: Aws) -> None:
     assert told["host"] == f"{made['Name']}:9002"
     assert (told["x-forwarded-proto"], told["x-forwarded-port"]) == ("https", "9002")
     assert told["x-forwarded-for"].startswith("203.0.113.7, ")
+
+
+def test_revisions_are_those_of_the_family_and_in_turn(aws: Aws) -> None:
+    """By the full name of the family, though the member is called a prefix; families by name."""
+    ecs = aws.client("ecs")
+    for family in ("turn-longer", *["turn"] * 11):
+        ecs.register_task_definition(
+            family=family, containerDefinitions=[{"name": "a", "image": "a", "memory": 64}]
+        )
+
+    def listed(**request: Any) -> list[str]:
+        pages = ecs.get_paginator("list_task_definitions").paginate(
+            PaginationConfig={"PageSize": 4}, **request
+        )
+        return [arn.rpartition("/")[2] for page in pages for arn in page["taskDefinitionArns"]]
+
+    in_turn = [f"turn:{number}" for number in range(1, 12)]
+    assert listed(familyPrefix="turn") == in_turn
+    assert listed(familyPrefix="turn", sort="DESC") == in_turn[::-1]
+    assert [one for one in listed() if one.startswith("turn")] == ["turn:1", *in_turn[1:], "turn-longer:1"]
+    ecs.deregister_task_definition(taskDefinition="turn:3")
+    assert listed(familyPrefix="turn", status="INACTIVE") == ["turn:3"]
+
+
+def test_deployments_that_are_not_there_are_left_out_of_many(aws: Aws) -> None:
+    assert (
+        aws.client("codedeploy").batch_get_deployments(deploymentIds=["d-ABCDEFGHI"])["deploymentsInfo"] == []
+    )
+
+
+def test_security_groups_are_found_by_a_filter(aws: Aws) -> None:
+    """Of several ids those that are there, and without an error where none is."""
+    ec2 = aws.client("ec2")
+    made = ec2.create_security_group(GroupName="filtered", Description="filtered", VpcId=VPC)["GroupId"]
+
+    def by(*ids: str) -> list[str]:
+        groups = ec2.describe_security_groups(Filters=[{"Name": "group-id", "Values": list(ids)}])
+        return [group["GroupId"] for group in groups["SecurityGroups"]]
+
+    assert by(made, "sg-0123456789abcdef0") == [made]
+    assert by("sg-0123456789abcdef0") == []
+
+
+def test_web_acl_is_found_by_its_arn(aws: Aws) -> None:
+    waf = aws.client("wafv2")
+    visible = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "found"}
+    made = waf.create_web_acl(
+        Name="found", Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=visible, Rules=[]
+    )["Summary"]
+    assert waf.get_web_acl(ARN=made["ARN"])["WebACL"]["Name"] == "found"
+    assert waf.get_web_acl(Name="found", Scope="REGIONAL", Id=made["Id"])["WebACL"]["ARN"] == made["ARN"]
+
+
+def test_what_is_made_again_with_the_same_settings_is_the_same(aws: Aws) -> None:
+    elbv2 = aws.client("elbv2")
+    balancer = {"Name": "once", "Subnets": PUBLIC}
+    first = elbv2.create_load_balancer(**balancer)["LoadBalancers"][0]["LoadBalancerArn"]
+    assert elbv2.create_load_balancer(**balancer)["LoadBalancers"][0]["LoadBalancerArn"] == first
+    with pytest.raises(ClientError) as refused:
+        elbv2.create_load_balancer(**balancer, Scheme="internal")
+    assert error(refused)[0] == "DuplicateLoadBalancerName"
+
+    group = elbv2.create_target_group(Name="once", Protocol="HTTP", Port=80, VpcId=VPC, TargetType="ip")
+    forward = [{"Type": "forward", "TargetGroupArn": group["TargetGroups"][0]["TargetGroupArn"]}]
+    listener = {"LoadBalancerArn": first, "Protocol": "HTTP", "Port": 80, "DefaultActions": forward}
+    made = elbv2.create_listener(**listener)["Listeners"][0]["ListenerArn"]
+    assert elbv2.create_listener(**listener)["Listeners"][0]["ListenerArn"] == made
+    fixed = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]
+    with pytest.raises(ClientError) as refused:
+        elbv2.create_listener(**{**listener, "DefaultActions": fixed})
+    assert error(refused)[0] == "DuplicateListener"
+    assert len(elbv2.describe_listeners(LoadBalancerArn=first)["Listeners"]) == 1
+
+
+def test_stack_in_review_was_never_updated(aws: Aws) -> None:
+    resources = {"Topic": {"Type": "AWS::SNS::Topic"}}
+    made = aws.propose("reviewed", resources, kind="CREATE")
+    cloudformation = aws.client("cloudformation")
+    assert "LastUpdatedTime" not in cloudformation.describe_stacks(StackName="reviewed")["Stacks"][0]
+    assert aws.execute(made)["LastUpdatedTime"]

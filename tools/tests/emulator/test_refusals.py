@@ -233,6 +233,44 @@ def test_parameter_that_names_what_does_not_exist(aws: Aws) -> None:
         assert f"parameter value {value} for parameter name {name} does not exist" in message
 
 
+UNRESOLVED = "Template format error: Unresolved resource dependencies [Nothing]"
+
+
+def test_template_that_cannot_be_used(aws: Aws) -> None:
+    cloudformation = aws.client("cloudformation")
+
+    def refused(template: Any, **more: Any) -> tuple[str, str]:
+        with pytest.raises(ClientError) as answer:
+            cloudformation.create_change_set(
+                StackName="unusable",
+                ChangeSetName="unusable",
+                ChangeSetType="CREATE",
+                TemplateBody=json.dumps(template),
+                **more,
+            )
+        return error(answer)
+
+    dangling = {"Topic": resource("SNS::Topic", TopicName={"Fn::Sub": "${Nothing}-topic"})}
+    given = [{"ParameterKey": "Nothing", "ParameterValue": "x"}]
+    assert [
+        refused({"Resources": {}}),
+        refused({"Resources": dangling}),
+        refused({"Resources": topic(), "Outputs": values(Name=ref("Nothing"))}),
+        refused({"Resources": topic()}, Parameters=given),
+    ] == [
+        ("ValidationError", text)
+        for text in (
+            "Template format error: At least one Resources member must be defined.",
+            f"{UNRESOLVED} in the Resources block of the template",
+            f"{UNRESOLVED} in the Outputs block of the template",
+            "Parameters: [Nothing] do not exist in the template",
+        )
+    ]
+    # Nothing is left of it, as of any request that was refused.
+    with pytest.raises(ClientError):
+        cloudformation.describe_stacks(StackName="unusable")
+
+
 def test_template_that_is_too_long(aws: Aws) -> None:
     body = json.dumps({"Description": "x", "Resources": topic(), "Metadata": {"Long": "x" * 51_200}})
     with pytest.raises(ClientError) as refused:
@@ -1122,6 +1160,20 @@ def test_image_that_is_not_what_it_says(aws: Aws) -> None:
         ecr.put_image(**untyped)
     assert error(refused)[0] == "InvalidParameterException"
     assert ecr.put_image(**untyped, imageManifestMediaType=json.loads(MANIFEST)["mediaType"])
+
+
+def test_image_that_is_there_already(aws: Aws) -> None:
+    for mutability in ("IMMUTABLE", "MUTABLE"):
+        name = f"twice-{mutability.lower()}"
+        repository = resource("ECR::Repository", RepositoryName=name, ImageTagMutability=mutability)
+        aws.create(name, {"Repository": repository})
+        push = {"repositoryName": name, "imageTag": "a", "imageManifest": MANIFEST}
+        ecr = aws.client("ecr")
+        ecr.put_image(**push)
+        with pytest.raises(ClientError) as refused:
+            ecr.put_image(**push)
+        assert error(refused)[0] == "ImageAlreadyExistsException"
+        assert ecr.put_image(**{**push, "imageTag": "b"})
 
 
 def test_image_tag_that_exists_and_is_immutable(aws: Aws) -> None:

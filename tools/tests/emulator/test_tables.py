@@ -23,7 +23,7 @@ from ecs_blue_green.emulator.cloudformation import drift, states
 from ecs_blue_green.emulator.resources import HANDLERS, ecs as resources
 from ecs_blue_green.emulator.services import codedeploy, ecs, elbv2
 tables = {
-    "fargate_memory": resources.FARGATE_MEMORY,
+    "fargate_memory": ecs.FARGATE_MEMORY,
     "at_creation": resources._AT_CREATION,
     "names": {kind: handler.name for kind, handler in HANDLERS.items()},
     "identified": [kind for kind, handler in HANDLERS.items() if handler.taken],

@@ -18,6 +18,7 @@ from ecs_blue_green.emulator.services import (
     ecr,
     ecs,
     elbv2,
+    requests,
     revisions,
     scaling,
 )
@@ -52,6 +53,7 @@ def application(
     codedeploy.on_deletion.append(deployments.forget)
     ecr.install(account.initial_image_tag)
     elbv2.install()
+    requests.install()
     deployment.seconds_a_minute = minute
     deployment.hooks_are_called = attended or hooks_are_called
     if attended:

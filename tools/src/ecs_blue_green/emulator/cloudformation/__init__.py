@@ -10,6 +10,7 @@ from ecs_blue_green.emulator.cloudformation import (
     service_role,
     stack_policy,
     states,
+    templates,
 )
 from ecs_blue_green.emulator.early import DOCUMENTED, Early
 
@@ -17,6 +18,7 @@ from ecs_blue_green.emulator.early import DOCUMENTED, Early
 def install(early: Early = DOCUMENTED) -> None:
     """Put the rules around ministack's operations; those further down are asked first."""
     parameters.install()
+    templates.install()
     reverting.install()
     exports.install()
     early_validation.install(early)

@@ -4,6 +4,7 @@ CloudFormation API reference, DescribeChangeSet and ResourceTargetDefinition.
 """
 
 import json
+import re
 from typing import Any
 
 from ecs_blue_green.emulator import engine, stores
@@ -21,6 +22,11 @@ from ecs_blue_green.emulator.services import shapes
 
 # AWS does not say how many; small enough that a client which reads one page is found out.
 PAGE = 20
+# In DescribeStacks, from a status on that says that there are change sets and no stack yet.
+_NEVER_UPDATED = re.compile(
+    rb"(<StackStatus>REVIEW_IN_PROGRESS</StackStatus><StackStatusReason>[^<]*</StackStatusReason>"
+    rb"<CreationTime>[^<]*</CreationTime>)<LastUpdatedTime>[^<]*</LastUpdatedTime>"
+)
 
 
 def install() -> None:
@@ -29,6 +35,7 @@ def install() -> None:
     engine.changesets._diff_resources = _by_value(engine.changesets._diff_resources)
     engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
     engine.wrap_stack_operation("DescribeChangeSet", _describe_change_set)
+    engine.wrap_stack_operation("DescribeStacks", _describe_stacks)
 
 
 def _comparable(resolve: Any) -> Any:
@@ -156,6 +163,12 @@ def _describe_change_set(operation: Any, request: Any) -> Any:
     body = shapes.to_xml({name: value for name, value in answer.items() if value not in ("", None)}, shape)
     inner = f"<DescribeChangeSetResult>{body}</DescribeChangeSetResult>"
     return engine.helpers._xml(200, "DescribeChangeSetResponse", inner)
+
+
+def _describe_stacks(operation: Any, request: Any) -> Any:
+    """LastUpdatedTime is there when a stack was updated (CloudFormation API reference, Stack)."""
+    status, headers, body = operation(request)
+    return status, headers, _NEVER_UPDATED.sub(rb"\1", body)
 
 
 def _shown(change: Record, with_values: bool) -> Record:

@@ -9,19 +9,6 @@ from ecs_blue_green.emulator.services.api import tagged
 
 TASK_PRINCIPAL = "ecs-tasks.amazonaws.com"
 
-# Memory in MiB that Fargate offers for a number of CPU units (ECS developer guide,
-# fargate-tasks-services; November 2026).
-FARGATE_MEMORY = {
-    "256": {512, 1024, 2048},
-    "512": set(range(1024, 4096 + 1, 1024)),
-    "1024": set(range(2048, 8192 + 1, 1024)),
-    "2048": set(range(4096, 16384 + 1, 1024)),
-    "4096": set(range(8192, 30720 + 1, 1024)),
-    "8192": set(range(16384, 61440 + 1, 4096)),
-    "16384": set(range(32768, 122880 + 1, 8192)),
-    "32768": {61440, 122880, 249856},
-}
-
 
 def _cluster_removable(physical_id: str, properties: Record) -> None:
     if any(
@@ -52,33 +39,6 @@ def _check_definition(properties: Record) -> None:
     for name in ("ExecutionRoleArn", "TaskRoleArn"):
         if role := properties.get(name):
             references.require_role(role, TASK_PRINCIPAL, "ClientException", "Role is not valid")
-    if "FARGATE" in properties.get("RequiresCompatibilities", []):
-        _check_fargate(properties)
-
-
-def _check_fargate(properties: Record) -> None:
-    if properties.get("NetworkMode") != "awsvpc":
-        raise Refused("ClientException", "Fargate only supports network mode 'awsvpc'.")
-    cpu, memory = properties.get("Cpu", "0"), properties.get("Memory", "0")
-    if not memory.isdigit() or int(memory) not in FARGATE_MEMORY.get(cpu, set()):
-        raise Refused(
-            "ClientException",
-            f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory.",
-        )
-    if properties.get("ExecutionRoleArn"):
-        return
-    for container in properties.get("ContainerDefinitions", []):
-        if ".dkr.ecr." in container["Image"]:
-            raise Refused(
-                "ClientException",
-                "Fargate requires task definition to have execution role ARN to support ECR images.",
-            )
-        driver = container.get("LogConfiguration", {}).get("LogDriver")
-        if driver == "awslogs":
-            raise Refused(
-                "ClientException",
-                "Fargate requires task definition to have execution role ARN to support log driver awslogs.",
-            )
 
 
 def _create_service(logical_id: str, properties: Record, stack_name: str) -> Created:

@@ -7,7 +7,6 @@ from ecs_blue_green.emulator.resources.handler import Created, Handler
 from ecs_blue_green.emulator.services import elbv2
 from ecs_blue_green.emulator.services.api import new_id
 
-SECURE = ("HTTPS", "TLS")
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
 # In the words of https://github.com/aws-cloudformation/cfn-lint/issues/3833
 MOST_CONDITION_VALUES = 5
@@ -110,15 +109,7 @@ def _require_rule(properties: Record, existing: str = "") -> None:
 def _check_listener(properties: Record) -> None:
     """Check what the schema cannot: an HTTPS listener needs a certificate that exists here."""
     certificates = [item["CertificateArn"] for item in properties.get("Certificates", [])]
-    if properties.get("Protocol") in SECURE and not certificates:
-        raise Refused("ValidationError", "A certificate must be specified for HTTPS listeners")
-    _require_certificates(certificates)
-
-
-def _require_certificates(arns: list[str]) -> None:
-    for arn in arns:
-        if arn not in stores.certificates:
-            raise Refused("CertificateNotFound", f"Certificate ARN '{arn}' is not valid")
+    elbv2.require_certificates(properties.get("Protocol", ""), certificates)
 
 
 def _create_certificates(logical_id: str, properties: Record, stack_name: str) -> Created:
@@ -149,9 +140,10 @@ def _check_certificates(properties: Record) -> None:
     listener = stores.listeners.get(properties["ListenerArn"])
     if listener is None:
         raise Refused("ListenerNotFound", "One or more listeners not found")
-    if listener["Protocol"] not in SECURE:
+    if listener["Protocol"] not in elbv2.SECURE:
         raise Refused("UnsupportedOperation", "Certificates can only be added to secure listeners")
-    _require_certificates([item["CertificateArn"] for item in properties["Certificates"]])
+    arns = [item["CertificateArn"] for item in properties["Certificates"]]
+    elbv2.require_certificates(listener["Protocol"], arns)
 
 
 HANDLERS = {

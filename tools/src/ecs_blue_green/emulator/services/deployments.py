@@ -62,13 +62,16 @@ def get_deployment(request: Record) -> Record:
 
 
 def batch_get_deployments(request: Record) -> Record:
-    """Several deployments, at most as many as CodeDeploy gives at once."""
+    """Several deployments, at most as many as CodeDeploy gives at once.
+
+    One that is not there is left out: botocore, codedeploy BatchGetDeployments has no error for it.
+    """
     if len(request["deploymentIds"]) > MOST_AT_ONCE:
         raise Refused(
             "BatchLimitExceededException", f"The limit of {MOST_AT_ONCE} deployments has been exceeded."
         )
-    found = [_deployment({"deploymentId": item}).info for item in request["deploymentIds"]]
-    return {"deploymentsInfo": found}
+    there = [DEPLOYMENTS[item] for item in request["deploymentIds"] if item in DEPLOYMENTS]
+    return {"deploymentsInfo": [deployment.info for deployment in there]}
 
 
 def list_deployments(request: Record) -> Record:

@@ -6,7 +6,7 @@ On AWS somebody pushes the first image between two stacks; here no task runs it.
 import hashlib
 import json
 
-from ecs_blue_green.emulator import engine
+from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 
@@ -14,7 +14,7 @@ PLACEHOLDER_DIGEST = f"sha256:{'0' * 64}"
 
 
 def install(placeholder_tag: str) -> None:
-    """Have DescribeImages find the tag in every repository, and refuse what is not there."""
+    """Have DescribeImages find the tag in every repository, and refuse what is not there or is no image."""
     describe = engine.ecr._describe_images
 
     def describe_images(request: Record) -> Record:
@@ -41,6 +41,7 @@ def install(placeholder_tag: str) -> None:
 
     def put_image(request: Record) -> Record:
         _require_manifest(request)
+        _require_news(request)
         answer: Record = engine.answer_of(put(request))
         return answer
 
@@ -63,12 +64,29 @@ def _require_manifest(request: Record) -> None:
             "InvalidParameterException",
             "Invalid parameter at 'ImageManifest': it names no mediaType, nor does the request",
         )
-    digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
+    digest = _digest(manifest)
     if request.get("imageDigest", digest) != digest:
         raise Refused(
             "ImageDigestDoesNotMatchException",
             f"The specified image digest does not match the digest of the manifest, {digest}",
         )
+
+
+def _require_news(request: Record) -> None:
+    """A tag is put on the image that has it: botocore, ecr PutImage (ImageAlreadyExistsException)."""
+    name, tag, manifest = request["repositoryName"], request.get("imageTag"), request["imageManifest"]
+    identifier = {"imageTag": tag} if tag else {"imageDigest": _digest(manifest)}
+    there = engine.ecr._find_image(name, identifier) if name in stores.repositories else None
+    if there and there["imageDigest"] == _digest(manifest):
+        raise Refused(
+            "ImageAlreadyExistsException",
+            f"Image with digest '{_digest(manifest)}' and tag '{tag}' already exists in the repository with "
+            f"name '{name}' in registry with id '{engine.account()}'",
+        )
+
+
+def _digest(manifest: str) -> str:
+    return f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
 
 
 def _not_found(repository: str, identifier: Record) -> Refused:

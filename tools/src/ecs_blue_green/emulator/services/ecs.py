@@ -12,7 +12,7 @@ from typing import Any
 from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
-from ecs_blue_green.emulator.services.api import new_id, now
+from ecs_blue_green.emulator.services.api import new_id, now, page
 
 CODE_DEPLOY = "CODE_DEPLOY"
 
@@ -40,6 +40,18 @@ NOT_OF_TASK_SETS = {
     "volumeConfigurations": "Configuring an Amazon EBS volume",
     "vpcLatticeConfigurations": "VPC Lattice",
     "gatewayConnectors": "A gateway",
+}
+# Memory in MiB that Fargate offers for a number of CPU units (ECS developer guide,
+# fargate-tasks-services; November 2026).
+FARGATE_MEMORY = {
+    "256": {512, 1024, 2048},
+    "512": set(range(1024, 4096 + 1, 1024)),
+    "1024": set(range(2048, 8192 + 1, 1024)),
+    "2048": set(range(4096, 16384 + 1, 1024)),
+    "4096": set(range(8192, 30720 + 1, 1024)),
+    "8192": set(range(16384, 61440 + 1, 4096)),
+    "16384": set(range(32768, 122880 + 1, 8192)),
+    "32768": {61440, 122880, 249856},
 }
 # The capacity providers that AWS has, for every cluster to add.
 FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
@@ -79,9 +91,27 @@ def task_definition_key(reference: str) -> str | None:
 
 
 def register_task_definition(request: Record) -> Record:
-    """Register a revision whose containers can wait for each other."""
+    """Register a revision that Fargate offers, if that is asked for, and whose containers can wait so."""
+    if "FARGATE" in request.get("requiresCompatibilities", []):
+        _require_fargate(request)
     _require_dependencies(request.get("containerDefinitions", []))
     return _by_ministack(engine.ecs._register_task_definition, request)
+
+
+def list_task_definitions(request: Record) -> Record:
+    """The revisions of a family, or of all, by family and revision: botocore, ecs ListTaskDefinitions.
+
+    What is called familyPrefix is the full name of a family.
+    """
+    family, status = request.get("familyPrefix"), request.get("status", "ACTIVE")
+    listed = sorted(
+        (definition["family"], definition["revision"], definition["taskDefinitionArn"])
+        for definition in stores.task_definitions.values()
+        if definition["status"] == status and family in (None, definition["family"])
+    )
+    arns = [arn for _, _, arn in (listed[::-1] if request.get("sort") == "DESC" else listed)]
+    answer, following = page(arns, request)
+    return {"taskDefinitionArns": answer, **following}
 
 
 def _require_dependencies(containers: list[Record]) -> None:
@@ -296,6 +326,7 @@ def describe_task_sets(request: Record) -> Record:
 
 OPERATIONS = {
     "RegisterTaskDefinition": register_task_definition,
+    "ListTaskDefinitions": list_task_definitions,
     "CreateService": create_service,
     "UpdateService": update_service,
     "DeleteService": delete_service,
@@ -421,6 +452,32 @@ def _require_definition(reference: str) -> Record:
     if definition["status"] != "ACTIVE":
         raise Refused("InvalidParameterException", "TaskDefinition is inactive")
     return definition
+
+
+def _require_fargate(request: Record) -> None:
+    """What Fargate needs of a revision: ECS guide, task-cpu-memory-error, and fargate-tasks-services."""
+    if request.get("networkMode") != "awsvpc":
+        raise Refused("ClientException", "Fargate only supports network mode 'awsvpc'.")
+    cpu, memory = str(request.get("cpu", "0")), str(request.get("memory", "0"))
+    if not memory.isdigit() or int(memory) not in FARGATE_MEMORY.get(cpu, set()):
+        raise Refused(
+            "ClientException",
+            f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory.",
+        )
+    if request.get("executionRoleArn"):
+        return
+    for container in request.get("containerDefinitions", []):
+        if ".dkr.ecr." in container["image"]:
+            raise Refused(
+                "ClientException",
+                "Fargate requires task definition to have execution role ARN to support ECR images.",
+            )
+        driver = container.get("logConfiguration", {}).get("logDriver")
+        if driver == "awslogs":
+            raise Refused(
+                "ClientException",
+                "Fargate requires task definition to have execution role ARN to support log driver awslogs.",
+            )
 
 
 def _require_fitting(request: Record, definition: Record) -> None:

@@ -29,6 +29,8 @@ FORWARDED_AS = {
     "TCP_QUIC": {"TCP_QUIC"},
 }
 
+SECURE = ("HTTPS", "TLS")
+
 Action = Record
 Check = Callable[[Record], None]
 
@@ -288,8 +290,53 @@ def install() -> None:
     alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]
     for name, check in _CHECKS.items():
         engine.guard_query_operation(alb, name, check, associate)
+    _answer_again("CreateListener", alb._listener_xml, "Listeners", _same_listener)
+    _answer_again("CreateLoadBalancer", alb._lb_xml, "LoadBalancers", _same_balancer)
     for name in ("ModifyRule", "DeleteRule"):
         engine.guard_query_operation(alb, name, lambda parameters: None, associate)
+
+
+def _answer_again(operation: str, show: Any, member: str, same: Callable[[Any], Record | None]) -> None:
+    """Have a creation with the same settings succeed once more, and make nothing: botocore, elbv2."""
+    alb = engine.alb
+    create = alb._ACTION_MAP[operation]
+
+    def create_once(parameters: Any) -> Any:
+        there = same(parameters)
+        return (
+            alb._xml(200, operation, f"<{member}>{show(there)}</{member}>") if there else create(parameters)
+        )
+
+    alb._ACTION_MAP[operation] = create_once
+
+
+def _same_listener(parameters: Any) -> Record | None:
+    read = engine.alb._p
+    actions = list(targets(engine.alb._parse_actions(parameters)))
+    for listener in stores.listeners.values():
+        if (
+            listener["LoadBalancerArn"] == read(parameters, "LoadBalancerArn")
+            and str(listener["Port"]) == read(parameters, "Port", "80")
+            and listener["Protocol"] == read(parameters, "Protocol", "HTTP")
+            and list(targets(listener["DefaultActions"])) == actions
+        ):
+            same: Record = listener
+            return same
+    return None
+
+
+def _same_balancer(parameters: Any) -> Record | None:
+    read, listed = engine.alb._p, engine.alb._parse_member_list
+    for balancer in stores.load_balancers.values():
+        if (
+            balancer["LoadBalancerName"] == read(parameters, "Name")
+            and balancer["Scheme"] == read(parameters, "Scheme", "internet-facing")
+            and set(listed(parameters, "SecurityGroups")) == set(balancer["SecurityGroups"])
+            and set(listed(parameters, "Subnets")) == set(balancer["Subnets"])
+        ):
+            same: Record = balancer
+            return same
+    return None
 
 
 def _weighted(parameters: Any, prefix: str) -> Iterator[Record]:
@@ -308,8 +355,30 @@ def _complete(action: Action, weighted: list[Record]) -> None:
         action |= forward(weighted or [{"TargetGroupArn": single}])
 
 
+def _check_new_balancer(parameters: Any) -> None:
+    read, listed = engine.alb._p, engine.alb._parse_member_list
+    if read(parameters, "Type", "application") == "application":
+        subnets, groups = listed(parameters, "Subnets"), listed(parameters, "SecurityGroups")
+        require_balancer_network(subnets, groups, read(parameters, "Scheme", "internet-facing"))
+
+
+def require_certificates(protocol: str, arns: list[str]) -> None:
+    """Raise Refused for a secure listener without a certificate, and for one that is not there."""
+    if protocol in SECURE and not arns:
+        raise Refused("ValidationError", "A certificate must be specified for HTTPS listeners")
+    for arn in arns:
+        if arn not in stores.certificates:
+            raise Refused("CertificateNotFound", f"Certificate ARN '{arn}' is not valid")
+
+
+def _certificates(parameters: Any) -> list[str]:
+    named = engine.alb._p(parameters, "Certificates.member.1.CertificateArn")
+    return [named] if named else []
+
+
 def _check_new_listener(parameters: Any) -> None:
     read = engine.alb._p
+    require_certificates(read(parameters, "Protocol", "HTTP"), _certificates(parameters))
     require_listener(
         read(parameters, "LoadBalancerArn"),
         read(parameters, "Protocol", "HTTP"),
@@ -350,7 +419,14 @@ def _target_group_names() -> list[str]:
     return [group["TargetGroupName"] for group in stores.target_groups.values()]
 
 
+def _check_rules_of(parameters: Any) -> None:
+    if arn := engine.alb._p(parameters, "ListenerArn"):
+        _listener(arn)
+
+
 _CHECKS: dict[str, Check] = {
+    "CreateLoadBalancer": _check_new_balancer,
+    "DescribeRules": _check_rules_of,
     "CreateListener": _check_new_listener,
     "ModifyListener": _check_changed_listener,
     "CreateRule": _check_new_rule,

@@ -1,0 +1,72 @@
+"""Reads of the deployer that ministack answers otherwise than AWS documents: each put right by itself."""
+
+from typing import Any
+
+from ecs_blue_green.emulator import engine, stores
+from ecs_blue_green.emulator.engine import Record
+from ecs_blue_green.emulator.refusal import Refused
+from ecs_blue_green.emulator.services import shapes
+
+
+def install() -> None:
+    """Put these operations in the place of ministack's."""
+    _limit_names("GetParameters", "_get_parameters")
+    _limit_names("DeleteParameters", "_delete_parameters")
+    _find_web_acls_by_arn()
+    _find_security_groups_by_filter()
+
+
+def _limit_names(operation: str, function: str) -> None:
+    """As many names as Parameter Store takes at once: botocore, ssm, ParameterNameList."""
+    ssm = engine.app._get_module("ssm")
+    carry_out = getattr(ssm, function)
+    shape: Any = shapes.operation_model("ssm", operation).input_shape
+    most = shape.members["Names"].metadata["max"]
+
+    def limited(request: Record) -> Record:
+        names = request.get("Names", [])
+        if len(names) > most:
+            raise Refused(
+                "ValidationException",
+                f"1 validation error detected: Value '[{', '.join(names)}]' at 'names' failed to satisfy "
+                f"constraint: Member must have length less than or equal to {most}",
+            )
+        return engine.answer_of(carry_out(request))
+
+    setattr(ssm, function, engine.json_operation(limited))
+
+
+def _find_web_acls_by_arn() -> None:
+    """GetWebACL takes an ARN alone: botocore, wafv2."""
+    waf = engine.app._get_module("waf")
+    get = waf._get_web_acl
+
+    def get_web_acl(request: Record) -> Record:
+        arn = request.get("ARN")
+        if arn and not request.get("Id"):
+            there = next((acl for acl in waf._web_acls.values() if acl["ARN"] == arn), None)
+            if there is None:
+                raise Refused("WAFNonexistentItemException", f"There is no web ACL {arn}")
+            shown = {name: value for name, value in there.items() if name != "LockToken"}
+            return {"WebACL": shown, "LockToken": there["LockToken"]}
+        return engine.answer_of(get(request))
+
+    waf._get_web_acl = engine.json_operation(get_web_acl)
+
+
+def _find_security_groups_by_filter() -> None:
+    """The filter group-id, which gives those that are there and no error: EC2 API, DescribeSecurityGroups."""
+    ec2 = engine.ec2
+    describe = ec2._ACTION_MAP["DescribeSecurityGroups"]
+
+    def describe_security_groups(parameters: Any) -> Any:
+        wanted = ec2._parse_filters(parameters).get("group-id")
+        if wanted is None:
+            return describe(parameters)
+        there = [identifier for identifier in wanted if identifier in stores.security_groups]
+        if not there:
+            return ec2._xml(200, "DescribeSecurityGroupsResponse", "<securityGroupInfo/>")
+        named = {f"GroupId.{number}": [identifier] for number, identifier in enumerate(there, start=1)}
+        return describe({**parameters, **named})
+
+    ec2._ACTION_MAP["DescribeSecurityGroups"] = describe_security_groups
