@@ -242,6 +242,14 @@ test-faults: .venv/develop .venv-emulator/ready ## 550 deployments that meet fau
 benchmark-deploy: .venv/ready .venv-emulator/ready .venv-benchmarks/ready ## compare the deployer with Sceptre and the AWS CLI, on the emulator
 	@cd tools && ../$(BIN)/python -m benchmarks.deploy $(ARGS)
 
+# ministack comes with the emulator; moto is in an environment of its own.
+.venv-judges/ready: tools/judges/requirements.txt requirements/install
+	@requirements/install .venv-judges tools/judges/requirements.txt
+	@touch $@
+
+judges: .venv/ready .venv-emulator/ready .venv-judges/ready ## where the emulator answers otherwise than ministack and moto, into docs/
+	@cd tools && ../$(BIN)/python -m judges
+
 # Of the commit, not of the folder: whoever has the commit makes the same bytes.
 wheel: .venv/ready ## the package in tools/ as a wheel in dist/, for a copy that has no tools/ (docs/updating.md)
 	@git diff --quiet HEAD -- tools || { echo 'make: tools/ has changes, and the wheel is that of the commit: commit them first' >&2; exit 2; }
@@ -270,6 +278,7 @@ lock: ## pin requirements/*.in and the application's requirements.in with hashes
 	  -o requirements/develop.txt
 	$(foreach tool,$(SECURITY),$(COMPILE) requirements/$(tool).in -o requirements/$(tool).txt &&) true
 	$(COMPILE) requirements/benchmarks.in -o requirements/benchmarks.txt
+	$(if $(TOOLS),$(COMPILE) tools/judges/requirements.in -o tools/judges/requirements.txt)
 
 .PHONY: run rehearse report-check test-rehearsal test-faults benchmark-deploy
 # By what the index has; nothing is installed.
@@ -278,4 +287,4 @@ resolve: ## whether the locked sets have wheels for Python 3.11 to 3.13, on Linu
 
 .PHONY: init
 .PHONY: wheel resolve
-.PHONY: help generate plan deploy status logs image drift continue-rollback rollback restore approve finish destroy review lint docs fix check test test-tools test-changes test-shapes test-review security lock
+.PHONY: help generate plan deploy status logs image drift continue-rollback rollback restore approve finish destroy review lint docs fix check test test-tools test-changes test-shapes test-review security lock judges

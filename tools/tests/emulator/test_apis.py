@@ -536,6 +536,26 @@ def test_security_groups_are_found_by_a_filter(aws: Aws) -> None:
     assert by("sg-0123456789abcdef0") == []
 
 
+def test_endpoints_are_told_with_their_groups_and_by_their_vpc(aws: Aws) -> None:
+    ec2 = aws.client("ec2")
+    other = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="end", Description="end", VpcId=other)["GroupId"]
+    ec2.create_vpc_endpoint(
+        VpcId=other,
+        ServiceName="com.amazonaws.ap-northeast-1.ecr.api",
+        VpcEndpointType="Interface",
+        SecurityGroupIds=[group],
+        PrivateDnsEnabled=True,
+    )
+
+    def of(vpc: str) -> Any:
+        return ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["VpcEndpoints"]
+
+    (endpoint,) = of(other)
+    assert ([one["GroupId"] for one in endpoint["Groups"]], endpoint["PrivateDnsEnabled"]) == ([group], True)
+    assert of(VPC) == []
+
+
 def test_web_acl_is_found_by_its_arn(aws: Aws) -> None:
     waf = aws.client("wafv2")
     visible = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "found"}

@@ -13,6 +13,9 @@ from ecs_blue_green import emulator
 from tests.paths import PARAMETER_FILE, PROJECT
 
 SECRET = "arn:aws:secretsmanager:ap-northeast-1:000000000000:secret:shop/database-AbCdEf"
+WEB_ACL = (
+    "arn:aws:wafv2:ap-northeast-1:000000000000:regional/webacl/shop/01234567-89ab-cdef-0123-456789abcdef"
+)
 PARAMETER = "arn:aws:ssm:ap-northeast-1:000000000000:parameter/shop/key"
 
 
@@ -24,6 +27,7 @@ def test_what_the_parameter_file_names_exists(tmp_path: Path) -> None:
     settings["parameters"] |= {
         "DatabaseUrlArn": SECRET,
         "KeyArn": PARAMETER,
+        "WebAclArn": WEB_ACL,
         "AccessLogBucketName": "acme-logs",
         "ClusterName": "shared",
         "ExistingCluster": "true",
@@ -38,6 +42,8 @@ def test_what_the_parameter_file_names_exists(tmp_path: Path) -> None:
             ssm: Any = session.client("ssm", endpoint_url=endpoint)
             assert secrets.describe_secret(SecretId=SECRET)["ARN"] == SECRET
             assert ssm.get_parameters(Names=["/shop/key"])["InvalidParameters"] == []
+            waf: Any = session.client("wafv2", endpoint_url=endpoint)
+            assert waf.get_web_acl(ARN=WEB_ACL)["WebACL"]["ARN"] == WEB_ACL
             session.client("s3", endpoint_url=endpoint).head_bucket(Bucket="acme-logs")
             route53: Any = session.client("route53", endpoint_url=endpoint)
             zone = route53.get_hosted_zone(Id="Z0123456789ABC")["HostedZone"]

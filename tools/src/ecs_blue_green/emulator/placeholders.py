@@ -117,6 +117,16 @@ def _hosted_zone(name: str) -> bool:
     return True
 
 
+def _web_acl(arn: str) -> bool:
+    waf, (name, identifier) = engine.app._get_module("waf"), arn.split("/")[-2:]
+    if identifier in waf._web_acls:
+        return False
+    made, _, record = waf.create_web_acl_record(name, "REGIONAL", {})
+    waf._web_acls.pop(made)
+    waf._web_acls[identifier] = {**record, "ARN": arn, "Id": identifier}
+    return True
+
+
 def _policy(action: str, resource: str) -> str:
     # Whoever asks a placeholder's policy finds himself in it.
     statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource}
@@ -134,4 +144,5 @@ _MAKERS: dict[str, Callable[[str], bool]] = {
     "s3": _bucket,
     "secretsmanager": _secret,
     "ssm": _stored_parameter,
+    "wafv2": _web_acl,
 }

@@ -1,5 +1,6 @@
 """Reads of the deployer that ministack answers otherwise than AWS documents: each put right by itself."""
 
+import html
 from typing import Any
 
 from ecs_blue_green.emulator import engine, stores
@@ -14,6 +15,7 @@ def install() -> None:
     _limit_names("DeleteParameters", "_delete_parameters")
     _find_web_acls_by_arn()
     _find_security_groups_by_filter()
+    _tell_all_of_endpoints()
 
 
 def _limit_names(operation: str, function: str) -> None:
@@ -70,3 +72,50 @@ def _find_security_groups_by_filter() -> None:
         return describe({**parameters, **named})
 
     ec2._ACTION_MAP["DescribeSecurityGroups"] = describe_security_groups
+
+
+def _group_name(identifier: str) -> str:
+    return html.escape(str(stores.security_groups.get(identifier, {}).get("GroupName", "")), quote=False)
+
+
+def _tell_all_of_endpoints() -> None:
+    """Endpoints of the VPC that a filter names, with their groups: EC2 API, DescribeVpcEndpoints."""
+    ec2 = engine.ec2
+    create, show = ec2._ACTION_MAP["CreateVpcEndpoint"], ec2._vpce_fields_xml
+
+    def create_endpoint(parameters: Any) -> Any:
+        known = set(ec2._vpc_endpoints)
+        answer = create(parameters)
+        for identifier in set(ec2._vpc_endpoints) - known:
+            ec2._vpc_endpoints[identifier] |= {
+                "Groups": ec2._parse_member_list(parameters, "SecurityGroupId"),
+                "PrivateDnsEnabled": ec2._p(parameters, "PrivateDnsEnabled", "false"),
+            }
+        return answer
+
+    def show_all(endpoint: Record, tag: str = "item") -> str:
+        groups = "".join(
+            f"<item><groupId>{identifier}</groupId><groupName>{_group_name(identifier)}</groupName></item>"
+            for identifier in endpoint.get("Groups", [])
+        )
+        more = (
+            f"<groupSet>{groups}</groupSet>"
+            f"<privateDnsEnabled>{endpoint.get('PrivateDnsEnabled', 'false')}</privateDnsEnabled>"
+        )
+        return str(show(endpoint, tag)).removesuffix(f"</{tag}>") + f"{more}</{tag}>"
+
+    def describe_endpoints(parameters: Any) -> Any:
+        wanted = ec2._parse_filters(parameters).get("vpc-id")
+        named = ec2._parse_member_list(parameters, "VpcEndpointId")
+        shown = "".join(
+            ec2._vpce_fields_xml(endpoint)
+            for endpoint in ec2._vpc_endpoints.values()
+            if (not named or endpoint["VpcEndpointId"] in named)
+            and (wanted is None or endpoint["VpcId"] in wanted)
+        )
+        body = f"<vpcEndpointSet>{shown}</vpcEndpointSet>"
+        return ec2._xml(200, "DescribeVpcEndpointsResponse", body)
+
+    ec2._ACTION_MAP["CreateVpcEndpoint"] = create_endpoint
+    ec2._vpce_fields_xml = show_all
+    ec2._ACTION_MAP["DescribeVpcEndpoints"] = describe_endpoints

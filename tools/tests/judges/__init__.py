@@ -1,0 +1,1 @@
+"""The comparison with emulators that others wrote: what its document says of ours is still so."""
