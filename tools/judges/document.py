@@ -63,7 +63,7 @@ def record(answers: Answers, versions: Mapping[str, str]) -> None:
     """Keep a comparison."""
     ours = {what: {"code": of.code, "facts": dict(of.facts)} for what, of in answers["ours"].items()}
     found = [asdict(one) for one in differences(answers)]
-    parts = {
+    parts: dict[str, list[Any]] = {
         "versions": [dict(versions)],
         "ours": [{what: of} for what, of in ours.items()],
         "differences": found,
