@@ -8,7 +8,9 @@ from troposphere import Parameter
 
 from templates._parameters import CERTIFICATE_OR_EMPTY
 
+# Values of all conditions of a rule together, and its priorities (November 2026).
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html
 MOST_VALUES = 5
 PRIORITIES = range(1, 50_001)
 

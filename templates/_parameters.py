@@ -89,7 +89,8 @@ SHARED = (
         ),
         Default="",
         # Both, in this order, so that a template can take it apart. Fargate has no third; and what may be
-        # taken away at any moment must not be all that there is. Weights up to 1,000, a base up to 100,000.
+        # taken away at any moment must not be all that there is. Weights up to 1,000, a base up to 100,000
+        # (November 2026).
         # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
         AllowedPattern=(
             r"(|FARGATE:([1-9]\d{0,2}|1000):([1-9]\d{0,4}|100000),FARGATE_SPOT:(0|[1-9]\d{0,2}|1000))"

@@ -46,7 +46,8 @@ RESERVED = ("aws", "ssm")
 TAG_CHARACTER = r"(?:[\w.:/=+@-]|[^\S\x00-\x1f\x85])"
 TAG_CHARACTERS = "letters, digits, spaces or _ . : / = + - @"
 # CloudFormation takes 50 tags; the stack's become those of its resources, so the narrowest rule counts:
-# CodeBuild's lengths are one less than CloudFormation's, which takes no empty value (both as in botocore).
+# CodeBuild's lengths are one less than CloudFormation's, which takes no empty value (both as in botocore,
+# November 2026).
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
 FILLED_IN_TAGS = ("Project", "Environment", "Layer")
 MOST_TAGS = 50 - len(FILLED_IN_TAGS)

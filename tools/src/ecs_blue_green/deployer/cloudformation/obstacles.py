@@ -18,7 +18,8 @@ BUCKET = "AWS::S3::Bucket"
 LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 STACK = "AWS::CloudFormation::Stack"
 
-DELETE_OBJECTS_AT_ONCE = 1000  # what one DeleteObjects call takes
+# What one DeleteObjects call takes (botocore, s3; November 2026).
+DELETE_OBJECTS_AT_ONCE = 1000
 DELETION_PROTECTION = "deletion_protection.enabled"
 _PROTECTED = "is protected from deletion"
 

@@ -26,6 +26,8 @@ from ecs_blue_green.deployer.errors import Blocked
 from ecs_blue_green.deployer.identity import Identity
 
 # A holder renews its record; one that has not been renewed for LIFETIME_SECONDS is nobody's.
+# What one DeleteParameters call takes (botocore, ssm; November 2026).
+NAMES_AT_ONCE = 10
 LIFETIME_SECONDS = 120
 RENEWAL_SECONDS = 40
 WAIT_SECONDS = 5
@@ -274,8 +276,8 @@ def _mine(verb: str, now: float, nonce: str) -> Holder:
 
 
 def _delete(client: Any, place: str, generations: list[int]) -> None:
-    for start in range(0, len(generations), 10):  # what one DeleteParameters call takes
-        names = [f"{place}/{generation}" for generation in generations[start : start + 10]]
+    for start in range(0, len(generations), NAMES_AT_ONCE):
+        names = [f"{place}/{generation}" for generation in generations[start : start + NAMES_AT_ONCE]]
         client.delete_parameters(Names=names)
 
 

@@ -10,7 +10,8 @@ from ecs_blue_green.deployer.planning.text import SIGNS, finding_lines, is_from_
 from ecs_blue_green.deployer.rules import Finding
 from ecs_blue_green.deployer.text import fenced, fitting
 
-# GitHub takes 1,024 KiB of a step, and of more nothing; the step adds some lines of its own.
+# GitHub takes 1,024 KiB of a step, and of more nothing; the step adds some lines of its own
+# (November 2026).
 # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 LIMIT = 1_000_000
 

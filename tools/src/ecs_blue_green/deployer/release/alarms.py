@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ecs_blue_green.deployer.aws import Aws
 
-# What one DescribeAlarms call takes.
+# What one DescribeAlarms call takes (botocore, cloudwatch; November 2026).
 NAMES_AT_ONCE = 100
 
 

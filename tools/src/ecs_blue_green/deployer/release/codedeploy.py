@@ -20,7 +20,7 @@ from ecs_blue_green.deployer.release.service import Service
 if TYPE_CHECKING:
     from mypy_boto3_codedeploy.client import CodeDeployClient
 
-# What one BatchGetDeployments call takes.
+# What one BatchGetDeployments call gives (botocore, codedeploy; November 2026).
 BATCH = 25
 ENDED = {"Succeeded", "Failed", "Stopped"}
 # How a deployment that this project made to go back is recognised later, in its description.

@@ -15,7 +15,7 @@ from ecs_blue_green.deployer.release.live import Live, short
 
 # CloudWatch Logs can show an event a while after one that was written later.
 LATE_MILLISECONDS = 30_000
-# What DescribeTasks takes at once.
+# What DescribeTasks takes at once (botocore, ecs; November 2026).
 TASKS_AT_ONCE = 100
 SHORT_COMMIT = 7
 

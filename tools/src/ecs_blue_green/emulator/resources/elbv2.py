@@ -7,6 +7,7 @@ from ecs_blue_green.emulator.resources.handler import Created, Handler
 from ecs_blue_green.emulator.services import elbv2
 from ecs_blue_green.emulator.services.api import new_id
 
+# Values of all conditions of a rule together (November 2026).
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
 # In the words of https://github.com/aws-cloudformation/cfn-lint/issues/3833
 MOST_CONDITION_VALUES = 5

@@ -20,7 +20,7 @@ on_deletion: list[Callable[[str], None]] = []
 
 SERVICE_PRINCIPAL = "codedeploy.amazonaws.com"
 PREFIX = "CodeDeployDefault."
-# botocore, codedeploy TerminationWaitTimeInMinutes.
+# botocore, codedeploy TerminationWaitTimeInMinutes (November 2026).
 MAX_TERMINATION_WAIT_MINUTES = 2880
 
 

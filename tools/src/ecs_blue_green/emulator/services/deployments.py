@@ -9,7 +9,7 @@ from ecs_blue_green.emulator.services.api import now, page
 from ecs_blue_green.emulator.services.deployment import DEPLOYMENTS, Deployment, new_deployment_id
 from ecs_blue_green.emulator.services.stages import plan
 
-# botocore, codedeploy BatchGetDeployments.
+# botocore, codedeploy BatchGetDeployments (November 2026).
 MOST_AT_ONCE = 25
 
 
