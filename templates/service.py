@@ -27,7 +27,12 @@ PARAMETERS = (
     Parameter(
         "HealthCheckGracePeriodSeconds",
         Type="Number",
-        Description="Seconds from its start in which failed health checks do not end a task",
+        # ECS would take another value, but CloudFormation's update of such a service has been seen to be
+        # refused whatever it changes; docs/first-run.md asks.
+        Description=(
+            "Seconds from its start in which failed health checks do not end a task; cannot be changed after"
+            " creation"
+        ),
         Default=60,
         MinValue=0,
         MaxValue=7200,
