@@ -26,12 +26,16 @@ class Code:
     `command` starts the application in `folder` on this machine, for `make rehearse` and `make run`, with the
     port on which it has to listen in `PORT`. Without one, the folder is a Python package, and is started as
     one.
+
+    With `rebuilds` a commit that was built can be built again, for a newer base image: the pipeline has the
+    variable `Rebuild`, and an image the commit and its value for a tag.
     """
 
     folder: str
     dockerfile: str = ""
     paths: Sequence[str] = ()
     command: Sequence[str] = ()
+    rebuilds: bool = False
 
     def __post_init__(self) -> None:
         for path in (self.folder, *filter(None, [self.dockerfile])):

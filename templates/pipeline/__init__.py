@@ -11,7 +11,7 @@ and what it says then is written down for the deployment. Two pushes close toget
 from troposphere import Equals, GetAtt, Parameter, Ref, Sub, Template
 from troposphere.codepipeline import ArtifactStore, Pipeline
 
-from templates._application import BUILD_STEPS, REGISTRY_LOGINS
+from templates._application import BUILD_STEPS, CODE, REGISTRY_LOGINS
 from templates._exports import output, stack_names
 from templates._parameters import has, shared, template
 from templates._runtime import Bucket, Changed, Runtime
@@ -21,7 +21,7 @@ from templates.pipeline.build_projects import add_build_projects
 from templates.pipeline.deployment_group import add_deployment_group
 from templates.pipeline.notifications import add_pipeline_rule
 from templates.pipeline.roles import add_action_roles, add_pipeline_policy, add_pipeline_role
-from templates.pipeline.stages import stages, trigger
+from templates.pipeline.stages import stages, trigger, variables
 
 PARAMETERS = (
     *shared("Project", "Environment"),
@@ -218,6 +218,8 @@ def build() -> Template:
             Stages=stages(projects, blue_green, roles, is_approval_required),
         )
     )
+    if CODE.rebuilds:
+        pipeline.Variables = variables()
     add_pipeline_rule(t, pipeline)
 
     for title, resource, description in (

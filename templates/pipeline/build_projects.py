@@ -48,8 +48,15 @@ TIMEOUT_MINUTES = 30
 # In the place of capacity providers: the service keeps the launch type that it was created with.
 LAUNCH_TYPE = "launch-type"
 
-# In a buildspec, where it logs in to the registries of REGISTRY_LOGINS.
-LOGINS = "# REGISTRY_LOGINS"
+# The pipeline's variable with which a commit is built again, and its value in every other execution.
+REBUILD, NO_REBUILD = "Rebuild", "none"
+# An image of a commit that is built again has another tag: tags are immutable. With release- in front it has
+# at most 128 characters.
+REBUILD_COMMANDS = [
+    "case $REBUILD in *[!A-Za-z0-9_.-]*)"
+    f' echo "error: {REBUILD} must be a part of a tag: A-Z a-z 0-9 _ . -" >&2; exit 1 ;; esac',
+    f'if [ "$REBUILD" != {NO_REBUILD} ]; then COMMIT_ID=$COMMIT_ID-$REBUILD; fi',
+]
 
 # The only stack that the pipeline touches; the last part of its ARN is new with each creation.
 TASK_DEFINITION_STACK_ARN = arn("cloudformation", "stack/${TaskDefinitionStackName}/*")
@@ -213,7 +220,7 @@ def _project(
             f"{title}Project",
             Name=Sub(name),
             ServiceRole=GetAtt(role, "Arn"),
-            Source=Source(Type="CODEPIPELINE", BuildSpec=buildspec or _buildspec(slug)),
+            Source=Source(Type="CODEPIPELINE", BuildSpec=buildspec or build_specification(slug)),
             Artifacts=Artifacts(Type="CODEPIPELINE"),
             Environment=Environment(
                 # https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-compute-types.html
@@ -228,17 +235,26 @@ def _project(
     )
 
 
-def _buildspec(slug: str) -> str:
+def build_specification(slug: str) -> str:
     """The buildspec without its lines of comment: a template has a longest length, and the file is at hand.
 
-    A line that begins with # must be a comment there, whether of YAML, bash or Python. `@CODE@` stands there
-    for what the image is built from.
+    A line that begins with # must be a comment there, whether of YAML, bash or Python. Three stand for what
+    `_application.py` says: `# REGISTRY_LOGINS`, `# REBUILD`, and `@CODE@` in a line for what the image is
+    built from.
     """
     lines = []
     for line in (BUILDSPECS / f"{slug}.yml").read_text().splitlines(keepends=True):
-        if line.strip() == LOGINS:
-            blanks = line[: line.index("#")]
-            lines += [f"{blanks}{command}\n" for command in login_commands(REGISTRY_LOGINS)]
-        elif not line.lstrip().startswith("#"):
+        text = line.strip()
+        if text in inserts():
+            lines += [line.replace(text, command) for command in inserts()[text]]
+        elif not text.startswith("#"):
             lines.append(line)
     return "".join(lines).replace("@CODE@", CODE.build_arguments)
+
+
+def inserts() -> dict[str, list[str]]:
+    """The commands that stand for a comment in the buildspecs."""
+    return {
+        "# REGISTRY_LOGINS": login_commands(REGISTRY_LOGINS),
+        "# REBUILD": REBUILD_COMMANDS if CODE.rebuilds else [],
+    }

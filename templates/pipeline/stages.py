@@ -18,6 +18,7 @@ from troposphere.codepipeline import (
     PipelineTriggerDeclaration,
     RetryConfiguration,
     Stages,
+    VariableDeclaration,
 )
 from troposphere.iam import Role
 
@@ -25,7 +26,7 @@ from templates._application import BUILD_STEPS, CODE
 from templates._exports import import_value
 from templates._steps import When
 from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE
-from templates.pipeline.build_projects import BuildProjects
+from templates.pipeline.build_projects import NO_REBUILD, REBUILD, BuildProjects
 from templates.pipeline.connection import CONNECTION_ARN
 from templates.pipeline.deployment_group import BlueGreen
 from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
@@ -67,6 +68,18 @@ def trigger() -> PipelineTriggerDeclaration:
     )
 
 
+def variables() -> list[VariableDeclaration]:
+    """What a person can give an execution that is started by hand."""
+    return [
+        VariableDeclaration(
+            Name=REBUILD,
+            # Without a default, a push could start nothing. One is never empty.
+            DefaultValue=NO_REBUILD,
+            Description="Builds the commit again, for a newer base image: any part of a tag, such as a date",
+        )
+    ]
+
+
 def stages(
     projects: BuildProjects, blue_green: BlueGreen, roles: ActionRoles, is_approval_required: str
 ) -> list[Stages | If]:
@@ -77,7 +90,7 @@ def stages(
     source = _source(roles)
     verify = _codebuild("Verify", projects.verify, roles, inputs=[SOURCE])
     image_build = _codebuild(
-        "ImageBuild", projects.image_build, roles, inputs=[SOURCE], outputs=[IMAGE], commit=True
+        "ImageBuild", projects.image_build, roles, inputs=[SOURCE], outputs=[IMAGE], commit=True, rebuild=True
     )
     prepare = _prepare_task_definition(roles)
     execute = _execute_task_definition(roles)
@@ -92,7 +105,9 @@ def stages(
     }
     approve = _approve()
     deploy = _deploy(blue_green, roles)
-    tag_release = _codebuild("TagRelease", projects.tag_release, roles, inputs=[RELEASE], commit=True)
+    tag_release = _codebuild(
+        "TagRelease", projects.tag_release, roles, inputs=[RELEASE], commit=True, rebuild=True
+    )
     return [
         stage("Source", source),
         stage(
@@ -221,12 +236,20 @@ def _deploy(blue_green: BlueGreen, roles: ActionRoles) -> Actions:
 
 
 def _codebuild(
-    name: str, project: Project, roles: ActionRoles, commit: bool = False, **properties: Any
+    name: str,
+    project: Project,
+    roles: ActionRoles,
+    commit: bool = False,
+    rebuild: bool = False,
+    **properties: Any,
 ) -> Actions:
-    """`commit`: whether the build is given the commit's id."""
+    """`commit`: whether the build is given the commit's id; `rebuild`: and whether it is built again."""
     configuration: dict[str, Any] = {"ProjectName": Ref(project)}
-    if commit:
-        configuration["EnvironmentVariables"] = json.dumps([{"name": "COMMIT_ID", "value": COMMIT_ID}])
+    variables = [{"name": "COMMIT_ID", "value": COMMIT_ID}] if commit else []
+    if rebuild and CODE.rebuilds:
+        variables.append({"name": "REBUILD", "value": f"#{{variables.{REBUILD}}}"})
+    if variables:
+        configuration["EnvironmentVariables"] = json.dumps(variables)
     return _action(name, ("Build", "CodeBuild"), roles.build, configuration, **properties)
 
 

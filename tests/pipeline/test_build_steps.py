@@ -3,16 +3,20 @@
 import json
 import os
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ecs_blue_green import codebuild
 from ecs_blue_green.codebuild import artifacts
+from ecs_blue_green.codebuild.specification import parse
 from ecs_blue_green.testing.site import Site, read_artifact
 
 from generate import ROOT
 from templates._application import CODE, REGISTRY_LOGINS
+from templates.pipeline import build_projects
 from tests.pipeline.conftest import project_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -84,6 +88,51 @@ def test_same_commit_again_takes_the_image_that_is_there(site: Site) -> None:
     site.run(again, "Source", "ImageBuild")
     assert read_artifact(again, "Image", "imageDetail.json") == made
     assert site.docker_calls() == calls
+
+
+@pytest.fixture
+def rebuilt(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., codebuild.Build]:
+    """Runs a step as it is where commits can be built again, with a value for `Rebuild`."""
+    monkeypatch.setattr(build_projects, "CODE", replace(CODE, rebuilds=True))
+
+    def run(name: str, slug: str, source: Path, rebuild: str) -> codebuild.Build:
+        specification = parse(build_projects.build_specification(slug))
+        return codebuild.run(
+            replace(project_of(site, name), specification=specification),
+            source,
+            output=site.folder / f"{name}-{rebuild[:10]}.zip",
+            path=site.path,
+            variables={"COMMIT_ID": COMMIT, "REBUILD": rebuild, "DOCKER_STATE": str(site.docker)},
+            aws=site.aws,
+        )
+
+    return run
+
+
+def test_commit_is_built_again_with_a_tag_of_its_own(
+    site: Site, rebuilt: Callable[..., codebuild.Build]
+) -> None:
+    tree = site.tree(COMMIT)
+    for rebuild in ("none", "2026-11-29", "2026-11-29"):
+        assert rebuilt("ImageBuild", "image-build", tree, rebuild).status == "SUCCEEDED"
+    assert site.image_tags() == {COMMIT, f"{COMMIT}-2026-11-29"}
+    builds = [call for call in site.docker_calls() if call[0] == "build"]
+    assert [call[2] for call in builds] == [f"VERSION={COMMIT}", f"VERSION={COMMIT}-2026-11-29"]
+    handed = site.folder / "handed"
+    handed.mkdir()
+    image = {"ImageURI": f"{uri_of(site)}@{digest_of(site, f'{COMMIT}-2026-11-29')}"}
+    (handed / "imageDetail.json").write_text(json.dumps(image))
+    assert rebuilt("TagRelease", "tag-release", handed, "2026-11-29").status == "SUCCEEDED"
+    assert f"release-{COMMIT}-2026-11-29" in site.image_tags()
+
+
+def test_commit_is_not_built_again_with_what_is_no_part_of_a_tag(
+    site: Site, rebuilt: Callable[..., codebuild.Build]
+) -> None:
+    build = rebuilt("ImageBuild", "image-build", site.tree(COMMIT), "29/11; true")
+    assert build.status == "FAILED"
+    assert "error: Rebuild must be a part of a tag" in build.text
+    assert site.docker_calls() == []
 
 
 @pytest.mark.parametrize("command", ["login", "build", "push"])
@@ -204,7 +253,12 @@ def test_unknown_variable_fails_the_build(shared_site: Site, tmp_path: Path) -> 
     image = {"ImageURI": f"{uri_of(site)}@sha256:{64 * '0'}"}
     (tmp_path / "input" / "imageDetail.json").write_text(json.dumps(image))
     for project in site.definition.projects.values():
-        given = {**project.variables, "COMMIT_ID": COMMIT, "DOCKER_STATE": str(site.docker)}
+        given = {
+            **project.variables,
+            "COMMIT_ID": COMMIT,
+            "REBUILD": "none",
+            "DOCKER_STATE": str(site.docker),
+        }
         for missing in required(project):
             assert missing in given, f"{project.name} reads {missing}, which nobody gives it"
             variables = {name: value for name, value in given.items() if name != missing}

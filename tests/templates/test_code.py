@@ -62,5 +62,5 @@ def test_row_that_cannot_work_is_refused(row: dict[str, object], words: str) -> 
 
 
 def test_image_is_built_from_what_the_row_says() -> None:
-    specification = build_projects._buildspec("image-build")
+    specification = build_projects.build_specification("image-build")
     assert f'--tag "$image" {CODE.build_arguments}\n' in specification

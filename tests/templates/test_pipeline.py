@@ -1,8 +1,10 @@
 """What must never regress in the pipeline's template."""
 
+import importlib
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from templates import pipeline, service, service_preference
 from templates._application import BUILD_STEPS, CODE, REGISTRY_LOGINS
 from templates._containers import Secret
 from templates._runtime import NotLonger
-from templates._steps import BuildStep, RegistryLogin, StoredParameter, login_commands
+from templates._steps import BuildStep, RegistryLogin, StoredParameter
 from templates._steps import problems as step_problems
 from templates.pipeline import build_projects
 from templates.pipeline.notifications import NOT_RELEASED
@@ -423,8 +425,31 @@ def buildspec(project: str) -> str:
 def test_build_specification_is_embedded_without_its_comments(project: str, slug: str) -> None:
     text = (build_projects.BUILDSPECS / f"{slug}.yml").read_text().replace("@CODE@", CODE.build_arguments)
     lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
-    logins = login_commands(REGISTRY_LOGINS)
-    assert [line for line in buildspec(project).splitlines() if line.strip() not in logins] == lines
+    inserted = {command.strip() for commands in build_projects.inserts().values() for command in commands}
+    assert [line for line in buildspec(project).splitlines() if line.strip() not in inserted] == lines
+
+
+@pytest.mark.parametrize("rebuilds", [True, False])
+def test_commit_can_be_built_again_where_the_row_says_so(
+    rebuilds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (pipeline, build_projects, importlib.import_module("templates.pipeline.stages")):
+        monkeypatch.setattr(module, "CODE", replace(CODE, rebuilds=rebuilds))
+    resources = pipeline.build().to_dict()["Resources"]
+    properties = resources["Pipeline"]["Properties"]
+    declared = {row["Name"]: row["DefaultValue"] for row in properties.get("Variables", [])}
+    # With a default, or a push would start nothing.
+    assert declared == ({"Rebuild": "none"} if rebuilds else {})
+    given = {
+        action["Name"]: action["Configuration"].get("EnvironmentVariables", "")
+        for stage in map(with_conditional, properties["Stages"])
+        for action in stage["Actions"]
+    }
+    names = {name for name, text in given.items() if "#{variables.Rebuild}" in text}
+    assert names == ({"ImageBuild", "TagRelease"} if rebuilds else set())
+    for name in ("ImageBuild", "TagRelease"):
+        text = resources[f"{name}Project"]["Properties"]["Source"]["BuildSpec"]
+        assert ("COMMIT_ID=$COMMIT_ID-$REBUILD" in text) is rebuilds
 
 
 def test_image_build_logs_in_before_it_builds(monkeypatch: pytest.MonkeyPatch) -> None:

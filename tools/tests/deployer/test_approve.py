@@ -26,6 +26,7 @@ class Pipeline:
         self.waits = True
         self.results: list[Any] = []
         self.refusal = ""
+        self.again = "no"
         self.called: set[tuple[str, str]] = set()
 
     def answer(self, operation: str, request: Any) -> Any:
@@ -46,7 +47,7 @@ class Pipeline:
             {"name": stage, "actions": [{"name": action, "actionTypeId": {"category": category, **kind}}]}
             for stage, action, category in (("Source", "Source", "Source"), ("Ask", "Person", "Approval"))
         ]
-        return {"pipeline": {"stages": stages}}
+        return {"pipeline": {"stages": stages, "variables": [{"name": "Again", "defaultValue": "no"}]}}
 
     def state(self, request: Any) -> Any:
         found = {"status": "InProgress", "token": TOKEN, "lastStatusChange": datetime(2026, 3, 1, tzinfo=UTC)}
@@ -61,7 +62,8 @@ class Pipeline:
         assert request["pipelineExecutionId"] == EXECUTION
         summary = '{"ProviderType":"GitHub","CommitMessage":"Prices in yen\\n\\nMore."}'
         source = {"name": "Source", "revisionId": COMMIT, "revisionSummary": summary}
-        return {"pipelineExecution": {"artifactRevisions": [source]}}
+        variables = [{"name": "Again", "resolvedValue": self.again}]
+        return {"pipelineExecution": {"artifactRevisions": [source], "variables": variables}}
 
     def result(self, request: Any) -> Any:
         if self.refusal:
@@ -162,6 +164,14 @@ def test_image_that_is_there_is_named(deployed: Shop, pipeline: Pipeline) -> Non
     client("ecr").put_image(repositoryName="sample-dev-api", imageManifest=manifest, imageTag=COMMIT)
     (approval,) = deployed.run("approve", "--yes")["approvals"]
     assert (approval["image"], approval["image_in_registry"]) == (f"sample-dev-api:{COMMIT}", True)
+
+
+def test_image_of_a_commit_that_is_built_again_has_that_in_its_tag(
+    deployed: Shop, pipeline: Pipeline
+) -> None:
+    pipeline.again = "2026-11-29"
+    (approval,) = deployed.run("approve", "--yes")["approvals"]
+    assert approval["image"] == f"sample-dev-api:{COMMIT}-2026-11-29"
 
 
 def test_nothing_that_waits_is_one_message(deployed: Shop, pipeline: Pipeline) -> None:

@@ -1,7 +1,7 @@
 """The pipeline and its build projects as they are deployed: the template, with its values filled in."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_blue_green.codebuild import Project, read_project
@@ -42,12 +42,16 @@ class Stage:
 
 @dataclass(frozen=True)
 class Definition:
-    """The pipeline: its stages, and the projects that its actions name, by name."""
+    """The pipeline: its stages, and the projects that its actions name, by name.
+
+    `variables` are the pipeline's own with their defaults, `#{variables.Name}` in its actions.
+    """
 
     name: str
     execution_mode: str
     stages: tuple[Stage, ...]
     projects: Mapping[str, Project]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def action(self, name: str) -> Action:
         """The action of this name. Raises KeyError."""
@@ -80,6 +84,11 @@ def read(client: Client, name: str) -> Definition:
         execution_mode=declared.get("executionMode", "SUPERSEDED"),
         stages=stages,
         projects={project["name"]: read_project(project["name"], _properties(project)) for project in found},
+        variables={
+            variable["name"]: variable["defaultValue"]
+            for variable in declared.get("variables", [])
+            if "defaultValue" in variable
+        },
     )
 
 

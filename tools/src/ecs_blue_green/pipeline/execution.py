@@ -17,6 +17,9 @@ from ecs_blue_green.pipeline.definition import CODEBUILD, Action, Client, Defini
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-retry.html
 AUTOMATIC_RETRIES = 1
 DEPLOYMENT_SECONDS = 600.0
+# The namespace of the pipeline's own variables.
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
+OF_PIPELINE = "variables"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class Workshop:
 
 @dataclass
 class Execution:
-    """One execution: where its artifacts are, and the variables of its namespaces."""
+    """One execution: where its artifacts are, and the variables of its namespaces.
+
+    What it is started with, in the place of the defaults of the pipeline's variables, is `variables` there.
+    """
 
     folder: Path
     commit_id: str
@@ -142,7 +148,7 @@ def _source(action: Action, execution: Execution, _workshop: Workshop) -> str:
 
 
 def _codebuild(action: Action, execution: Execution, workshop: Workshop) -> str:
-    configuration = _configuration(action, execution)
+    configuration = _configuration(action, execution, workshop)
     variables = {
         item["name"]: item["value"] for item in json.loads(configuration.get("EnvironmentVariables", "[]"))
     }
@@ -167,7 +173,7 @@ def _codebuild(action: Action, execution: Execution, workshop: Workshop) -> str:
 
 
 def _cloudformation(action: Action, execution: Execution, workshop: Workshop) -> str:
-    configuration = _configuration(action, execution)
+    configuration = _configuration(action, execution, workshop)
     client = workshop.client("cloudformation")
     match configuration["ActionMode"]:
         case "CHANGE_SET_REPLACE":
@@ -179,7 +185,7 @@ def _cloudformation(action: Action, execution: Execution, workshop: Workshop) ->
 
 
 def _deploy(action: Action, execution: Execution, workshop: Workshop) -> str:
-    configuration = _configuration(action, execution)
+    configuration = _configuration(action, execution, workshop)
     release = deploy.register(workshop.client("ecs"), configuration, _inputs(action, execution))
     if workshop.deployment:
         deployment_id = workshop.deployment(configuration, release)
@@ -198,11 +204,14 @@ def _inputs(action: Action, execution: Execution) -> dict[str, Path]:
     return {name: execution.artifact(name) for name in action.inputs}
 
 
-def _configuration(action: Action, execution: Execution) -> dict[str, str]:
+def _configuration(action: Action, execution: Execution, workshop: Workshop) -> dict[str, str]:
     """The configuration with the variables of earlier actions. One that has no value fails the action."""
 
+    given = execution.variables.get(OF_PIPELINE, {})
+    known = {**execution.variables, OF_PIPELINE: {**workshop.definition.variables, **given}}
+
     def value(match: re.Match[str]) -> str:
-        found = execution.variables.get(match[1], {}).get(match[2])
+        found = known.get(match[1], {}).get(match[2])
         if found is None:
             raise ActionFailed(f"{match[0]} has no value")
         return found

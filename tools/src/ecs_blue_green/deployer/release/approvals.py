@@ -41,15 +41,16 @@ def waiting(aws: Aws, environment: Environment, service: Service) -> list[Waitin
     if not service.pipeline:
         return []
     client = aws.client("codepipeline")
+    pipeline = client.get_pipeline(name=service.pipeline)["pipeline"]
     asks = {
         (stage["name"], action["name"])
-        for stage in client.get_pipeline(name=service.pipeline)["pipeline"]["stages"]
+        for stage in pipeline["stages"]
         for action in stage["actions"]
         if action["actionTypeId"]["category"] == APPROVAL
     }
     state: Any = client.get_pipeline_state(name=service.pipeline)
     return [
-        _described(aws, environment, service, stage, action)
+        _described(aws, environment, service, pipeline, stage, action)
         for stage in reversed(state["stageStates"])
         for action in stage.get("actionStates", [])
         if (stage["stageName"], action["actionName"]) in asks
@@ -80,14 +81,17 @@ def approve(aws: Aws, service: Service, one: Waiting) -> None:
         ) from error
 
 
-def _described(aws: Aws, environment: Environment, service: Service, stage: Any, action: Any) -> Waiting:
+def _described(
+    aws: Aws, environment: Environment, service: Service, pipeline: Any, stage: Any, action: Any
+) -> Waiting:
     execution = stage["latestExecution"]["pipelineExecutionId"]
     found = aws.client("codepipeline").get_pipeline_execution(
         pipelineName=service.pipeline, pipelineExecutionId=execution
     )["pipelineExecution"]
     source: Any = next(iter(found.get("artifactRevisions", [])), {})
     commit = source.get("revisionId", "")
-    image = _image(aws, environment, service, commit) if commit else None
+    tag = _tag(commit, pipeline, found)
+    image = _image(aws, environment, service, tag) if commit else None
     return Waiting(
         stage["stageName"],
         action["actionName"],
@@ -96,17 +100,28 @@ def _described(aws: Aws, environment: Environment, service: Service, stage: Any,
         action["latestExecution"].get("lastStatusChange"),
         commit,
         _subject(source.get("revisionSummary", "")),
-        f"{image.repository}:{commit}" if image else "",
+        f"{image.repository}:{tag}" if image else "",
         images.tags(aws, image) is not None if image else None,
     )
 
 
-def _image(aws: Aws, environment: Environment, service: Service, commit: str) -> images.Image | None:
+def _tag(commit: str, pipeline: Any, execution: Any) -> str:
+    """The tag of the image: the commit, and behind it what the execution was given for a variable."""
+    defaults = {one["name"]: one.get("defaultValue") for one in pipeline.get("variables", [])}
+    given = [
+        one["resolvedValue"]
+        for one in execution.get("variables", [])
+        if one["resolvedValue"] != defaults.get(one["name"])
+    ]
+    return "-".join([commit, *given])
+
+
+def _image(aws: Aws, environment: Environment, service: Service, tag: str) -> images.Image | None:
     """The image that the pipeline makes of a commit: in the repository of those that run, with its tag."""
     now = live.of_service(aws, service)
     for name in _names(aws, now.task_sets, now.containers):
         if own := images.own(environment, name):
-            return images.Image(own.repository, {"imageTag": commit})
+            return images.Image(own.repository, {"imageTag": tag})
     return None
 
 

@@ -12,7 +12,8 @@ _ECR = re.compile(
     r"(?P<repository>[^:@]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]+))?"
 )
 # How the pipeline tags an image: with its commit when it is built, and once more when it has been released.
-_COMMIT = re.compile(r"(?P<released>release-)?(?P<commit>[0-9a-f]{40})")
+# A commit that was built again has more behind it.
+_COMMIT = re.compile(r"(?P<released>release-)?(?P<commit>[0-9a-f]{40})(-[\w.-]+)?")
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ def get_pipeline_state(request: Record) -> Record:
 def start_pipeline_execution(request: Record) -> Record:
     """Start an execution."""
     found = _pipeline(request["name"])
+    given = {one["name"]: one["value"] for one in request.get("variables", [])}
     execution = {
         "pipelineExecutionId": new_id(),
         "status": "InProgress",
@@ -118,6 +119,10 @@ def start_pipeline_execution(request: Record) -> Record:
         "trigger": {"triggerType": "StartPipelineExecution"},
         "executionMode": found["pipeline"].get("executionMode", "SUPERSEDED"),
         "executionType": "STANDARD",
+        "variables": [
+            {"name": one["name"], "resolvedValue": given.get(one["name"], one.get("defaultValue", ""))}
+            for one in found["pipeline"].get("variables", [])
+        ],
     }
     EXECUTIONS.setdefault(request["name"], []).insert(0, execution)
     return {"pipelineExecutionId": execution["pipelineExecutionId"]}
@@ -143,19 +148,20 @@ def list_pipeline_executions(request: Record) -> Record:
     """A pipeline's executions, the newest first."""
     _pipeline(request["pipelineName"])
     items, following = page(_executions(request["pipelineName"]), request)
-    return {"pipelineExecutionSummaries": items, **following}
+    summaries = [{name: value for name, value in item.items() if name != "variables"} for item in items]
+    return {"pipelineExecutionSummaries": summaries, **following}
 
 
 def get_pipeline_execution(request: Record) -> Record:
     """One execution."""
     execution = _execution(request)
     version = _pipeline(request["pipelineName"])["pipeline"]["version"]
-    members = ("pipelineExecutionId", "status", "trigger", "executionMode", "executionType")
+    members = ("pipelineExecutionId", "status", "trigger", "executionMode", "executionType", "variables")
     return {
         "pipelineExecution": {
             "pipelineName": request["pipelineName"],
             "pipelineVersion": version,
-            **{name: execution[name] for name in members},
+            **{name: execution[name] for name in members if name in execution},
         }
     }
 
