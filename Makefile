@@ -13,6 +13,8 @@ EMULATOR_BIN = .venv-emulator/bin
 DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md \
   docs/reference.md docs/reference.ja.md docs/security.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
+# After make init, README.md is a team's and has no such part.
+WITH_PARTS = $$(grep -lF '[[[cog' $(DOCUMENTS))
 # For the region of each environment, and for the one that has most types.
 REGIONS = $(sort us-east-1 $(shell sed -n 's/^region: *["'"'"']*\([a-z0-9-]*\).*/\1/p' params/*.yaml))
 CFN_LINT = $(BIN)/cfn-lint --regions $(REGIONS) -- build/*.yaml
@@ -184,10 +186,10 @@ lint: .venv/develop ## generated files, templates, code, workflows and documents
 	@$(BIN)/hadolint $(DOCKERFILE)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/zizmor --quiet --offline .github/workflows > .venv/zizmor || { cat .venv/zizmor; false; }
-	@$(COG) --check --diff --check-fail-msg='hint: run make docs' $(DOCUMENTS)
+	@$(COG) --check --diff --check-fail-msg='hint: run make docs' $(WITH_PARTS)
 
 docs: .venv/develop ## write the generated parts of README.md and docs/
-	@$(COG) -r $(DOCUMENTS)
+	@$(COG) -r $(WITH_PARTS)
 	@$(BIN)/python -m ecs_blue_green.documents.deployer_policy
 	@$(BIN)/python -m ecs_blue_green.documents.approver_policy
 

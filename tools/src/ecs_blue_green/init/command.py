@@ -163,7 +163,7 @@ def _edit(folder: Path, wanted: Answers, files: Mapping[str, str], known: Runtim
     for name in NOT_THE_TEAMS:
         shutil.rmtree(folder / name, ignore_errors=True)
     if wanted.port:
-        _listen(folder / known.image.folder, wanted.port)
+        _listen(folder / known.image.dockerfile_path, folder / known.image.folder, wanted.port)
     names = list(wanted.accounts)
     text = (package_files("ecs_blue_green.init") / "readme.md").read_text(encoding="utf-8")
     (folder / README).write_text(
@@ -177,9 +177,10 @@ def _edit(folder: Path, wanted: Answers, files: Mapping[str, str], known: Runtim
     )
 
 
-def _listen(application: Path, port: str) -> None:
+def _listen(dockerfile: Path, application: Path, port: str) -> None:
     """Have the sample listen on that port, in its Dockerfile and wherever else it says so."""
-    dockerfile = application / "Dockerfile"
+    if not dockerfile.is_file():
+        return
     exposed = re.search(r"^EXPOSE\s+(\d+)", dockerfile.read_text(encoding="utf-8"), re.MULTILINE)
     if exposed is None or exposed[1] == port:
         return
