@@ -12,7 +12,7 @@ npm install --silent --no-audit --no-fund --ignore-scripts \
 cat >expected <<'EXPECTED'
 iam:PassRole iam:PassedToService Allowed []
 iam:PassRole iam:PassedToServce ImplicitlyDenied [ 'iam:PassedToServce' ]
-iam:PasRole iam:PassedToService invalid.action 
+iam:PasRole iam:PassedToService invalid.action -
 EXPECTED
 cat >ask.mjs <<'PROGRAM'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
@@ -38,7 +38,7 @@ async function ask(action, key) {
     },
     { simulationMode: 'Strict' }
   )
-  console.log(action, key, answer.overallResult ?? answer.errors.message, answer.result?.ignoredContextKeys ?? '')
+  console.log(action, key, answer.overallResult ?? answer.errors.message, answer.result?.ignoredContextKeys ?? '-')
 }
 await ask('iam:PassRole', 'iam:PassedToService')
 await ask('iam:PassRole', 'iam:PassedToServce')

@@ -593,3 +593,39 @@ def test_stack_in_review_was_never_updated(aws: Aws) -> None:
     cloudformation = aws.client("cloudformation")
     assert "LastUpdatedTime" not in cloudformation.describe_stacks(StackName="reviewed")["Stacks"][0]
     assert aws.execute(made)["LastUpdatedTime"]
+
+
+def placed(found: Any) -> Any:
+    """Where the tasks of a task set or service are: a launch type, or a strategy and no launch type."""
+    return found.get("launchType"), [
+        one["capacityProvider"] for one in found.get("capacityProviderStrategy", [])
+    ]
+
+
+def test_new_task_sets_are_where_the_appspec_says(aws: Aws) -> None:
+    """On what it names, and where it names nothing on what runs: never on EC2, which nobody named."""
+    _, request = released(aws, "placed")
+    ecs, codedeploy = aws.client("ecs"), aws.client("codedeploy")
+    ecs.put_cluster_capacity_providers(
+        cluster="placed", capacityProviders=["FARGATE", "FARGATE_SPOT"], defaultCapacityProviderStrategy=[]
+    )
+    plain = request["revision"]["appSpecContent"]["content"]
+    spec = json.loads(plain)
+    (target,) = spec["Resources"][0].values()
+    target["Properties"]["CapacityProviderStrategy"] = [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
+
+    def service() -> Any:
+        return ecs.describe_services(cluster="placed", services=["api"])["services"][0]
+
+    seen = [placed(service()["taskSets"][0])]
+    for content in (plain, json.dumps(spec), plain):
+        revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": content}}
+        deployment = codedeploy.create_deployment(**{**request, "revision": revision})["deploymentId"]
+        seen.append(placed(next(one for one in service()["taskSets"] if one["status"] == "ACTIVE")))
+        codedeploy.put_lifecycle_event_hook_execution_status(
+            deploymentId=deployment, lifecycleEventHookExecutionId=hook_id(deployment), status="Succeeded"
+        )
+        for _ in until(lambda of=deployment: info_of(codedeploy, of)["status"] == "Succeeded"):
+            pass
+        assert placed(service()) == placed(service()["taskSets"][0]) == seen[-1]
+    assert seen == [("FARGATE", []), ("FARGATE", []), (None, ["FARGATE_SPOT"]), (None, ["FARGATE_SPOT"])]
