@@ -27,6 +27,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "ecs_blue_green.deployer.environment_schema",
         "ecs_blue_green.deployer.errors",
         "ecs_blue_green.deployer.layers",
+        "ecs_blue_green.deployer.plain_secrets",
+        "ecs_blue_green.deployer.effects",
     ),
     "templates": ("templates._",),
     # A layer never imports a layer.
