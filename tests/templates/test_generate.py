@@ -169,17 +169,17 @@ def test_editors_are_told_what_a_parameter_file_may_have(copy: Path) -> None:
     # The table may have rows of its own.
     rows.write_text(
         rows.read_text()
-        + 'VARIABLES = (*VARIABLES, Variable("GREETING", Parameter("Greeting", Type="String",'
+        + 'VARIABLES = (*VARIABLES, Variable("A_ROW_MORE", Parameter("ARowMore", Type="String",'
         ' Description="Word of welcome", Default="Hello", AllowedPattern="[A-Z][a-z]+")))\n'
     )
     done = subprocess.run([sys.executable, "generate.py"], cwd=copy, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"wrote build/{environment_schema.FILE}\n" in done.stdout
-    document["parameters"]["Greeting"] = "Hi"
+    document["parameters"]["ARowMore"] = "Hi"
     validator = jsonschema.Draft7Validator(json.loads(schema.read_text()))
     assert [*validator.iter_errors(document)] == []
-    document["parameters"]["Greeting"] = "hi"
-    assert [error.json_path for error in validator.iter_errors(document)] == ["$.parameters.Greeting"]
+    document["parameters"]["ARowMore"] = "hi"
+    assert [error.json_path for error in validator.iter_errors(document)] == ["$.parameters.ARowMore"]
 
 
 def test_wrong_parameters_are_reported_and_nothing_is_written(
