@@ -11,6 +11,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 
 from ecs_blue_green.deployer import clock, terminal
 from ecs_blue_green.deployer.cloudformation.describe import Event
@@ -40,6 +42,38 @@ def test_no_color_leaves_out_every_escape(
         monkeypatch.setenv(name, value)
     terminal.console().print("[bold]word[/] [dim]word[/]")
     assert ("\x1b" in screen.getvalue()) == decorated
+
+
+TYPES = "AWS::CodeDeploy::Application, AWS::CodePipeline::Pipeline, AWS::EC2::SecurityGroup (4)"
+IMAGE = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop-prod-api:initial"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("few words", 80, ["image      few words"]),
+        (
+            TYPES,
+            60,
+            [
+                "image      AWS::CodeDeploy::Application,",
+                "           AWS::CodePipeline::Pipeline,",
+                "           AWS::EC2::SecurityGroup (4)",
+            ],
+        ),
+        (IMAGE, 80, ["image", f"      {IMAGE}"]),
+        # The terminal itself wraps it, and gives it back whole to whoever copies it.
+        (IMAGE, 60, ["image", IMAGE]),
+        (f"of {IMAGE}", 80, ["image", f"      of {IMAGE}"]),
+    ],
+)
+def test_lines_break_between_words_alone(text: str, width: int, lines: list[str]) -> None:
+    out = Console(file=Screen(), width=width, force_terminal=True)
+    found = terminal.hanging(out, Text(f"{'image':<11}"), Text(text))
+    assert [line.plain.rstrip() for line in found] == lines
+    pipe = Console(file=io.StringIO(), width=width)
+    (line,) = terminal.hanging(pipe, Text(f"{'image':<11}"), Text(text))
+    assert line.plain == f"image      {text}"
 
 
 @pytest.mark.parametrize(("term", "drawn"), [("xterm", True), ("dumb", False)])

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
+
+# How far what has no room behind its beginning is indented below it.
+BELOW = 6
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -23,6 +28,28 @@ def console(*, stderr: bool = False) -> Console:
         # Rich leaves out the colours alone: https://no-color.org/ means bold and dim as well.
         color_system=None if os.environ.get("NO_COLOR") else "auto",
     )
+
+
+def hanging(out: Console, first: Text, text: Text) -> list[Text]:
+    """A text behind its beginning; on a terminal in lines that break between words, below where it begins.
+
+    Where a word has no room there, all of it is below and less indented. No word is ever broken: somebody
+    copies it.
+    """
+    room = out.width - first.cell_len
+    if not out.is_terminal or text.cell_len <= room:
+        return [first.append_text(text)]
+    indent = first.cell_len
+    longest = max(map(cell_len, text.plain.split()), default=0)
+    if longest > room:
+        indent, room = BELOW, out.width - BELOW
+    lines = text.wrap(out, max(room, longest))
+    for line in lines:
+        line.rstrip()
+    if indent == first.cell_len:
+        return [first.append_text(lines[0]), *(Text(" " * indent).append_text(line) for line in lines[1:])]
+    # What is longer than the whole line begins at its left, as outputs do.
+    return [first, *(Text(" " * indent * (line.cell_len <= room)).append_text(line) for line in lines)]
 
 
 class Stream:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ecs_blue_green.deployer.drift.drift import Difference, ResourceDrift, StackDrift
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.terminal import console
+from ecs_blue_green.deployer.terminal import console, hanging
 
 STYLES = {"real": "bold red", "delegated": "yellow", "not checked": "dim"}
 
@@ -21,10 +21,12 @@ def show(environment: Environment, stacks: Iterable[StackDrift]) -> None:
     for found in stacks:
         out.print(_stack_line(found))
         for resource in found.resources:
-            for line in _resource_lines(resource):
-                out.print(line)
-    for line in _unchecked_lines(stacks):
-        out.print(line)
+            for first, text in _resource_lines(resource):
+                for line in hanging(out, first, text):
+                    out.print(line)
+    for first, text in _unchecked_lines(stacks):
+        for line in hanging(out, first, text):
+            out.print(line)
     counts = _counts(stacks)
     out.print(
         f"{environment.name}: {counts['real']} real, {counts['delegated']} delegated, "
@@ -49,22 +51,21 @@ def _stack_line(found: StackDrift) -> Text:
     return line
 
 
-def _resource_lines(resource: ResourceDrift) -> Iterator[Text]:
+def _resource_lines(resource: ResourceDrift) -> Iterator[tuple[Text, Text]]:
+    """Lines, each with what those that follow it on a narrow terminal are indented by."""
     if resource.verdict in ("in sync", "not checked"):
         return
-    line = Text("    ")
-    line.append(f"{resource.verdict:<12}", style=STYLES[resource.verdict])
-    line.append(f"{resource.logical_id}  ")
+    line = Text(f"{resource.logical_id}  ")
     line.append(resource.type, style="dim")
     if resource.status == "DELETED":
         line.append(" is gone")
-    yield line
+    yield Text("    ").append(f"{resource.verdict:<12}", style=STYLES[resource.verdict]), line
     for difference in resource.differences:
         whose = f" ({difference.owner})" if difference.owner else ""
-        yield Text(f"        {difference.path}: {_change(difference)}{whose}")
+        yield Text(" " * 8), Text(f"{difference.path}: {_change(difference)}{whose}")
 
 
-def _unchecked_lines(stacks: Iterable[StackDrift]) -> Iterator[Text]:
+def _unchecked_lines(stacks: Iterable[StackDrift]) -> Iterator[tuple[Text, Text]]:
     """What nobody can tell anything about: a line for each reason, with the types (--json: the resources)."""
     by_reason: dict[str, Counter[str]] = {}
     for found in stacks:
@@ -73,7 +74,8 @@ def _unchecked_lines(stacks: Iterable[StackDrift]) -> Iterator[Text]:
                 by_reason.setdefault(resource.reason or resource.status, Counter())[resource.type] += 1
     for reason, types in by_reason.items():
         names = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in sorted(types.items()))
-        yield Text(f"{types.total()} not checked ({reason}): {names}", style="dim")
+        count = f"{types.total()} not checked "
+        yield Text(count, style="dim"), Text(f"({reason}): {names}", style="dim")
 
 
 def _change(difference: Difference) -> str:

@@ -15,7 +15,7 @@ from ecs_blue_green.deployer.planning.report import left_documents, output_lines
 from ecs_blue_green.deployer.planning.text import LEFT
 from ecs_blue_green.deployer.release.live import TaskSet, short
 from ecs_blue_green.deployer.status.status import Status
-from ecs_blue_green.deployer.terminal import console
+from ecs_blue_green.deployer.terminal import console, hanging
 
 
 def show(environment: Environment, status: Status) -> None:
@@ -62,7 +62,9 @@ def _deployed(record: Record) -> str:
 
 
 def _row(word: str, text: str, style: str = "") -> None:
-    console().print(Text(f"{word:<22}{text}", style=style))
+    out = console()
+    for line in hanging(out, Text(f"{word:<22}", style=style), Text(text, style=style)):
+        out.print(line)
 
 
 def _stack_line(environment: Environment, slug: str, stack: Stack | None) -> Text:
