@@ -80,6 +80,15 @@ def test_what_tasks_write_is_read_in_their_log_group_alone(policies: dict[str, l
     assert ":log-group:/ecs/${Project}-${Environment}-" in resources
 
 
+def test_log_group_of_a_whole_name_has_both_its_arns() -> None:
+    """That of the name is for tagging; everything else asks for what is below it too."""
+    group = {"Properties": {"LogGroupName": {"Fn::Sub": f"/ecs/{policy.NAME}"}}}
+    begins = {"Properties": {"LogGroupName": {"Fn::Sub": f"/ecs/{policy.NAME}-api"}}}
+    whole = f"logs:%:log-group:/ecs/{policy.NAME}"
+    assert policy._log_group_arns([group]) == (whole, f"{whole}:*")
+    assert policy._log_group_arns([begins]) == (f"{whole}-*",)
+
+
 @pytest.mark.parametrize("file", [policy.FILE, approver_policy.FILE])
 def test_template_is_valid(file: Path) -> None:
     command = [Path(sys.executable).parent / "cfn-lint", file]

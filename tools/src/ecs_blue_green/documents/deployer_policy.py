@@ -71,6 +71,20 @@ def _names(named: Iterable[Mapping[str, Any]], name: str) -> list[str]:
     return list(dict.fromkeys(found)) or [f"{NAME}-*"]
 
 
+def _log_group_arns(groups: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Log groups, as resources: tagging asks for the ARN of the name, everything else for that with `:*`.
+
+    CloudWatch Logs API reference, LogGroup, `arn` and `logGroupArn`. A pattern that ends with * is both.
+    """
+    names = _names(groups, "LogGroupName")
+    return tuple(
+        f"logs:%:log-group:{name}{rest}"
+        for name in names
+        for rest in ("", ":*")
+        if not (rest and name.endswith("*"))
+    )
+
+
 def pipelines() -> tuple[str, ...]:
     """The pipelines, as resources; % stands for region and account."""
     return tuple(
@@ -266,9 +280,7 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     "ecs": (f"ecs:%:cluster/{OWN_CLUSTER}", f"ecs:%:service/{ANY_CLUSTER}/{NAME}-*"),
     "events": (f"events:%:rule/{NAME}-*",),
     "lambda": (f"lambda:%:function:{NAME}-*",),
-    "logs": tuple(
-        f"logs:%:log-group:{name}" for name in _names(_changed_by_deployer(LOG_GROUP), "LogGroupName")
-    ),
+    "logs": _log_group_arns(_changed_by_deployer(LOG_GROUP)),
     # Zones have no names of ours; a record in any of them is changed through CloudFormation only.
     "route53": ("route53:::hostedzone/*",),
     "s3": (f"s3:::{NAME}-*",),
@@ -294,12 +306,8 @@ DIRECT: Mapping[str, tuple[str, ...]] = {
     ),
     "ecs:DeregisterTaskDefinition": (f"ecs:%:task-definition/{NAME}-*",),
     "elasticloadbalancing:ModifyLoadBalancerAttributes": ("elasticloadbalancing:%:loadbalancer/app/*",),
-    "logs:DeleteLogGroup": tuple(
-        f"logs:%:log-group:{name}" for name in _names(_retained(LOG_GROUP), "LogGroupName")
-    ),
-    # Streams are below their group.
-    "logs:FilterLogEvents": tuple(
-        f"logs:%:log-group:{name.removesuffix('*')}*" for name in _names(_retained(LOG_GROUP), "LogGroupName")
+    **dict.fromkeys(
+        ("logs:DeleteLogGroup", "logs:FilterLogEvents"), _log_group_arns(_retained(LOG_GROUP))
     ),
     "s3:DeleteObject": (f"s3:::{NAME}-*/*",),
     "s3:DeleteObjectVersion": (f"s3:::{NAME}-*/*",),
