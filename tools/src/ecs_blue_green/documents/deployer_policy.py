@@ -306,9 +306,7 @@ DIRECT: Mapping[str, tuple[str, ...]] = {
     ),
     "ecs:DeregisterTaskDefinition": (f"ecs:%:task-definition/{NAME}-*",),
     "elasticloadbalancing:ModifyLoadBalancerAttributes": ("elasticloadbalancing:%:loadbalancer/app/*",),
-    **dict.fromkeys(
-        ("logs:DeleteLogGroup", "logs:FilterLogEvents"), _log_group_arns(_retained(LOG_GROUP))
-    ),
+    **dict.fromkeys(("logs:DeleteLogGroup", "logs:FilterLogEvents"), _log_group_arns(_retained(LOG_GROUP))),
     "s3:DeleteObject": (f"s3:::{NAME}-*/*",),
     "s3:DeleteObjectVersion": (f"s3:::{NAME}-*/*",),
     **dict.fromkeys(PUSH, (f"ecr:%:repository/{NAME}-*",)),
