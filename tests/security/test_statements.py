@@ -166,7 +166,7 @@ def test_one_role_for_each_actor() -> None:
         properties = resource["Properties"]
         if resource["Type"] in ("AWS::CodeBuild::Project", "AWS::Lambda::Function"):
             users.append((properties.get("ServiceRole") or properties["Role"])["Fn::GetAtt"][0])
-    assert len(users) == len(set(users)) == 5
+    assert len(users) == len(set(users)) == 5 + len(BUILD_STEPS)
     kinds: dict[str, set[str]] = {}
     for stage in resources["Pipeline"]["Properties"]["Stages"]:
         for action in stage.get("Actions", []):
