@@ -15,7 +15,9 @@ import psutil
 import pytest
 
 from ecs_blue_green import interpreters
-from ecs_blue_green.deployer import remedies
+from ecs_blue_green.deployer import configurations, remedies, terminal
+from ecs_blue_green.rehearsal import stage
+from ecs_blue_green.rehearsal.stage import Refused
 from tests.checkout import committed
 from tests.deployer.followed import follows
 
@@ -116,13 +118,21 @@ def test_application_that_does_not_start_is_told(root: Path, line: str, words: s
     assert advice == "next:  correct it, then: make run"
 
 
+KEY = "arn:aws:kms:ap-northeast-1:000000000000:key/1b2c3d4e-0000-4000-8000-000000000000"
+
+
 def test_health_check_that_fails_is_told_and_the_rest_goes_on(root: Path) -> None:
+    """What the parameter file names and nobody makes has a placeholder, also here."""
+    with (root / "params" / "local.yaml").open("a") as file:
+        file.write(f"  LogKmsKeyArn: {KEY}\n")
+    configurations.write(root, "local")
     edit(root, "self.send_response(200 if is_good else 503)", "self.send_response(500)")
     with running(root) as process:
         assert within(PATIENCE, process.stdout).startswith("http://127.0.0.1:")
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
+    assert f"a placeholder in the emulator: {KEY}\n" in errors
     assert "it fails its health check: /health answered 500, the matcher takes 200" in errors
 
 
@@ -138,3 +148,12 @@ def test_what_is_not_there_is_refused(root: Path) -> None:
         "error: the application cannot be started here: there is no no-such-program on PATH",
         "next:  install it, or name another command (docs/bring-your-own-application.md)",
     ]
+
+
+def test_arn_of_a_secret_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    arn = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:rds!db-1a2b3c4d-AbCdEf"
+    Refused("a name", f"{arn} does not exist", "correct it").tell(stage.console(stderr=True))
+    terminal.console().print(arn)
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: a name: {arn} does not exist\n")
+    assert said.out == f"{arn}\n"

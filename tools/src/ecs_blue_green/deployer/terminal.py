@@ -23,6 +23,8 @@ def console(*, stderr: bool = False) -> Console:
     return Console(
         stderr=stderr,
         highlight=False,
+        # `:secret:` in an ARN is no picture.
+        emoji=False,
         soft_wrap=True,
         width=None if stream.isatty() else 200,
         # Rich leaves out the colours alone: https://no-color.org/ means bold and dim as well.

@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, root: Path) -> int:
     """Rehearse a release of the repository at `root` and return the exit code."""
     began = time.monotonic()
-    talk = Console(stderr=True)
+    talk = stage.console(stderr=True)
     interrupts = Interrupts(lambda: processes.kill_below({stage.emulators_number(root, arguments.env)}))
     try:
         with interrupts.handled():
@@ -115,7 +115,7 @@ def _run(
         raise Refused(
             "the reports cannot be written", why, remedy or "rehearse again", EXIT_FAILED
         ) from error
-    output = Console()
+    output = stage.console()
     try:
         timeline.show(made, output, entries=view.is_drawn(talk))
         output.print(f"report: {written}", style="dim", soft_wrap=True, highlight=False)
@@ -251,7 +251,7 @@ async def _play(
         prepared = await rehearsal.prepare(
             options, opened.cloud, opened.prefix, opened.runtime, pushed, root, folder, opened.ledger
         )
-        live = view.show(prepared, talk) if view.is_drawn(talk) else view.tell(prepared, Console())
+        live = view.show(prepared, talk) if view.is_drawn(talk) else view.tell(prepared, stage.console())
         shown = asyncio.create_task(live)
         try:
             await prepared.run()

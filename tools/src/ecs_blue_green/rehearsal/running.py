@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, root: Path) -> int:
     """Run the application of the repository at `root`, and return the exit code."""
-    talk = Console(stderr=True)
+    talk = stage.console(stderr=True)
     environment = arguments.env
     interrupts = Interrupts(lambda: processes.kill_below({stage.emulators_number(root, environment)}))
     try:
@@ -100,7 +100,7 @@ def _say(running: Rehearsal, talk: Console) -> None:
                 highlight=False,
                 soft_wrap=True,
             )
-    Console().print(running.address, highlight=False, soft_wrap=True)
+    stage.console().print(running.address, highlight=False, soft_wrap=True)
     talk.print("Ctrl-C ends it")
 
 

@@ -46,6 +46,11 @@ class Refused(Exception):
         talk.print(f"next:  {self.remedy}", markup=False, highlight=False, soft_wrap=True)
 
 
+def console(*, stderr: bool = False) -> Console:
+    """A console on standard output or standard error, for which `:secret:` in an ARN is no picture."""
+    return Console(stderr=stderr, emoji=False)
+
+
 @dataclass(frozen=True)
 class Stage:
     """All deployed in the emulator: its clients, the stacks' prefix, and where processes are written down."""
@@ -140,10 +145,9 @@ def opened(
                 talk.print(f"ended what an earlier rehearsal left running: {what}")
             cloud = Cloud(endpoint, settings["region"])
             prefix = f"{settings['project']}-{environment}"
-            if environment != LOCAL:
-                names = list(account.names(settings, runtime))
-                for name in cloud.control("Provide", names=names)["made"]:
-                    talk.print(f"a placeholder in the emulator: {name}", highlight=False, soft_wrap=True)
+            names = list(account.names(settings, runtime))
+            for name in cloud.control("Provide", names=names)["made"]:
+                talk.print(f"a placeholder in the emulator: {name}", highlight=False, soft_wrap=True)
             with talk.status("deploying the stacks in the emulator"):
                 _deploy(cloud, root, environment, prefix, runtime)
             try:
