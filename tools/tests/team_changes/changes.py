@@ -1,10 +1,12 @@
 """The changes, each made in a copy as a team makes it: also in a copy that a team has made its own."""
 
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ecs_blue_green.testing.copies import edit, parameter_files, read, replace
+from tests.team_changes.pages import blocks, section
 
 QUEUE = '''"""A queue of the application's work, with one for what fails.
 
@@ -52,22 +54,27 @@ def own_names(root: Path) -> None:
 
 
 def renamed_environment(root: Path) -> None:
-    """What was called dev is called staging."""
+    """What was called dev is called stage."""
     for path in team_files(root)[:1]:
-        cluster = read(path)["parameters"]["ClusterName"].replace(path.stem, "staging")
-        edit(path, to=path.with_name("staging.yaml"), parameters={"ClusterName": cluster})
+        cluster = read(path)["parameters"]["ClusterName"].replace(path.stem, "stage")
+        edit(path, to=path.with_name("stage.yaml"), parameters={"ClusterName": cluster})
         path.unlink()
 
 
 def third_region(root: Path) -> None:
-    """An environment more, in a region and an account that none had."""
-    for path in team_files(root)[-1:]:
-        regions = {read(one)["region"] for one in parameter_files(root)}
-        region = next(one for one in ("eu-central-1", "us-west-2", "sa-east-1") if one not in regions)
-        third = path.with_name("third.yaml")
-        edit(path, to=third, parameters={"ClusterName": "third"})
-        replace(third, read(path)["region"], region)
-        replace(third, read(path)["account"], "567890123456")
+    """An environment more, in a region and an account that none had: docs/adding-an-environment.md."""
+    (line,) = blocks(section(root, "docs/adding-an-environment.md"), "sh")[0].splitlines()
+    copied, made = (root / name for name in line.split()[1:])
+    # A team may call its own otherwise.
+    path = copied if copied.exists() else team_files(root)[0]
+    shutil.copy(path, made)
+    settings = read(path)
+    regions = {read(one)["region"] for one in parameter_files(root)}
+    region = next(one for one in ("us-west-2", "eu-central-1", "sa-east-1") if one not in regions)
+    cluster = settings["parameters"]["ClusterName"].replace(path.stem, made.stem)
+    replace(made, r"(?m)^  ClusterName: .*$", f"  ClusterName: {cluster}")
+    replace(made, settings["region"], region)
+    replace(made, settings["account"], "567890123456")
 
 
 def no_certificate(root: Path) -> None:
@@ -100,8 +107,7 @@ def port_and_secret(root: Path) -> None:
 
 def layer_with_a_queue(root: Path) -> None:
     """Its module, and its entry in LAYERS; and the layer of docs/adding-a-layer.md in the same way."""
-    page = (root / "docs" / "adding-a-layer.md").read_text(encoding="utf-8")
-    dashboard = re.findall(r"(?s)```python\n(.*?)```", page)[0]
+    dashboard, *_ = blocks(section(root, "docs/adding-a-layer.md", "## The module"), "python")
     for name, module in (("work_queue", QUEUE), ("dashboard", dashboard)):
         (root / "templates" / f"{name}.py").write_text(module, encoding="utf-8")
         layers = root / "templates" / "__init__.py"
@@ -116,17 +122,15 @@ def layer_with_a_queue(root: Path) -> None:
 
 def all_of_them(root: Path) -> None:
     """Everything above."""
-    for change in list(CHANGES.values())[:-1]:
+    for change in (third_region, layer_with_a_queue, *list(CHANGES.values())[:-1]):
         change(root)
 
 
 CHANGES: Mapping[str, Callable[[Path], None]] = {
     "own-names": own_names,
     "renamed-environment": renamed_environment,
-    "third-region": third_region,
     "no-certificate": no_certificate,
     "another-tag": another_tag,
     "port-and-secret": port_and_secret,
-    "layer-with-a-queue": layer_with_a_queue,
     "all-of-them": all_of_them,
 }
