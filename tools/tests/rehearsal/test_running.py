@@ -53,7 +53,9 @@ def running(root: Path, start_seconds: float = 15) -> Iterator[subprocess.Popen[
     try:
         yield process
     finally:
-        process.kill()
+        if process.poll() is None:
+            # A test has failed: the command ends what it started.
+            process.send_signal(signal.SIGINT)
         process.communicate()
 
 
