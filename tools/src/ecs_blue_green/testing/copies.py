@@ -83,7 +83,10 @@ def edit(path: Path, *, to: Path | None = None, parameters: Mapping[str, Any] = 
     document = {**read(path), **settings}
     given = {**document["parameters"], **parameters}
     document["parameters"] = {title: value for title, value in given.items() if value is not None}
-    (to or path).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    # What stands above the file's first key is for editors and readers.
+    head = re.match(r"(?:#.*\n)*", path.read_text(encoding="utf-8"))
+    text = (head[0] if head else "") + yaml.safe_dump(document, sort_keys=False)
+    (to or path).write_text(text, encoding="utf-8")
 
 
 def replace(path: Path, pattern: str, new: str) -> None:
