@@ -199,7 +199,8 @@ def _push_image(cloud: Cloud, variables: Mapping[str, str], folder: Path) -> Non
     try:
         ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag=COMMIT)
     except ClientError as error:
-        assert error.response["Error"]["Code"] == "ImageTagAlreadyExistsException"
+        # A commit that was released before; AWS's code says that it is the same image.
+        assert error.response["Error"]["Code"] == "ImageAlreadyExistsException"
     image = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": COMMIT}])["images"][0]
     uri = f"{variables['REPOSITORY_URI']}@{image['imageId']['imageDigest']}"
     (folder / "imageDetail.json").write_text(json.dumps({"ImageURI": uri}))

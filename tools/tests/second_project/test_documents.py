@@ -132,7 +132,8 @@ def test_deployer_is_let_change_what_the_templates_name(said: dict[str, str]) ->
         }
 
     assert "${Project}-${Environment}-*" in where("codepipeline:UpdatePipeline")
-    assert where("logs:DeleteLogGroup") == {"log-group:/beacons/${Project}-${Environment}"}
+    group = "log-group:/beacons/${Project}-${Environment}"
+    assert where("logs:DeleteLogGroup") == {group, f"{group}:*"}
     assert "service/${FleetTitle}/${Project}-${Environment}-*" in where("ecs:UpdateService")
     (passing,) = [statement for statement in statements if statement.get("Sid") == "PassRoles"]
     assert passing["Condition"]["StringEquals"]["iam:PassedToService"] == [
