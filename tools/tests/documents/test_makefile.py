@@ -72,7 +72,11 @@ def test_ctrl_c_ends_it_without_a_word_of_make(tmp_path: Path, verb: str) -> Non
         assert made.stdout
         assert made.stdout.readline() == "1\n"
         os.killpg(made.pid, signal.SIGINT)
-        assert made.stdout.read() == ""
+        said = made.stdout.read().splitlines()
+    # GNU make 4.3 waits for the recipe in two places at once when a signal comes, and one of them may find
+    # it gone already: rare, and nothing that a recipe could prevent.
+    race = ("wait: No child processes", "Waiting for unfinished jobs")
+    assert [line for line in said if not any(words in line for words in race)] == []
 
 
 @pytest.mark.parametrize(
