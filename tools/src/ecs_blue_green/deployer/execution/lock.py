@@ -25,9 +25,9 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
 from ecs_blue_green.deployer.identity import Identity
 
-# A holder renews its record; one that has not been renewed for LIFETIME_SECONDS is nobody's.
 # What one DeleteParameters call takes (botocore, ssm; November 2026).
 NAMES_AT_ONCE = 10
+# A holder renews its record; one that has not been renewed for LIFETIME_SECONDS is nobody's.
 LIFETIME_SECONDS = 120
 RENEWAL_SECONDS = 40
 WAIT_SECONDS = 5

@@ -1,7 +1,6 @@
 """What waits in the pipeline for a person's approval: which commit, with which image, and how it is given."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -119,22 +118,12 @@ def _tag(commit: str, pipeline: Any, execution: Any) -> str:
 def _image(aws: Aws, environment: Environment, service: Service, tag: str) -> images.Image | None:
     """The image that the pipeline makes of a commit: in the repository of those that run, with its tag."""
     now = live.of_service(aws, service)
-    for name in _names(aws, now.task_sets, now.containers):
-        if own := images.own(environment, name):
-            return images.Image(own.repository, {"imageTag": tag})
+    for revision in live.revisions(now):
+        for container in live.containers(aws, revision):
+            own = images.own(environment, container["image"]) if container["name"] in now.containers else None
+            if own:
+                return images.Image(own.repository, {"imageTag": tag})
     return None
-
-
-def _names(aws: Aws, task_sets: Iterable[live.TaskSet], serving: Iterable[str]) -> list[str]:
-    client = aws.client("ecs")
-    return [
-        container["image"]
-        for revision in dict.fromkeys(task_set.task_definition for task_set in task_sets)
-        for container in client.describe_task_definition(taskDefinition=revision)["taskDefinition"][
-            "containerDefinitions"
-        ]
-        if container["name"] in serving
-    ]
 
 
 def _subject(summary: str) -> str:

@@ -157,6 +157,17 @@ def of_service(aws: Aws, service: Service) -> Live:
     )
 
 
+def revisions(now: Live) -> list[str]:
+    """The task definition revisions of the task sets, each once."""
+    return list(dict.fromkeys(task_set.task_definition for task_set in now.task_sets))
+
+
+def containers(aws: Aws, revision: str) -> list[Any]:
+    """The container definitions of a revision, as DescribeTaskDefinition gives them."""
+    found = aws.client("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
+    return list(found["containerDefinitions"])
+
+
 def refuse_gone(environment: Environment, now: Live) -> None:
     """Raise Blocked where the service was deleted behind CloudFormation's back."""
     if now.gone:

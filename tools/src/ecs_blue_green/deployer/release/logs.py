@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.release import images
+from ecs_blue_green.deployer.release import images, live
 from ecs_blue_green.deployer.release.live import Live, short
 
 # CloudWatch Logs can show an event a while after one that was written later.
@@ -47,8 +46,8 @@ class Writer:
 def groups(aws: Aws, now: Live) -> list[str]:
     """The log groups to which the containers of the task sets write."""
     found: dict[str, None] = {}
-    for revision in _revisions(now):
-        for container in _containers(aws, revision):
+    for revision in live.revisions(now):
+        for container in live.containers(aws, revision):
             logging = container.get("logConfiguration", {})
             if logging.get("logDriver") == "awslogs":
                 found[logging["options"]["awslogs-group"]] = None
@@ -118,18 +117,9 @@ class Reader:
         return self._versions[revision]
 
 
-def _revisions(now: Live) -> list[str]:
-    return list(dict.fromkeys(task_set.task_definition for task_set in now.task_sets))
-
-
-def _containers(aws: Aws, revision: str) -> list[Any]:
-    found = aws.client("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
-    return list(found["containerDefinitions"])
-
-
 def _version(aws: Aws, environment: Environment, revision: str, serving: Iterable[str]) -> str:
     """What runs in a revision, as short as people write it."""
-    containers = _containers(aws, revision)
+    containers = live.containers(aws, revision)
     first = next((one for one in containers if one["name"] in serving), containers[0])
     image = images.own(environment, first["image"])
     try:

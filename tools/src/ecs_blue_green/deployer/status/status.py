@@ -168,11 +168,9 @@ def _alarms(aws: Aws, service: Service) -> tuple[bool | None, tuple[str, ...]]:
 
 
 def _images(aws: Aws, now: Live) -> dict[str, str]:
-    client = aws.client("ecs")
     images = {}
-    for arn in {task_set.task_definition for task_set in now.task_sets}:
-        found = client.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-        for container in found["containerDefinitions"]:
+    for arn in live.revisions(now):
+        for container in live.containers(aws, arn):
             if container["name"] in now.containers:
                 images[arn] = container["image"]
     return images
