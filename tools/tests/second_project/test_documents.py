@@ -19,6 +19,7 @@ from ecs_blue_green import documents
 
 given = {"environment": "staging", "heading": "a heading", "last": "a last line", "layer": "edge"}
 given["english"] = "| Layer | nothing |"
+given |= {"lines": ["a line"], "template": {"Resources": {}}}
 said = {}
 for module in pkgutil.iter_modules(documents.__path__):
     members = vars(importlib.import_module(f"ecs_blue_green.documents.{module.name}"))
