@@ -12,14 +12,14 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecs_blue_green import runtime, template_yaml
-from ecs_blue_green.deployer import environment, environment_schema, layers, plain_secrets
-from ecs_blue_green.deployer.effects import effects
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer import environment, environment_schema, layers
 from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure
-from ecs_blue_green.deployer.plain_secrets import PlainSecret
+
+if TYPE_CHECKING:
+    from ecs_blue_green.deployer.plain_secrets import PlainSecret
 
 ROOT = Path(__file__).resolve().parent
 
@@ -72,8 +72,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     return 0
 
 
-def in_plain_text(root: Path) -> Iterator[tuple[str, PlainSecret]]:
+def in_plain_text(root: Path) -> Iterator[tuple[str, "PlainSecret"]]:
     """The variables of containers that would hold a secret in plain text, each with its environment."""
+    # Not at the top: --check has no use for what these bring along.
+    from ecs_blue_green.deployer import plain_secrets
+    from ecs_blue_green.deployer.effects import effects
+    from ecs_blue_green.deployer.effects.sides import World
+
     built = layers.read(root / "build")
     declared = {slug: layer.parameters for slug, layer in built.items()}
     known = runtime.read(root / "build")
