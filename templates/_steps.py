@@ -41,10 +41,9 @@ class BuildStep(NamedTuple):
     """A build of the pipeline: a project, a role and a log group of its own, and an action in a stage.
 
     Its commands are one bash script, run in what was pushed, with the commit's id as `COMMIT_ID`. They are
-    embedded in the project, so a push cannot change them; what they call can. What fails, and a variable
-    that is not set, stops the release. Each of
-    the `secrets` is an environment variable that this step's role alone may read; `statements` are more
-    rights of that role.
+    embedded in the project, so a push cannot change them, only what they call. A command that fails stops the
+    release, and so does a variable that is not set. Each of the `secrets` is an environment variable that
+    this step's role alone may read; `statements` are further permissions of that role.
     """
 
     name: str

@@ -108,7 +108,7 @@ class Deployment:
 
     def shown_target(self) -> Record:
         """The service as the target: lifecycle events and task sets (GetDeploymentTarget)."""
-        status = {"InProgress": "InProgress", "Ready": "Ready", "Succeeded": "Succeeded"}
+        status = self.info["status"]
         return {
             "deploymentTargetType": "ECSTarget",
             "ecsTarget": {
@@ -116,7 +116,7 @@ class Deployment:
                 "targetId": self.target_id(),
                 "targetArn": engine.arn("ecs", f"service/{self.target_id().replace(':', '/')}"),
                 "lastUpdatedAt": self.info.get("completeTime", self.since),
-                "status": status.get(self.info["status"], "Failed"),
+                "status": status if status in ("InProgress", "Ready", "Succeeded") else "Failed",
                 "lifecycleEvents": list(self.lifecycle_events()),
                 "taskSetsInfo": list(self._task_sets()),
             },
