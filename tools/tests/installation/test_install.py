@@ -54,7 +54,7 @@ def install(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> In
         uv.write_text("#!/bin/sh\nexit 1\n")
         uv.chmod(0o755)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             ["/bin/sh", "requirements/install", *arguments],
             cwd=project,
@@ -62,6 +62,7 @@ def install(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> In
                 **os.environ,
                 "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
                 "PYTHON": sys.executable,
+                **variables,
             },
             capture_output=True,
             text=True,
@@ -127,6 +128,16 @@ def test_more_is_added_to_what_is_there(project: Path, install: Install) -> None
     assert "requirements/more.txt, 2 distributions in" in done.stderr
     assert (project / ".venv" / "mark").exists()
     python(project, "import six, jmespath, ecs_blue_green")
+
+
+@pytest.mark.parametrize(("variable", "compiled"), [("", False), ("1", True)], ids=["writes", "does not write"])
+def test_all_is_compiled_where_python_may_not_write_what_it_compiled(
+    project: Path, install: Install, variable: str, compiled: bool
+) -> None:
+    done = install(".venv", "requirements/more.txt", PYTHONDONTWRITEBYTECODE=variable)
+    assert done.returncode == 0, done.stderr
+    folders = (project / ".venv").glob("lib/python3*/site-packages")
+    assert bool([*next(folders).glob("jmespath/__pycache__/lexer.*.pyc")]) is compiled
 
 
 def test_distribution_with_another_hash_is_refused(project: Path, install: Install) -> None:
