@@ -130,7 +130,7 @@ def test_more_is_added_to_what_is_there(project: Path, install: Install) -> None
     python(project, "import six, jmespath, ecs_blue_green")
 
 
-@pytest.mark.parametrize(("variable", "compiled"), [("", False), ("1", True)], ids=["writes", "does not write"])
+@pytest.mark.parametrize(("variable", "compiled"), [("", False), ("1", True)], ids=["writes", "cannot write"])
 def test_all_is_compiled_where_python_may_not_write_what_it_compiled(
     project: Path, install: Install, variable: str, compiled: bool
 ) -> None:
