@@ -44,38 +44,45 @@ SHARED = (
     Parameter(
         "Project",
         Type="String",
-        Description="Name of the project, first part of physical names (filled in by the deployer)",
+        Description="Name of the project, the first part of resource names (filled in by the deployer)",
         AllowedPattern="[a-z][a-z0-9-]{0,19}",
-        ConstraintDescription="must be 1 to 20 lower-case letters, digits and hyphens, a letter first",
+        ConstraintDescription=(
+            "must be 1 to 20 lower-case letters, digits and hyphens, and begin with a letter"
+        ),
     ),
     Parameter(
         "Environment",
         Type="String",
-        Description="Name of the environment, second part of physical names (filled in by the deployer)",
+        Description="Name of the environment, the second part of resource names (filled in by the deployer)",
         AllowedPattern="[a-z][a-z0-9-]{0,9}",
-        ConstraintDescription="must be 1 to 10 lower-case letters, digits and hyphens, a letter first",
+        ConstraintDescription=(
+            "must be 1 to 10 lower-case letters, digits and hyphens, and begin with a letter"
+        ),
     ),
     Parameter(
         "Protected",
         Type="String",
-        Description="Whether deleting by mistake is prevented (filled in by the deployer)",
+        Description="Whether resources are protected from accidental deletion (filled in by the deployer)",
         AllowedValues=["true", "false"],
         Default="false",
     ),
     Parameter(
         "VpcId",
         Type="AWS::EC2::VPC::Id",
-        Description="Network of the load balancer and the tasks",
+        Description="VPC of the load balancer and the tasks",
     ),
     Parameter(
         "PrivateSubnetIds",
         Type="List<AWS::EC2::Subnet::Id>",
-        Description="Subnets of the tasks, in two zones or more, with a way out (NAT or endpoints)",
+        Description=(
+            "Subnets of the tasks, in at least two Availability Zones, with a route to AWS (NAT gateway"
+            " or VPC endpoints)"
+        ),
     ),
     Parameter(
         "PlatformVersion",
         Type="String",
-        Description="Version of the Fargate platform that tasks run on",
+        Description="Fargate platform version of the tasks",
         Default="LATEST",
         AllowedPattern=r"(LATEST|\d+\.\d+\.\d+)",
         ConstraintDescription="must be LATEST or a version such as 1.4.0",
@@ -84,8 +91,8 @@ SHARED = (
         "CapacityProviderStrategy",
         Type="String",
         Description=(
-            "Capacity providers of the tasks with weights, and how many tasks FARGATE gets before they count:"
-            " FARGATE:1:2,FARGATE_SPOT:3. Empty: the launch type FARGATE"
+            "Capacity provider strategy: weight and base of FARGATE, weight of FARGATE_SPOT, such as"
+            " FARGATE:1:2,FARGATE_SPOT:3. Empty: launch type FARGATE"
         ),
         Default="",
         # Both, in this order, so that a template can take it apart. Fargate has no third; and what may be
@@ -96,14 +103,16 @@ SHARED = (
             r"(|FARGATE:([1-9]\d{0,2}|1000):([1-9]\d{0,4}|100000),FARGATE_SPOT:(0|[1-9]\d{0,2}|1000))"
         ),
         ConstraintDescription=(
-            "must be FARGATE:WEIGHT:BASE,FARGATE_SPOT:WEIGHT with a base and first weight of 1 or more, or"
-            " empty"
+            "must be FARGATE:WEIGHT:BASE,FARGATE_SPOT:WEIGHT, with BASE and the first WEIGHT 1 or more,"
+            " or empty"
         ),
     ),
     Parameter(
         "ContainerPort",
         Type="Number",
-        Description="Port on which the application in the image listens; decided at creation",
+        Description=(
+            "Port on which the application listens in its container; cannot be changed after creation"
+        ),
         Default=1323,
         MinValue=1,
         MaxValue=65535,
@@ -111,15 +120,15 @@ SHARED = (
     Parameter(
         "HealthCheckPath",
         Type="String",
-        Description="Path that the load balancer asks to learn whether a task is healthy",
+        Description="Path of the load balancer's health checks",
         Default="/health",
         AllowedPattern="/[!-~]{0,1023}",
-        ConstraintDescription="must begin with a slash and have no spaces",
+        ConstraintDescription="must begin with a slash and contain no spaces",
     ),
     Parameter(
         "TestListenerPort",
         Type="Number",
-        Description="Port on which a new version is tried before it gets production traffic",
+        Description="Port on which a new version is tested before it gets production traffic",
         Default=9002,
         MinValue=1024,
         MaxValue=65535,
@@ -127,25 +136,27 @@ SHARED = (
     Parameter(
         "CertificateArn",
         Type="String",
-        Description="Certificate for HTTPS; empty: HTTP. Decided at creation",
+        Description=(
+            "ACM certificate for HTTPS; empty: HTTP. HTTP cannot be changed to HTTPS after creation, nor back"
+        ),
         Default="",
         **CERTIFICATE_OR_EMPTY,
     ),
     Parameter(
         "DomainName",
         Type="String",
-        Description="Name by which users come; empty: the load balancer's own",
+        Description="Domain name that users connect to; empty: the load balancer's DNS name",
         Default="",
         MaxLength=253,
         AllowedPattern=r"(|([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9]))",
-        ConstraintDescription="must be a name such as shop.example.com, in lower case, or empty",
+        ConstraintDescription="must be a domain name such as shop.example.com, in lower case, or empty",
     ),
     Parameter(
         "TestListenerHttps",
         Type="String",
         Description=(
-            "Whether the test listener speaks HTTPS where there is a certificate; decided at creation (filled"
-            " in by the deployer)"
+            "Whether the test listener uses HTTPS if there is a certificate; cannot be changed after"
+            " creation (filled in by the deployer)"
         ),
         AllowedValues=["true", "false"],
         # What stacks have that are older than this.
@@ -154,7 +165,9 @@ SHARED = (
     Parameter(
         "SmokeTest",
         Type="String",
-        Description="Whether a new version is tried through the test listener before users see it",
+        Description=(
+            "Whether a smoke test checks each new version through the test listener before users see it"
+        ),
         AllowedValues=["enabled", "disabled"],
         Default="enabled",
     ),
@@ -162,8 +175,8 @@ SHARED = (
         "AlarmMinRequests",
         Type="Number",
         Description=(
-            "Requests to a target group in a minute below which neither errors nor latency are judged; a"
-            " step of 10 % has a tenth of all"
+            "Requests to a target group per minute below which errors and latency are ignored; a step of"
+            " 10 % gets a tenth of all requests"
         ),
         Default=10,
         MinValue=1,
@@ -172,8 +185,8 @@ SHARED = (
         "AlarmLatencyMs",
         Type="Number",
         Description=(
-            "Latency of the blue or the green tasks, in milliseconds and as the 95th percentile of a minute,"
-            " from which on a release is rolled back; 0: it is not judged"
+            "Latency of the blue or the green tasks, as the 95th percentile of a minute in milliseconds,"
+            " at which a release is rolled back; 0: latency is ignored"
         ),
         Default=0,
         MinValue=0,
@@ -182,7 +195,7 @@ SHARED = (
     Parameter(
         "ConnectionArn",
         Type="String",
-        Description="Connection to GitHub; empty: one is created and waits for its handshake",
+        Description=("Connection to GitHub; empty: one is created, to be completed in the console"),
         Default="",
         AllowedPattern=(
             r"(|arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}"
@@ -193,7 +206,7 @@ SHARED = (
     Parameter(
         "PermissionsBoundaryArn",
         Type="String",
-        Description="Policy that limits every role; empty: none",
+        Description="Permissions boundary of every role; empty: none",
         Default="",
         AllowedPattern=r"(|arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[A-Za-z0-9/+=,.@_-]+)",
         ConstraintDescription="must be the ARN of a managed policy, or empty",
@@ -201,7 +214,7 @@ SHARED = (
     Parameter(
         "InitialImageTag",
         Type="String",
-        Description="Tag of the image that the service is created with; every release brings its own",
+        Description="Tag of the image with which the service is created; each release has a tag of its own",
         Default="initial",
         AllowedPattern="[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}",
         ConstraintDescription="must be an image tag: letters, digits, dots, hyphens and underscores",
@@ -209,7 +222,7 @@ SHARED = (
     Parameter(
         "Architecture",
         Type="String",
-        Description="CPU architecture of the tasks and of the builds: ARM64 is Graviton",
+        Description="CPU architecture of the tasks and the builds; ARM64 is Graviton",
         AllowedValues=["X86_64", "ARM64"],
         Default="X86_64",
     ),
@@ -217,8 +230,8 @@ SHARED = (
         "EnableExecuteCommand",
         Type="String",
         Description=(
-            "Whether a shell can be opened in a task (ECS Exec); its root file system is then writable."
-            " Decided at creation"
+            "Whether ECS Exec can open a shell in a task, whose root file system is then writable; cannot"
+            " be changed after creation"
         ),
         AllowedValues=["true", "false"],
         Default="false",
@@ -227,8 +240,8 @@ SHARED = (
         "KmsKeyArn",
         Type="String",
         Description=(
-            "KMS key for images, decided at creation, and for logs where LogKmsKeyArn is empty. Empty: AWS's"
-            " own keys"
+            "KMS key for images (cannot be changed after creation), and for logs if LogKmsKeyArn is"
+            " empty. Empty: AWS's own keys"
         ),
         Default="",
         AllowedPattern=_KEY_REGEX,
@@ -237,7 +250,10 @@ SHARED = (
     Parameter(
         "LogKmsKeyArn",
         Type="String",
-        Description="KMS key for logs; its policy must let CloudWatch Logs use it. Empty: that of KmsKeyArn",
+        Description=(
+            "KMS key for logs; its key policy must allow CloudWatch Logs to use it. Empty: the key of"
+            " KmsKeyArn"
+        ),
         Default="",
         AllowedPattern=_KEY_REGEX,
         ConstraintDescription="must be the ARN of a KMS key, or empty",
@@ -245,7 +261,7 @@ SHARED = (
     Parameter(
         "LogRetentionDays",
         Type="Number",
-        Description="Days for which logs are kept",
+        Description="Days to keep logs",
         Default=7,
         # What CloudWatch Logs takes:
         # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html

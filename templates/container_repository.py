@@ -25,7 +25,7 @@ PARAMETERS = (
     Parameter(
         "ImageRetentionCount",
         Type="Number",
-        Description="How many released images are kept: so many releases back a rollback can reach",
+        Description="Number of released images to keep: a rollback can go back that many releases",
         Default=10,
         MinValue=2,
         MaxValue=1000,

@@ -30,8 +30,8 @@ PARAMETERS = (
         # ECS would take another value, but CloudFormation's update of such a service has been seen to be
         # refused whatever it changes; docs/first-run.md asks.
         Description=(
-            "Seconds from its start in which failed health checks do not end a task; cannot be changed after"
-            " creation"
+            "Seconds after the start of a task in which failed health checks are ignored; cannot be"
+            " changed after creation"
         ),
         Default=60,
         MinValue=0,

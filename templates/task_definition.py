@@ -58,21 +58,21 @@ PARAMETERS = (
     Parameter(
         "TaskCpu",
         Type="Number",
-        Description="CPU of a task in units (1024 are one virtual CPU)",
+        Description="CPU units of a task (1024 are one vCPU)",
         Default=256,
         AllowedValues=list(FARGATE_SIZES),
     ),
     Parameter(
         "TaskMemory",
         Type="Number",
-        Description="Memory of a task in MiB; Fargate has certain pairs of CPU and memory only",
+        Description="Memory of a task in MiB; Fargate supports only certain combinations of CPU and memory",
         Default=512,
         AllowedValues=sorted({memory for sizes in FARGATE_SIZES.values() for memory in sizes}),
     ),
     Parameter(
         "StopTimeoutSeconds",
         Type="Number",
-        Description="Seconds from SIGTERM to SIGKILL, in which the application answers what it has begun",
+        Description="Seconds from SIGTERM to SIGKILL, in which the application can complete its requests",
         Default=STOP_TIMEOUT_SECONDS,
         # Fargate's range.
         # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html

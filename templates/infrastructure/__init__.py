@@ -45,21 +45,26 @@ _IPV4_REGEX = rf"{_OCTET_REGEX}(\.{_OCTET_REGEX}){{3}}"
 # No wider than /8: nobody means the whole internet here.
 IPV4_RANGE_REGEX = rf"{_IPV4_REGEX}/([89]|[12]\d|3[0-2])"
 _SUBNET_REGEX = "(|subnet-[0-9a-f]{8}([0-9a-f]{9})?)"
-_SUBNETS = "must be ids of subnets such as subnet-0123456789abcdef0"
+_SUBNETS = "must be subnet IDs such as subnet-0123456789abcdef0"
 
 PARAMETERS = (
     *shared("Project", "Environment", "Protected", "VpcId"),
     Parameter(
         "ClusterName",
         Type="String",
-        Description="Name of the ECS cluster; decided at creation",
+        Description="Name of the ECS cluster; cannot be changed after creation",
         AllowedPattern="[A-Za-z][A-Za-z0-9_-]{0,254}",
-        ConstraintDescription="must be 1 to 255 letters, digits, hyphens and underscores, a letter first",
+        ConstraintDescription=(
+            "must be 1 to 255 letters, digits, hyphens and underscores, and begin with a letter"
+        ),
     ),
     Parameter(
         "ExistingCluster",
         Type="String",
-        Description="Whether the cluster of that name exists already and stays as it is; decided at creation",
+        Description=(
+            "Whether a cluster with that name exists already and is used as it is; cannot be changed"
+            " after creation"
+        ),
         AllowedValues=["true", "false"],
         Default="false",
     ),
@@ -67,17 +72,17 @@ PARAMETERS = (
     Parameter(
         "TestListenerCidr",
         Type="String",
-        Description="Range from which the test listener can be reached; empty: from nowhere",
+        Description="IPv4 range that can connect to the test listener; empty: none",
         Default="",
         AllowedPattern=f"(|{IPV4_RANGE_REGEX})",
-        ConstraintDescription="must be one IPv4 range from /8 to /32 such as 203.0.113.0/24, or empty",
+        ConstraintDescription="must be one IPv4 range from /8 to /32, such as 203.0.113.0/24, or empty",
     ),
     *shared("ContainerPort"),
     Parameter(
         "LoadBalancerScheme",
         Type="String",
         Description=(
-            "Whether the load balancer has public addresses (internet-facing) or private ones (internal);"
+            "Whether the load balancer has public (internet-facing) or private (internal) addresses;"
             " cannot be changed after creation"
         ),
         AllowedValues=["internet-facing", "internal"],
@@ -87,7 +92,7 @@ PARAMETERS = (
     Parameter(
         "PublicSubnetIds",
         Type="CommaDelimitedList",
-        Description="Subnets of an internet-facing load balancer, in two zones or more, open to the internet",
+        Description="Public subnets of an internet-facing load balancer, in at least two Availability Zones",
         Default="",
         AllowedPattern=_SUBNET_REGEX,
         ConstraintDescription=_SUBNETS,
@@ -95,7 +100,10 @@ PARAMETERS = (
     Parameter(
         "InternalSubnetIds",
         Type="CommaDelimitedList",
-        Description="Subnets of an internal load balancer, in two zones or more; those of the tasks will do",
+        Description=(
+            "Subnets of an internal load balancer, in at least two Availability Zones; can be those"
+            " of the tasks"
+        ),
         Default="",
         AllowedPattern=_SUBNET_REGEX,
         ConstraintDescription=_SUBNETS,
@@ -103,28 +111,28 @@ PARAMETERS = (
     Parameter(
         "LoadBalancerCidr",
         Type="String",
-        Description="Range from which the load balancer can be reached; 0.0.0.0/0: from anywhere",
+        Description="IPv4 range that can connect to the load balancer; 0.0.0.0/0: any address",
         Default=ANYWHERE,
         AllowedPattern=rf"{_IPV4_REGEX}/([12]?\d|3[0-2])",
-        ConstraintDescription="must be one IPv4 range such as 10.0.0.0/8 or 0.0.0.0/0",
+        ConstraintDescription="must be one IPv4 range, such as 10.0.0.0/8 or 0.0.0.0/0",
     ),
     Parameter(
         "LoadBalancerPrefixListId",
         Type="String",
         Description=(
-            "Prefix list with the ranges from which the load balancer can be reached, in place of"
+            "Prefix list of the ranges that can connect to the load balancer, used instead of"
             " LoadBalancerCidr; empty: none"
         ),
         Default="",
         AllowedPattern=f"(|{PREFIX_LIST_REGEX})",
-        ConstraintDescription="must be the id of a prefix list such as pl-0123456789abcdef0, or empty",
+        ConstraintDescription="must be a prefix list ID such as pl-0123456789abcdef0, or empty",
     ),
     Parameter(
         "AccessLogBucketName",
         Type="String",
         Description=(
-            "Bucket for the load balancer's access logs, which has to let Elastic Load Balancing write;"
-            " empty: no logs"
+            "Bucket for access logs of the load balancer; it must allow Elastic Load Balancing to write."
+            " Empty: no access logs"
         ),
         Default="",
         AllowedPattern="(|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])",
@@ -133,7 +141,7 @@ PARAMETERS = (
     Parameter(
         "WebAclArn",
         Type="String",
-        Description="Web ACL (WAF) in front of the load balancer; empty: none",
+        Description="Web ACL (AWS WAF) of the load balancer; empty: none",
         Default="",
         AllowedPattern=r"(|arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]+/[a-f0-9-]+)",
         ConstraintDescription="must be the ARN of a regional web ACL, or empty",
@@ -145,12 +153,12 @@ PARAMETERS = (
         "HostedZoneId",
         Type="String",
         Description=(
-            "Route 53 hosted zone of this account in which DomainName leads to the load balancer; empty: its"
-            " DNS is made elsewhere"
+            "Route 53 hosted zone, in this account, in which a record for DomainName is created that"
+            " points to the load balancer; empty: its DNS is managed elsewhere"
         ),
         Default="",
         AllowedPattern="(|Z[A-Z0-9]{1,31})",
-        ConstraintDescription="must be the id of a hosted zone such as Z0123456789ABCDEFGHIJ, or empty",
+        ConstraintDescription="must be a hosted zone ID such as Z0123456789ABCDEFGHIJ, or empty",
     ),
     *shared("TestListenerHttps"),
     *certificate_parameters(CERTIFICATES),

@@ -53,7 +53,7 @@ HEALTH_CHECKS = (
     Parameter(
         "HealthCheckTimeoutSeconds",
         Type="Number",
-        Description="Seconds after which a health check without an answer has failed",
+        Description="Seconds without a response after which a health check fails",
         Default=5,
         MinValue=2,
         MaxValue=120,
@@ -61,7 +61,9 @@ HEALTH_CHECKS = (
     Parameter(
         "HealthyThresholdCount",
         Type="Number",
-        Description="Health checks in a row that an unhealthy task must pass to get requests again",
+        Description=(
+            "Consecutive successful health checks after which an unhealthy task is considered healthy"
+        ),
         Default=2,
         MinValue=2,
         MaxValue=10,
@@ -69,7 +71,7 @@ HEALTH_CHECKS = (
     Parameter(
         "UnhealthyThresholdCount",
         Type="Number",
-        Description="Health checks in a row that a task must fail to get no more requests",
+        Description="Consecutive failed health checks after which a task is considered unhealthy",
         Default=3,
         MinValue=2,
         MaxValue=10,
@@ -77,15 +79,15 @@ HEALTH_CHECKS = (
     Parameter(
         "HealthCheckStatuses",
         Type="String",
-        Description="Statuses with which a health check is passed",
+        Description="HTTP status codes of a successful health check",
         Default="200",
         AllowedPattern=r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
-        ConstraintDescription="must be statuses from 200 to 499, or ranges of them, such as 200-299,401",
+        ConstraintDescription="must be status codes from 200 to 499, or ranges of them, such as 200-299,401",
     ),
     Parameter(
         "DeregistrationDelaySeconds",
         Type="Number",
-        Description="Seconds in which requests end that a task has when it is taken out",
+        Description="Seconds that a deregistered task has to complete its requests",
         Default=30,
         MinValue=0,
         MaxValue=3600,
@@ -97,8 +99,8 @@ HEALTH_CHECKS = (
         "SlowStartSeconds",
         Type="String",
         Description=(
-            "Seconds in which the share of a task rises that is added beside others, not in a release; 0: at"
-            " once"
+            "Seconds in which a task that is added to running ones gets a growing share of the requests"
+            " (slow start); has no effect in a release. 0: disabled"
         ),
         Default="0",
         AllowedPattern=r"(0|[3-9]\d|[1-8]\d\d|900)",

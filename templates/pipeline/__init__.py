@@ -28,7 +28,7 @@ PARAMETERS = (
     Parameter(
         "GitHubOwner",
         Type="String",
-        Description="GitHub user or organization, written as GitHub writes it",
+        Description="GitHub user or organization, spelled exactly as on GitHub",
         # The underscore is that of a user whom a company manages (name_company).
         AllowedPattern="[A-Za-z0-9][A-Za-z0-9_-]{0,38}",
         ConstraintDescription="must be 1 to 39 letters, digits, hyphens and underscores",
@@ -36,7 +36,7 @@ PARAMETERS = (
     Parameter(
         "GitHubRepository",
         Type="String",
-        Description="Name of the repository, written as GitHub writes it",
+        Description="Name of the repository, spelled exactly as on GitHub",
         AllowedPattern="[A-Za-z0-9._-]{1,100}",
         ConstraintDescription="must be 1 to 100 letters, digits, dots, hyphens and underscores",
     ),
@@ -51,14 +51,14 @@ PARAMETERS = (
     Parameter(
         "RequireApproval",
         Type="String",
-        Description="Whether a person approves each release before it is deployed",
+        Description="Whether each release needs manual approval before it is deployed",
         AllowedValues=["true", "false"],
         Default="false",
     ),
     Parameter(
         "ArtifactRetentionDays",
         Type="Number",
-        Description="Days for which the files of a release are kept",
+        Description="Days to keep the pipeline's artifacts",
         Default=30,
         # An execution can wait for an approval for 7 days and in a queue before that.
         MinValue=14,
@@ -67,7 +67,9 @@ PARAMETERS = (
     Parameter(
         "ArtifactLogBucketName",
         Type="String",
-        Description="Bucket for access logs of the artifacts, which has to let S3 write; empty: none",
+        Description=(
+            "Bucket for access logs of the artifact bucket; it must allow S3 to write. Empty: no access logs"
+        ),
         Default="",
         AllowedPattern="(|[a-z0-9][a-z0-9.-]{2,62})",
         ConstraintDescription="must be the name of a bucket in this region, or empty",
@@ -76,7 +78,7 @@ PARAMETERS = (
     Parameter(
         "BuildImage",
         Type="String",
-        Description="CodeBuild's image for the build steps: bash, AWS CLI, Python, docker",
+        Description=("CodeBuild image on x86_64; it must contain bash, the AWS CLI, Python and docker"),
         # https://docs.aws.amazon.com/codebuild/latest/userguide/ec2-compute-images.html
         Default="aws/codebuild/amazonlinux-x86_64-standard:5.0",
         # For x86_64, as the projects and the tasks are then. Not one's own: no project has the right to pull.
@@ -86,7 +88,7 @@ PARAMETERS = (
     Parameter(
         "ArmBuildImage",
         Type="String",
-        Description="CodeBuild's image in the place of BuildImage where Architecture is ARM64",
+        Description=("CodeBuild image on ARM64, instead of BuildImage"),
         Default="aws/codebuild/amazonlinux-aarch64-standard:3.0",
         AllowedPattern="aws/codebuild/amazonlinux2?-aarch64-standard:[a-z0-9.-]+",
         ConstraintDescription="must be a CodeBuild image for ARM64 (aws/codebuild/...)",
@@ -103,7 +105,7 @@ PARAMETERS = (
     Parameter(
         "DeploymentConfigName",
         Type="String",
-        Description="How traffic is shifted to a new version",
+        Description="How traffic is shifted to a new version (CodeDeploy's deployment configuration)",
         # The predefined configurations for ECS: all there are.
         # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
         AllowedValues=[
@@ -118,7 +120,7 @@ PARAMETERS = (
     Parameter(
         "TerminationWaitMinutes",
         Type="Number",
-        Description="Minutes for which the old tasks stay, and with them an instant rollback",
+        Description="Minutes to keep the old tasks after a release, during which a rollback is immediate",
         Default=10,
         MinValue=0,
         # As of November 2026; the API says 2880.
@@ -129,8 +131,8 @@ PARAMETERS = (
         "DeploymentAlarms",
         Type="String",
         Description=(
-            "Whether alarms stop a release. An alarm that is already in ALARM stops the very release"
-            " that repairs it: disable them for that one"
+            "Whether alarms stop a release. An alarm that is already in ALARM also stops the release that"
+            " fixes its cause: disable them for that release"
         ),
         AllowedValues=["enabled", "disabled"],
         Default="enabled",
@@ -139,8 +141,8 @@ PARAMETERS = (
         "ScopedCodeDeployRole",
         Type="String",
         Description=(
-            "Whether CodeDeploy gets rights on this service's resources only, instead of AWS's managed"
-            " policy; not proven on AWS yet"
+            "Whether CodeDeploy gets permissions for this service's resources only, instead of the AWS"
+            " managed policy; not verified on AWS yet"
         ),
         AllowedValues=["true", "false"],
         Default="false",

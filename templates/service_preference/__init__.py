@@ -29,7 +29,9 @@ PARAMETERS = (
     Parameter(
         "MinCapacity",
         Type="Number",
-        Description="Fewest tasks; two or more survive the loss of a zone",
+        Description=(
+            "Minimum number of tasks; with two or more, the service survives the loss of an Availability Zone"
+        ),
         Default=1,
         # At zero nothing would measure the load that brings the next task.
         MinValue=1,
@@ -38,7 +40,7 @@ PARAMETERS = (
     Parameter(
         "MaxCapacity",
         Type="Number",
-        Description="Most tasks, not counting those of a release under way",
+        Description="Maximum number of tasks, not counting those of a release in progress",
         Default=2,
         MinValue=1,
         MaxValue=5000,
@@ -46,7 +48,7 @@ PARAMETERS = (
     Parameter(
         "ScalingTargetPercent",
         Type="Number",
-        Description="Average use of CPU and of memory that scaling aims at",
+        Description="Average CPU and memory utilization, in percent, that auto scaling aims at",
         Default=60,
         MinValue=10,
         MaxValue=90,
@@ -57,7 +59,7 @@ PARAMETERS = (
     Parameter(
         "SmokeRequests",
         Type="Number",
-        Description="Requests that the smoke test sends in all, at least one for each path",
+        Description="Requests that the smoke test sends in total, at least one for each path",
         Default=50,
         MinValue=1,
         MaxValue=1000,
@@ -67,9 +69,9 @@ PARAMETERS = (
         "SmokeHost",
         Type="String",
         Description=(
-            "Name by which users come, such as shop.example.com: the smoke test asks for it, and over HTTPS"
-            " the certificate must be for it. Empty: DomainName; where that is empty too, the load balancer's"
-            " own name, and any certificate"
+            "Host name that the smoke test requests, such as shop.example.com; over HTTPS the certificate"
+            " must be valid for it. Empty: DomainName; if that is empty too, the load balancer's DNS name,"
+            " with any certificate"
         ),
         Default="",
         AllowedPattern=r"(|[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*)",
@@ -80,8 +82,8 @@ PARAMETERS = (
         "SmokePaths",
         Type="String",
         Description=(
-            "Paths that the smoke test asks in turn, separated by commas. 200 to 299 pass, or the statuses"
-            " that stand behind a path and a blank: /admin 401, /old 301 308, /any 200-399"
+            "Paths that the smoke test requests in turn, separated by commas. Status codes 200 to 299"
+            " pass, or those given after a path and a space: /admin 401, /old 301 308, /any 200-399"
         ),
         Default="/health,/",
         AllowedPattern=f"{_SMOKE_PATH}(,{_SMOKE_PATH})*",
@@ -89,15 +91,16 @@ PARAMETERS = (
         # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
         MaxLength=3400,
         ConstraintDescription=(
-            "must be paths that begin with a slash, separated by commas, each with its statuses behind blanks"
+            "must be paths that begin with a slash, separated by commas, each with its status codes after"
+            " spaces"
         ),
     ),
     Parameter(
         "SmokeMaxFiveXxPercent",
         Type="Number",
         Description=(
-            "Largest share of a path's answers, in percent, that may have another status than those that"
-            " pass, or may not come at all"
+            "Maximum share of a path's requests, in percent, that may get another status code than those"
+            " that pass, or no response"
         ),
         Default=5,
         MinValue=0,
@@ -107,8 +110,8 @@ PARAMETERS = (
         "SmokeMaxLatencyMs",
         Type="Number",
         Description=(
-            "Largest latency of a path, in milliseconds, that passes: the 95th percentile, with fewer than 20"
-            " requests the slowest"
+            "Maximum latency of a path in milliseconds: the 95th percentile or, with fewer than 20"
+            " requests, the slowest response"
         ),
         Default=2000,
         MinValue=1,
@@ -118,7 +121,7 @@ PARAMETERS = (
     Parameter(
         "AlarmFiveXxRatePercent",
         Type="Number",
-        Description="Share of 5xx answers, in percent, from which on a release is rolled back",
+        Description="Share of 5xx responses, in percent, at which a release is rolled back",
         Default=20,
         MinValue=1,
         MaxValue=100,
@@ -127,8 +130,8 @@ PARAMETERS = (
         "AlarmUnhealthyHostPercent",
         Type="Number",
         Description=(
-            "Share of the tasks, in percent, that fail their health check, from which on a release is rolled"
-            " back: at 20, one of up to five tasks"
+            "Share of tasks that fail their health check, in percent, at which a release is rolled back:"
+            " at 20, one of up to five tasks"
         ),
         Default=20,
         MinValue=1,
@@ -139,8 +142,8 @@ PARAMETERS = (
         "NotificationEmail",
         Type="String",
         Description=(
-            "Address that is told of alarms and their end, of releases that fail, are stopped or superseded,"
-            " and of waiting approvals, once it has confirmed; empty: none"
+            "E-mail address that is notified of alarms and their end, of releases that fail, are stopped"
+            " or are superseded, and of pending approvals, once the subscription is confirmed; empty: none"
         ),
         Default="",
         AllowedPattern=r"(|[^@\s]+@[^@\s]+\.[^@\s]+)",
@@ -151,8 +154,8 @@ PARAMETERS = (
         Type="String",
         # AWS's own key for SNS would shut out all publishers: its policy cannot be changed.
         Description=(
-            "KMS key that encrypts notifications; its policy must let events.amazonaws.com,"
-            " cloudwatch.amazonaws.com and, by kms:ViaService, this account's use of SNS use it"
+            "KMS key that encrypts notifications; its key policy must allow events.amazonaws.com,"
+            " cloudwatch.amazonaws.com and, by kms:ViaService, this account to use it through SNS"
             " (docs/security.md). Empty: not encrypted at rest"
         ),
         Default="",

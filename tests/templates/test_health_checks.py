@@ -49,7 +49,7 @@ def load(params: Path, **parameters: str) -> environment.Environment:
         ({"StopTimeoutSeconds": "31"}, "must not be above DeregistrationDelaySeconds (30)"),
         ({"StopTimeoutSeconds": "121", "DeregistrationDelaySeconds": "300"}, "from 2 to 120"),
         ({"SlowStartSeconds": "29"}, "must be 0, or from 30 to 900"),
-        ({"HealthCheckStatuses": "500"}, "must be statuses from 200 to 499"),
+        ({"HealthCheckStatuses": "500"}, "must be status codes from 200 to 499"),
     ],
 )
 def test_times_that_do_not_fit_together(parameters: dict[str, str], said: str, tmp_path: Path) -> None:
