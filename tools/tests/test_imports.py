@@ -14,6 +14,7 @@ PROJECT = ("app", "deploy", "generate", "templates", "tests", "benchmarks")
 
 # What every part of the deployer may use.
 GROUND = (
+    "imported_exports",
     "runtime",
     *(
         f"deployer.{path.stem}"
@@ -29,17 +30,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # What may be read by everybody reads nobody.
     "runtime": (),
     "template_yaml": (),
-    "deployer": ("deployer", "runtime", "template_yaml"),
+    "imported_exports": (),
+    "fargate": (),
+    "deployer": ("deployer", "imported_exports", "runtime", "template_yaml"),
     "deployer.cloudformation": (*GROUND, "deployer.cloudformation"),
     "deployer.effects": (*GROUND, "deployer.effects"),
     "deployer.release": (*GROUND, "deployer.release", "deployer.cloudformation"),
-    # A service is created again as its template says, with the values that CloudFormation filled in.
-    "deployer.release.restore": (
-        *GROUND,
-        "deployer.release",
-        "deployer.cloudformation",
-        "deployer.effects",
-    ),
     "deployer.drift": (*GROUND, "deployer.drift", "deployer.cloudformation", "deployer.effects"),
     # A review is told offline: without CloudFormation, plans and locks.
     "deployer.review": (*GROUND, "deployer.review", "deployer.effects"),
@@ -69,14 +65,23 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "deployer.errors": (),
     "deployer.nearest": (),
     "deployer.parameters": (),
-    "emulator": ("emulator", "interpreters", "runtime"),
+    "emulator": ("emulator", "fargate", "imported_exports", "interpreters", "runtime"),
     "codebuild": ("codebuild",),
     "pipeline": ("pipeline", "codebuild"),
     "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "interpreters", "project", "runtime"),
     # What a push would bring is made from the files, as the deployer reads them.
     "rehearsal.source": ("deployer.configurations", "deployer.errors", "runtime"),
     # What a project's tests use: everything that runs here, and nothing that is asked of a person.
-    "testing": ("testing", "emulator", "interpreters", "pipeline", "codebuild", "deployer", "runtime"),
+    "testing": (
+        "testing",
+        "emulator",
+        "fargate",
+        "interpreters",
+        "pipeline",
+        "codebuild",
+        "deployer",
+        "runtime",
+    ),
     "documents": ("documents", "deployer", "project", "runtime", "template_yaml"),
     # Of the deployer what reads and judges files: nothing is asked of AWS.
     "init": ("init", "runtime", "deployer.environment", "deployer.errors", "deployer.layers"),

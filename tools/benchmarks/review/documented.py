@@ -20,10 +20,10 @@ from benchmarks.paths import PROJECT
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.effects import effects
-from ecs_blue_green.deployer.effects.resolve import NO_VALUE
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.resolve import NO_VALUE
 
 TABLE = Path(__file__).with_name("documented.csv")
 

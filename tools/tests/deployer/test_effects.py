@@ -12,10 +12,10 @@ from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.effects import LayerChange, Side, StackSide
-from ecs_blue_green.deployer.effects.resolve import Expression
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.resolve import Expression
 from tests.paths import PROJECT
 
 Json = dict[str, Any]

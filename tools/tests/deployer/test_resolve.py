@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from ecs_blue_green.deployer.effects.differences import shown
-from ecs_blue_green.deployer.effects.resolve import (
+from ecs_blue_green.deployer.resolve import (
     Expression,
     Reference,
     Scope,

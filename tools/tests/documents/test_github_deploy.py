@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ecs_blue_green.deployer import layers
-from ecs_blue_green.deployer.effects.resolve import Scope, holds, pseudo_parameters, resolve
+from ecs_blue_green.deployer.resolve import Scope, holds, pseudo_parameters, resolve
 from ecs_blue_green.documents import deployer_policy as policy
 
 ROOT = Path(__file__).resolve().parents[3]

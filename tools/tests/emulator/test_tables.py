@@ -13,7 +13,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from ecs_blue_green import interpreters
+from ecs_blue_green import fargate, interpreters
 from ecs_blue_green.emulator import early
 
 # Read in the emulator's own environment: its modules need ministack.
@@ -23,7 +23,6 @@ from ecs_blue_green.emulator.cloudformation import drift, states
 from ecs_blue_green.emulator.resources import HANDLERS, ecs as resources
 from ecs_blue_green.emulator.services import codedeploy, ecs, elbv2
 tables = {
-    "fargate_memory": ecs.FARGATE_MEMORY,
     "at_creation": resources._AT_CREATION,
     "names": {kind: handler.name for kind, handler in HANDLERS.items()},
     "identified": [kind for kind, handler in HANDLERS.items() if handler.taken],
@@ -122,14 +121,14 @@ def enum(service: str, shape: str) -> set[str]:
     return set(found.enum)
 
 
-def test_sizes_of_fargate(tables: Any) -> None:
-    offered: dict[str, list[int]] = {}
+def test_sizes_of_fargate() -> None:
+    offered: dict[int, list[int]] = {}
     path = _data() / "extensions" / "aws_ecs_taskdefinition" / "fargate_cpu_memory.json"
     for pair in json.loads(path.read_bytes())["then"]["anyOf"]:
         cpu, memory = (pair["properties"][name]["then"] for name in ("Cpu", "Memory"))
         steps = range(memory.get("minimum", 0), memory.get("maximum", -1) + 1, memory.get("multipleOf", 1))
-        offered[cpu["enum"][0]] = memory.get("enum", list(steps))
-    assert tables["fargate_memory"] == offered
+        offered[int(cpu["enum"][0])] = memory.get("enum", list(steps))
+    assert {cpu: list(sizes) for cpu, sizes in fargate.SIZES.items()} == offered
 
 
 def test_types_that_are_not_validated_exist() -> None:

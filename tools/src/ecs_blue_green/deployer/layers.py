@@ -6,7 +6,7 @@ resolved with the environment's parameters, so what is compared is what CloudFor
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -19,6 +19,7 @@ from ecs_blue_green import template_yaml
 from ecs_blue_green.deployer import policy, remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.imported_exports import import_values
 from ecs_blue_green.runtime import LayerRuntime, Runtime, lacking
 
 
@@ -310,19 +311,6 @@ def in_order(waits_for: Mapping[str, set[str]]) -> list[str]:
         found += ready
         order.done(*ready)
     return found
-
-
-def import_values(value: Any) -> Iterator[Any]:
-    """The names of all exports that a part of a template imports, as they stand there."""
-    if isinstance(value, dict):
-        for key, member in value.items():
-            if key == "Fn::ImportValue":
-                yield member
-            else:
-                yield from import_values(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from import_values(member)
 
 
 def _resolved(name: Any, layer: Layer, environment: Environment) -> str:

@@ -175,12 +175,11 @@ def service_frozen(
     would fail half-way. A new service is no change.
     """
     for change in changes:
-        if (
-            change.type != SERVICE
-            or change.stays
-            or change.action in ("add", "import")
-            or not _by_codedeploy(change, resources)
-        ):
+        if change.type != SERVICE or change.stays or change.action in ("add", "import"):
+            continue
+        declared = resources.get(change.logical_id)
+        # One that the template no longer has is judged as CodeDeploy's: the project has no other kind.
+        if declared and not is_by_codedeploy(declared.get("Properties", {})):
             continue
         changed = {changed.path.removeprefix("/Properties/").split("/")[0] for changed in change.properties}
         acceptable = change.action == "modify" and bool(changed) and changed <= SERVICE_FIELDS
@@ -198,13 +197,10 @@ def service_frozen(
         )
 
 
-def _by_codedeploy(change: ResourceChange, resources: Mapping[str, Mapping[str, Any]]) -> bool:
-    resource = resources.get(change.logical_id)
-    # One that the template no longer has is judged as ours: the project has no other kind.
-    if resource is None:
-        return True
-    controller = resource.get("Properties", {}).get("DeploymentController", {})
-    return bool(controller.get("Type") == "CODE_DEPLOY")
+def is_by_codedeploy(properties: Mapping[str, Any]) -> bool:
+    """Whether CodeDeploy controls a service with these properties."""
+    controller = properties.get("DeploymentController")
+    return isinstance(controller, dict) and controller.get("Type") == "CODE_DEPLOY"
 
 
 def export_in_use(layer: str, importers: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
@@ -290,13 +286,10 @@ def types_of(
     return {name: known.get(name) or resources[name]["Type"] for name in logical_ids}
 
 
-def forwards(resources: Mapping[str, Mapping[str, Any]], logical_id: str) -> bool:
-    """Whether a listener sends requests to a target group; one that the template no longer has may."""
-    resource = resources.get(logical_id)
-    if resource is None:
-        return True
-    actions = resource["Properties"].get("DefaultActions", [])
-    return any(action.get("Type") == "forward" for action in actions)
+def forwards(properties: Mapping[str, Any]) -> bool:
+    """Whether a listener with these properties sends requests to a target group."""
+    actions = properties.get("DefaultActions", [])
+    return any(isinstance(action, dict) and action.get("Type") == "forward" for action in actions)
 
 
 def references(value: Any) -> set[str]:

@@ -1,12 +1,11 @@
 """Values in a template that are known without CloudFormation."""
 
 import json
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.resolve import Expression, Scope, pseudo_parameters, resolve
 
 
 def same_json(one: str, other: str) -> bool:
@@ -23,12 +22,18 @@ def parameter_values(layer: Layer, environment: Environment) -> dict[str, str]:
     return defaults | layer.given(environment)
 
 
-def text(value: Any, parameters: Mapping[str, str]) -> str:
-    """What a text, a !Ref to a parameter or a !Sub of parameters comes to. Raises ValueError for others."""
-    if isinstance(value, dict) and value.keys() == {"Ref"} and value["Ref"] in parameters:
-        return parameters[value["Ref"]]
-    if isinstance(value, dict) and value.keys() == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
-        return re.sub(r"\$\{(\w+)\}", lambda match: parameters[match[1]], value["Fn::Sub"])
-    if isinstance(value, dict | list):
+def text(value: Any, layer: Layer, environment: Environment) -> str:
+    """What a part of the layer's template comes to. Raises ValueError where only CloudFormation knows."""
+    stack_name = environment.stack_name(layer.slug)
+    found = resolve(
+        value,
+        Scope(
+            layer.slug,
+            layer.template,
+            parameter_values(layer, environment),
+            pseudo_parameters(environment.account, environment.region, stack_name),
+        ),
+    )
+    if isinstance(found, Expression | dict | list):
         raise ValueError(f"{value} cannot be known without CloudFormation")
-    return str(value)
+    return str(found)

@@ -3,13 +3,10 @@
 cfn-lint reads a template as it is: a name behind Fn::Sub has no length there, and a size behind Ref no value.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from ecs_blue_green import fargate
 from ecs_blue_green.deployer.effects.schemas import document
 
 # Any region that has all types.
@@ -66,7 +63,7 @@ def _wrong(resource_type: str, properties: Mapping[str, Any]) -> Iterator[str]:
         "RequiresCompatibilities", []
     ):
         size = (properties.get("Cpu"), properties.get("Memory"))
-        if not any(isinstance(part, dict) for part in size) and not _is_offered(*size):
+        if not any(isinstance(part, dict) for part in size) and not fargate.has(*size):
             yield f"Fargate has no size of {size[0]} CPU units and {size[1]} MiB"
 
 
@@ -101,23 +98,6 @@ def _controllers(properties: Mapping[str, Any]) -> Iterator[str]:
         yield f"LoadBalancers.AdvancedConfiguration is {OTHER_CONTROLLER}"
 
 
-def _is_offered(cpu: Any, memory: Any) -> bool:
-    return str(cpu).isdigit() and str(memory).isdigit() and int(memory) in fargate_sizes().get(int(cpu), ())
-
-
-@cache
 def fargate_sizes() -> Mapping[int, tuple[int, ...]]:
-    """The sizes that Fargate has, CPU units to MiB of memory, as cfn-lint knows them."""
-    spec = find_spec("cfnlint")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("cfn-lint is not installed: run make")
-    folder = Path(spec.origin).parent / "data" / "schemas" / "extensions" / "aws_ecs_taskdefinition"
-    known = json.loads((folder / "fargate_cpu_memory.json").read_bytes())
-    sizes = {}
-    for size in known["then"]["anyOf"]:
-        (cpu,) = size["properties"]["Cpu"]["then"]["enum"]
-        memory = size["properties"]["Memory"]["then"]
-        sizes[int(cpu)] = tuple(
-            memory.get("enum") or range(memory["minimum"], memory["maximum"] + 1, memory["multipleOf"])
-        )
-    return sizes
+    """The sizes that Fargate has, CPU units to MiB of memory."""
+    return {cpu: tuple(memory) for cpu, memory in fargate.SIZES.items()}

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ecs_blue_green.deployer import environment, layers
-from ecs_blue_green.deployer.effects import resolve
-from ecs_blue_green.deployer.effects.resolve import Expression, Reference, Scope
+from ecs_blue_green.deployer import environment, layers, resolve
+from ecs_blue_green.deployer.resolve import Expression, Reference, Scope
 from ecs_blue_green.runtime import read as read_runtime
 
 

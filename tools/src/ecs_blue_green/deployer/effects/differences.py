@@ -7,9 +7,9 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from ecs_blue_green.deployer.changes import PropertyChange
-from ecs_blue_green.deployer.effects.resolve import Expression, canonical
 from ecs_blue_green.deployer.effects.schemas import Location
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.resolve import Expression, canonical
 
 # By which property the members of a list are known, where all of them have it: containers, variables and
 # stages; tags; metrics.

@@ -22,11 +22,11 @@ from ecs_blue_green.deployer.effects.differences import (
     shown,
 )
 from ecs_blue_green.deployer.effects.renames import with_renames
-from ecs_blue_green.deployer.effects.resolve import HIDDEN, Expression, has_secret, is_hidden, references
 from ecs_blue_green.deployer.effects.schemas import Location, Schema, schema
 from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource, Side, StackSide, World, side
 from ecs_blue_green.deployer.effects.traffic import moved_rules
 from ecs_blue_green.deployer.effects.verdict import NEW_RULE_NOTE, modification, removal
+from ecs_blue_green.deployer.resolve import HIDDEN, Expression, has_secret, is_hidden, references
 from ecs_blue_green.deployer.rules import LISTENER_RULE
 from ecs_blue_green.deployer.text import differing
 

@@ -6,9 +6,9 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from ecs_blue_green.deployer.changes import ResourceChange
-from ecs_blue_green.deployer.effects.resolve import canonical
 from ecs_blue_green.deployer.effects.schemas import Location, schema
 from ecs_blue_green.deployer.effects.sides import Resource
+from ecs_blue_green.deployer.resolve import canonical
 
 # Two resources of a type that agree in this share of their values are one that was renamed.
 NEARLY = 0.75

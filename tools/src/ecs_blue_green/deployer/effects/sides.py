@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ecs_blue_green.deployer.effects.differences import name_key
-from ecs_blue_green.deployer.effects.resolve import (
+from ecs_blue_green.deployer.effects.schemas import Location, schema
+from ecs_blue_green.deployer.environment import Environment
+from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.resolve import (
     NO_VALUE,
     Reference,
     Scope,
@@ -13,10 +17,8 @@ from ecs_blue_green.deployer.effects.resolve import (
     pseudo_parameters,
     resolve,
 )
-from ecs_blue_green.deployer.effects.schemas import Location, schema
-from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.template import parameter_values
+from ecs_blue_green.imported_exports import import_values
 
 # Attributes of a resource beside its properties: a change of these alone leaves the resource as it is. Two of
 # the policies decide how it ends.
@@ -161,7 +163,10 @@ class World:
         properties = scope.template["Resources"][logical_id].get("Properties") or {}
         found: dict[Location, set[str]] = {}
         for location, value in _values(properties, (), scope):
-            names = {str(resolve(argument, scope)) for argument in _import_values(value, scope)}
+            names = {
+                str(resolve(argument, scope))
+                for argument in import_values(value, partial(holds, scope=scope))
+            }
             if names:
                 found[location] = names
         return found
@@ -177,7 +182,7 @@ class World:
                 if _exists(declared, scope):
                     yield from (
                         name
-                        for value in _import_values(declared, scope)
+                        for value in import_values(declared, partial(holds, scope=scope))
                         if isinstance(name := resolve(value, scope), str)
                     )
 
@@ -211,24 +216,6 @@ def _values(value: Any, location: Location, scope: Scope) -> Iterator[tuple[Loca
         return
     for member in value:
         yield from _values(member, (*location, str(resolve(member[key], scope))), scope)
-
-
-def _import_values(value: Any, scope: Scope) -> Iterator[Any]:
-    """The names of all exports that a part of a template imports, as they stand there.
-
-    Of an Fn::If whose condition is known, only what it gives is looked at.
-    """
-    if isinstance(value, list):
-        for member in value:
-            yield from _import_values(member, scope)
-    elif isinstance(value, dict):
-        for key, member in value.items():
-            if key == "Fn::ImportValue":
-                yield member
-            elif key == "Fn::If" and (truth := holds(member[0], scope)) is not None:
-                yield from _import_values(member[1 if truth else 2], scope)
-            else:
-                yield from _import_values(member, scope)
 
 
 def _export_name(output: Mapping[str, Any], scope: Scope) -> str:

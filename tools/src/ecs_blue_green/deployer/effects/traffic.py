@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_blue_green.deployer.effects.resolve import Expression
 from ecs_blue_green.deployer.effects.sides import Resource, World
+from ecs_blue_green.deployer.resolve import Expression
 from ecs_blue_green.deployer.rules import DEPLOYMENT_GROUP, LISTENER_RULE
 
 # A resource of a template by layer and logical id, or text; None is what a template does not tell.

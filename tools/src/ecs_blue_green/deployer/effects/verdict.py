@@ -3,10 +3,17 @@
 from collections.abc import Iterable, Iterator
 
 from ecs_blue_green.deployer.changes import Action, Effect, PropertyChange, ResourceChange
-from ecs_blue_green.deployer.effects.resolve import canonical
 from ecs_blue_green.deployer.effects.schemas import Location, Schema
 from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource
-from ecs_blue_green.deployer.rules import LISTENER, SERVICE, SERVICE_FIELDS, TASK_DEFINITION
+from ecs_blue_green.deployer.resolve import canonical
+from ecs_blue_green.deployer.rules import (
+    LISTENER,
+    SERVICE,
+    SERVICE_FIELDS,
+    TASK_DEFINITION,
+    forwards,
+    is_by_codedeploy,
+)
 
 RULE_NOTE = (
     "CloudFormation sends the template's actions again: the rule's requests go to blue if green is live"
@@ -80,7 +87,7 @@ def modification(
     if new.type == TASK_DEFINITION and action == "replace":
         effect = "released"
         notes.append("a new revision; running tasks keep the old one until a release")
-    if _by_codedeploy(old) and action == "modify":
+    if old.type == SERVICE and is_by_codedeploy(old.properties) and action == "modify":
         effect, note = _service_effect(new, changes)
         notes.append(note)
     if found and any(found.is_read_only(location) for location in _locations(changes)):
@@ -117,7 +124,7 @@ def _notes(
             # The new one is created first, and the old one has the name.
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
             yield f"fails: a second one cannot have the same {' and '.join(names)}"
-    if new.type == LISTENER and _forwards(new):
+    if new.type == LISTENER and forwards(new.properties):
         yield "CloudFormation sends the template's actions again: traffic goes back to blue if green is live"
     if found:
         hidden = [location for location in _locations(changes) if found.is_write_only(location)]
@@ -126,22 +133,10 @@ def _notes(
             yield f"AWS never shows {paths}: drift of it cannot be seen"
 
 
-def _forwards(listener: Resource) -> bool:
-    actions = listener.properties.get("DefaultActions", [])
-    return any(isinstance(action, dict) and action.get("Type") == "forward" for action in actions)
-
-
 def _locations(changes: Iterable[PropertyChange]) -> list[Location]:
     prefix = "/Properties/"
     paths = (change.path.removeprefix(prefix) for change in changes if change.path.startswith(prefix))
     return [tuple(path.split("/")) for path in paths]
-
-
-def _by_codedeploy(resource: Resource) -> bool:
-    controller = resource.properties.get("DeploymentController")
-    return (
-        resource.type == SERVICE and isinstance(controller, dict) and controller.get("Type") == "CODE_DEPLOY"
-    )
 
 
 def _service_effect(new: Resource, changes: Iterable[PropertyChange]) -> tuple[Effect, str]:
@@ -154,7 +149,7 @@ def _service_effect(new: Resource, changes: Iterable[PropertyChange]) -> tuple[E
         for change in changes
     }
     # Leaving CodeDeploy is an update that ECS accepts; becoming CodeDeploy's is none.
-    accepted = SERVICE_FIELDS if _by_codedeploy(new) else {*SERVICE_FIELDS, "DeploymentController"}
-    if changed <= accepted:
+    leaving = set() if is_by_codedeploy(new.properties) else {"DeploymentController"}
+    if changed <= SERVICE_FIELDS | leaving:
         return "in place", "ECS accepts this update; CloudFormation has been seen to fail with it"
     return "refused", "ECS refuses this update while CodeDeploy controls the service"

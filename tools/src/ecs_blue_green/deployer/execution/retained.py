@@ -36,18 +36,17 @@ class Retained:
 
 def of(aws: Aws, environment: Environment, layer: Layer) -> Iterator[Retained]:
     """What there is of what the layer's template retains, as far as its tags say that it is ours."""
-    values = template.parameter_values(layer, environment)
     for resource in layer.resources.values():
         properties = resource.get("Properties", {})
         if fate.deletion_policy(resource) in (fate.DELETE, fate.SNAPSHOT) or not fate.is_taken_away(resource):
             continue
         if resource["Type"] == TASK_DEFINITION:
-            family = template.text(properties["Family"], values)
+            family = template.text(properties["Family"], layer, environment)
             arns = tuple(_revisions(aws, environment, family))
             if arns:
                 yield Retained(family, arns)
         else:
-            group = template.text(properties["LogGroupName"], values)
+            group = template.text(properties["LogGroupName"], layer, environment)
             if _has_log_group(aws, environment, group):
                 yield Retained(group)
 

@@ -5,6 +5,7 @@ Pure functions. A finding blocks before anything is executed; docs/operations.md
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from ecs_blue_green.deployer import commands, remedies, rules
 from ecs_blue_green.deployer.changes import ResourceChange
@@ -94,7 +95,7 @@ def listener_live(layer: str, step: Step, live: Live) -> Iterator[Finding]:
         elif (
             change.type == LISTENER
             and change.action != "add"
-            and rules.forwards(step.layer.resources, change.logical_id)
+            and _may_forward(step.layer.resources.get(change.logical_id))
         ):
             danger = "any update of the listener would send traffic to blue, which runs nothing"
         else:
@@ -106,6 +107,11 @@ def listener_live(layer: str, step: Step, live: Live) -> Iterator[Finding]:
             f"{now}, and {danger}",
             remedies.BLUE_AGAIN(),
         )
+
+
+def _may_forward(listener: Mapping[str, Any] | None) -> bool:
+    """Whether a listener sends requests to a target group, which one that the template no longer has may."""
+    return listener is None or rules.forwards(listener["Properties"])
 
 
 def beside_release(plan: Plan, live: Live) -> list[Beside]:

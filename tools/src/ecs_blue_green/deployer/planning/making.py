@@ -25,7 +25,6 @@ from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.differences import moved_by_releases
-from ecs_blue_green.deployer.effects.resolve import HIDDEN
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Failed
@@ -36,6 +35,7 @@ from ecs_blue_green.deployer.planning.answers import worse
 from ecs_blue_green.deployer.planning.deployed import Say
 from ecs_blue_green.deployer.planning.plan import Act, PartialChange, Plan, Step
 from ecs_blue_green.deployer.planning.survey import Found, Survey
+from ecs_blue_green.deployer.resolve import HIDDEN
 
 # Called before the first change set is made; it raises to have none made.
 Inspect = Callable[[Survey], None]

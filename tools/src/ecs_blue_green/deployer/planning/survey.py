@@ -14,10 +14,10 @@ from ecs_blue_green.deployer.cloudformation.change_sets import Listed
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.effects import effects, traffic
 from ecs_blue_green.deployer.effects.effects import LayerChange
-from ecs_blue_green.deployer.effects.resolve import HIDDEN, has_secret, is_hidden
 from ecs_blue_green.deployer.effects.sides import Resource, World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer, parse
+from ecs_blue_green.deployer.resolve import HIDDEN, has_secret, is_hidden
 
 SCALABLE_TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
 RANGE = ("MinCapacity", "MaxCapacity")

@@ -59,15 +59,14 @@ def wanted(environment: Environment, layers: Mapping[str, Layer], named: NamedIm
     layer, repository = _resource(layers, REPOSITORY)
     defining_layer, task_definition = _resource(layers, TASK_DEFINITION)
     service_layer, _ = _resource(layers, SERVICE)
-    values = template.parameter_values(layers[layer], environment)
     tags = (template.parameter_values(one, environment) for one in layers.values())
     # What Fargate takes where the template says nothing.
     platform = {"OperatingSystemFamily": "LINUX", "CpuArchitecture": "X86_64"} | {
-        key: template.text(value, template.parameter_values(layers[defining_layer], environment))
+        key: template.text(value, layers[defining_layer], environment)
         for key, value in task_definition.get("RuntimePlatform", {}).items()
     }
     return Image(
-        repository=template.text(repository["RepositoryName"], values),
+        repository=template.text(repository["RepositoryName"], layers[layer], environment),
         tag=next(found[named.tag] for found in tags if named.tag in found),
         parameter=named.tag,
         platform=f"{platform['OperatingSystemFamily'].lower()}/{ARCHITECTURES[platform['CpuArchitecture']]}",

@@ -23,7 +23,6 @@ from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import change_sets, describe, leftovers
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
-from ecs_blue_green.deployer.effects.resolve import Reference, Scope, pseudo_parameters, references, resolve
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked, Failed
 from ecs_blue_green.deployer.layers import parse
@@ -31,6 +30,7 @@ from ecs_blue_green.deployer.release import codedeploy, live, rollback
 from ecs_blue_green.deployer.release.codedeploy import AppSpec
 from ecs_blue_green.deployer.release.live import ACTIVE, DRAINING, Live, short
 from ecs_blue_green.deployer.release.service import Service
+from ecs_blue_green.deployer.resolve import Reference, Scope, pseudo_parameters, references, resolve
 from ecs_blue_green.deployer.rules import SERVICE
 
 Say = Callable[[str], None]

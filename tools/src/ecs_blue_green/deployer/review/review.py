@@ -16,11 +16,11 @@ from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.differences import map_changes, moved_by_releases
 from ecs_blue_green.deployer.effects.effects import LayerChange, Side
-from ecs_blue_green.deployer.effects.resolve import references
 from ecs_blue_green.deployer.effects.sides import World
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
 from ecs_blue_green.deployer.layers import Layer, agreed
+from ecs_blue_green.deployer.resolve import references
 from ecs_blue_green.deployer.review import openings, permissions
 from ecs_blue_green.deployer.review.like import Access, Candidate, Like, likest
 from ecs_blue_green.deployer.review.revisions import Revision

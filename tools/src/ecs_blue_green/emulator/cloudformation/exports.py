@@ -18,6 +18,7 @@ from ecs_blue_green.emulator.cloudformation.stacks import (
     stack_of,
 )
 from ecs_blue_green.emulator.engine import Record
+from ecs_blue_green.imported_exports import import_values
 
 _EMPTY = "The submitted information didn't contain changes."
 _resolve_outputs = engine.stacks._resolve_stack_outputs
@@ -89,28 +90,13 @@ def _imported(change_set: Record) -> Iterator[str]:
         output for output in template.get("Outputs", {}).values() if held.get(output.get("Condition"), True)
     ]
     for part in (*declared(template, held).values(), *outputs):
-        for argument in _arguments(part, held):
+        for argument in import_values(part, held.__getitem__):
             yield str(resolved(argument, change_set, {}))
 
 
 def _imported_names(stack: Record, _name: str) -> set[str]:
     """The exports that a stack imports. That one is not which a condition leaves out is UNVERIFIED on AWS."""
     return set(_imported(stack)) if stack.get("_template") else set()
-
-
-def _arguments(value: Any, held: Record) -> Iterator[Any]:
-    if isinstance(value, list):
-        for member in value:
-            yield from _arguments(member, held)
-    elif isinstance(value, dict):
-        for key, member in value.items():
-            if key == "Fn::ImportValue":
-                yield member
-            elif key == "Fn::If":
-                condition, then, otherwise = member
-                yield from _arguments(then if held[condition] else otherwise, held)
-            else:
-                yield from _arguments(member, held)
 
 
 def _naming_missing_exports(resolve: Any) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from ecs_blue_green import fargate
 from ecs_blue_green.emulator import engine, stores
 from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
@@ -40,18 +41,6 @@ NOT_OF_TASK_SETS = {
     "volumeConfigurations": "Configuring an Amazon EBS volume",
     "vpcLatticeConfigurations": "VPC Lattice",
     "gatewayConnectors": "A gateway",
-}
-# Memory in MiB that Fargate offers for a number of CPU units (ECS developer guide,
-# fargate-tasks-services; November 2026).
-FARGATE_MEMORY = {
-    "256": {512, 1024, 2048},
-    "512": set(range(1024, 4096 + 1, 1024)),
-    "1024": set(range(2048, 8192 + 1, 1024)),
-    "2048": set(range(4096, 16384 + 1, 1024)),
-    "4096": set(range(8192, 30720 + 1, 1024)),
-    "8192": set(range(16384, 61440 + 1, 4096)),
-    "16384": set(range(32768, 122880 + 1, 8192)),
-    "32768": {61440, 122880, 249856},
 }
 # The capacity providers that AWS has, for every cluster to add.
 FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
@@ -459,7 +448,7 @@ def _require_fargate(request: Record) -> None:
     if request.get("networkMode") != "awsvpc":
         raise Refused("ClientException", "Fargate only supports network mode 'awsvpc'.")
     cpu, memory = str(request.get("cpu", "0")), str(request.get("memory", "0"))
-    if not memory.isdigit() or int(memory) not in FARGATE_MEMORY.get(cpu, set()):
+    if not fargate.has(cpu, memory):
         raise Refused(
             "ClientException",
             f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory.",

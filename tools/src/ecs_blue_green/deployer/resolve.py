@@ -68,15 +68,15 @@ class Scope:
     """What the functions of one template can see.
 
     `imported` gives an export's value by name, `reference` the known value of a Ref or an attribute; both
-    give None where there is none.
+    give None where there is none, and know of none where nothing else is said.
     """
 
     layer: str
     template: Mapping[str, Any]
     parameters: Mapping[str, str]
     pseudo: Mapping[str, str]
-    imported: Callable[[str], Any]
-    reference: Callable[[Reference], Any]
+    imported: Callable[[str], Any] = lambda _: None
+    reference: Callable[[Reference], Any] = lambda _: None
 
     @property
     def declared(self) -> Mapping[str, Mapping[str, Any]]:
