@@ -9,7 +9,6 @@ import pytest
 
 from ecs_blue_green.deployer import command_line, configurations
 from ecs_blue_green.deployer.errors import BadInput
-from ecs_blue_green.runtime import Unusable
 from tests.deployer.documents import problems
 
 LAYERS = [
@@ -32,7 +31,7 @@ class Shop:
 
     def generate(self) -> None:
         """Make what is made of the parameter file, as a person has before every verb here."""
-        with contextlib.suppress(BadInput, Unusable):
+        with contextlib.suppress(BadInput):
             configurations.write(self.root, self.env)
 
     def run(self, verb: str, *arguments: str) -> dict[str, Any]:

@@ -74,8 +74,8 @@ def test_pipeline_is_given_what_the_deployer_would_give() -> None:
 
 
 def test_first_image_is_built_of_the_application_of_this_project() -> None:
-    settings, found, declared = Invocation(Namespace(env=STAGING), PROJECT).load()
-    assert image.wanted(settings, found, declared.image, PROJECT) == Image(
+    project = Invocation(Namespace(env=STAGING), PROJECT).load()
+    assert image.wanted(project.environment, project.layers, project.runtime.image, PROJECT) == Image(
         repository="harbour-staging-beacon",
         tag="first",
         parameter="FirstBuild",

@@ -7,12 +7,12 @@ deploy.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ecs_blue_green.deployer import environment, layers, remedies
+from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.deployer.project import read_build
 from ecs_blue_green.runtime import Runtime
-from ecs_blue_green.runtime import read as read_runtime
 
 
 def texts(settings: Environment, found: Mapping[str, Layer], runtime: Runtime) -> Iterator[tuple[Path, str]]:
@@ -41,11 +41,9 @@ def refuse_stale(root: Path, settings: Environment, found: Mapping[str, Layer], 
 
 
 def write(root: Path, name: str) -> None:
-    """Write the files of one environment anew. Raises BadInput and Unusable for what cannot be read."""
-    runtime = read_runtime(root / "build")
-    found = layers.read(root / "build", runtime)
-    declared = {slug: layer.parameters for slug, layer in found.items()}
-    settings = environment.load(root / "params", name, declared, runtime)
-    for path, text in texts(settings, found, runtime):
+    """Write the files of one environment anew. Raises BadInput for what cannot be read."""
+    build = read_build(root)
+    settings = build.read_environment(name)
+    for path, text in texts(settings, build.layers, build.runtime):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")

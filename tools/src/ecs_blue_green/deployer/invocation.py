@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ecs_blue_green.deployer import commands, environment, interrupts, layers, remedies
+from ecs_blue_green.deployer import commands, interrupts, project, remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Interrupted
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.nearest import nearest
-from ecs_blue_green.runtime import Runtime, Unusable
-from ecs_blue_green.runtime import read as read_runtime
+from ecs_blue_green.deployer.project import Project
 
 # What answers a question that ends with [y/N]; the whole word does so too.
 YES = "y"
@@ -40,35 +39,16 @@ class Invocation:
         """Whether a person reads standard output, and not a script."""
         return not (self.options.json or vars(self.options).get("markdown"))
 
-    def load(self) -> tuple[Environment, dict[str, Layer], Runtime]:
-        """The environment, its layers in the order of deployment, and what they say of themselves.
+    def load(self) -> Project:
+        """The project, and the environment that was named.
 
         Raises BadInput for everything that is wrong with the files, before anything is asked of AWS.
         """
-        settings, found, runtime = self._load(strict=True)
-        assert isinstance(runtime, Runtime)  # noqa: S101 - where it is not, that was raised
-        return settings, found, runtime
+        return project.read(self.root, self.options.env)
 
-    def look(self) -> tuple[Environment, dict[str, Layer], Runtime | BadInput]:
+    def look(self) -> Project:
         """The same for verbs that must work without what the layers say: then the reason is in its place."""
-        return self._load(strict=False)
-
-    def _load(self, *, strict: bool) -> tuple[Environment, dict[str, Layer], Runtime | BadInput]:
-        runtime = _runtime(self.root / "build")
-        found = layers.read(self.root / "build", runtime if isinstance(runtime, Runtime) else None)
-        try:
-            if isinstance(runtime, BadInput):
-                raise runtime
-            layers.refuse_unknown(found, runtime)
-        except BadInput as error:
-            if strict:
-                raise
-            runtime = error
-        known = runtime if isinstance(runtime, Runtime) else None
-        declared = {slug: layer.parameters for slug, layer in found.items()}
-        settings = environment.load(self.root / "params", self.options.env, declared, known)
-        waits_for = layers.dependencies(found, settings)
-        return settings, {slug: found[slug] for slug in layers.in_order(waits_for)}, runtime
+        return project.read_tolerantly(self.root, self.options.env)
 
     @property
     def command(self) -> str:
@@ -115,13 +95,6 @@ class Invocation:
         given = answer(question)
         if given != wanted and not (wanted == YES and given == "yes"):
             raise Interrupted("nothing was changed", "the answer was no")
-
-
-def _runtime(build: Path) -> Runtime | BadInput:
-    try:
-        return read_runtime(build)
-    except Unusable as error:
-        return BadInput(error.what, error.why, error.remedy)
 
 
 def has_person() -> bool:

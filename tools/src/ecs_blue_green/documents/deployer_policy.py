@@ -22,9 +22,8 @@ import botocore.session
 from botocore import xform_name
 
 from ecs_blue_green import deployer, project, template_yaml
-from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.effects.schemas import document
-from ecs_blue_green.documents.generated import DECLARED, LAYERS, LOCAL, RUNTIME
+from ecs_blue_green.documents.generated import BUILD, LAYERS, LOCAL, RUNTIME
 
 ROOT = project.root()
 FILE = ROOT / "docs" / "deployer-policy.yaml"
@@ -720,7 +719,7 @@ def _arn(resource: str) -> Any:
 def example() -> dict[str, str]:
     """The parameters of `told_of_the_environment`, as an environment of this project has them."""
     names = sorted(path.stem for path in (ROOT / "params").glob("*.yaml") if path.stem != LOCAL.name)
-    found = environment.load(ROOT / "params", (names or [LOCAL.name])[-1], DECLARED, RUNTIME)
+    found = BUILD.read_environment((names or [LOCAL.name])[-1])
     given = {"Project": found.project, "Environment": found.name}
     return given | ({CLUSTER: found.parameters[CLUSTER]} if CLUSTER else {})
 

@@ -13,15 +13,16 @@ from typing import Any
 
 import yaml
 
-from ecs_blue_green import project, runtime
+from ecs_blue_green import project
 from ecs_blue_green.deployer import command_line, environment, layers
+from ecs_blue_green.deployer.project import read_build
 
 ROOT = project.root()
-RUNTIME = runtime.read(ROOT / "build")
-LAYERS = layers.read(ROOT / "build", RUNTIME)
+BUILD = read_build(ROOT)
+RUNTIME, LAYERS = BUILD.runtime, BUILD.layers
 DECLARED = {slug: layer.parameters for slug, layer in LAYERS.items()}
 # Any environment would do: exports and imports match in all of them, or in none.
-LOCAL = environment.load(ROOT / "params", environment.LOCAL, DECLARED, RUNTIME)
+LOCAL = BUILD.read_environment(environment.LOCAL)
 IMPORTS_FROM = layers.dependencies(LAYERS, LOCAL)
 ORDER = layers.in_order(IMPORTS_FROM)
 

@@ -10,7 +10,7 @@ import yaml
 
 from ecs_blue_green.deployer import configurations
 from ecs_blue_green.deployer.errors import BadInput
-from ecs_blue_green.runtime import Image, Unusable
+from ecs_blue_green.runtime import Image
 
 
 class SourceError(Exception):
@@ -95,7 +95,7 @@ def set_parameter(source: Source, environment: str, title: str, value: str) -> N
     file.write_text(yaml.safe_dump(settings))
     try:
         configurations.write(source.folder, environment)
-    except (Unusable, BadInput) as error:
+    except BadInput as error:
         raise SourceError(str(error)) from error
 
 

@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ecs_blue_green.deployer import environment, layers, resolve
+from ecs_blue_green.deployer import layers, resolve
+from ecs_blue_green.deployer.environment import LOCAL
+from ecs_blue_green.deployer.project import read_build
 from ecs_blue_green.deployer.resolve import Expression, Reference, Scope
-from ecs_blue_green.runtime import read as read_runtime
 
 
 class Project:
     """The layers of the project at `root`, and its local environment."""
 
     def __init__(self, root: Path) -> None:
-        runtime = read_runtime(root / "build")
-        self.layers = layers.read(root / "build", runtime)
+        build = read_build(root)
+        self.layers = build.layers
         self.declared = {slug: layer.parameters for slug, layer in self.layers.items()}
-        self.environment = environment.load(root / "params", environment.LOCAL, self.declared, runtime)
+        self.environment = build.read_environment(LOCAL)
 
     def templates(self, parameters: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
         """Every template, by slug, with these parameters and otherwise the environment's.

@@ -23,8 +23,9 @@ import yaml
 
 from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.codebuild import artifacts, stand_ins
-from ecs_blue_green.deployer import command_line, configurations, environment, layers
+from ecs_blue_green.deployer import command_line, configurations, environment
 from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.deployer.project import read_build
 from ecs_blue_green.pipeline import (
     Action,
     ActionResult,
@@ -37,7 +38,6 @@ from ecs_blue_green.pipeline import (
     run_stage,
 )
 from ecs_blue_green.pipeline import deploy as deploy_action
-from ecs_blue_green.runtime import read as read_runtime
 
 # A deployment's waits take no time to speak of.
 SECONDS_A_MINUTE = 0.02
@@ -87,10 +87,9 @@ class Site:
     def __init__(self, root: Path, endpoint: str, folder: Path, pushed: Sequence[str]) -> None:
         self.root = root
         self.folder = folder
-        runtime = read_runtime(root / "build")
-        self.layers = layers.read(root / "build", runtime)
-        declared = {slug: layer.parameters for slug, layer in self.layers.items()}
-        self.environment = environment.load(root / "params", environment.LOCAL, declared, runtime)
+        project = read_build(root)
+        self.layers = project.layers
+        self.environment = project.read_environment(environment.LOCAL)
         self.aws = {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": CREDENTIAL,

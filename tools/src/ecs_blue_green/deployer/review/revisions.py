@@ -6,15 +6,15 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.environment import Environment, TemplateMissing
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.runtime import FILE, Runtime, Unusable
-from ecs_blue_green.runtime import read as read_runtime
+from ecs_blue_green.deployer.project import Build, read_build
+from ecs_blue_green.runtime import FILE, Runtime
 
 FOLDERS = ("build", "params")
 
@@ -44,18 +44,11 @@ def read(root: Path, name: str | None) -> Revision:
     have all that the deployer needs; what is in git cannot be repaired, so it is read as far as it goes.
     """
     if name is None:
-        try:
-            return _read(root, "the working tree")
-        except Unusable as error:
-            raise BadInput(error.what, error.why, error.remedy) from error
+        return _read(root, "the working tree")
     commit = _commit(root, name)
     label = name if commit.startswith(name) else f"{name} ({commit[:7]})"
     with _unpacked(root, commit) as folder:
-        try:
-            return _read(folder, label)
-        except Unusable as error:
-            is_older = not (folder / "build" / FILE).exists()
-            return replace(_read(folder, label, tolerant=True), unusable="" if is_older else str(error))
+        return _read(folder, label, tolerant=True)
 
 
 def changed_files(root: Path, base: str, head: str | None) -> list[str]:
@@ -72,13 +65,13 @@ def lacks(root: Path, base: str, head: str | None) -> int:
 def _read(folder: Path, label: str, *, tolerant: bool = False) -> Revision:
     if not any((folder / "build").glob("*.yaml")):
         return Revision(label, {}, {}, {}, {})
-    runtime = None if tolerant else read_runtime(folder / "build")
-    found = layers.read(folder / "build", runtime)
-    declared = {slug: layer.parameters for slug, layer in found.items()}
+    build = read_build(folder)
+    if not tolerant:
+        _ = build.runtime
     environments, broken = {}, {}
     for name in environment.names(folder / "params"):
         try:
-            environments[name] = environment.load(folder / "params", name, declared, runtime)
+            environments[name] = build.read_environment(name, tolerant=True)
         except TemplateMissing:
             raise
         except BadInput as problem:
@@ -86,15 +79,23 @@ def _read(folder: Path, label: str, *, tolerant: bool = False) -> Revision:
     config = folder / "build" / "config"
     return Revision(
         label,
-        _ordered(found, environments),
+        _ordered(build.layers, environments),
         environments,
         broken,
         {
             str(path.relative_to(config)): path.read_text(encoding="utf-8")
             for path in sorted(config.rglob("*.json"))
         },
-        runtime,
+        *_declared(build),
     )
+
+
+def _declared(build: Build) -> tuple[Runtime | None, str]:
+    """What the layers say of themselves, or why that cannot be used: older revisions do not say it."""
+    if not isinstance(build.declared, BadInput):
+        return build.declared, ""
+    is_older = not (build.root / "build" / FILE).exists()
+    return None, "" if is_older else str(build.declared)
 
 
 def _ordered(found: Mapping[str, Layer], environments: Mapping[str, Environment]) -> Mapping[str, Layer]:

@@ -32,7 +32,8 @@ def opened(invocation: Invocation) -> Iterator[Opened]:
 
     Raises what `session.opened` and `located` raise.
     """
-    settings, layers, runtime = invocation.look()
+    project = invocation.look()
+    settings, layers, runtime = project.environment, project.layers, project.declared
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)
     with session.opened(invocation, settings, layers, runtime) as (door, held, _):

@@ -14,7 +14,8 @@ from ecs_blue_green.deployer.text import visible
 
 def run(invocation: Invocation) -> int:
     """Show what waits, ask, and approve it."""
-    settings, layers, runtime = invocation.look()
+    project = invocation.look()
+    settings, layers, runtime = project.environment, project.layers, project.declared
     report.say_where(settings, invocation.talks)
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)

@@ -20,7 +20,8 @@ from ecs_blue_green.deployer.planning import deployed, report
 def run(invocation: Invocation) -> int:
     """Go on with the stacks that are UPDATE_ROLLBACK_FAILED, without the resources of --skip."""
     options = invocation.options
-    settings, layers, runtime = invocation.load()
+    project = invocation.load()
+    settings, layers, runtime = project.environment, project.layers, project.runtime
     only = chosen(options.only, layers)
     skips = allowed(options.skip, layers, settings.name, "--skip")
     with session.opened(invocation, settings, layers, runtime) as (door, held, _):

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +37,8 @@ IMAGE = "image"
 def run(invocation: Invocation) -> int:
     """Deploy the layers, or those of --only, or the plan in the file of --plan."""
     options = invocation.options
-    settings, layers, runtime = invocation.load()
+    project = invocation.load()
+    settings, layers, runtime = project.environment, project.layers, project.runtime
     configurations.refuse_stale(invocation.root, settings, layers, runtime)
     kept = saved.read_complete(Path(options.plan), settings) if options.plan else None
     only = chosen(options.only or list(kept["layers"] if kept else []), layers)
@@ -63,7 +65,7 @@ def _deploy(
     invocation: Invocation,
     door: Aws,
     settings: Environment,
-    layers: dict[str, Layer],
+    layers: Mapping[str, Layer],
     runtime: Runtime,
     only: list[str],
     named: set[str],

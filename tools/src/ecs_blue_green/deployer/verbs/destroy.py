@@ -18,7 +18,8 @@ from ecs_blue_green.deployer.planning import report
 
 def run(invocation: Invocation) -> int:
     """Ask, then delete everything that the environment has."""
-    settings, layers, runtime = invocation.load()
+    project = invocation.load()
+    settings, layers, runtime = project.environment, project.layers, project.runtime
     destroy.refuse_protected(settings, layers)
     with session.opened(invocation, settings, layers, runtime) as (door, held, owners):
         existing = interrupts.attend(lambda: destroy.existing(door, settings, layers))

@@ -27,7 +27,8 @@ from ecs_blue_green.runtime import Runtime
 
 def run(invocation: Invocation) -> int:
     """Answer 4 for real drift, 1 when a stack could not be checked, else 0."""
-    settings, layers, runtime = invocation.load()
+    project = invocation.load()
+    settings, layers, runtime = project.environment, project.layers, project.runtime
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
         found = interrupts.attend(lambda: _detect(door, settings, layers, runtime))

@@ -10,7 +10,8 @@ from ecs_blue_green.deployer.preflight import image
 
 def run(invocation: Invocation) -> int:
     """Say which image is in the repository afterwards."""
-    settings, layers, runtime = invocation.load()
+    project = invocation.load()
+    settings, layers, runtime = project.environment, project.layers, project.runtime
     wanted = image.wanted(settings, layers, runtime.image, invocation.root)
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:

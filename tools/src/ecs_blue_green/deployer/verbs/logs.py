@@ -24,7 +24,8 @@ POLL_SECONDS = 2
 
 def run(invocation: Invocation) -> int:
     """Print the last minutes of the log, then follow it; with --json, and on this machine, do not follow."""
-    settings, layers, runtime = invocation.look()
+    project = invocation.look()
+    settings, layers, runtime = project.environment, project.layers, project.declared
     report.say_where(settings, invocation.talks)
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)

@@ -17,7 +17,8 @@ from ecs_blue_green.deployer.verbs import _proposal
 def run(invocation: Invocation) -> int:
     """Print the plan; with --out keep it, with --discard remove a kept one, with --summary also write it."""
     options = invocation.options
-    settings, layers, runtime = invocation.load()
+    project = invocation.load()
+    settings, layers, runtime = project.environment, project.layers, project.runtime
     only = chosen(options.only, layers)
     named = allowed(options.allow, layers, settings.name)
     if not options.discard:

@@ -10,7 +10,8 @@ from ecs_blue_green.deployer.status import status
 
 def run(invocation: Invocation) -> int:
     """Print the environment as it is now. Answer 1 when AWS did not tell all of it or nothing serves."""
-    settings, layers, runtime = invocation.look()
+    project = invocation.look()
+    settings, layers, runtime = project.environment, project.layers, project.declared
     report.say_where(settings, invocation.talks)
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)
