@@ -16,6 +16,7 @@ PROJECT = ("app", "deploy", "generate", "templates", "tests", "benchmarks")
 GROUND = (
     "imported_exports",
     "runtime",
+    "shapes",
     *(
         f"deployer.{path.stem}"
         for path in sorted((SOURCE / PACKAGE / "deployer").glob("*.py"))
@@ -28,11 +29,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "interpreters": (),
     "project": (),
     # What may be read by everybody reads nobody.
-    "runtime": (),
+    "runtime": ("shapes",),
+    "shapes": (),
     "template_yaml": (),
     "imported_exports": (),
     "fargate": (),
-    "deployer": ("deployer", "imported_exports", "runtime", "template_yaml"),
+    "deployer": ("deployer", "imported_exports", "runtime", "shapes", "template_yaml"),
     "deployer.cloudformation": (*GROUND, "deployer.cloudformation"),
     "deployer.effects": (*GROUND, "deployer.effects"),
     "deployer.release": (*GROUND, "deployer.release", "deployer.cloudformation"),

@@ -2,17 +2,17 @@
 
 It names resources, outputs, parameters and layers, and holds neither conditions nor expressions.
 `generate.py` writes it from what each layer declares beside its resources. Its shape is that of the classes
-below, and `runtime.schema.json` says the same for other programs (a test compares the two): checking against
-the schema itself would take as long as a fifth of a command.
+below, and `runtime.schema.json` says the same for other programs (a test compares the two).
 """
 
 import json
 import re
-import types
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from ecs_blue_green import shapes
 
 SCHEMA = "runtime/1"
 FILE = "runtime.json"
@@ -43,6 +43,13 @@ class Output(NamedTuple):
 
     layer: str
     title: str
+
+    @classmethod
+    def named(cls, text: Any) -> "Output":
+        """The output that the file names. Raises ShapeError with what that must be."""
+        if not isinstance(text, str) or not OUTPUT.fullmatch(text):
+            raise shapes.ShapeError("an output, as layer.Title")
+        return cls(*text.split("."))
 
 
 # How far somebody else may change a property; outside of that a difference is real drift.
@@ -389,10 +396,9 @@ def made(document: Any, name: str) -> Runtime:
             f"{name} cannot be used", f"its schema is {schema or 'not told'}, and {SCHEMA} is known here"
         )
     try:
-        runtime: Runtime = _made(Runtime, document, "")
-    except _ShapeError as error:
+        return shapes.made(Runtime, document)
+    except shapes.ShapeError as error:
         raise Unusable(f"{name} does not follow its schema", str(error)) from error
-    return runtime
 
 
 def lacking(runtime: Runtime, templates: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -481,50 +487,3 @@ def _found(value: Any, kind: type[T]) -> Iterator[T]:
     elif isinstance(value, Mapping | tuple):
         for item in value.values() if isinstance(value, Mapping) else value:
             yield from _found(item, kind)
-
-
-class _ShapeError(Exception):
-    """A part of the document is not what its class wants."""
-
-
-def _made(kind: Any, value: Any, where: str) -> Any:
-    """The value that a class, a field's type, makes of a part of the document, which stands at `where`."""
-    arguments = get_args(kind)
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        # A field that may be absent; in the document it is never null.
-        (kind,) = (argument for argument in arguments if argument is not type(None))
-        return _made(kind, value, where)
-    if origin is Literal:
-        _require(value in arguments, where, f"one of {', '.join(map(str, arguments))}")
-        return value
-    if origin is tuple:
-        _require(isinstance(value, list), where, "a list")
-        return tuple(_made(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
-    if origin is Mapping:
-        _require(isinstance(value, dict), where, "a map")
-        return {key: _made(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-    if kind is Output:
-        _require(isinstance(value, str) and bool(OUTPUT.fullmatch(value)), where, "an output, as layer.Title")
-        return Output(*value.split("."))
-    if is_dataclass(kind):
-        return _object(kind, value, where)
-    plain = str if kind is Parameter else kind
-    _require(type(value) is plain, where, {str: "text", int: "a whole number", bool: "true or false"}[plain])
-    return kind(value)
-
-
-def _object(kind: Any, value: Any, where: str) -> Any:
-    _require(isinstance(value, dict), where, "a map")
-    members = get_type_hints(kind)
-    needed = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
-    for key in sorted(needed - value.keys()):
-        raise _ShapeError(f"{where}.{key} is missing".lstrip("."))
-    for key in sorted(value.keys() - members.keys()):
-        raise _ShapeError(f"{where}.{key} is not known".lstrip("."))
-    return kind(**{key: _made(members[key], item, f"{where}.{key}") for key, item in value.items()})
-
-
-def _require(holds: bool, where: str, wanted: str) -> None:
-    if not holds:
-        raise _ShapeError(f"{where.lstrip('.') or 'it'} must be {wanted}")

@@ -162,7 +162,7 @@ def test_plan_of_another_shape_is_none(
     document = json.loads(path.read_text())
     document["layers"]["pipeline"] |= edit
     path.write_text(json.dumps(document))
-    with pytest.raises(BadInput, match="no saved plan"):
+    with pytest.raises(BadInput, match=f"no saved plan: layers.pipeline.{next(iter(edit))} "):
         saved.read(path, SHOP)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ecs_blue_green import shapes
 from ecs_blue_green.deployer import clock as real
 from ecs_blue_green.deployer import commands, identity, interrupts, remedies
 from ecs_blue_green.deployer.environment import Environment
@@ -292,7 +293,7 @@ def _all(client: Any, place: str) -> list[tuple[int, Holder]]:
         for parameter in page["Parameters"]:
             number = parameter["Name"].rpartition("/")[2]
             if _GENERATION.fullmatch(number):  # Anything else is not ours.
-                records.append((int(number), _holder(parameter["Value"]) or _unknown(parameter)))
+                records.append((int(number), _holder(parameter["Name"], parameter["Value"])))
     return records
 
 
@@ -300,26 +301,16 @@ def _text(holder: Holder) -> str:
     return json.dumps(asdict(holder))
 
 
-def _holder(text: str) -> Holder | None:
-    """The record's holder, None where the record is not as a deployer writes it."""
+def _holder(name: str, text: str) -> Holder:
+    """Who holds the lock by a record; somebody unknown where it is not as a deployer writes it."""
     try:
         record = json.loads(text)
-        holder = Holder(
-            **{field.name: record[field.name] for field in fields(Holder) if field.name in record}
-        )
+        # What a later version writes besides is not looked at.
+        known = {field.name: record[field.name] for field in fields(Holder) if field.name in record}
+        holder = shapes.made(Holder, known)
         time.gmtime(holder.since)
+        if holder.nonce and 0 < holder.process < 2**31:
+            return holder
     except (ValueError, TypeError, OverflowError, OSError, RecursionError):
-        return None
-    fits = all(
-        isinstance(value, int | float if field.type is float else field.type)  # type: ignore[arg-type]
-        for field in fields(Holder)
-        for value in [getattr(holder, field.name)]
-    )
-    return holder if fits and holder.nonce and 0 < holder.process < 2**31 else None
-
-
-def _unknown(parameter: dict[str, Any]) -> Holder:
-    """Who holds a lock by a record that cannot be read: until somebody takes it from them."""
-    changed = parameter.get("LastModifiedDate")
-    since = changed.timestamp() if changed else 0.0
-    return Holder("unknown", parameter["Name"], 0, "unknown", since, float("inf"), nonce="")
+        pass
+    return Holder("unknown", name, 0, "unknown", 0.0, float("inf"), nonce="")

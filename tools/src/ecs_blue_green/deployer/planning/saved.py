@@ -12,10 +12,11 @@ import os
 import secrets
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
-from typing import Any
+from typing import Any, Literal
 
+from ecs_blue_green import shapes
 from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import change_sets, describe
@@ -30,26 +31,33 @@ SCHEMA = "saved-plan/2"
 # A plan of six layers has some ten thousand characters.
 LARGEST_BYTES = 10_000_000
 
-# What the file has where its making was not finished, what a complete one has, and each layer in it.
-_BEGUN: Mapping[str, tuple[type, ...]] = {
-    "schema": (str,),
-    "environment": (str,),
-    "name": (str,),
-    "layers": (NoneType,),
-    "checksum": (str,),
-}
-_COMPLETE = {**_BEGUN, "digest": (str,), "allowed": (list,), "layers": (dict,)}
-# Where a person said it.
-_MOVED: Mapping[str, tuple[type, ...]] = {"moved_from": (str,)}
-_LAYER: Mapping[str, tuple[type, ...]] = {
-    "act": (str,),
-    "inputs": (str,),
-    "state": (list,),
-    "new": (bool,),
-    "change_set": (str, NoneType),
-    "stack": (str, NoneType),
-    "changes": (list,),
-}
+
+@dataclass(frozen=True)
+class _Layer:
+    """What is kept of a layer: what the plan does with it, and what it was made from."""
+
+    act: str
+    inputs: str
+    state: tuple[str, ...]
+    new: bool
+    change_set: str | None
+    stack: str | None
+    changes: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """The file. `layers` is None while the plan is made; the fields behind it are there with them."""
+
+    schema: Literal["saved-plan/2"]
+    environment: str
+    name: str
+    checksum: str
+    layers: Mapping[str, _Layer] | None
+    digest: str = ""
+    allowed: tuple[str, ...] = ()
+    moved_from: str = ""
+
 
 _ANOTHER = "name another --out"
 
@@ -130,8 +138,10 @@ def read(path: Path, environment: Environment, remedy: str = "name the file of p
         raise BadInput(f"{path} cannot be read", error.strerror or str(error), remedy) from error
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is no saved plan", str(error).splitlines()[0], remedy) from error
-    if not _is_plan(document):
-        raise BadInput(f"{path} is no saved plan", "", remedy)
+    try:
+        shapes.made(_Saved, document)
+    except shapes.ShapeError as error:
+        raise BadInput(f"{path} is no saved plan", str(error), remedy) from error
     if document["environment"] != environment.name:
         raise BadInput(
             f"{path} is a plan for {document['environment']}", f"not for {environment.name}", "name the other"
@@ -169,25 +179,6 @@ def _making(environment: Environment, path: Path) -> str:
     # What is there already is not overwritten.
     file = "FILE" if path.exists() else shlex.quote(str(path))
     return commands.make("plan", environment.name, ARGS=f"--out {file}")
-
-
-def _is_plan(document: Any) -> bool:
-    """Whether a document has what `begin` or `write` writes."""
-    if _has(document, _BEGUN):
-        return bool(document["schema"] == SCHEMA)
-    return (
-        (_has(document, _COMPLETE) or _has(document, {**_COMPLETE, **_MOVED}))
-        and document["schema"] == SCHEMA
-        and all(_has(kept, _LAYER) for kept in document["layers"].values())
-    )
-
-
-def _has(document: Any, shape: Mapping[str, tuple[type, ...]]) -> bool:
-    return (
-        isinstance(document, dict)
-        and document.keys() == shape.keys()
-        and all(isinstance(document[key], types) for key, types in shape.items())
-    )
 
 
 def discard(aws: Aws, environment: Environment, document: Mapping[str, Any]) -> None:

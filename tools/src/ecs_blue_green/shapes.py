@@ -1,0 +1,84 @@
+"""Documents as dataclasses: what a class says of its fields is what a document has to have.
+
+The files that this package writes and reads again are checked by it. JSON schemas say the same of those that
+other programs read; a library that checks against these is not among what production is deployed with, and to
+load it would take as long as a fifth of a command.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+# A bool is an int, so it comes first.
+_NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
+
+
+class ShapeError(ValueError):
+    """A part of a document is not what its class wants: where, and what it must be."""
+
+
+def made(kind: type[T], document: Any) -> T:
+    """The object that a dataclass makes of a document. Raises ShapeError.
+
+    A type with a class method `named` is one text in the document, of which that makes the value.
+    """
+    found: T = _made(kind, document, "")
+    return found
+
+
+def _made(kind: Any, value: Any, where: str) -> Any:
+    """The value that a class, a field's type, makes of a part of the document, which stands at `where`."""
+    arguments = get_args(kind)
+    origin = get_origin(kind)
+    if kind is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        (kind,) = (argument for argument in arguments if argument is not type(None))
+        return _made(kind, value, where)
+    if origin is Literal:
+        _require(value in arguments, where, f"one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is tuple:
+        _require(isinstance(value, list), where, "a list")
+        return tuple(_made(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+    if origin is Mapping:
+        _require(isinstance(value, dict), where, "a map")
+        return {key: _made(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if hasattr(kind, "named"):
+        try:
+            return kind.named(value)
+        except ShapeError as error:
+            raise ShapeError(f"{where.lstrip('.')} must be {error}") from error
+    if is_dataclass(kind):
+        return _object(kind, value, where)
+    plain = next(base for base in _NAMES if issubclass(kind, base))
+    accepted = (int, float) if plain is float else (plain,)
+    _require(type(value) in accepted, where, _NAMES[plain])
+    return kind(value)
+
+
+def _object(kind: Any, value: Any, where: str) -> Any:
+    _require(isinstance(value, dict), where, "a map")
+    members = get_type_hints(kind)
+    needed = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
+    for key in sorted(needed - value.keys()):
+        raise ShapeError(f"{where}.{key} is missing".lstrip("."))
+    for key in sorted(value.keys() - members.keys()):
+        raise ShapeError(f"{where}.{key} is not known".lstrip("."))
+    return kind(
+        **{
+            # A field without a value is null where it must be there, and absent where it need not be.
+            key: None
+            if item is None and key in needed and type(None) in get_args(members[key])
+            else _made(members[key], item, f"{where}.{key}")
+            for key, item in value.items()
+        }
+    )
+
+
+def _require(holds: bool, where: str, wanted: str) -> None:
+    if not holds:
+        raise ShapeError(f"{where.lstrip('.') or 'it'} must be {wanted}")
