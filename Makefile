@@ -3,7 +3,7 @@ SHELL := /bin/sh
 comma := ,
 ENV ?= local
 TOOLS = $(if $(wildcard tools/pyproject.toml),tools)
-# Where the application is: CODE in templates/_application.py says it.
+# Folder and Dockerfile of the application, from CODE in templates/_application.py.
 CODE_FOLDER = $(shell sed -n 's/.*"folder": "\([^"]*\)".*/\1/p' build/runtime.json)
 DOCKERFILE = $(or $(shell sed -n 's/.*"dockerfile": "\([^"]*\)".*/\1/p' build/runtime.json),$(CODE_FOLDER)/Dockerfile)
 CODE_REQUIREMENTS = $(wildcard $(CODE_FOLDER)/requirements.in)
@@ -13,14 +13,14 @@ EMULATOR_BIN = .venv-emulator/bin
 DOCUMENTS = README.md docs/README.ja.md docs/architecture.md docs/first-run.md docs/ownership.md docs/pipeline.md \
   docs/reference.md docs/reference.ja.md docs/security.md
 COG = $(BIN)/cog --verbosity=1 -e -I .
-# After make init, README.md is a team's and has no such part.
+# make init replaces README.md with the team's own, which has no generated parts.
 WITH_PARTS = $$(grep -lF '[[[cog' $(DOCUMENTS))
-# For the region of each environment, and for the one that has most types.
+# The region of each environment, and the one with the most resource types.
 REGIONS = $(sort us-east-1 $(shell sed -n 's/^region: *["'"'"']*\([a-z0-9-]*\).*/\1/p' params/*.yaml))
 CFN_LINT = $(BIN)/cfn-lint --regions $(REGIONS) -- build/*.yaml
 
-# What stands on the command line and would not be read is refused before anything else: a slip must not deploy
-# everything, or to somewhere else. READ_<variable> are the targets that read it, `any` all of them.
+# A variable or target that would be ignored is refused before anything else: a typo must not deploy everything, or to
+# another environment. READ_<variable> lists the targets that read it; `any` stands for all.
 OF_ENVIRONMENT = plan deploy status logs image drift rollback restore approve finish continue-rollback destroy run rehearse
 READ_ENV = $(OF_ENVIRONMENT)
 READ_ARGS = $(OF_ENVIRONMENT) benchmark-deploy
@@ -44,7 +44,7 @@ READ_PYTHON = any
 VARIABLES = $(patsubst READ_%,%,$(filter READ_%,$(.VARIABLES)))
 TARGETS := $(shell awk -F ':' '/^[a-z-]+:.*\043\043 / {print $$1}' $(firstword $(MAKEFILE_LIST)))
 GIVEN := $(foreach name,$(filter-out -*-% MAKE% .%,$(.VARIABLES)),$(if $(findstring command line,$(origin $(name))),$(name)))
-# Of a recipe's own make and of a file, such as .venv/ready, every variable is known.
+# For a recipe's own make, and for a file such as .venv/ready, every variable is accepted.
 VERBS_GIVEN := $(filter $(TARGETS),$(MAKECMDGOALS))
 unread = $(if $(filter any $(VERBS_GIVEN),$(READ_$(1))),,$(1))
 UNKNOWN_TARGET := $(firstword $(foreach goal,$(MAKECMDGOALS),$(if $(findstring /,$(goal))$(filter $(TARGETS),$(goal)),,$(goal))))
@@ -58,11 +58,11 @@ $(shell .ci/refuse target '$(UNKNOWN_TARGET)' $(TARGETS))
 else ifneq ($(UNKNOWN_VARIABLE),)
 $(shell .ci/refuse variable '$(UNKNOWN_VARIABLE)' $(VARIABLES))
 else ifneq ($(UNREAD),)
-$(call refuse,make $(VERBS_GIVEN) reads no $(UNREAD),leave it out: $(UNREAD) is for $(READ_$(UNREAD)))
+$(call refuse,make $(VERBS_GIVEN) does not read $(UNREAD),leave it out: $(UNREAD) is for $(READ_$(UNREAD)))
 else ifneq ($(EMPTY),)
 $(call refuse,$(EMPTY) is empty,give it a value$(comma) or leave it out)
 else ifneq ($(filter-out 1,$(YES)),)
-$(call refuse,YES=$(YES) is neither yes nor no,YES=1 does not ask; without it somebody is asked)
+$(call refuse,YES=$(YES) has no meaning,YES=1 does not ask; without it you are asked)
 else
 override REFUSED :=
 endif
@@ -70,22 +70,22 @@ ifdef REFUSED
 $(error refused)
 endif
 
-# YES=1 answers the question. ONLY="layer ..." and ALLOW="layer:LogicalId ..." limit and let through;
-# ARGS="--wait ..." passes anything else that the verb takes.
+# YES=1 answers the question. ONLY="layer ..." limits the layers, ALLOW="layer:LogicalId ..." permits blocked changes,
+# ARGS="--wait ..." passes any other option of the verb.
 YES_OPTION = $(if $(YES),--yes)
 MEANING = || .ci/meaning $$?
 PLAN_OPTIONS = $(foreach layer,$(ONLY),--only $(layer)) $(foreach name,$(ALLOW),--allow $(name)) $(ARGS)
 
-help: ## show this message
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# .venv has what production is deployed with. The emulator pins other libraries, so it has an environment of its own,
-# which of the verbs only those with ENV=local need.
+# .venv has the packages that deploy production. The emulator pins other versions, so it has an environment of its own,
+# which verbs need only with ENV=local.
 PACKAGE = requirements/install $(wildcard tools/pyproject.toml requirements/*.whl)
 EMULATOR = $(if $(filter local,$(ENV)),.venv-emulator/ready)
 USE_BOTH = $(OF_ENVIRONMENT) test test-tools test-changes test-shapes
 
-# The first of these finds neither environment: they are made side by side.
+# If neither environment exists yet, both are created in parallel.
 ifneq ($(and $(EMULATOR),$(filter $(USE_BOTH),$(MAKECMDGOALS)),$(if $(wildcard .venv/ready .venv-emulator/ready),,first)),)
 .venv/ready:
 	@$(MAKE) --silent --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) .venv/ready .venv-emulator/ready
@@ -99,84 +99,84 @@ else
 	@touch $@
 endif
 
-# Tests and checks, on top of what production is deployed with.
+# Tests and checks, in addition to what deploys production.
 .venv/develop: requirements/develop.txt .venv/ready
 	@requirements/install --add .venv requirements/develop.txt
 	@touch $@
 
-# What is not given is asked for. Given is what stands on the command line: somebody's variable of that name means
+# make init asks for what is not given. Only the command line counts: a variable of that name in the environment means
 # something else.
 given = $(if $(filter $(2),$(GIVEN)),$(1)='$(subst ','\'',$($(2)))')
 INIT_OPTIONS = $(call given,--project,PROJECT) $(call given,--environments,ENVIRONMENTS) $(call given,--region,REGION) \
   $(call given,--repository,REPOSITORY) $(call given,--port,PORT)
 
-init: .venv/develop ## make this clone your copy, in one commit (PROJECT=shop ...; asks for what is not given)
+init: .venv/develop ## turn this clone into your copy, in one commit (PROJECT=shop ...; asks for what is not given)
 	@$(BIN)/python -m ecs_blue_green init $(INIT_OPTIONS)
 
 generate: .venv/ready ## write build/ from templates/ and params/
 	@$(BIN)/python generate.py
 
-# Make remembers what was proven for exactly these files: unchanged, they are not linted again.
+# Files that have not changed since the last successful check are not linted again.
 .venv/proven: .venv/ready generate.py .cfnlintrc $(shell find templates params build $(TOOLS:%=%/src) -type f -not -name '*.pyc')
 	@echo 'Checking build/: is it what templates/ generates, does it lint clean?' >&2
 	@$(BIN)/python generate.py --check
 	@$(CFN_LINT)
 	@touch $@
 
-plan: .venv/proven $(EMULATOR) ## what a deploy would change (ENV=local)
+plan: .venv/proven $(EMULATOR) ## show what a deploy would change (ENV=local)
 	@$(BIN)/python deploy.py plan --env $(ENV) $(PLAN_OPTIONS) $(MEANING)
 
 deploy: .venv/proven $(EMULATOR) ## create or update the stacks (ENV=local; YES=1 does not ask)
 	@$(BIN)/python deploy.py deploy --env $(ENV) $(YES_OPTION) $(PLAN_OPTIONS) $(MEANING)
 
-status: .venv/ready $(EMULATOR) ## stacks and their outputs
+status: .venv/ready $(EMULATOR) ## show the stacks, their outputs and what is live
 	@$(BIN)/python deploy.py status --env $(ENV) $(ARGS) $(MEANING)
 
-# Ctrl-C is how following ends: the shell that make starts takes none, so that make has nothing to report.
-logs: .venv/ready $(EMULATOR) ## what the tasks write, with the version, until Ctrl-C
+# Ctrl-C ends `logs`: the recipe's shell ignores it, so that make reports no error.
+logs: .venv/ready $(EMULATOR) ## follow the logs of the tasks, with the version of each, until Ctrl-C
 	@trap : INT; $(BIN)/python deploy.py logs --env $(ENV) $(ARGS) $(MEANING)
 
-image: .venv/ready $(EMULATOR) ## build and push the image that the service is made with, unless it is there
+image: .venv/ready $(EMULATOR) ## build and push the image with which the service is created, unless it exists
 	@$(BIN)/python deploy.py image --env $(ENV) $(ARGS) $(MEANING)
 
-drift: .venv/ready $(EMULATOR) ## where reality differs from the templates
+drift: .venv/ready $(EMULATOR) ## show where reality differs from the templates
 	@$(BIN)/python deploy.py drift --env $(ENV) $(ARGS) $(MEANING)
 
-rollback: .venv/ready $(EMULATOR) ## stop the running release, or go back to the one before
+rollback: .venv/ready $(EMULATOR) ## stop the running release, or go back to the previous one
 	@$(BIN)/python deploy.py rollback --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
-restore: .venv/ready $(EMULATOR) ## create the service again that somebody deleted
+restore: .venv/ready $(EMULATOR) ## create the service again after somebody has deleted it
 	@$(BIN)/python deploy.py restore --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
-approve: .venv/ready $(EMULATOR) ## let the release go on that waits for a person's approval
+approve: .venv/ready $(EMULATOR) ## approve the release that waits for manual approval
 	@$(BIN)/python deploy.py approve --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
-finish: .venv/ready $(EMULATOR) ## end the wait in which a release keeps its old tasks
+finish: .venv/ready $(EMULATOR) ## end the wait of a release before its old tasks are terminated
 	@$(BIN)/python deploy.py finish --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
-continue-rollback: .venv/ready $(EMULATOR) ## go on with taking an update back (UPDATE_ROLLBACK_FAILED)
+continue-rollback: .venv/ready $(EMULATOR) ## continue a failed update rollback (UPDATE_ROLLBACK_FAILED)
 	@$(BIN)/python deploy.py continue-rollback --env $(ENV) $(YES_OPTION) $(foreach layer,$(ONLY),--only $(layer)) $(ARGS) $(MEANING)
 
 destroy: .venv/ready $(EMULATOR) ## delete the stacks, in reverse order
 	@$(BIN)/python deploy.py destroy --env $(ENV) $(YES_OPTION) $(ARGS) $(MEANING)
 
-# A review that finds changes is no failure here (deploy.py answers 4); one that the deployer would block is.
-review: .venv/ready ## what the files on disk change in every environment (BASE=origin/main)
+# A review that finds changes (exit code 4) is not a failure here; one that finds blocked changes is.
+review: .venv/ready ## show what the files on disk change in every environment (BASE=origin/main)
 	@$(BIN)/python deploy.py review --base $(or $(BASE),origin/main) $(if $(HEAD),--head $(HEAD)) || { code=$$?; [ $$code -eq 4 ] || .ci/meaning $$code; }
 
-run: .venv/proven .venv-emulator/ready ## the application behind the local load balancer, until Ctrl-C (ENV=local)
+run: .venv/proven .venv-emulator/ready ## run the application behind a local load balancer, until Ctrl-C (ENV=local)
 	@trap : INT; $(EMULATOR_BIN)/python -m ecs_blue_green run --env $(ENV) $(ARGS) $(MEANING)
 
 # HEALTH_RATE=0.5 releases a bad version, HOOK=off without its smoke test; MINUTE and REQUESTS set the pace.
-rehearse: .venv/proven .venv-emulator/ready ## a release on this machine: canary, alarm, rollback (ENV=local)
+rehearse: .venv/proven .venv-emulator/ready ## rehearse a release on this machine: canary, alarm, rollback (ENV=local)
 	@$(EMULATOR_BIN)/python -m ecs_blue_green rehearse --env $(ENV) $(if $(HEALTH_RATE),--health-rate $(HEALTH_RATE)) \
 	  $(if $(MINUTE),--minute $(MINUTE)) $(if $(REQUESTS),--requests $(REQUESTS)) \
 	  $(if $(filter-out on off,$(HOOK)),$(error HOOK is on or off, not $(HOOK)))$(if $(filter off,$(HOOK)),--no-hook) $(ARGS) $(MEANING)
 
-report-check: .venv/ready ## look at the last rehearsal's report in headless Chromium, where installed
+report-check: .venv/ready ## check the last rehearsal's report in headless Chromium, if installed
 	@$(BIN)/python -m ecs_blue_green.rehearsal.report_check $(REPORT)
 
-lint: .venv/develop ## generated files, templates, code, workflows and documents
+lint: .venv/develop ## check generated files, templates, code, workflows and documents
 	@$(BIN)/python generate.py --check
 	@$(CFN_LINT)
 	@$(BIN)/ruff check $(PYTHON_FILES)
@@ -193,7 +193,7 @@ docs: .venv/develop ## write the generated parts of README.md and docs/
 	@$(BIN)/python -m ecs_blue_green.documents.deployer_policy
 	@$(BIN)/python -m ecs_blue_green.documents.approver_policy
 
-fix: .venv/develop ## repair what lint can repair
+fix: .venv/develop ## fix what make lint can fix
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)
 	@$(BIN)/ruff format $(PYTHON_FILES)
 
@@ -205,16 +205,16 @@ test: .venv/develop .venv-emulator/ready ## run the tests of this project, on ev
 test-tools: .venv/develop .venv-emulator/ready ## run the tests of tools/, on every core
 	@cd tools && ../$(BIN)/python -m pytest -q -n logical --dist worksteal
 
-test-changes: .venv/develop .venv-emulator/ready ## change copies as teams do, and run in each what a team runs
+test-changes: .venv/develop .venv-emulator/ready ## make copies, change them as teams do, and run in each what a team runs
 	@cd tools && ../$(BIN)/python -m tests.team_changes
 
-test-shapes: .venv/develop .venv-emulator/ready ## make copies of the shapes that teams run, and release each on the emulator
+test-shapes: .venv/develop .venv-emulator/ready ## make copies in the shapes that teams run, and release each on the emulator
 	@SHAPES=all $(BIN)/python -m pytest -q -n logical --dist worksteal tests/shapes
 
 test-review: .venv/develop .venv-emulator/ready ## compare the reviews of 500 seeded edits with change sets
 	@cd tools && REVIEW_EDITS=500 ../$(BIN)/python -m pytest -q tests/deployer/test_review_edits.py
 
-# Tools that .venv cannot hold, nor each other: what one pins, another would have older. Needs Node.js as well.
+# These tools conflict with .venv and with each other, so each has its own environment. Node.js is needed too.
 SECURITY = checkov policy-sentry awscli
 $(SECURITY:%=.venv-security/%/ready): .venv-security/%/ready: requirements/%.txt requirements/install
 	@requirements/install .venv-security/$* requirements/$*.txt
@@ -224,7 +224,7 @@ tests/security/node_modules/ready: tests/security/package-lock.json
 	@cd tests/security && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-security: .venv/develop .venv-emulator/ready $(SECURITY:%=.venv-security/%/ready) tests/security/node_modules/ready ## what every role may do, checkov, the AWS CLI
+security: .venv/develop .venv-emulator/ready $(SECURITY:%=.venv-security/%/ready) tests/security/node_modules/ready ## check the permissions of every role, run checkov, compare the AWS CLI with its stand-in
 	@$(BIN)/python generate.py --check
 	@$(CFN_LINT)
 	@$(BIN)/python -m pytest -q tests/security
@@ -233,10 +233,10 @@ security: .venv/develop .venv-emulator/ready $(SECURITY:%=.venv-security/%/ready
 test-rehearsal: .venv/develop .venv-emulator/ready ## rehearse every mistake and 24 variations of the parameters
 	@cd tools && REHEARSALS=all ../$(BIN)/python -m pytest -q tests/rehearsal
 
-test-faults: .venv/develop .venv-emulator/ready ## 550 deployments that meet faults, 20 deployers killed, and 45 interrupted
+test-faults: .venv/develop .venv-emulator/ready ## test 550 deployments with faults, 20 killed deployers and 45 interrupts
 	@cd tools && ../$(BIN)/python -m tests.faults --count 550 --kills 20 --presses 45
 
-# Sceptre and the AWS CLI, which pin other versions of what .venv has.
+# Sceptre and the AWS CLI pin other versions than .venv.
 .venv-benchmarks/ready: requirements/benchmarks.txt requirements/install
 	@requirements/install .venv-benchmarks requirements/benchmarks.txt
 	@touch $@
@@ -244,30 +244,30 @@ test-faults: .venv/develop .venv-emulator/ready ## 550 deployments that meet fau
 benchmark-deploy: .venv/ready .venv-emulator/ready .venv-benchmarks/ready ## compare the deployer with Sceptre and the AWS CLI, on the emulator
 	@cd tools && ../$(BIN)/python -m benchmarks.deploy $(ARGS)
 
-# ministack comes with the emulator; moto is in an environment of its own.
+# ministack comes with the emulator; moto has an environment of its own.
 .venv-judges/ready: tools/judges/requirements.txt requirements/install
 	@requirements/install .venv-judges tools/judges/requirements.txt
 	@touch $@
 
-judges: .venv/ready .venv-emulator/ready .venv-judges/ready ## where the emulator answers otherwise than ministack and moto, into docs/
+judges: .venv/ready .venv-emulator/ready .venv-judges/ready ## write into docs/ where the emulator answers otherwise than ministack and moto
 	@cd tools && ../$(BIN)/python -m judges
 
-# Of the commit, not of the folder: whoever has the commit makes the same bytes.
-wheel: .venv/ready ## the package in tools/ as a wheel in dist/, for a copy that has no tools/ (docs/updating.md)
-	@git diff --quiet HEAD -- tools || { echo 'make: tools/ has changes, and the wheel is that of the commit: commit them first' >&2; exit 2; }
+# Built from the commit, not from the folder: the same commit gives the same bytes.
+wheel: .venv/ready ## build tools/ as a wheel in dist/, for a copy without tools/ (docs/updating.md)
+	@git diff --quiet HEAD -- tools || { echo 'make: tools/ has uncommitted changes, and the wheel is built from the commit: commit them first' >&2; exit 2; }
 	@rm -rf dist && mkdir dist
 	@git archive --prefix=source/ --output=dist/source.tar HEAD tools && tar -xf dist/source.tar -C dist
 	@cd dist/source/tools && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) ../../../$(BIN)/python -m flit_core.wheel --outdir ../.. >/dev/null
 	@rm -r dist/source dist/source.tar
 	@cd dist && ../$(BIN)/python -c 'import hashlib, sys; print("dist/" + sys.argv[1], "sha256:" + hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' *.whl
 
-# No index, path or option of this machine gets into the files.
+# The files contain no package index, path or option of this machine.
 UV = $(or $(wildcard .venv/bin/uv),uv)
 COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock'
-# The versions in locked sets, which bind in another. By name: a wheel that is a file here cannot be a constraint.
+# Constraints for a set: the versions of other locked sets, by name (a local wheel cannot be a constraint).
 BIND = sed -e '/^\.\//d' -e '/^ /d' -e 's/ \\$$//' $(1) | $(COMPILE) -c /dev/stdin
-# Of cfn-lint the emulator reads files alone: what it imports stays out.
+# The emulator only reads cfn-lint's data files, so what cfn-lint imports is left out.
 NOT_IMPORTED = jsonpatch jsonpointer mpmath networkx sympy
 
 lock: ## pin requirements/*.in and the application's requirements.in with hashes (needs uv, which make check installs)
@@ -283,8 +283,8 @@ lock: ## pin requirements/*.in and the application's requirements.in with hashes
 	$(if $(TOOLS),$(COMPILE) tools/judges/requirements.in -o tools/judges/requirements.txt)
 
 .PHONY: run rehearse report-check test-rehearsal test-faults benchmark-deploy
-# By what the index has; nothing is installed.
-resolve: ## whether the locked sets have wheels for Python 3.11 to 3.13, on Linux and macOS (needs uv)
+# Asks the package index; installs nothing.
+resolve: ## check that the locked sets have wheels for Python 3.11 to 3.13, on Linux and macOS (needs uv)
 	@requirements/resolve $(UV)
 
 .PHONY: init

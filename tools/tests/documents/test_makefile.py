@@ -24,20 +24,20 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("words", "what", "remedy"),
     [
-        ("plan ONYL=service", "make knows no variable ONYL", "did you mean ONLY=...?"),
-        ("plan env=prod", "make knows no variable env", "did you mean ENV=...?"),
-        ("deploy ALOW=a:B", "make knows no variable ALOW", "did you mean ALLOW=...?"),
-        ("deploy ZZZZZZ=1", "make knows no variable ZZZZZZ", "make help lists the targets"),
+        ("plan ONYL=service", "there is no variable ONYL", "did you mean ONLY=...?"),
+        ("plan env=prod", "there is no variable env", "did you mean ENV=...?"),
+        ("deploy ALOW=a:B", "there is no variable ALOW", "did you mean ALLOW=...?"),
+        ("deploy ZZZZZZ=1", "there is no variable ZZZZZZ", "make help lists the targets"),
         ("deploy prod", "there is no target prod", "did you mean ENV=prod?"),
         ("deply", "there is no target deply", "did you mean make deploy?"),
         ("stauts", "there is no target stauts", "did you mean make status?"),
         ("xylophone", "there is no target xylophone", "make help lists the targets"),
         ("deploy app", "there is no target app", "make help lists the targets"),
-        ("destroy ONLY=pipeline", "make destroy reads no ONLY", "ONLY is for plan deploy"),
-        ("status YES=1", "make status reads no YES", "YES is for deploy"),
+        ("destroy ONLY=pipeline", "make destroy does not read ONLY", "ONLY is for plan deploy"),
+        ("status YES=1", "make status does not read YES", "YES is for deploy"),
         ("deploy ONLY=", "ONLY is empty", "give it a value, or leave it out"),
         ("deploy ENV=", "ENV is empty", "give it a value, or leave it out"),
-        ("destroy YES=no", "YES=no is neither yes nor no", "YES=1 does not ask"),
+        ("destroy YES=no", "YES=no has no meaning", "YES=1 does not ask"),
     ],
 )
 def test_slip_is_refused_before_anything_happens(words: str, what: str, remedy: str) -> None:

@@ -23,19 +23,19 @@ from ecs_blue_green.deployer.rules import Guarded
 LONGEST_MINUTES = 525_600
 
 VERBS = {
-    "plan": "what would change in every stack, and what blocks it; changes nothing",
+    "plan": "show what would change in every stack, and what blocks it; changes nothing",
     "deploy": "plan, ask, then create or update the stacks in dependency order",
-    "status": "every stack with its status and outputs, and what is live",
-    "logs": "what the tasks write, with the version that wrote it, until Ctrl-C",
-    "image": "build and push the image that the service is made with, unless it is there",
-    "drift": "where reality differs from the templates, and whose doing that is; changes nothing",
-    "continue-rollback": "let CloudFormation go on with taking an update back, where that had failed",
-    "rollback": "stop the running release, or go back to the one before the last",
-    "restore": "create the service again that somebody deleted, with what was released last",
-    "approve": "let the release go on that waits for a person's approval",
-    "finish": "end the wait in which a release that has all traffic keeps its old tasks",
+    "status": "show every stack with its status and outputs, and what is live",
+    "logs": "follow the logs of the tasks, with the version of each, until Ctrl-C",
+    "image": "build and push the image with which the service is created, unless it exists",
+    "drift": "show where reality differs from the templates, and who changed it; changes nothing",
+    "continue-rollback": "continue a failed update rollback (UPDATE_ROLLBACK_FAILED)",
+    "rollback": "stop the running release, or go back to the previous one",
+    "restore": "create the service again after somebody has deleted it, with the last release",
+    "approve": "approve the release that waits for manual approval",
+    "finish": "end the wait of a release before its old tasks are terminated",
     "destroy": "delete the stacks of an unprotected environment, importers first",
-    "review": "what two revisions do to every environment; offline",
+    "review": "compare two revisions: what changes in every environment; offline",
 }
 
 
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--moved-from",
                 type=_repository,
                 metavar="OWNER/REPOSITORY",
-                help="the environment is this repository's, which had that name until now",
+                help="previous name of this repository, which owns the environment",
             )
         if name == "logs":
             verb.add_argument(
@@ -119,13 +119,13 @@ def _parser() -> argparse.ArgumentParser:
                 type=_minutes,
                 default=10,
                 metavar="NUMBER",
-                help="begin so many minutes ago; default: 10",
+                help="start this many minutes ago (default: 10)",
             )
         if name == "approve":
             verb.add_argument("--yes", action="store_true", help="do not ask")
         if name in ("deploy", "rollback", "restore", "finish", "destroy", "continue-rollback"):
             verb.add_argument("--yes", action="store_true", help="do not ask")
-            verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release")
+            verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release to end")
             verb.add_argument("--break-lock", action="store_true", help="take the lock from its holder")
         if name == "continue-rollback":
             _add_only(verb)
@@ -134,22 +134,22 @@ def _parser() -> argparse.ArgumentParser:
                 action="append",
                 default=[],
                 metavar="LAYER:LOGICALID",
-                help="leave this resource as it is (repeatable)",
+                help="skip this resource (repeatable)",
             )
         if name == "rollback":
             verb.add_argument("--at-once", action="store_true", help="shift all traffic at once")
-            verb.add_argument("--stop", action="store_true", help="stop what runs, a rollback too")
+            verb.add_argument("--stop", action="store_true", help="stop the running deployment, even if it is a rollback")
         if name == "plan":
             kept = verb.add_mutually_exclusive_group()
-            kept.add_argument("--out", **file, help="keep the plan and its change sets")
-            kept.add_argument("--discard", **file, help="remove the change sets of a kept plan")
-            verb.add_argument("--summary", **file, help="add the plan to this file, as Markdown")
+            kept.add_argument("--out", **file, help="save the plan and keep its change sets")
+            kept.add_argument("--discard", **file, help="delete the change sets of a saved plan")
+            verb.add_argument("--summary", **file, help="append the plan to this file, as Markdown")
             verb.add_argument("--exit-code", action="store_true", help="0 no change, 4 changes, 3 blocked")
         if name == "deploy":
-            verb.add_argument("--plan", **file, help="execute this kept plan, and nothing else")
-            verb.add_argument("--yes-older", action="store_true", help="deploy an older commit on purpose")
+            verb.add_argument("--plan", **file, help="execute this saved plan, and nothing else")
+            verb.add_argument("--yes-older", action="store_true", help="deploy a commit older than the deployed one")
             verb.add_argument(
-                "--yes-uncommitted", action="store_true", help="deploy files that are in no commit on purpose"
+                "--yes-uncommitted", action="store_true", help="deploy files that are not committed"
             )
     return parser
 
@@ -195,20 +195,20 @@ def _add_review_arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_plan_arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--no-preflight", action="store_true", help="go on whatever the account lacks")
+    verb.add_argument("--no-preflight", action="store_true", help="ignore what the account lacks")
     _add_only(verb)
     verb.add_argument(
         "--allow",
         action="append",
         default=[],
         metavar="LAYER:LOGICALID",
-        help="let a blocked change of this resource through (repeatable)",
+        help="permit a blocked change of this resource (repeatable)",
     )
 
 
 def _add_only(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--only", action="append", default=[], metavar="LAYER", help="exactly this layer (repeatable)"
+        "--only", action="append", default=[], metavar="LAYER", help="only this layer (repeatable)"
     )
 
 
