@@ -139,7 +139,7 @@ def evaluate(alarm: Alarm, known: Metrics, minute: int, current: State) -> Evalu
     series = {
         key: _series(metric, known, starts, alarm.period_minutes) for key, metric in alarm.metrics.items()
     }
-    request = metric_math.Request(starts, alarm.period_minutes * 60, series, alarm.expressions)
+    request = metric_math.Request(starts, series, alarm.expressions)
     try:
         watched = metric_math.evaluate(alarm.watched, request)
     except UnsupportedExpression as error:

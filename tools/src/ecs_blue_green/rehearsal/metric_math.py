@@ -1,12 +1,11 @@
-"""CloudWatch's metric math, as far as it can be done faithfully; the rest is refused by name.
+"""CloudWatch's metric math, as far as templates use it; the rest is refused by name.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
 
-import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,7 +14,7 @@ from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
 
 # The value of each period by the number of its first minute; a period without data has no entry.
 Series = dict[int, float]
-Value = float | Series | list[Series]
+Value = float | Series
 Expression = Tree[Token]
 
 GRAMMAR = r"""
@@ -76,7 +75,6 @@ class Request:
     """
 
     periods: Sequence[int]
-    period_seconds: int
     metrics: Mapping[str, Series]
     expressions: Mapping[str, Expression]
 
@@ -93,6 +91,9 @@ def parse(text: str) -> Expression:
     for call in tree.find_data("call"):
         if str(call.children[0]) not in FUNCTIONS:
             raise UnsupportedExpression(f"the function {call.children[0]} is not supported: {text}")
+    for kind, named in NOT_EVALUATED.items():
+        for node in tree.find_data(kind):
+            raise UnsupportedExpression(f"{named.format(*node.children)} is not supported: {text}")
     return tree
 
 
@@ -128,38 +129,27 @@ def _value(node: Any, request: Request) -> Value:
         case "name":
             return _named(str(children[0]), request)
         case "negative":
-            return _each(lambda point: -point, _value(children[0], request))
+            return _combine(operator.mul, -1.0, _value(children[0], request))
         case "operation":
             left, sign, right = children
             return _combine(OPERATORS[sign], _value(left, request), _value(right, request))
         case "and" | "or":
             left, right = children
             return _combine(OPERATORS[node.data], _value(left, request), _value(right, request))
-        case "array":
-            return [series for child in children for series in _series(_value(child, request))]
-        case "call":
-            name, *arguments = children
-            return FUNCTIONS[str(name)](request, arguments)
         case _:
-            raise UnsupportedExpression(f"{children[0]} cannot stand here")
+            name, *arguments = children
+            return FUNCTIONS[str(name)](request, *(_value(argument, request) for argument in arguments))
 
 
 def _combine(operation: Callable[[float, float], float], left: Value, right: Value) -> Value:
-    """Apply an operator to numbers, series and arrays of series.
+    """Apply an operator to numbers and series.
 
     A value that only one of two series has is 0 in the other; a division by zero drops the data point.
     """
-    if isinstance(left, list) and isinstance(right, list):
-        raise UnsupportedExpression("an operator between two arrays is not supported")
-    if isinstance(left, list):
-        return [_one(_combine(operation, series, right)) for series in left]
-    if isinstance(right, list):
-        return [_one(_combine(operation, left, series)) for series in right]
     if isinstance(left, dict) or isinstance(right, dict):
-        moments = _moments(side for side in (left, right) if isinstance(side, dict))
-        return _dropped(
-            {moment: _apply(operation, _at(left, moment), _at(right, moment)) for moment in moments}
-        )
+        moments = {moment for side in (left, right) if isinstance(side, dict) for moment in side}
+        points = {moment: _apply(operation, _at(left, moment), _at(right, moment)) for moment in moments}
+        return {moment: points[moment] for moment in sorted(points) if not math.isnan(points[moment])}
     return _apply(operation, left, right)
 
 
@@ -171,45 +161,19 @@ def _apply(operation: Callable[[float, float], float], left: float, right: float
     return float(result) if isinstance(result, int | float) else math.nan
 
 
-def _dropped(series: Series) -> Series:
-    return {moment: point for moment, point in series.items() if not math.isnan(point)}
-
-
 def _at(value: float | Series, moment: int) -> float:
     return value.get(moment, 0.0) if isinstance(value, dict) else value
 
 
-def _moments(series: Iterable[Series]) -> list[int]:
-    return sorted({moment for one in series for moment in one})
-
-
-def _each(function: Callable[[float], float], value: Value) -> Value:
-    if isinstance(value, list):
-        return [_one(_each(function, series)) for series in value]
-    if isinstance(value, dict):
-        return {moment: function(point) for moment, point in value.items()}
-    return function(value)
-
-
-def _one(value: Value) -> Series:
-    if not isinstance(value, dict):
-        raise UnsupportedExpression("a time series is needed where the expression has a number or an array")
-    return value
-
-
-def _series(value: Value) -> list[Series]:
-    return value if isinstance(value, list) else [_one(value)]
-
-
-def _if(request: Request, arguments: list[Any]) -> Value:
+def _if(_request: Request, *arguments: Value) -> Value:
     """IF(condition, then[, otherwise]): the documented cases, table by table.
 
     A point that the chosen series lacks is 0, except after a number as `then`, where it is dropped.
     """
-    condition, then, *rest = _values(request, arguments, 2, 3, "IF")
+    if len(arguments) not in (2, 3):
+        raise UnsupportedExpression(f"IF with {len(arguments)} arguments is not supported")
+    condition, then, *rest = arguments
     otherwise = rest[0] if rest else {}
-    if isinstance(condition, list) or isinstance(then, list) or isinstance(otherwise, list):
-        raise UnsupportedExpression("IF takes no array")
     if not isinstance(condition, dict):
         return then if condition else otherwise
     chosen: Series = {}
@@ -223,119 +187,16 @@ def _if(request: Request, arguments: list[Any]) -> Value:
     return chosen
 
 
-def _fill(request: Request, arguments: list[Any]) -> Value:
-    """FILL(series, number | series | REPEAT | LINEAR), over the periods under evaluation."""
-    if len(arguments) != 2:
+def _fill(request: Request, *arguments: Value) -> Value:
+    """FILL(series, number or series), over the periods under evaluation."""
+    series, *others = arguments
+    if len(others) != 1 or not isinstance(series, dict):
         raise UnsupportedExpression("FILL takes a time series and what it is filled with")
-    value, filler = _value(arguments[0], request), arguments[1]
-    if filler.data == "keyword":
-        kind = str(filler.children[0])
-        if kind not in ("REPEAT", "LINEAR"):
-            raise UnsupportedExpression(f"FILL with {kind} is not supported")
-        fill: Callable[[Series, Sequence[int]], Series] = _repeated if kind == "REPEAT" else _interpolated
-    else:
-        other = _value(filler, request)
-        if isinstance(other, list):
-            raise UnsupportedExpression("FILL takes no array as the filler")
-        fill = _filled_with(other)
-    filled = [fill(series, request.periods) for series in _series(value)]
-    return filled if isinstance(value, list) else filled[0]
+    (other,) = others
+    filler = other if isinstance(other, dict) else dict.fromkeys(request.periods, other)
+    return {**{moment: filler[moment] for moment in request.periods if moment in filler}, **series}
 
 
-def _filled_with(other: float | Series) -> Callable[[Series, Sequence[int]], Series]:
-    def fill(series: Series, periods: Sequence[int]) -> Series:
-        filler = other if isinstance(other, dict) else dict.fromkeys(periods, other)
-        return {**{moment: filler[moment] for moment in periods if moment in filler}, **series}
-
-    return fill
-
-
-def _repeated(series: Series, periods: Sequence[int]) -> Series:
-    filled: Series = {}
-    last: float | None = None
-    for moment in periods:
-        last = series.get(moment, last)
-        if last is not None:
-            filled[moment] = last
-    return filled
-
-
-def _interpolated(series: Series, periods: Sequence[int]) -> Series:
-    """Straight lines across the gaps; before the first and after the last value nothing is filled."""
-    filled = dict(series)
-    known = sorted(series)
-    for start, end in itertools.pairwise(known):
-        slope = (series[end] - series[start]) / (end - start)
-        filled |= {
-            moment: series[start] + slope * (moment - start) for moment in periods if start < moment < end
-        }
-    return filled
-
-
-def _over_array(
-    name: str, combine: Callable[[list[float], int], float]
-) -> Callable[[Request, list[Any]], Value]:
-    def function(request: Request, arguments: list[Any]) -> Value:
-        (value,) = _values(request, arguments, 1, 1, name)
-        if not isinstance(value, list):
-            raise UnsupportedExpression(
-                f"{name} of one time series depends on how many data points CloudWatch fetches:"
-                " it is not supported"
-            )
-        return {
-            moment: combine([series[moment] for series in value if moment in series], len(value))
-            for moment in _moments(value)
-        }
-
-    return function
-
-
-def _of_each(name: str, function: Callable[[float], float]) -> Callable[[Request, list[Any]], Value]:
-    return lambda request, arguments: _each(function, _values(request, arguments, 1, 1, name)[0])
-
-
-def _metrics(request: Request, arguments: list[Any]) -> Value:
-    """METRICS(): every metric of the alarm, no expression; METRICS("text"): those with it in their Id."""
-    if any(argument.data != "text" for argument in arguments) or len(arguments) > 1:
-        raise UnsupportedExpression("METRICS takes one text or nothing")
-    wanted = str(arguments[0].children[0])[1:-1] if arguments else ""
-    return [series for name, series in request.metrics.items() if wanted in name]
-
-
-def _period(request: Request, arguments: list[Any]) -> Value:
-    if (
-        len(arguments) != 1
-        or arguments[0].data != "name"
-        or str(arguments[0].children[0]) not in request.metrics
-    ):
-        raise UnsupportedExpression("PERIOD takes a metric")
-    return float(request.period_seconds)
-
-
-def _time_series(request: Request, arguments: list[Any]) -> Value:
-    (value,) = _values(request, arguments, 1, 1, "TIME_SERIES")
-    if isinstance(value, dict | list):
-        raise UnsupportedExpression("TIME_SERIES takes a number")
-    return dict.fromkeys(request.periods, value)
-
-
-def _values(request: Request, arguments: list[Any], least: int, most: int, name: str) -> list[Value]:
-    if not least <= len(arguments) <= most:
-        raise UnsupportedExpression(f"{name} with {len(arguments)} arguments is not supported")
-    return [_value(argument, request) for argument in arguments]
-
-
-FUNCTIONS: dict[str, Callable[[Request, list[Any]], Value]] = {
-    "ABS": _of_each("ABS", abs),
-    "AVG": _over_array("AVG", lambda points, count: sum(points) / count),
-    "CEIL": _of_each("CEIL", lambda point: float(math.ceil(point))),
-    "FILL": _fill,
-    "FLOOR": _of_each("FLOOR", lambda point: float(math.floor(point))),
-    "IF": _if,
-    "MAX": _over_array("MAX", lambda points, _: max(points)),
-    "METRICS": _metrics,
-    "MIN": _over_array("MIN", lambda points, _: min(points)),
-    "PERIOD": _period,
-    "SUM": _over_array("SUM", lambda points, _: sum(points)),
-    "TIME_SERIES": _time_series,
-}
+FUNCTIONS: dict[str, Callable[..., Value]] = {"FILL": _fill, "IF": _if}
+# What the grammar knows beside that, to refuse it by its name.
+NOT_EVALUATED = {"array": "an array", "text": "the text {0}", "keyword": "{0}"}
