@@ -125,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
             verb.add_argument("--yes", action="store_true", help="do not ask")
         if name in ("deploy", "rollback", "restore", "finish", "destroy", "continue-rollback"):
             verb.add_argument("--yes", action="store_true", help="do not ask")
-            verb.add_argument("--wait", action="store_true", help="wait for another deployer or a release to end")
+            verb.add_argument(
+                "--wait", action="store_true", help="wait for another deployer or a release to end"
+            )
             verb.add_argument("--break-lock", action="store_true", help="take the lock from its holder")
         if name == "continue-rollback":
             _add_only(verb)
@@ -138,7 +140,9 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "rollback":
             verb.add_argument("--at-once", action="store_true", help="shift all traffic at once")
-            verb.add_argument("--stop", action="store_true", help="stop the running deployment, even if it is a rollback")
+            verb.add_argument(
+                "--stop", action="store_true", help="stop the running deployment, even if it is a rollback"
+            )
         if name == "plan":
             kept = verb.add_mutually_exclusive_group()
             kept.add_argument("--out", **file, help="save the plan and keep its change sets")
@@ -147,7 +151,9 @@ def _parser() -> argparse.ArgumentParser:
             verb.add_argument("--exit-code", action="store_true", help="0 no change, 4 changes, 3 blocked")
         if name == "deploy":
             verb.add_argument("--plan", **file, help="execute this saved plan, and nothing else")
-            verb.add_argument("--yes-older", action="store_true", help="deploy a commit older than the deployed one")
+            verb.add_argument(
+                "--yes-older", action="store_true", help="deploy a commit older than the deployed one"
+            )
             verb.add_argument(
                 "--yes-uncommitted", action="store_true", help="deploy files that are not committed"
             )
