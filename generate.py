@@ -76,15 +76,14 @@ def in_plain_text(root: Path) -> Iterator[tuple[str, "PlainSecret"]]:
     """The variables of containers that would hold a secret in plain text, each with its environment."""
     # Not at the top: --check has no use for what these bring along.
     from ecs_blue_green.deployer import plain_secrets
-    from ecs_blue_green.deployer.effects import effects
-    from ecs_blue_green.deployer.effects.sides import World
+    from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
 
     built = layers.read(root / "build")
     declared = {slug: layer.parameters for slug, layer in built.items()}
     known = runtime.read(root / "build")
     for name in environment.names(root / "params"):
         given = environment.load(root / "params", name, declared, known)
-        for secret in plain_secrets.found(World(effects.side(built, given))):
+        for secret in plain_secrets.found(ResolvedState(desired_state(built, given))):
             yield name, secret
 
 

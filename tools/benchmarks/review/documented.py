@@ -19,8 +19,8 @@ from typing import Any, Literal
 from benchmarks.paths import PROJECT
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.changes import ResourceChange
-from ecs_blue_green.deployer.effects import effects
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects import comparison
+from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.resolve import NO_VALUE
@@ -126,18 +126,18 @@ def edits(row: Row) -> Iterator[Edit]:
 
 
 @cache
-def worlds(layer: str) -> tuple[World, ...]:
+def states(layer: str) -> tuple[ResolvedState, ...]:
     """One layer as it is in each environment; its imports stay names, which no answer depends on."""
-    sides = (effects.side({layer: built()[layer]}, settings) for settings in environments())
-    return tuple(World(side) for side in sides)
+    sides = (desired_state({layer: built()[layer]}, settings) for settings in environments())
+    return tuple(ResolvedState(side) for side in sides)
 
 
 def ours(edit: Edit) -> ResourceChange | None:
     """What the review says of the edited resource; None where the edit is seen in no environment."""
-    for before in worlds(edit.layer):
-        stack = replace(before.side.stacks[edit.layer], template=edit.after)
-        after = World(replace(before.side, stacks={edit.layer: stack}))
-        (layer,) = effects.compare_worlds(before, after)
+    for before in states(edit.layer):
+        stack = replace(before.stacks[edit.layer], template=edit.after)
+        after = ResolvedState(replace(before.state, stacks={edit.layer: stack}))
+        (layer,) = comparison.compare_resolved(before, after)
         for change in layer.resources:
             if change.logical_id == edit.logical_id:
                 return change

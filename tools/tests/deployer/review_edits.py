@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ecs_blue_green.deployer.effects.effects import StackSide
 from ecs_blue_green.deployer.effects.schemas import document
+from ecs_blue_green.deployer.effects.states import StackState
 from ecs_blue_green.deployer.rules import references
 
 Json = dict[str, Any]
@@ -20,13 +20,13 @@ class Edit:
     kind: str
     layer: str
     where: str
-    after: StackSide
+    after: StackState
 
     def __str__(self) -> str:
         return f"{self.kind} {self.layer}:{self.where}"
 
 
-def edits(stacks: Mapping[str, StackSide], region: str, seed: int) -> list[Edit]:
+def edits(stacks: Mapping[str, StackState], region: str, seed: int) -> list[Edit]:
     """Every edit of these stacks, in the seed's order; the kinds take turns as long as each has some."""
     shuffled = random.Random(seed)
     kinds: dict[str, list[Edit]] = {}
@@ -41,7 +41,7 @@ def edits(stacks: Mapping[str, StackSide], region: str, seed: int) -> list[Edit]
     return in_turns
 
 
-def _all(layer: str, stack: StackSide, region: str) -> Iterator[Edit]:
+def _all(layer: str, stack: StackState, region: str) -> Iterator[Edit]:
     resources: Json = dict(stack.template["Resources"])
     for logical_id, resource in resources.items():
         schema = dict(document(resource["Type"], region))
@@ -86,7 +86,7 @@ def _plain(template: Any) -> Any:
     return json.loads(json.dumps(template))
 
 
-def _renamed(stack: StackSide, logical_id: str) -> Json:
+def _renamed(stack: StackState, logical_id: str) -> Json:
     def renamed(value: Any) -> Any:
         if isinstance(value, list):
             return [renamed(member) for member in value]

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer.cloudformation.describe import Stack
-from ecs_blue_green.deployer.drift import drift, report
-from ecs_blue_green.deployer.drift.drift import ResourceDrift, StackDrift
+from ecs_blue_green.deployer.drift import detection, report
+from ecs_blue_green.deployer.drift.detection import ResourceDrift, StackDrift
 from ecs_blue_green.deployer.drift.ownership import Owners
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.runtime import Changed, Delegation
@@ -119,7 +119,7 @@ def detect(
             "shell", "arn:stack/shell/1", "REVIEW_IN_PROGRESS", outputs=stacks["infrastructure"].outputs
         )
     owners = {slug: Owners(RUNTIME.layers[slug].changed_by, {BLUE, GREEN}, brought) for slug in stacks}
-    results = drift.detect(fake, stacks, owners, sleep=lambda seconds: None)  # type: ignore[arg-type]
+    results = detection.detect(fake, stacks, owners, sleep=lambda seconds: None)  # type: ignore[arg-type]
     return next(result for result in results if result.layer == layer)
 
 
@@ -294,7 +294,7 @@ def test_rule_is_moved_by_codedeploy_and_everything_before_stays(actions: list[A
     )
     stacks = {"infrastructure": stack("infrastructure")}
     owners = {"infrastructure": Owners((rule,), {BLUE, GREEN})}
-    (layer,) = drift.detect(fake, stacks, owners, sleep=lambda seconds: None)  # type: ignore[arg-type]
+    (layer,) = detection.detect(fake, stacks, owners, sleep=lambda seconds: None)  # type: ignore[arg-type]
     assert [resource.verdict for resource in layer.resources] == [verdict]
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.changes import ResourceChange
-from ecs_blue_green.deployer.effects import effects
-from ecs_blue_green.deployer.effects.effects import LayerChange, Side, StackSide
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects import comparison
+from ecs_blue_green.deployer.effects.comparison import LayerChange
+from ecs_blue_green.deployer.effects.states import ResolvedState, StackState, State, desired_state
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.resolve import Expression
@@ -30,17 +30,17 @@ def compare(
 ) -> dict[str, LayerChange]:
     """What leads from some templates to others, by layer."""
     sides = (
-        Side(
+        State(
             "111111111111",
             "ap-northeast-1",
             {
-                slug: StackSide(f"shop-{slug}", template, values, labels)
+                slug: StackState(f"shop-{slug}", template, values, labels)
                 for slug, template in templates.items()
             },
         )
         for templates, values, labels in zip((before, after), parameters, tags, strict=True)
     )
-    return {change.layer: change for change in effects.compare(*sides)}
+    return {change.layer: change for change in comparison.compare(*sides)}
 
 
 def template(resources: Json, **sections: Json) -> Json:
@@ -590,8 +590,8 @@ def test_new_and_removed_layers_and_stacks_of_another_name() -> None:
     layer = one("AWS::S3::Bucket", {})
     assert compare({}, layer)["a"].action == "create"
     assert compare(layer, {})["a"].action == "remove"
-    sides = [Side("1", "ap-northeast-1", {"a": StackSide(name, layer["a"], {})}) for name in ("x", "y")]
-    (found,) = effects.compare(*sides)
+    sides = [State("1", "ap-northeast-1", {"a": StackState(name, layer["a"], {})}) for name in ("x", "y")]
+    (found,) = comparison.compare(*sides)
     assert (found.action, found.resources[0].action) == ("move", "add")
 
 
@@ -606,8 +606,8 @@ def loaded(name: str, built: Mapping[str, Layer]) -> Environment:
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_own_templates_against_themselves_change_nothing(name: str, built: Mapping[str, Layer]) -> None:
     settings = loaded(name, built)
-    sides = effects.side(built, settings), effects.side(copy.deepcopy(built), settings)
-    assert {found.action for found in effects.compare(*sides)} == {"nothing"}
+    sides = desired_state(built, settings), desired_state(copy.deepcopy(built), settings)
+    assert {found.action for found in comparison.compare(*sides)} == {"nothing"}
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -616,10 +616,10 @@ def test_values_of_the_own_templates_are_known_but_for_what_aws_gives(
 ) -> None:
     """Every expression is made of references: no function over parameters, no parameter is left over."""
     settings = loaded(name, built)
-    world = World(effects.side(built, settings))
+    state = ResolvedState(desired_state(built, settings))
     for slug in built:
         left = "|".join([*(rf"\${{{parameter}}}" for parameter in built[slug].parameters), r"^!\w+ "])
-        for logical_id, resource in world.resources(slug).items():
+        for logical_id, resource in state.resources(slug).items():
             for expression in expressions(resource.properties):
                 assert not re.search(left, expression.text(slug)), f"{slug}:{logical_id}: {expression}"
 
@@ -635,7 +635,9 @@ def expressions(value: Any) -> Iterator[Expression]:
 def test_parameter_of_a_target_group_reaches_every_layer_that_uses_it(built: Mapping[str, Layer]) -> None:
     settings = loaded("prod", built)
     other = replace(settings, parameters={**settings.parameters, "ContainerPort": "18080"})
-    found = {c.layer: c for c in effects.compare(effects.side(built, settings), effects.side(built, other))}
+    found = {
+        c.layer: c for c in comparison.compare(desired_state(built, settings), desired_state(built, other))
+    }
     assert actions(found["infrastructure"])["BlueTargetGroup"] == "replace"
     assert {c.effect for c in found["service"].resources} == {"refused"}
     assert {c.effect for c in found["task-definition"].resources} == {"released"}
@@ -647,8 +649,8 @@ def test_parameter_of_a_target_group_reaches_every_layer_that_uses_it(built: Map
 def test_layers_are_compared_in_their_order(built: Mapping[str, Layer]) -> None:
     settings = loaded("dev", built)
     order = layers.in_order(layers.dependencies(built, settings))
-    sides = [effects.side({slug: built[slug] for slug in order}, settings)] * 2
-    assert [found.layer for found in effects.compare(*sides)] == order
+    sides = [desired_state({slug: built[slug] for slug in order}, settings)] * 2
+    assert [found.layer for found in comparison.compare(*sides)] == order
 
 
 @pytest.mark.parametrize(("action", "warned"), [("forward", True), ("redirect", False)])

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ecs_blue_green.deployer import environment
-from ecs_blue_green.deployer.effects import effects
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects import comparison
+from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
 from ecs_blue_green.deployer.effects.traffic import moved_rules
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer, parse
@@ -169,13 +169,13 @@ def local(built: dict[str, Layer]) -> Environment:
     return environment.load(PROJECT / "params", "local", declared, RUNTIME)
 
 
-def world(built: dict[str, Layer], settings: Environment, *added: str) -> World:
+def state(built: dict[str, Layer], settings: Environment, *added: str) -> ResolvedState:
     """The layers with more in the template of the listeners."""
     template = parse(
         built["infrastructure"].body.replace(OUTPUTS, "\n" + "".join(added) + OUTPUTS.lstrip("\n"), 1)
     )
     layers = {**built, "infrastructure": Layer("infrastructure", "", template, None)}
-    return World(effects.side(layers, settings))
+    return ResolvedState(desired_state(layers, settings))
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def world(built: dict[str, Layer], settings: Environment, *added: str) -> World:
 def test_rules_that_codedeploy_moves(
     text: str, moves: bool, built: dict[str, Layer], local: Environment
 ) -> None:
-    found = moved_rules(world(built, local, OTHER_GROUP, text))
+    found = moved_rules(state(built, local, OTHER_GROUP, text))
     assert found == ({("infrastructure", "ApiRule")} if moves else frozenset())
 
 
@@ -232,7 +232,7 @@ def test_rule_of_another_layer_is_followed_to_the_pair(built: dict[str, Layer], 
     )
     template = parse(f"Parameters:\n  InfrastructureStackName: {{Type: String}}\nResources:\n{text}")
     layers = {**built, "paths": Layer("paths", "", template, None)}
-    assert moved_rules(World(effects.side(layers, local))) == {("paths", "ApiRule")}
+    assert moved_rules(ResolvedState(desired_state(layers, local))) == {("paths", "ApiRule")}
 
 
 @pytest.mark.parametrize(
@@ -248,8 +248,8 @@ def test_rule_of_another_layer_is_followed_to_the_pair(built: dict[str, Layer], 
 def test_review_says_what_becomes_of_the_traffic(
     before: list[str], after: list[str], action: str, note: str, built: dict[str, Layer], local: Environment
 ) -> None:
-    worlds = world(built, local, *before), world(built, local, *after)
-    found = next(one for one in effects.compare_worlds(*worlds) if one.layer == "infrastructure")
+    states = state(built, local, *before), state(built, local, *after)
+    found = next(one for one in comparison.compare_resolved(*states) if one.layer == "infrastructure")
     (change,) = found.resources
     assert (change.logical_id, change.action) == ("ApiRule", action)
     assert any(note in one for one in change.notes), change.notes
@@ -259,9 +259,9 @@ def test_review_says_nothing_of_traffic_where_a_rule_is_not_codedeploys(
     built: dict[str, Layer], local: Environment
 ) -> None:
     elsewhere = rule(group="OtherTargetGroup")
-    worlds = (
-        world(built, local, OTHER_GROUP, elsewhere),
-        world(built, local, OTHER_GROUP, elsewhere.replace("10", "20")),
+    states = (
+        state(built, local, OTHER_GROUP, elsewhere),
+        state(built, local, OTHER_GROUP, elsewhere.replace("10", "20")),
     )
-    found = next(one for one in effects.compare_worlds(*worlds) if one.layer == "infrastructure")
+    found = next(one for one in comparison.compare_resolved(*states) if one.layer == "infrastructure")
     assert [(change.logical_id, change.notes) for change in found.resources] == [("ApiRule", ())]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ecs_blue_green.deployer.effects.sides import Resource
+from ecs_blue_green.deployer.effects.states import Resource
 from ecs_blue_green.deployer.review import patterns, permissions
 from ecs_blue_green.deployer.review.conditions import MOST_PIECES
 

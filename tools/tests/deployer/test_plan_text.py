@@ -15,7 +15,7 @@ import yaml
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation import change_sets
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
-from ecs_blue_green.deployer.effects.effects import OutputChange
+from ecs_blue_green.deployer.effects.comparison import OutputChange
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import markdown

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from botocore.stub import Stubber
 
 from ecs_blue_green.deployer import environment, preflight, remedies
-from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects import comparison
 from ecs_blue_green.deployer.effects.schemas import schema
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects.states import ResolvedState, State, desired_state
 from ecs_blue_green.deployer.errors import BadInput, Blocked, Failure
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning.survey import Survey
@@ -48,16 +48,14 @@ def survey_of(
     optional -= set(RUNTIME.network.of_load_balancer)
     required = {name: value for name, value in settings.parameters.items() if name not in optional}
     settings = replace(settings, parameters={**required, **parameters}, region=region)
-    world = World(effects.side(built, settings))
+    nothing = ResolvedState(State(settings.account, region, {}))
+    world = ResolvedState(desired_state(built, settings))
     chosen = set(built) if created is None else created
     return Survey(
         environment=settings,
         layers={slug: layer for slug, layer in built.items() if slug in chosen},
         stacks=dict.fromkeys(built),
-        changes={
-            change.layer: change
-            for change in effects.compare_worlds(World(effects.Side(settings.account, region, {})), world)
-        },
+        changes={change.layer: change for change in comparison.compare_resolved(nothing, world)},
         created=frozenset(chosen),
         world=world,
     )

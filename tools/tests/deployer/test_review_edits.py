@@ -25,10 +25,10 @@ import pytest
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.cloudformation import change_sets
-from ecs_blue_green.deployer.effects import effects
-from ecs_blue_green.deployer.effects.effects import LayerChange
+from ecs_blue_green.deployer.effects import comparison
+from ecs_blue_green.deployer.effects.comparison import LayerChange
 from ecs_blue_green.deployer.effects.schemas import schema
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
 from tests.deployer import conftest
 from tests.deployer.review_edits import Edit, edits
 
@@ -47,7 +47,7 @@ class Deployed:
     """The six stacks on an emulator, and the same from their templates."""
 
     client: "CloudFormationClient"
-    world: World
+    resolved: ResolvedState
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +60,11 @@ def deployed_once(deployed_state: Path, tmp_path_factory: pytest.TempPathFactory
         declared = {slug: layer.parameters for slug, layer in built.items()}
         settings = environment.load(root / "params", "dev", declared)
         client = boto3.client("cloudformation", region_name=settings.region)
-        yield Deployed(client, World(effects.side(built, settings)))
+        yield Deployed(client, ResolvedState(desired_state(built, settings)))
 
 
 def test_reviews_of_seeded_edits_are_what_the_change_sets_say(deployed_once: Deployed) -> None:
-    before = deployed_once.world.side
+    before = deployed_once.resolved.state
     agreed: Counter[str] = Counter()
     for edit in edits(before.stacks, before.region, SEED):
         if agreed.total() == COMPARED:
@@ -72,8 +72,10 @@ def test_reviews_of_seeded_edits_are_what_the_change_sets_say(deployed_once: Dep
         said = _change_set(deployed_once.client, edit)
         if said is None:
             continue
-        after = World(replace(before, stacks={**before.stacks, edit.layer: edit.after}))
-        (review,) = [c for c in effects.compare_worlds(deployed_once.world, after) if c.layer == edit.layer]
+        after = ResolvedState(replace(before, stacks={**before.stacks, edit.layer: edit.after}))
+        (review,) = [
+            c for c in comparison.compare_resolved(deployed_once.resolved, after) if c.layer == edit.layer
+        ]
         differences = disagreements(review, said, before.region)
         assert not differences, f"seed {SEED}, {edit}: {differences}"
         agreed[edit.kind] += 1

@@ -10,7 +10,7 @@ from ecs_blue_green.deployer import environment, policy
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.execution import history, lock
 from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.deployer.status import status
+from ecs_blue_green.deployer.status import current
 from tests.deployer.releases import AT_ONCE, Releases, client
 from tests.deployer.shop import LAYERS, Shop
 from tests.paths import PROJECT
@@ -85,12 +85,12 @@ def test_policy_that_denies_more_is_not_lifted(built: Mapping[str, Layer]) -> No
     assert layer.stack_policy
     document = json.loads(layer.stack_policy)
     everything = [{**document["Statement"][1], "Resource": ["*"]}]
-    assert status.lifted(layer, json.dumps({"Statement": everything})) == ()
-    assert status.lifted(layer, layer.stack_policy) == ()
-    assert status.lifted(layer, None) == ("Service",)
+    assert current.lifted(layer, json.dumps({"Statement": everything})) == ()
+    assert current.lifted(layer, layer.stack_policy) == ()
+    assert current.lifted(layer, None) == ("Service",)
     # Half of the protection is less than all of it.
     weaker = [document["Statement"][0], {**document["Statement"][1], "Action": ["Update:Replace"]}]
-    assert status.lifted(layer, json.dumps({"Statement": weaker})) == ("Service",)
+    assert current.lifted(layer, json.dumps({"Statement": weaker})) == ("Service",)
 
 
 def test_lock_and_last_commit_are_told(deployed: Shop) -> None:
@@ -120,7 +120,7 @@ def test_empty_environment_has_a_status(dev: Shop) -> None:
 
 @pytest.mark.parametrize("failed", ["ROLLBACK_COMPLETE", "CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"])
 def test_stack_that_was_never_made_has_no_lifted_policy(failed: str) -> None:
-    assert not status.is_made(Stack("name", "arn", failed))
+    assert not current.is_made(Stack("name", "arn", failed))
 
 
 def test_what_is_broken_does_not_hide_the_rest(deployed: Shop) -> None:

@@ -195,16 +195,16 @@ def test_protected_load_balancer_of_a_failed_creation_is_repaired(failed: Shop) 
     planned = failed.run("plan")
     (step,) = [step for step in planned["plan"] if step["layer"] == "infrastructure"]
     assert step["action"] == "recreate"
-    (obstacle,) = step["obstacles"]
-    assert obstacle.startswith("arn:aws:elasticloadbalancing:")
-    assert obstacle.endswith(" is protected from deletion")
+    (blocker,) = step["obstacles"]
+    assert blocker.startswith("arn:aws:elasticloadbalancing:")
+    assert blocker.endswith(" is protected from deletion")
 
     done = failed.run("deploy", "--yes")
     assert done["exit_code"] == 0
     outcomes = {outcome["layer"]: outcome for outcome in done["outcomes"]}
     assert outcomes["infrastructure"]["notes"][0] == "lowered the load balancer's protection"
     (balancer,) = client("elbv2").describe_load_balancers()["LoadBalancers"]
-    assert balancer["LoadBalancerArn"] != obstacle.split()[0]
+    assert balancer["LoadBalancerArn"] != blocker.split()[0]
     attributes = client("elbv2").describe_load_balancer_attributes(
         LoadBalancerArn=balancer["LoadBalancerArn"]
     )["Attributes"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ecs_blue_green.deployer import remedies
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects.states import ResolvedState
 from ecs_blue_green.deployer.rules import TASK_DEFINITION
 
 _REFERENCE = re.compile(r"\{\{resolve:(?:secretsmanager|ssm-secure):[^}]*\}\}")
@@ -35,10 +35,10 @@ class PlainSecret(NamedTuple):
         return f"{self.words}: {remedies.SECRET_OF_THE_CONTAINER()}"
 
 
-def found(world: World) -> Iterator[PlainSecret]:
+def found(state: ResolvedState) -> Iterator[PlainSecret]:
     """Those of all layers, as far as a value is known before it is deployed."""
-    for layer in world.side.stacks:
-        for resource in world.resources(layer).values():
+    for layer in state.stacks:
+        for resource in state.resources(layer).values():
             if resource.type != TASK_DEFINITION:
                 continue
             for container in resource.properties.get("ContainerDefinitions", []):

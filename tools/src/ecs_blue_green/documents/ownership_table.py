@@ -12,8 +12,8 @@ from typing import Any
 from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.drift.ownership import LIMITS, changed_by
-from ecs_blue_green.deployer.effects import effects
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects import comparison
+from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
 from ecs_blue_green.deployer.effects.traffic import moved_rules
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.execution import fate
@@ -116,7 +116,7 @@ def _effects_of(
     changed: Environment, layers: Mapping[str, Layer] = IN_ORDER
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """What a change of the parameter file does, by layer and logical id."""
-    for change in effects.compare(effects.side(IN_ORDER, LOCAL), effects.side(layers, changed)):
+    for change in comparison.compare(desired_state(IN_ORDER, LOCAL), desired_state(layers, changed)):
         for resource in change.resources:
             effect = resource.effect
             if resource.action in ("add", "remove"):
@@ -131,8 +131,8 @@ def _tagged() -> dict[tuple[str, str], str]:
     for given in ({}, *({name: value} for name, value in _of_conditions())):
         everything = replace(LOCAL, parameters={**LOCAL.parameters, **given})
         changed = replace(everything, tags={"changed": "changed"})
-        before, after = effects.side(IN_ORDER, everything), effects.side(IN_ORDER, changed)
-        for change in effects.compare(before, after):
+        before, after = desired_state(IN_ORDER, everything), desired_state(IN_ORDER, changed)
+        for change in comparison.compare(before, after):
             for resource in change.resources:
                 found.setdefault((change.layer, resource.logical_id), resource.effect)
     return found
@@ -186,6 +186,6 @@ def _another(name: str, block: Mapping[str, Any]) -> str:
 
 
 _CHANGED_BY = changed_by(IN_ORDER, LOCAL)
-_MOVED_RULES = moved_rules(World(effects.side(IN_ORDER, LOCAL)))
+_MOVED_RULES = moved_rules(ResolvedState(desired_state(IN_ORDER, LOCAL)))
 _TAGGED = _tagged()
 _PARAMETERS = _parameters()

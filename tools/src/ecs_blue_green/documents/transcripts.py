@@ -6,12 +6,12 @@ what the deployer really prints.
 
 from ecs_blue_green import runtime
 from ecs_blue_green.deployer import commands, remedies
-from ecs_blue_green.deployer.effects.sides import World, side
+from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
 from ecs_blue_green.documents.generated import IMPORTS_FROM, LAYERS, LOCAL, ORDER, ROOT, RUNTIME
 
 # Of the first column.
 WIDTH = 22
-WORLD = World(side(LAYERS, LOCAL))
+WORLD = ResolvedState(desired_state(LAYERS, LOCAL))
 
 
 def first_deployment() -> str:

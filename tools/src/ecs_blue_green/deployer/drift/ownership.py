@@ -13,7 +13,7 @@ from typing import Any
 
 from ecs_blue_green import runtime
 from ecs_blue_green.deployer.effects import traffic
-from ecs_blue_green.deployer.effects.sides import World, side
+from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 
@@ -119,7 +119,7 @@ def changed_by(
     layers: Mapping[str, Layer], environment: Environment
 ) -> dict[str, tuple[runtime.Changed, ...]]:
     """Who else changes what in each layer: what it says of itself, and the rules that CodeDeploy moves."""
-    moved = traffic.moved_rules(World(side(layers, environment)))
+    moved = traffic.moved_rules(ResolvedState(desired_state(layers, environment)))
     found = {}
     for slug, layer in layers.items():
         said = {changed.resource for changed in layer.runtime.changed_by}

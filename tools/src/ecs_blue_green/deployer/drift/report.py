@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ecs_blue_green.deployer.drift.drift import Difference, ResourceDrift, StackDrift
+from ecs_blue_green.deployer.drift.detection import Difference, ResourceDrift, StackDrift
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.terminal import console, hanging
 

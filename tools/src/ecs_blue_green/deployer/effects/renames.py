@@ -7,7 +7,7 @@ from typing import Any
 
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.effects.schemas import Location, schema
-from ecs_blue_green.deployer.effects.sides import Resource
+from ecs_blue_green.deployer.effects.states import Resource
 from ecs_blue_green.deployer.resolve import canonical
 
 # Two resources of a type that agree in this share of their values are one that was renamed.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_blue_green.deployer.effects.sides import Resource, World
+from ecs_blue_green.deployer.effects.states import ResolvedState, Resource
 from ecs_blue_green.deployer.resolve import Expression
 from ecs_blue_green.deployer.rules import DEPLOYMENT_GROUP, LISTENER_RULE
 
@@ -31,17 +31,17 @@ class _Route:
         return listener in {*self.listeners, None} and not targets.isdisjoint({*self.groups, None})
 
 
-def moved_rules(*worlds: World) -> frozenset[tuple[str, str]]:
-    """Layer and logical id of each listener rule that a deployment moves, in any of the worlds."""
+def moved_rules(*states: ResolvedState) -> frozenset[tuple[str, str]]:
+    """Layer and logical id of each listener rule that a deployment moves, in any of the states."""
     rules = [
         (layer, logical_id, resource)
-        for world in worlds
-        for layer in world.side.stacks
-        for logical_id, resource in world.resources(layer).items()
+        for state in states
+        for layer in state.stacks
+        for logical_id, resource in state.resources(layer).items()
         if resource.type == LISTENER_RULE
     ]
     # Most projects have none, and nothing else is looked at for them.
-    routes = [route for world in worlds for route in _routes(world)] if rules else []
+    routes = [route for state in states for route in _routes(state)] if rules else []
     return frozenset(
         (layer, logical_id)
         for layer, logical_id, resource in rules
@@ -49,9 +49,9 @@ def moved_rules(*worlds: World) -> frozenset[tuple[str, str]]:
     )
 
 
-def _routes(world: World) -> Iterator[_Route]:
-    for layer in world.side.stacks:
-        for resource in world.resources(layer).values():
+def _routes(state: ResolvedState) -> Iterator[_Route]:
+    for layer in state.stacks:
+        for resource in state.resources(layer).values():
             if resource.type != DEPLOYMENT_GROUP:
                 continue
             for pair in _list(

@@ -12,9 +12,9 @@ from types import MappingProxyType
 from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation import describe, obstacles, operation, schedule
+from ecs_blue_green.deployer.cloudformation import deletion_blockers, describe, operation, schedule
+from ecs_blue_green.deployer.cloudformation.deletion_blockers import DeletionBlocker
 from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, SHELL, Stack
-from ecs_blue_green.deployer.cloudformation.obstacles import Obstacle
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS, Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
@@ -53,7 +53,7 @@ def _lowering(environment: Environment, layers: Mapping[str, Layer]) -> str:
         f"{slug}:{logical_id}"
         for slug, layer in layers.items()
         for logical_id, resource in layer.resources.items()
-        if resource["Type"] == obstacles.LOAD_BALANCER
+        if resource["Type"] == deletion_blockers.LOAD_BALANCER
     ]
     variables = {"ALLOW": " ".join(balancers)} if balancers else {}
     return commands.make("deploy", environment.name, **variables)
@@ -65,7 +65,7 @@ def protected(
     layers: Mapping[str, Layer],
     found: Mapping[str, Stack],
     stays: Stays = NOTHING,
-) -> dict[str, list[Obstacle]]:
+) -> dict[str, list[DeletionBlocker]]:
     """The load balancers that are protected from deletion, by layer, of stacks that can only be deleted.
 
     Raises Blocked for one of a stack that can be updated: a deploy lowers its protection, and the plan shows
@@ -73,8 +73,8 @@ def protected(
     """
     shielded = {}
     for slug, stack in found.items():
-        obstacle = obstacles.protected(aws, stack, _logical_ids(stays, slug)) if stack.exists else []
-        if not obstacle:
+        blockers = deletion_blockers.protected(aws, stack, _logical_ids(stays, slug)) if stack.exists else []
+        if not blockers:
             continue
         # No deploy reaches what has left the project.
         if stack.status not in _ONLY_DELETED and slug in layers:
@@ -83,7 +83,7 @@ def protected(
                 f"params/{environment.name}.yaml says protected: false, and that was not deployed",
                 remedies.DEPLOY_LOWERED_PROTECTION(deploy=_lowering(environment, layers)),
             )
-        shielded[slug] = obstacle
+        shielded[slug] = blockers
     return shielded
 
 
@@ -232,10 +232,10 @@ def _destroy_layer(
     if stack and stack.status == SHELL:
         client.delete_stack(StackName=stack.arn)
     elif stack:
-        found = obstacles.of(
+        found = deletion_blockers.find(
             aws, stack, protected_too=protected_too, staying={one.logical_id for one in stays}
         )
-        outcome.notes += [obstacle.remove(aws) for obstacle in found]
+        outcome.notes += [blocker.remove(aws) for blocker in found]
         operation.delete(client, watch, layer.slug, stack, on_event, sleep, stack.role_arn)
     outcome.notes += [f"{one} stays" for one in stays]
     # Also where an earlier, killed destroy left it.

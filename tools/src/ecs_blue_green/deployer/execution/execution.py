@@ -167,7 +167,7 @@ class _Execution:
             self._gates[slug]()
         self._before_each()
         before = step.stack
-        outcome.notes += [obstacle.remove(self._aws) for obstacle in step.obstacles]
+        outcome.notes += [blocker.remove(self._aws) for blocker in step.deletion_blockers]
         if step.act == "recreate" and before:
             operation.delete(self._client, self._watch, slug, before, self._on_event, sleep, before.role_arn)
             before = None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.aws import Aws
-from ecs_blue_green.deployer.cloudformation import describe, obstacles
+from ecs_blue_green.deployer.cloudformation import deletion_blockers, describe
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.rules import SERVICE, TASK_DEFINITION
 
@@ -18,7 +18,7 @@ DELETE, SNAPSHOT = "Delete", "Snapshot"
 
 # What `destroy` does with a resource of this type beyond deleting it with its stack.
 _DELETED = {
-    obstacles.BUCKET: "emptied, then deleted",
+    deletion_blockers.BUCKET: "emptied, then deleted",
     "AWS::ECR::Repository": "deleted with its images",
     SERVICE: "scaled to 0 and deleted before its stack",
     LOG_GROUP: "deleted with its logs",
@@ -95,6 +95,6 @@ def staying(aws: Aws, stack: Stack) -> Iterator[Staying]:
     }
     if not keep:
         return
-    for logical_id, kind, physical_id in obstacles.resources(aws, stack):
+    for logical_id, kind, physical_id in deletion_blockers.resources(aws, stack):
         if logical_id in keep:
             yield Staying(logical_id, kind, physical_id, keep[logical_id])

@@ -18,14 +18,13 @@ from ecs_blue_green.deployer import clock, interrupts, plain_secrets, policy, te
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation import change_sets, describe, leftovers, obstacles, upload
+from ecs_blue_green.deployer.cloudformation import change_sets, deletion_blockers, describe, stale, upload
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.cloudformation.watch import Watch
-from ecs_blue_green.deployer.effects import effects
 from ecs_blue_green.deployer.effects.differences import moved_by_releases
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Failed
 from ecs_blue_green.deployer.layers import Layer, agreed, dependencies, refuse_too_long
@@ -135,7 +134,7 @@ class _Planning:
         self._pace = Pace()
         self._watch = Watch(self._client)
         self._waits_for = dependencies(layers, environment)
-        self._world = World(effects.side(layers, environment))
+        self._world = ResolvedState(desired_state(layers, environment))
 
     def plan(self, chosen: list[str]) -> Plan:
         with self._workers() as pool:
@@ -147,7 +146,7 @@ class _Planning:
                 {slug: _keeping(layer, found[slug].deployed) for slug, layer in self._layers.items()},
                 [slug for slug, one in found.items() if one.deployed],
             )
-            self._world = World(effects.side(self._layers, self._environment))
+            self._world = ResolvedState(desired_state(self._layers, self._environment))
             self._refuse(stacks, chosen)
             changed = [slug for slug in chosen if not self._is_unchanged(slug, found)]
             surveyed = interrupts.attend(lambda: self._surveyed(found, chosen)) if changed else None
@@ -220,7 +219,7 @@ class _Planning:
             return Found(None)
         others = []
         for listed in change_sets.waiting(self._client, stack.arn):
-            if leftovers.is_forgotten(listed, alone=self._verb == "deploy"):
+            if stale.is_stale(listed, alone=self._verb == "deploy"):
                 change_sets.delete(self._client, listed.arn)
             elif listed.purpose != change_sets.PASSING:
                 others.append(listed)
@@ -281,7 +280,8 @@ class _Planning:
         )
         left = found[slug].stack
         if act == "recreate" and left:
-            step = replace(step, obstacles=tuple(obstacles.of(self._aws, left, protected_too=True)))
+            blockers = deletion_blockers.find(self._aws, left, protected_too=True)
+            step = replace(step, deletion_blockers=tuple(blockers))
         if act == "recreate" or not self._is_ready(slug, found):
             return replace(step, changes=offline.resources)
         if stack and not layer.stack_policy:
@@ -402,7 +402,7 @@ def request(
                 tags=layer.tags(environment),
                 capabilities=layer.capabilities,
                 role_arn=role,
-                description=leftovers.description(verb),
+                description=stale.description(verb),
                 name=change_set_name,
                 sleep=sleep,
                 pace=pace,

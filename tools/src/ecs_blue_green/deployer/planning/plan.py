@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet, Listed
+from ecs_blue_green.deployer.cloudformation.deletion_blockers import DeletionBlocker
 from ecs_blue_green.deployer.cloudformation.describe import Stack, Took
-from ecs_blue_green.deployer.cloudformation.obstacles import Obstacle
+from ecs_blue_green.deployer.effects.comparison import OutputChange
 from ecs_blue_green.deployer.effects.differences import map_changes
-from ecs_blue_green.deployer.effects.effects import OutputChange
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.plain_secrets import PlainSecret
@@ -33,7 +33,7 @@ class Step:
     sets_policy: bool = False
     sets_protection: bool = False
     # What is in the way of deleting what a failed first creation has left.
-    obstacles: tuple[Obstacle, ...] = ()
+    deletion_blockers: tuple[DeletionBlocker, ...] = ()
     # What changes besides resources: the stack's outputs, and its tags, by key in `path`.
     outputs: tuple[OutputChange, ...] = ()
     tags: tuple[PropertyChange, ...] = ()

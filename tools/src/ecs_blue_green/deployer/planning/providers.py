@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.cloudformation.describe import Stack
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects.states import ResolvedState
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer, exports
@@ -20,7 +20,7 @@ from ecs_blue_green.deployer.planning.plan import Step
 def refuse_missing(
     environment: Environment,
     layers: Mapping[str, Layer],
-    world: World,
+    world: ResolvedState,
     found: Mapping[str, Stack | None],
     chosen: Collection[str],
 ) -> None:
@@ -48,7 +48,10 @@ def refuse_missing(
 
 
 def refuse_unplanned(
-    environment: Environment, world: World, found: Mapping[str, Stack | None], steps: Mapping[str, Step]
+    environment: Environment,
+    world: ResolvedState,
+    found: Mapping[str, Stack | None],
+    steps: Mapping[str, Step],
 ) -> None:
     """Raise BadInput when a layer that could only be planned from its template waits for an export in vain.
 

@@ -313,7 +313,7 @@ def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
         "last_operation": _took_document(step.took) if step.took else None,
         "sets_stack_policy": step.sets_policy,
         "sets_termination_protection": step.sets_protection,
-        "obstacles": [str(obstacle) for obstacle in step.obstacles],
+        "obstacles": [str(blocker) for blocker in step.deletion_blockers],
         "displaced_change_sets": [listed.arn for listed in step.displaced],
         "warnings": list(step.change_set.warnings) if step.change_set else [],
         "changes": [_change_document(change) for change in step.changes],

@@ -12,9 +12,9 @@ from ecs_blue_green.deployer import template
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.change_sets import Listed
 from ecs_blue_green.deployer.cloudformation.describe import Stack
-from ecs_blue_green.deployer.effects import effects, traffic
-from ecs_blue_green.deployer.effects.effects import LayerChange
-from ecs_blue_green.deployer.effects.sides import Resource, World
+from ecs_blue_green.deployer.effects import comparison, traffic
+from ecs_blue_green.deployer.effects.comparison import LayerChange
+from ecs_blue_green.deployer.effects.states import ResolvedState, Resource, StackState, State
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer, parse
 from ecs_blue_green.deployer.resolve import HIDDEN, has_secret, is_hidden
@@ -36,7 +36,7 @@ class Survey:
     stacks: Mapping[str, Stack | None]
     changes: Mapping[str, LayerChange]
     created: frozenset[str]
-    world: World
+    world: ResolvedState
     # Layer and logical id of the listener rules, before or after, that CodeDeploy moves.
     moved: frozenset[tuple[str, str]] = frozenset()
 
@@ -57,7 +57,7 @@ class Survey:
         """
         if title in self.environment.parameters:
             return self.environment.parameters[title]
-        stacks = self.world.side.stacks.values()
+        stacks = self.world.stacks.values()
         return next((stack.parameters[title] for stack in stacks if title in stack.parameters), "")
 
     def values(self, title: str) -> list[str]:
@@ -141,17 +141,17 @@ def of(
     layers: Mapping[str, Layer],
     found: Mapping[str, Found],
     chosen: list[str],
-    world: World,
+    world: ResolvedState,
 ) -> Survey:
     """What the templates, values and resource schemas say of the change of each layer, without AWS.
 
     `world` is what a deployment of all layers leads to.
     """
-    deployed = effects.Side(
+    deployed = State(
         environment.account,
         environment.region,
         {
-            slug: effects.StackSide(
+            slug: StackState(
                 one.deployed.name,
                 _parsed(one.body),
                 _with_secrets(one.deployed.parameters, layers[slug], environment),
@@ -161,12 +161,12 @@ def of(
             if one.deployed
         },
     )
-    before = World(deployed)
+    before = ResolvedState(deployed)
     return Survey(
         environment=environment,
         layers={slug: layers[slug] for slug in chosen},
         stacks={slug: one.stack for slug, one in found.items()},
-        changes={change.layer: change for change in effects.compare_worlds(before, world)},
+        changes={change.layer: change for change in comparison.compare_resolved(before, world)},
         created=frozenset(slug for slug in chosen if not found[slug].deployed),
         world=world,
         moved=traffic.moved_rules(before, world),

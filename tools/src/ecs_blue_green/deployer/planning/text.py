@@ -6,7 +6,7 @@ from itertools import groupby
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation.change_sets import KEPT, KNOWN_AFTER_APPLY, Listed
-from ecs_blue_green.deployer.effects.effects import OutputChange
+from ecs_blue_green.deployer.effects.comparison import OutputChange
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.rules import Finding
 from ecs_blue_green.deployer.text import (
@@ -45,8 +45,8 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
     told = _Told()
     for slug, step in plan.steps.items():
         yield Line(_step(slug, step), "title" if step.act != "nothing" else "nothing")
-        for obstacle in step.obstacles:
-            yield Line(f"    to be taken away before what is left can be deleted: {obstacle}", "detail")
+        for blocker in step.deletion_blockers:
+            yield Line(f"    to be taken away before what is left can be deleted: {blocker}", "detail")
         yield from map(_displaced, step.displaced)
         if step.change_set:
             yield from (Line(f"    {warning(found)}", "note") for found in step.change_set.warnings)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer.aws import Aws
-from ecs_blue_green.deployer.effects.sides import Resource
+from ecs_blue_green.deployer.effects.states import Resource
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
 

@@ -158,7 +158,7 @@ def _of_load_balancer(
 def _with_public_addresses(survey: Survey) -> set[str]:
     """The subnets in which the templates put a load balancer that the internet reaches."""
     found: set[str] = set()
-    for layer in survey.world.side.stacks:
+    for layer in survey.world.stacks:
         for resource in survey.world.resources(layer).values():
             # Without a scheme it is internet-facing:
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-elasticloadbalancingv2-loadbalancer.html

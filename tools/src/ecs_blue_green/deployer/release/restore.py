@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation import change_sets, describe, leftovers
+from ecs_blue_green.deployer.cloudformation import change_sets, describe, stale
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
@@ -300,7 +300,7 @@ def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, Chan
     try:
         for slug in sorted(layers):
             stack = templates.stacks[slug]
-            change_set = change_sets.revert(client, stack, leftovers.description("restore"), sleep)
+            change_set = change_sets.revert(client, stack, stale.description("restore"), sleep)
             if change_set:
                 made[slug] = change_set
     except change_sets.ChangeSetFailedError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ecs_blue_green.deployer.changes import PropertyChange
 from ecs_blue_green.deployer.effects.differences import map_changes
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects.states import ResolvedState
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Candidate:
     """
 
     name: str
-    world: World
+    state: ResolvedState
     access: tuple[Access, ...]
     own: tuple[str, ...]
     written: Mapping[str, str]
@@ -70,7 +70,7 @@ def likest(new: Candidate, others: Iterable[Candidate]) -> Like | None:
 
 
 def _like(new: Candidate, other: Candidate) -> Like:
-    here, there = _resources(new.world), _resources(other.world)
+    here, there = _resources(new.state), _resources(other.state)
     left = Counter(_anonymous(one, other.own) for one in other.access)
     more = []
     for one in new.access:
@@ -89,11 +89,11 @@ def _like(new: Candidate, other: Candidate) -> Like:
     )
 
 
-def _resources(world: World) -> dict[Kept, None]:
+def _resources(state: ResolvedState) -> dict[Kept, None]:
     return {
         Kept(slug, logical_id, resource.type): None
-        for slug in world.side.stacks
-        for logical_id, resource in world.resources(slug).items()
+        for slug in state.stacks
+        for logical_id, resource in state.resources(slug).items()
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from ecs_blue_green.deployer.comment import LIMIT, allowing, blocks, comment, section
-from ecs_blue_green.deployer.review.review import EnvironmentReview, Review
+from ecs_blue_green.deployer.review.environments import EnvironmentReview, Review
 from ecs_blue_green.deployer.review.text import (
     AT_DEPLOY,
     OUTCOMES,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ecs_blue_green.deployer.effects.differences import shown
-from ecs_blue_green.deployer.effects.sides import Resource
+from ecs_blue_green.deployer.effects.states import Resource
 
 GROUP = "AWS::EC2::SecurityGroup"
 RULES = {"AWS::EC2::SecurityGroupIngress": "in", "AWS::EC2::SecurityGroupEgress": "out"}

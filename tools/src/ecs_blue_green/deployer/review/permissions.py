@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ecs_blue_green.deployer.effects.differences import shown
-from ecs_blue_green.deployer.effects.sides import Resource
+from ecs_blue_green.deployer.effects.states import Resource
 from ecs_blue_green.deployer.review import patterns
 from ecs_blue_green.deployer.review.conditions import Condition, condition
 

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from ecs_blue_green.deployer import rules
 from ecs_blue_green.deployer.changes import PropertyChange
+from ecs_blue_green.deployer.review.environments import CHECKED_AT_DEPLOY, EnvironmentReview, Review
 from ecs_blue_green.deployer.review.like import Like
-from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, Review
 from ecs_blue_green.deployer.review.text import AT_DEPLOY, grouped, meanings, outcome
 from ecs_blue_green.deployer.terminal import console
 from ecs_blue_green.deployer.text import differing

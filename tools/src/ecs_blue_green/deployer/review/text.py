@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from ecs_blue_green.deployer import rules
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
-from ecs_blue_green.deployer.effects.effects import ExportChange, LayerChange, OutputChange
+from ecs_blue_green.deployer.effects.comparison import ExportChange, LayerChange, OutputChange
+from ecs_blue_green.deployer.review.environments import CHECKED_AT_DEPLOY, EnvironmentReview, is_filled_in
 from ecs_blue_green.deployer.review.like import Access, Like
-from ecs_blue_green.deployer.review.review import CHECKED_AT_DEPLOY, EnvironmentReview, is_filled_in
 from ecs_blue_green.deployer.text import MOVES, Line, lines_of_change, lines_of_kept_tags, lines_of_tags
 
 # A value that reads the same before and after is cut where it has more characters than this.

@@ -14,7 +14,7 @@ from ecs_blue_green.deployer.execution.history import Record
 from ecs_blue_green.deployer.planning.report import left_documents, output_lines
 from ecs_blue_green.deployer.planning.text import LEFT
 from ecs_blue_green.deployer.release.live import TaskSet, short
-from ecs_blue_green.deployer.status.status import Status
+from ecs_blue_green.deployer.status.current import Status
 from ecs_blue_green.deployer.terminal import console, hanging
 
 

@@ -157,7 +157,7 @@ def _approve(
         raise connection.pending(settings, str(answers.connection))
     if planned.changes_something and not kept:
         invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", YES)
-        if any(step.obstacles for step in planned.steps.values()):
+        if any(step.deletion_blockers for step in planned.steps.values()):
             invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", YES)
 
 

@@ -45,8 +45,8 @@ def run(invocation: Invocation) -> int:
             invocation.ask(settings, f"Type {settings.name} to delete them:", settings.name)
         if shielded:
             report.say("To be taken away before what is left can be deleted:")
-            for obstacle in chain.from_iterable(shielded.values()):
-                report.say(f"  {obstacle}")
+            for blocker in chain.from_iterable(shielded.values()):
+                report.say(f"  {blocker}")
             invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", YES)
         invocation.begun = True
         with report.progress([*layers, *gone]) as progress:

@@ -11,9 +11,9 @@ from ecs_blue_green.deployer import aws, interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
-from ecs_blue_green.deployer.drift import drift
+from ecs_blue_green.deployer.drift import detection
 from ecs_blue_green.deployer.drift import report as drift_report
-from ecs_blue_green.deployer.drift.drift import StackDrift
+from ecs_blue_green.deployer.drift.detection import StackDrift
 from ecs_blue_green.deployer.drift.ownership import Owners, changed_by
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_CHANGES, EXIT_DONE, EXIT_FAILED
@@ -60,7 +60,7 @@ def _detect(
     owners = {
         slug: Owners(changed, colours, brought) for slug, changed in changed_by(layers, settings).items()
     }
-    return drift.detect(door, stacks, owners, report.say)
+    return detection.detect(door, stacks, owners, report.say)
 
 
 def _brought(door: Aws, service: Service) -> tuple[Mapping[str, Any], ...]:

@@ -5,7 +5,7 @@ import sys
 from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.invocation import Invocation
-from ecs_blue_green.deployer.review import review, revisions
+from ecs_blue_green.deployer.review import environments, revisions
 
 
 def run(invocation: Invocation) -> int:
@@ -17,7 +17,7 @@ def run(invocation: Invocation) -> int:
         raise BadInput("params/ cannot be used", "".join(f"\n{text}" for text in head.broken.values()))
     if not head.layers:
         raise BadInput(f"{head.label} has no template", "build/ is empty or not there", remedies.GENERATE())
-    found = review.review(
+    found = environments.review(
         base,
         head,
         revisions.changed_files(root, options.base, options.head),

@@ -1,6 +1,6 @@
-"""What a change of templates, parameters or tags does to every resource, told from the two sides alone.
+"""What a change of templates, parameters or tags does to every resource, told from the two states alone.
 
-Each side is a set of stacks as they are or would be deployed. Their values are compared after all functions
+Each state is a set of stacks as they are or would be deployed. Their values are compared after all functions
 are carried out (`resolve.py`); what a difference does is said by CloudFormation's resource schemas
 (`schemas.py`). References are followed, within a stack and through exports: where a resource is replaced,
 everything that refers to it changes, and is replaced itself where that property replaces.
@@ -21,16 +21,14 @@ from ecs_blue_green.deployer.effects.differences import (
     same,
     shown,
 )
+from ecs_blue_green.deployer.effects.outcomes import NEW_RULE_NOTE, modification, removal
 from ecs_blue_green.deployer.effects.renames import with_renames
 from ecs_blue_green.deployer.effects.schemas import Location, Schema, schema
-from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource, Side, StackSide, World, side
+from ecs_blue_green.deployer.effects.states import ATTRIBUTES, ResolvedState, Resource, StackState, State
 from ecs_blue_green.deployer.effects.traffic import moved_rules
-from ecs_blue_green.deployer.effects.verdict import NEW_RULE_NOTE, modification, removal
 from ecs_blue_green.deployer.resolve import HIDDEN, Expression, has_secret, is_hidden, references
 from ecs_blue_green.deployer.rules import LISTENER_RULE
 from ecs_blue_green.deployer.text import differing
-
-__all__ = ["ExportChange", "LayerChange", "OutputChange", "Side", "StackSide", "compare", "side"]
 
 # Why a value changes that reads the same.
 OTHERWISE = "what NoEcho hides in it changes"
@@ -91,23 +89,23 @@ class LayerChange:
     tags: tuple[PropertyChange, ...] = ()
 
 
-def compare(before: Side, after: Side) -> list[LayerChange]:
-    """What leads from one side to the other, one entry a layer, in the order of `after`."""
-    return compare_worlds(World(before), World(after))
+def compare(before: State, after: State) -> list[LayerChange]:
+    """What leads from one state to the other, one entry a layer, in the order of `after`."""
+    return compare_resolved(ResolvedState(before), ResolvedState(after))
 
 
-def compare_worlds(before: World, after: World) -> list[LayerChange]:
-    """The same for sides whose values are asked for elsewhere too."""
+def compare_resolved(before: ResolvedState, after: ResolvedState) -> list[LayerChange]:
+    """The same for states whose values are asked for elsewhere too."""
     comparison = _Comparison(before, after)
-    stacks = after.side.stacks
-    slugs = [*stacks, *(slug for slug in before.side.stacks if slug not in stacks)]
+    stacks = after.stacks
+    slugs = [*stacks, *(slug for slug in before.stacks if slug not in stacks)]
     return _with_moves([comparison.layer(slug) for slug in slugs])
 
 
 class _Comparison:
-    """Two worlds, and what was found out about each resource so far."""
+    """The states before and after, and what was found out about each resource so far."""
 
-    def __init__(self, before: World, after: World) -> None:
+    def __init__(self, before: ResolvedState, after: ResolvedState) -> None:
         self.before, self.after = before, after
         self._known: dict[tuple[str, str], ResourceChange | None] = {}
 
@@ -117,7 +115,7 @@ class _Comparison:
 
     def layer(self, slug: str) -> LayerChange:
         """What happens to one layer."""
-        old, new = self.before.side.stacks.get(slug), self.after.side.stacks.get(slug)
+        old, new = self.before.stacks.get(slug), self.after.stacks.get(slug)
         old_resources, new_resources = self.before.resources(slug), self.after.resources(slug)
         if new is None or old is None or self._moves(slug):
             return self._whole(slug, old, new)
@@ -127,7 +125,7 @@ class _Comparison:
             stack=new.stack,
             action="update",
             resources=with_renames(
-                [change for change in changes if change], old_resources, new_resources, self.after.side.region
+                [change for change in changes if change], old_resources, new_resources, self.after.region
             ),
             exports=tuple(self._exports(slug)),
             outputs=tuple(self._outputs(slug)),
@@ -147,15 +145,15 @@ class _Comparison:
         return self._known[key]
 
     def _moves(self, slug: str) -> bool:
-        """Whether the layer's stack on the two sides is not the same one."""
-        one, other = self.before.side, self.after.side
+        """Whether the layer's stack is not the same one before and after."""
+        one, other = self.before, self.after
         return (one.account, one.region, one.stacks[slug].stack) != (
             other.account,
             other.region,
             other.stacks[slug].stack,
         )
 
-    def _whole(self, slug: str, old: StackSide | None, new: StackSide | None) -> LayerChange:
+    def _whole(self, slug: str, old: StackState | None, new: StackState | None) -> LayerChange:
         if new is None:
             removed = self.before.resources(slug).items()
             return LayerChange(
@@ -200,7 +198,7 @@ class _Comparison:
                 effect="refused",
                 notes=("CloudFormation does not change a resource's type: give it another logical id",),
             )
-        found = schema(new.type, self.after.side.region)
+        found = schema(new.type, self.after.region)
         changes = list(self._changes(layer, old, new, found))
         told = [change.label for change in changes if change.label]
         for change in self._other_imports(layer, logical_id, new, found):
@@ -234,7 +232,7 @@ class _Comparison:
             before, after = old.attributes.get(name), new.attributes.get(name)
             if not same(before, after):
                 yield PropertyChange(f"/{name}", shown(before, layer), shown(after, layer))
-        tags, wanted = self.before.side.stacks[layer].tags, self.after.side.stacks[layer].tags
+        tags, wanted = self.before.stacks[layer].tags, self.after.stacks[layer].tags
         if found and found.taggable:
             for change in map_changes(tags, wanted):
                 recreation = "Never" if found.tags_updatable else "Always"
@@ -248,7 +246,7 @@ class _Comparison:
         CloudFormation compares the functions, and not what they give, so that is a change although the value
         is the same: https://github.com/aws/aws-cdk/issues/38492.
         """
-        before, after = (world.imported_by(layer, logical_id) for world in (self.before, self.after))
+        before, after = (state.imported_by(layer, logical_id) for state in (self.before, self.after))
         for label in {**before, **after}:
             if before.get(label) == after.get(label):
                 continue
@@ -305,7 +303,7 @@ class _Comparison:
                 continue
             if change.action == "modify":
                 resource = self.after.resources(reference.layer)[reference.logical_id]
-                found = schema(resource.type, self.after.side.region)
+                found = schema(resource.type, self.after.region)
                 if change.effect in ("none", "refused") or (found and found.stays(reference.attribute)):
                     continue
             cause = f"{reference.logical_id} {_BECOMES[change.action]}"
@@ -337,7 +335,7 @@ class _Comparison:
 
     def _outputs(self, slug: str) -> Iterator[OutputChange]:
         """What happens to the outputs; of a stack that moves, all of them are new."""
-        old = {} if slug in self.before.side.stacks and self._moves(slug) else self.before.outputs(slug)
+        old = {} if slug in self.before.stacks and self._moves(slug) else self.before.outputs(slug)
         new = self.after.outputs(slug)
         for title in {**new, **old}:
             before, was = old.get(title, (None, ""))
@@ -360,11 +358,11 @@ class _Comparison:
                     yield OutputChange(title, action, *told, because, becomes)
 
 
-def _parameters(old: StackSide, new: StackSide) -> Iterator[PropertyChange]:
+def _parameters(old: StackState, new: StackState) -> Iterator[PropertyChange]:
     declared = {**old.template.get("Parameters", {}), **new.template.get("Parameters", {})}
     for change in map_changes(old.parameters, new.parameters):
         if is_hidden(declared.get(change.path, {})):
-            before, after = (None if side is None else HIDDEN for side in (change.before, change.after))
+            before, after = (None if value is None else HIDDEN for value in (change.before, change.after))
             yield replace(change, before=before, after=after, because=OTHERWISE)
         else:
             yield change

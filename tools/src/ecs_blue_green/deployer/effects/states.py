@@ -1,4 +1,4 @@
-"""The two sides of a comparison: stacks as they are or would be deployed, with their values filled in."""
+"""The state before or after a change: stacks as they are, or would be, with their values filled in."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,8 +33,8 @@ ATTRIBUTES = (
 
 
 @dataclass(frozen=True)
-class StackSide:
-    """One stack on one side: `parameters` has every parameter's value, defaults included."""
+class StackState:
+    """One stack in one state: `parameters` has every parameter's value, defaults included."""
 
     stack: str
     template: Mapping[str, Any]
@@ -43,12 +43,12 @@ class StackSide:
 
 
 @dataclass(frozen=True)
-class Side:
+class State:
     """The stacks of one account and region by layer, in an order of deployment."""
 
     account: str
     region: str
-    stacks: Mapping[str, StackSide]
+    stacks: Mapping[str, StackState]
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class Resource:
     attributes: Mapping[str, Any]
 
 
-def side(layers: Mapping[str, Layer], environment: Environment) -> Side:
-    """The side that a deployment of these layers to this environment leads to."""
-    return Side(
+def desired_state(layers: Mapping[str, Layer], environment: Environment) -> State:
+    """The state that a deployment of these layers to this environment leads to."""
+    return State(
         environment.account,
         environment.region,
         {
-            slug: StackSide(
+            slug: StackState(
                 environment.stack_name(slug),
                 layer.template,
                 parameter_values(layer, environment),
@@ -77,11 +77,12 @@ def side(layers: Mapping[str, Layer], environment: Environment) -> Side:
     )
 
 
-class World:
-    """One side with its values filled in, each computed when it is first asked for."""
+class ResolvedState:
+    """One state with its values filled in, each computed when it is first asked for."""
 
-    def __init__(self, side: Side) -> None:
-        self.side = side
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.account, self.region, self.stacks = state.account, state.region, state.stacks
         self._scopes: dict[str, Scope] = {}
         self._resources: dict[str, dict[str, Resource]] = {}
         self._exports: dict[str, tuple[str, str]] | None = None
@@ -90,12 +91,12 @@ class World:
     def scope(self, layer: str) -> Scope:
         """What the functions of a layer's template can see."""
         if layer not in self._scopes:
-            stack = self.side.stacks[layer]
+            stack = self.stacks[layer]
             self._scopes[layer] = Scope(
                 layer,
                 stack.template,
                 stack.parameters,
-                pseudo_parameters(self.side.account, self.side.region, stack.stack),
+                pseudo_parameters(self.account, self.region, stack.stack),
                 self._imported,
                 self._reference,
             )
@@ -103,7 +104,7 @@ class World:
 
     def resources(self, layer: str) -> dict[str, Resource]:
         """The layer's resources by logical id, without those whose condition is false."""
-        if layer not in self.side.stacks:
+        if layer not in self.stacks:
             return {}
         if layer not in self._resources:
             scope = self.scope(layer)
@@ -122,7 +123,7 @@ class World:
         """The layer and the output of every export by its name."""
         if self._exports is None:
             self._exports = {}
-            for layer in self.side.stacks:
+            for layer in self.stacks:
                 scope = self.scope(layer)
                 for title, declared in scope.template.get("Outputs", {}).items():
                     name = _export_name(declared, scope) if _exists(declared, scope) else ""
@@ -132,7 +133,7 @@ class World:
 
     def outputs(self, layer: str) -> dict[str, tuple[Any, str]]:
         """The value of each of the layer's outputs, and the name under which it is exported, if it is."""
-        if layer not in self.side.stacks:
+        if layer not in self.stacks:
             return {}
         names = {title: name for name, (slug, title) in self.exports().items() if slug == layer}
         scope = self.scope(layer)
@@ -173,7 +174,7 @@ class World:
 
     def importers(self, name: str) -> tuple[str, ...]:
         """The layers that import an export."""
-        return tuple(layer for layer in self.side.stacks if name in self.imports(layer))
+        return tuple(layer for layer in self.stacks if name in self.imports(layer))
 
     def _names_imported(self, layer: str) -> Iterator[str]:
         scope = self.scope(layer)
@@ -190,8 +191,8 @@ class World:
         return self.exported(name) if name in self.exports() else None
 
     def _reference(self, reference: Reference) -> Any:
-        declared = self.side.stacks[reference.layer].template["Resources"].get(reference.logical_id)
-        found = schema(declared["Type"], self.side.region) if declared else None
+        declared = self.stacks[reference.layer].template["Resources"].get(reference.logical_id)
+        found = schema(declared["Type"], self.region) if declared else None
         if declared is None or found is None:
             return None
         properties = declared.get("Properties") or {}

@@ -25,7 +25,7 @@ _PROTECTED = "is protected from deletion"
 
 
 @dataclass(frozen=True)
-class Obstacle:
+class DeletionBlocker:
     """One resource of the stack, or the stack itself, and why it cannot be deleted."""
 
     type: str
@@ -56,37 +56,37 @@ class Obstacle:
         return "lowered the stack's protection"
 
 
-def of(
+def find(
     aws: Aws, stack: Stack, *, protected_too: bool = False, staying: Container[str] = ()
-) -> list[Obstacle]:
+) -> list[DeletionBlocker]:
     """Everything in the way of deleting this stack. With `protected_too` also what was protected by name.
 
     `staying` are the logical ids of what is not deleted with it: that is in nobody's way.
     """
-    return list(_of(aws, stack, protected_too, staying))
+    return list(_find(aws, stack, protected_too, staying))
 
 
-def protected(aws: Aws, stack: Stack, staying: Container[str] = ()) -> list[Obstacle]:
+def protected(aws: Aws, stack: Stack, staying: Container[str] = ()) -> list[DeletionBlocker]:
     """The stack's load balancers that are protected from deletion, without those that stay anyway."""
     return [
-        Obstacle(LOAD_BALANCER, physical_id, _PROTECTED)
+        DeletionBlocker(LOAD_BALANCER, physical_id, _PROTECTED)
         for logical_id, kind, physical_id in resources(aws, stack)
         if kind == LOAD_BALANCER and logical_id not in staying and _is_protected(aws, physical_id)
     ]
 
 
-def _of(aws: Aws, stack: Stack, protected_too: bool, staying: Container[str]) -> Iterator[Obstacle]:
+def _find(aws: Aws, stack: Stack, protected_too: bool, staying: Container[str]) -> Iterator[DeletionBlocker]:
     if stack.protected:
-        yield Obstacle(STACK, stack.arn, "is protected from termination")
+        yield DeletionBlocker(STACK, stack.arn, "is protected from termination")
     for logical_id, kind, physical_id in resources(aws, stack):
         if logical_id in staying:
             continue
         if kind == BUCKET and _has_objects(aws, physical_id):
-            yield Obstacle(BUCKET, physical_id, "has objects")
+            yield DeletionBlocker(BUCKET, physical_id, "has objects")
         elif kind == SERVICE and _runs(aws, physical_id):
-            yield Obstacle(SERVICE, physical_id, "runs")
+            yield DeletionBlocker(SERVICE, physical_id, "runs")
         elif kind == LOAD_BALANCER and protected_too and _is_protected(aws, physical_id):
-            yield Obstacle(LOAD_BALANCER, physical_id, _PROTECTED)
+            yield DeletionBlocker(LOAD_BALANCER, physical_id, _PROTECTED)
 
 
 def resources(aws: Aws, stack: Stack) -> Iterator[tuple[str, str, str]]:

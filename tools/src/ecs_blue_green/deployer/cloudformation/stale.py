@@ -1,4 +1,4 @@
-"""What a run that was killed has left behind, and how it is told from what others are at work on.
+"""Change sets that a killed run left behind, and how they are told from those that others work with.
 
 A change set of ours says in its description which process made it, and for which verb.
 """
@@ -9,7 +9,7 @@ from ecs_blue_green.deployer import identity
 from ecs_blue_green.deployer.cloudformation.change_sets import PASSING, Listed
 
 # A person may look at a plan for a while before the answer; nobody does for an hour.
-FORGOTTEN_AFTER = timedelta(hours=1)
+STALE_AFTER = timedelta(hours=1)
 
 
 def description(verb: str) -> str:
@@ -17,16 +17,16 @@ def description(verb: str) -> str:
     return f"deploy.py {verb}, {identity.me()}"
 
 
-def is_forgotten(found: Listed, *, alone: bool) -> bool:
-    """Whether nobody needs this change set any more. One that is kept for `deploy --plan` is never forgotten.
+def is_stale(change_set: Listed, *, alone: bool) -> bool:
+    """Whether nobody needs this change set any more. One that is saved for `deploy --plan` is never stale.
 
     `alone` says that no other deployer can be at work, because this one holds the lock.
     """
-    if found.purpose != PASSING:
+    if change_set.purpose != PASSING:
         return False
-    owner = identity.read(found.description)
+    owner = identity.read(change_set.description)
     if owner and owner.is_gone():
         return True
-    if alone and found.description.startswith("deploy.py deploy,"):
+    if alone and change_set.description.startswith("deploy.py deploy,"):
         return True
-    return datetime.now(UTC) - found.made > FORGOTTEN_AFTER
+    return datetime.now(UTC) - change_set.made > STALE_AFTER

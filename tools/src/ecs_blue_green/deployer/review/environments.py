@@ -13,10 +13,10 @@ from typing import Any
 
 from ecs_blue_green.deployer import plain_secrets, policy, rules
 from ecs_blue_green.deployer.changes import PropertyChange
-from ecs_blue_green.deployer.effects import effects
+from ecs_blue_green.deployer.effects import comparison
+from ecs_blue_green.deployer.effects.comparison import LayerChange
 from ecs_blue_green.deployer.effects.differences import map_changes, moved_by_releases
-from ecs_blue_green.deployer.effects.effects import LayerChange, Side
-from ecs_blue_green.deployer.effects.sides import World
+from ecs_blue_green.deployer.effects.states import ResolvedState, State, desired_state
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE
 from ecs_blue_green.deployer.layers import Layer, agreed
@@ -123,8 +123,8 @@ def review(base: Revision, head: Revision, changed_files: Iterable[str], lacking
         warnings.append(f"{name} cannot be read from {base.label}, so all of it counts as new: {problem}")
     warnings += [f"of {side.label}, {side.unusable}" for side in (base, head) if side.unusable]
     for name, environment in head.environments.items():
-        world = World(effects.side(head.layers, environment))
-        warnings += [f"in {name}, {secret}" for secret in plain_secrets.found(world)]
+        state = ResolvedState(desired_state(head.layers, environment))
+        warnings += [f"in {name}, {secret}" for secret in plain_secrets.found(state)]
     files = tuple(changed_files)
     names = sorted({*base.environments, *head.environments})
     return Review(
@@ -143,18 +143,18 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
             (),
             notes=("its file goes away; its stacks stay: destroy them first (make destroy)",),
         )
-    before = effects.side(base.layers, old) if old else Side(new.account, new.region, {})
+    before = desired_state(base.layers, old) if old else State(new.account, new.region, {})
     kept = _keeping(head, base, before, new)
-    after = effects.side(kept, new)
+    after = desired_state(kept, new)
     kept_tags = {
         slug: tuple(map_changes(layer.tags(new), new.stack_tags(slug))) for slug, layer in kept.items()
     }
-    worlds = World(before), World(after)
-    layers = tuple(effects.compare_worlds(*worlds))
+    states = ResolvedState(before), ResolvedState(after)
+    layers = tuple(comparison.compare_resolved(*states))
     said = head.runtime or base.runtime
     released = said.released if said else ()
-    release, branch = _release(worlds[1], files)
-    access = tuple(access for layer in layers for access in _access(layer.layer, worlds, base, head))
+    release, branch = _release(states[1], files)
+    access = tuple(access for layer in layers for access in _access(layer.layer, states, base, head))
     releases = bool(release) or any(layer.layer in released for layer in layers if layer.action == "update")
     return EnvironmentReview(
         name,
@@ -165,7 +165,7 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
         access=access,
         release=release,
         branch=branch,
-        needs=tuple(_needs(worlds[1], said, layers, access)) if old and said and releases else (),
+        needs=tuple(_needs(states[1], said, layers, access)) if old and said and releases else (),
         notes=() if old else ("a new environment",),
         own=tuple(_own(new)),
         released=released,
@@ -180,11 +180,11 @@ def _like(name: str, base: Revision, head: Revision, layers: Mapping[str, Layer]
 
     def candidate(name: str) -> Candidate:
         settings = head.environments[name]
-        world = World(effects.side(layers, settings))
-        nothing = World(Side(settings.account, settings.region, {}))
-        access = tuple(one for slug in layers for one in _access(slug, (nothing, world), base, head))
+        state = ResolvedState(desired_state(layers, settings))
+        nothing = ResolvedState(State(settings.account, settings.region, {}))
+        access = tuple(one for slug in layers for one in _access(slug, (nothing, state), base, head))
         own = (*_own(settings), settings.region)
-        return Candidate(name, world, access, own, _written(settings, layers), settings.is_local)
+        return Candidate(name, state, access, own, _written(settings, layers), settings.is_local)
 
     others = [other for other in head.environments if other in base.environments]
     return likest(candidate(name), map(candidate, others)) if others else None
@@ -194,7 +194,7 @@ def _written(environment: Environment, layers: Mapping[str, Layer]) -> dict[str,
     """What a parameter file says, or leaves at its default, by the name that it has there."""
     values = {
         title: value
-        for stack in effects.side(layers, environment).stacks.values()
+        for stack in desired_state(layers, environment).stacks.values()
         for title, value in stack.parameters.items()
         if not is_filled_in(title)
     }
@@ -206,7 +206,7 @@ def is_filled_in(parameter: str) -> bool:
     return parameter in ("Project", "Environment", "Protected") or parameter.endswith("StackName")
 
 
-def _keeping(head: Revision, base: Revision, before: Side, environment: Environment) -> dict[str, Layer]:
+def _keeping(head: Revision, base: Revision, before: State, environment: Environment) -> dict[str, Layer]:
     """The layers of `head` with what their stacks keep for their life, where there are some before it.
 
     Of a value that is decided when a stack is made, all that two revisions tell is that it stays: also in one
@@ -226,8 +226,8 @@ def _keeping(head: Revision, base: Revision, before: Side, environment: Environm
     return agreed(layers, there)
 
 
-def _parameters_of_both(before: Side, after: Side) -> tuple[dict[str, Mapping[str, str]], ...]:
-    """The parameters before and after of the stacks that are there on both sides, by layer."""
+def _parameters_of_both(before: State, after: State) -> tuple[dict[str, Mapping[str, str]], ...]:
+    """The parameters before and after of the stacks that exist before and after, by layer."""
     both = [slug for slug in after.stacks if slug in before.stacks]
     return tuple({slug: side.stacks[slug].parameters for slug in both} for side in (before, after))
 
@@ -296,8 +296,10 @@ def _findings(layer: LayerChange, base: Revision, head: Revision) -> Iterator[Fi
     yield from rules.honest(list(found(set())), list(found(offered)))
 
 
-def _access(slug: str, worlds: tuple[World, World], base: Revision, head: Revision) -> Iterator[Access]:
-    before, after = (world.resources(slug) for world in worlds)
+def _access(
+    slug: str, states: tuple[ResolvedState, ResolvedState], base: Revision, head: Revision
+) -> Iterator[Access]:
+    before, after = (state.resources(slug) for state in states)
     for logical_id in {**after, **before}:
         for words in permissions.added(before.get(logical_id), after.get(logical_id), slug):
             yield Access(slug, logical_id, words)
@@ -319,10 +321,10 @@ def _unprotected(old: Layer | None, new: Layer | None) -> Iterator[str]:
             yield logical_id
 
 
-def _release(world: World, files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+def _release(state: ResolvedState, files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """The changed files for which a push starts this environment's pipeline, and the branch it follows."""
-    for slug in world.side.stacks:
-        for resource in world.resources(slug).values():
+    for slug in state.stacks:
+        for resource in state.resources(slug).values():
             if resource.type == PIPELINE:
                 return _triggered(resource.properties, files)
     return (), ""
@@ -339,37 +341,37 @@ def _triggered(pipeline: Mapping[str, Any], files: tuple[str, ...]) -> tuple[tup
 
 
 def _needs(
-    world: World, said: Runtime, layers: Iterable[LayerChange], access: Iterable[Access]
+    state: ResolvedState, said: Runtime, layers: Iterable[LayerChange], access: Iterable[Access]
 ) -> Iterator[Need]:
     """What a release finds only when a layer that no push deploys has been deployed before.
 
     That is what the released layers import, and what the roles may do that a release works with: those that
     CloudFormation has for their stacks, those that they import, and the pipeline's own.
     """
-    released = [slug for slug in said.released if slug in world.side.stacks]
+    released = [slug for slug in said.released if slug in state.stacks]
     for slug in released:
         for layer in layers:
             for export in layer.exports:
-                if export.name in world.imports(slug) and export.action == "add":
+                if export.name in state.imports(slug) and export.action == "add":
                     yield Need(layer.layer, f"{slug} imports {export.output}, which is new")
-    roles = set(_roles(world, said, released))
+    roles = set(_roles(state, said, released))
     for opened in access:
         if opened.layer not in released and (opened.layer, opened.resource) in roles:
             yield Need(opened.layer, f"{opened.resource} {opened.words}")
 
 
-def _roles(world: World, said: Runtime, released: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _roles(state: ResolvedState, said: Runtime, released: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The roles that a release works with, and the policies attached to them, by layer and logical id."""
     operating = {tuple(role) for slug in released if (role := said.layers[slug].role)}
-    imported = {name for slug in released for name in world.imports(slug)}
+    imported = {name for slug in released for name in state.imports(slug)}
     found = {
         (reference.layer, reference.logical_id)
-        for name, output in world.exports().items()
+        for name, output in state.exports().items()
         if name in imported or output in operating
-        for reference in references(world.exported(name))
+        for reference in references(state.exported(name))
     }
-    for slug in world.side.stacks:
-        resources = world.resources(slug)
+    for slug in state.stacks:
+        resources = state.resources(slug)
         runs = any(resource.type == PIPELINE for resource in resources.values())
         for logical_id, resource in resources.items():
             if not resource.type.startswith(IAM):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from ecs_blue_green.deployer.changes import Action, Effect, PropertyChange, ResourceChange
 from ecs_blue_green.deployer.effects.schemas import Location, Schema
-from ecs_blue_green.deployer.effects.sides import ATTRIBUTES, Resource
+from ecs_blue_green.deployer.effects.states import ATTRIBUTES, Resource
 from ecs_blue_green.deployer.resolve import canonical
 from ecs_blue_green.deployer.rules import (
     LISTENER,
