@@ -6,16 +6,17 @@ is said in its `runtime.schema.json`. A layer without `RUNTIME` has nothing to s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple
 
 from awacs.aws import PolicyDocument
 
 SCHEMA = "runtime/1"
 
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
-@dataclass(frozen=True)
-class Delegation:
+
+class Delegation(NamedTuple):
     """A property that `owner` changes at run time, within a limit: beyond it, `make drift` calls it real."""
 
     property: str
@@ -25,8 +26,7 @@ class Delegation:
     ]
 
 
-@dataclass(frozen=True)
-class Changed:
+class Changed(NamedTuple):
     """A resource that others change after its creation: who and what of it, and in which role, for people.
 
     `properties` has what CloudFormation would tell of as drift.
@@ -38,8 +38,7 @@ class Changed:
     properties: Sequence[Delegation] = ()
 
 
-@dataclass(frozen=True)
-class FixedAtCreation:
+class FixedAtCreation(NamedTuple):
     """A parameter that the deployer fills in once for a stack's life, and with what for stacks before it.
 
     It needs a default in its table: what reads an environment without this file takes that.
@@ -50,24 +49,21 @@ class FixedAtCreation:
     for_older_stacks: str
 
 
-@dataclass(frozen=True)
-class Distinct:
+class Distinct(NamedTuple):
     """A rule: a list has so many different values, and none twice."""
 
     parameter: str
     at_least: int
 
 
-@dataclass(frozen=True)
-class NotAbove:
+class NotAbove(NamedTuple):
     """A rule: a number is not above another one."""
 
     lower: str
     upper: str
 
 
-@dataclass(frozen=True)
-class NotLonger:
+class NotLonger(NamedTuple):
     """A rule: a sum of products of parameters is not above another one with `more`, for a reason.
 
     Both are lists of parameters that are multiplied; `because` is what people are told.
@@ -79,8 +75,7 @@ class NotLonger:
     more: int = 0
 
 
-@dataclass(frozen=True)
-class Pairs:
+class Pairs(NamedTuple):
     """A rule: the second parameter has, in `unit`, a value that `of` has beside the first one's."""
 
     first: str
@@ -90,15 +85,13 @@ class Pairs:
     pairs: Mapping[int, Sequence[int]]
 
 
-@dataclass(frozen=True)
-class Cidr:
+class Cidr(NamedTuple):
     """A rule: a parameter is a CIDR block, or empty."""
 
     parameter: str
 
 
-@dataclass(frozen=True)
-class BelongsTo:
+class BelongsTo(NamedTuple):
     """A rule: a parameter is given where another has this value, and nowhere else."""
 
     parameter: str
@@ -106,8 +99,7 @@ class BelongsTo:
     value: str
 
 
-@dataclass(frozen=True)
-class Needs:
+class Needs(NamedTuple):
     """A rule: a parameter is given only where another one has a value."""
 
     parameter: str
@@ -128,8 +120,7 @@ RULES: Mapping[str, type[Rule]] = {
 }
 
 
-@dataclass(frozen=True)
-class Endpoints:
+class Endpoints(NamedTuple):
     """What the tasks or the smoke test call where a parameter has a value: the ends of endpoints' names."""
 
     parameter: str
@@ -137,16 +128,14 @@ class Endpoints:
     services: Sequence[str]
 
 
-@dataclass(frozen=True)
-class Bucket:
+class Bucket(NamedTuple):
     """A parameter that names a bucket, and who must be let write into it."""
 
     parameter: str
     written_by: Literal["nobody", "load-balancer"] = "nobody"
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """A parameter that names a KMS key, and which services its policy must let use it.
 
     `through` is the service through which this environment's roles must be let use it too. None of them uses
@@ -159,8 +148,7 @@ class Key:
     unless: str | None = None
 
 
-@dataclass(frozen=True)
-class Runtime:
+class Runtime(NamedTuple):
     """All that a layer says. An output of another layer is written `layer.Title`.
 
     Of the layer itself: its stack policy, who else changes its resources, whether the pipeline changes it on
@@ -186,14 +174,14 @@ class Runtime:
     untouched_by_releases: bool = False
     moved_by_releases: Sequence[str] = ()
     gives_to_releases: Sequence[str] = ()
-    controller: Mapping[str, str] = field(default_factory=dict)
-    controller_parameters: Mapping[str, str] = field(default_factory=dict)
-    network: Mapping[str, str] = field(default_factory=dict)
-    cluster: Mapping[str, str] = field(default_factory=dict)
-    domain: Mapping[str, str] = field(default_factory=dict)
-    capacity: Mapping[str, str] = field(default_factory=dict)
-    image: Mapping[str, Any] = field(default_factory=dict)
-    repository: Mapping[str, str] = field(default_factory=dict)
+    controller: Mapping[str, str] = NOTHING
+    controller_parameters: Mapping[str, str] = NOTHING
+    network: Mapping[str, str] = NOTHING
+    cluster: Mapping[str, str] = NOTHING
+    domain: Mapping[str, str] = NOTHING
+    capacity: Mapping[str, str] = NOTHING
+    image: Mapping[str, Any] = NOTHING
+    repository: Mapping[str, str] = NOTHING
     endpoints: Sequence[Endpoints] = ()
     rules: Sequence[Rule] = ()
     buckets: Sequence[Bucket] = ()
@@ -288,11 +276,11 @@ def _merged(name: str, parts: Any) -> dict[str, str]:
 
 def _plain(value: Any) -> Any:
     """What JSON can hold, without what a class sets by itself."""
-    if is_dataclass(value):
+    if hasattr(value, "_fields"):
         return {
-            one.name: _plain(getattr(value, one.name))
-            for one in fields(value)
-            if one.default is MISSING or getattr(value, one.name) != one.default
+            name: _plain(member)
+            for name, member in value._asdict().items()
+            if name not in value._field_defaults or member != value._field_defaults[name]
         }
     if isinstance(value, Mapping):
         return {str(key): _plain(member) for key, member in value.items()}

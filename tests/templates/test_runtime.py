@@ -1,7 +1,6 @@
 """What the layers say of themselves, as `build/runtime.json` has it."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -141,7 +140,7 @@ def test_what_nobody_would_understand_is_not_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = replace(SAID["service"], **changes)
+    said = SAID["service"]._replace(**changes)
     layer = SimpleNamespace(build=LAYERS["service"].build, RUNTIME=said)
     monkeypatch.setitem(LAYERS, "service", layer)
     (tmp_path / "params").mkdir()

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGET = 2.0
+TARGET = 1.4
 
 LIST_MODULES = """\
 import sys

@@ -8,7 +8,6 @@ below, and `runtime.schema.json` says the same for other programs (a test compar
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -63,8 +62,7 @@ Limit = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Delegation:
+class Delegation(NamedTuple):
     """A property of a resource that belongs to somebody else than CloudFormation."""
 
     property: str
@@ -72,8 +70,7 @@ class Delegation:
     limit: Limit
 
 
-@dataclass(frozen=True)
-class Changed:
+class Changed(NamedTuple):
     """Who changes a resource after its creation besides the deployer, in which role, and which properties.
 
     `by` and `role` are for people; `properties` has those that CloudFormation would tell of as drift.
@@ -85,8 +82,7 @@ class Changed:
     properties: tuple[Delegation, ...] = ()
 
 
-@dataclass(frozen=True)
-class FixedAtCreation:
+class FixedAtCreation(NamedTuple):
     """A parameter whose value a stack keeps for its life, so that a new default changes new stacks alone.
 
     The deployer fills it in: `for_new_stacks` where it makes the stack; ever after what the stack has, or
@@ -98,8 +94,7 @@ class FixedAtCreation:
     for_older_stacks: str
 
 
-@dataclass(frozen=True)
-class LayerRuntime:
+class LayerRuntime(NamedTuple):
     """What one layer says of itself.
 
     `released` is the layer that the pipeline changes on every release; its output `revision` names what the
@@ -122,24 +117,21 @@ class LayerRuntime:
     gives_to_releases: tuple[Parameter, ...] = ()
 
 
-@dataclass(frozen=True)
-class Distinct:
+class Distinct(NamedTuple):
     """A list parameter that must have so many different values, and none twice."""
 
     parameter: Parameter
     at_least: int
 
 
-@dataclass(frozen=True)
-class NotAbove:
+class NotAbove(NamedTuple):
     """A number that must not be above another one."""
 
     lower: Parameter
     upper: Parameter
 
 
-@dataclass(frozen=True)
-class NotLonger:
+class NotLonger(NamedTuple):
     """A sum of products of parameters that must not be above another one with `more` added, and why."""
 
     sum: tuple[tuple[Parameter, ...], ...]
@@ -148,8 +140,7 @@ class NotLonger:
     more: int = 0
 
 
-@dataclass(frozen=True)
-class Pairs:
+class Pairs(NamedTuple):
     """The values, in `unit`, that a parameter may have beside each value of another, as `of` has them."""
 
     first: Parameter
@@ -159,15 +150,13 @@ class Pairs:
     pairs: Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True)
-class Cidr:
+class Cidr(NamedTuple):
     """A parameter that is a CIDR block, or empty."""
 
     parameter: Parameter
 
 
-@dataclass(frozen=True)
-class BelongsTo:
+class BelongsTo(NamedTuple):
     """A parameter that must have a value where another one has the value said here, and none elsewhere."""
 
     parameter: Parameter
@@ -175,16 +164,14 @@ class BelongsTo:
     value: str
 
 
-@dataclass(frozen=True)
-class Needs:
+class Needs(NamedTuple):
     """A parameter that may have a value only where another one has one."""
 
     parameter: Parameter
     other: Parameter
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """What no `Parameters` block can state. The order of the kinds is that of the messages."""
 
     belongs_to: tuple[BelongsTo, ...] = ()
@@ -196,8 +183,7 @@ class Rules:
     cidr: tuple[Cidr, ...] = ()
 
 
-@dataclass(frozen=True)
-class Controller:
+class Controller(NamedTuple):
     """What controls the releases, the layers that belong together for it, and where its parts are named.
 
     Where parameters say whether `alarms` stop a release and how long old tasks stay, people are told these.
@@ -219,8 +205,7 @@ class Controller:
     termination_wait: Parameter | None = None
 
 
-@dataclass(frozen=True)
-class Endpoints:
+class Endpoints(NamedTuple):
     """Services that the tasks call where a parameter has a value: the ends of their endpoints' names."""
 
     parameter: Parameter
@@ -228,8 +213,7 @@ class Endpoints:
     services: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """The parameters that name the network.
 
     The load balancer is in the public subnets, or in the internal ones where it has no public addresses.
@@ -247,24 +231,21 @@ class Network:
         return tuple(title for title in (self.public_subnets, self.internal_subnets) if title is not None)
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(NamedTuple):
     """The parameters that name the cluster, and that say `true` where it exists before the stacks."""
 
     name: Parameter
     existing: Parameter
 
 
-@dataclass(frozen=True)
-class Domain:
+class Domain(NamedTuple):
     """The parameters with the name by which users come, and with the hosted zone that has a record of it."""
 
     name: Parameter
     zone: Parameter
 
 
-@dataclass(frozen=True)
-class Capacity:
+class Capacity(NamedTuple):
     """The parameters with the fewest and most tasks, and with the CPU units of one.
 
     The parameter `providers` has the capacity providers that releases name, separated by commas, each one's
@@ -277,8 +258,7 @@ class Capacity:
     providers: Parameter | None = None
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(NamedTuple):
     """The parameter with the tag of the service's first image, and what images are built from.
 
     `folder` is the build context, whose own `Dockerfile` it is where no `dockerfile` is named. `command`
@@ -296,16 +276,14 @@ class Image:
         return self.dockerfile or f"{self.folder}/Dockerfile"
 
 
-@dataclass(frozen=True)
-class Bucket:
+class Bucket(NamedTuple):
     """A parameter that names a bucket which must exist; `written_by` must be let write into it."""
 
     parameter: Parameter
     written_by: Literal["nobody", "load-balancer"] = "nobody"
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """A parameter that names a KMS key: the service principals that its policy must let use it.
 
     `through` is the service through which the roles of the environment must be let use it besides. In both
@@ -319,8 +297,7 @@ class Key:
     unless: Parameter | None = None
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(NamedTuple):
     """The parameters of a layer that name the repository on GitHub whose environments these are.
 
     `shipped_project` is the project's name in the files that teams copy: who keeps it shares the names of
@@ -333,8 +310,7 @@ class Repository:
     shipped_project: str | None = None
 
 
-@dataclass(frozen=True)
-class Rehearsal:
+class Rehearsal(NamedTuple):
     """The parameters that a rehearsal asks for.
 
     By `health_rate` it makes a version that is not well: the share of good answers. `host` has the name by
@@ -345,8 +321,7 @@ class Rehearsal:
     host: Parameter | None = None
 
 
-@dataclass(frozen=True)
-class Runtime:
+class Runtime(NamedTuple):
     """The whole file."""
 
     schema: Literal["runtime/1"]
@@ -358,10 +333,10 @@ class Runtime:
     repository: Repository | None = None
     cluster: Cluster | None = None
     domain: Domain | None = None
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules = Rules()
     buckets: tuple[Bucket, ...] = ()
     keys: tuple[Key, ...] = ()
-    rehearsal: Rehearsal = field(default_factory=Rehearsal)
+    rehearsal: Rehearsal = Rehearsal()
 
     @property
     def released(self) -> tuple[str, ...]:
@@ -469,21 +444,23 @@ def _places(value: Any, where: str) -> Iterator[tuple[str, Output]]:
     """Every output that a part of the file names, with the place."""
     if isinstance(value, Output):
         yield where, value
-    elif is_dataclass(value):
-        for member in fields(value):
-            yield from _places(getattr(value, member.name), f"{where}.{member.name}".lstrip("."))
+    elif _is_class(value):
+        for name, member in zip(value._fields, value, strict=True):
+            yield from _places(member, f"{where}.{name}".lstrip("."))
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _places(item, f"{where}.{key}")
 
 
 def _found(value: Any, kind: type[T]) -> Iterator[T]:
-    """Every value of a kind in a dataclass, however deep."""
+    """Every value of a kind in a part of the file, however deep."""
     if isinstance(value, kind):
         yield value
-    elif is_dataclass(value):
-        for member in fields(value):
-            yield from _found(getattr(value, member.name), kind)
     elif isinstance(value, Mapping | tuple):
         for item in value.values() if isinstance(value, Mapping) else value:
             yield from _found(item, kind)
+
+
+def _is_class(value: Any) -> bool:
+    """Whether this is made of one of the classes above."""
+    return hasattr(value, "_fields")

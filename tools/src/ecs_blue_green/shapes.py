@@ -1,12 +1,13 @@
-"""Documents as dataclasses: what a class says of its fields is what a document has to have.
+"""Documents as dataclasses and named tuples: what a class says of its fields is what a document has to have.
 
 The files that this package writes and reads again are checked by it. JSON schemas say the same of those that
 other programs read; a library that checks against these is not among what production is deployed with, and to
 load it would take as long as a fifth of a command.
 """
 
+import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -21,7 +22,7 @@ class ShapeError(ValueError):
 
 
 def made(kind: type[T], document: Any) -> T:
-    """The object that a dataclass makes of a document. Raises ShapeError.
+    """The object that a dataclass or a named tuple makes of a document. Raises ShapeError.
 
     A type with a class method `named` is one text in the document, of which that makes the value.
     """
@@ -52,7 +53,7 @@ def _made(kind: Any, value: Any, where: str) -> Any:
             return kind.named(value)
         except ShapeError as error:
             raise ShapeError(f"{where.lstrip('.')} must be {error}") from error
-    if is_dataclass(kind):
+    if is_dataclass(kind) or hasattr(kind, "_fields"):
         return _object(kind, value, where)
     plain = next(base for base in _NAMES if issubclass(kind, base))
     accepted = (int, float) if plain is float else (plain,)
@@ -60,10 +61,20 @@ def _made(kind: Any, value: Any, where: str) -> Any:
     return kind(value)
 
 
+@functools.cache
+def _members(kind: Any) -> tuple[Mapping[str, Any], Set[str]]:
+    """The types of a class's fields, and which of them have no default."""
+    members = get_type_hints(kind)
+    if not is_dataclass(kind):
+        return members, members.keys() - kind._field_defaults.keys()
+    return members, {
+        one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING
+    }
+
+
 def _object(kind: Any, value: Any, where: str) -> Any:
     _require(isinstance(value, dict), where, "a map")
-    members = get_type_hints(kind)
-    needed = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
+    members, needed = _members(kind)
     for key in sorted(needed - value.keys()):
         raise ShapeError(f"{where}.{key} is missing".lstrip("."))
     for key in sorted(value.keys() - members.keys()):

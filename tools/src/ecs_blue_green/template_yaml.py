@@ -25,6 +25,9 @@ ROW_CHARACTERS = 110
 # https://yaml.org/spec/1.2.2/#103-core-schema, https://yaml.org/type/bool.html
 AMBIGUOUS = re.compile(r"0.*|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[yYnN]")
 
+# YAML's tags.
+TEXT, SEQUENCE, MAP = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
+
 # How AWS's documentation and people order a template and a resource. What is not named here follows in
 # the order of the code.
 SECTIONS = (
@@ -86,14 +89,14 @@ def ending_with_blank(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
 
     Such a text cannot be a block in YAML: it would be one line, in quotes and escaped.
     """
-    if isinstance(value, str) and "\n" in value:
-        yield from ((place, line) for line in value.split("\n") if line.endswith((" ", "\t")))
-    elif isinstance(value, Mapping):
-        for key, member in value.items():
-            yield from ending_with_blank(member, f"{place}.{key}" if place else str(key))
-    elif isinstance(value, list):
-        for number, member in enumerate(value):
-            yield from ending_with_blank(member, f"{place}.{number}")
+    if isinstance(value, str):
+        if "\n" in value:
+            yield from ((place, line) for line in value.split("\n") if line.endswith((" ", "\t")))
+    elif isinstance(value, Mapping | list):
+        members = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, member in members:
+            if not isinstance(member, str) or "\n" in member:
+                yield from ending_with_blank(member, f"{place}.{key}" if place else str(key))
 
 
 def ordered(mapping: Mapping[str, Any], first: tuple[str, ...]) -> dict[str, Any]:
@@ -152,6 +155,12 @@ class Dumper(yaml.CSafeDumper):
     variables say. All of this is read in reviews. (Every wheel of PyYAML has libyaml.)
     """
 
+    def represent_data(self, data: Any) -> yaml.Node:
+        """The node of a value. Nothing is kept of the values before: what appears twice is written twice."""
+        represent = self.yaml_representers.get(type(data))
+        node: yaml.Node = represent(self, data) if represent else super().represent_data(data)
+        return node
+
     def represent_scalar(self, tag: str, value: str, style: str | None = None) -> yaml.ScalarNode:
         """The node of a text or a number."""
         return super().represent_scalar(tag, value, "|" if "\n" in value else style)
@@ -165,21 +174,21 @@ class Dumper(yaml.CSafeDumper):
                 if isinstance(node, yaml.CollectionNode):
                     node.flow_style = is_row(node)
                 return node
-        mapping: yaml.MappingNode = self.represent_dict(value)
-        mapping.flow_style = False
-        return mapping
+        represent = self.represent_data
+        nodes = [(represent(key), represent(member)) for key, member in value.items()]
+        return yaml.MappingNode(MAP, nodes, flow_style=False)
 
     def represent_list_or_row(self, value: list[Any]) -> yaml.Node:
         """The node of a list: a line for each member, but numbers on one line however many there are."""
-        sequence = self.represent_sequence("tag:yaml.org,2002:seq", value)
-        sequence.flow_style = all(type(member) is int for member in value)
-        return sequence
+        is_row = all(type(member) is int for member in value)
+        return yaml.SequenceNode(
+            SEQUENCE, [self.represent_data(member) for member in value], flow_style=is_row
+        )
 
     def represent_text(self, value: str) -> yaml.Node:
         """The node of a text, in quotes where another reader could take it for something else."""
-        return self.represent_scalar(
-            "tag:yaml.org,2002:str", value, "'" if AMBIGUOUS.fullmatch(value) else None
-        )
+        style = "|" if "\n" in value else "'" if AMBIGUOUS.fullmatch(value) else None
+        return yaml.ScalarNode(TEXT, value, style=style)
 
     def ignore_aliases(self, _data: Any) -> bool:
         """Write what appears twice twice."""

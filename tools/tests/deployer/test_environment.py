@@ -3,7 +3,6 @@
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -312,13 +311,13 @@ def test_emulated_environment_has_an_account_that_nobody_else_has_rights_in(
 def test_parameter_that_another_one_makes_possible(
     project: Path, built: Mapping[str, Layer], write_params: Write
 ) -> None:
-    rules = replace(
-        RUNTIME.rules, needs=(Needs(Parameter("AccessLogBucketName"), Parameter("CertificateArn")),)
+    rules = RUNTIME.rules._replace(
+        needs=(Needs(Parameter("AccessLogBucketName"), Parameter("CertificateArn")),)
     )
     declared = {slug: layer.parameters for slug, layer in built.items()}
 
     def loaded() -> Environment:
-        return environment.load(project / "params", "local", declared, replace(RUNTIME, rules=rules))
+        return environment.load(project / "params", "local", declared, RUNTIME._replace(rules=rules))
 
     write_params({"AccessLogBucketName": "acme-logs"})
     with pytest.raises(BadInput, match='AccessLogBucketName: "acme-logs" needs CertificateArn'):
@@ -342,10 +341,10 @@ def test_sum_that_takes_longer_than_another(
 ) -> None:
     fewest, port, upper = map(Parameter, ("MinCapacity", "TestListenerPort", "MaxCapacity"))
     longer = NotLonger(((fewest,), (fewest, port)), ((upper, upper),), "it takes so long", more)
-    rules = replace(RUNTIME.rules, not_longer=(longer,))
+    rules = RUNTIME.rules._replace(not_longer=(longer,))
     write_params({"MinCapacity": "2", "MaxCapacity": most, "TestListenerPort": "9001"})
     declared = {slug: layer.parameters for slug, layer in built.items()}
-    runtime = replace(RUNTIME, rules=rules)
+    runtime = RUNTIME._replace(rules=rules)
     if said is None:
         assert environment.load(project / "params", "local", declared, runtime)
         return

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +229,7 @@ def test_a_parameter_is_there_with_what_its_declaration_says() -> None:
             "Environment": {"Type": "String"},
         }
     }
-    found = environment_schema.document(declared, replace(RUNTIME, layers={}, rules=Rules()))
+    found = environment_schema.document(declared, RUNTIME._replace(layers={}, rules=Rules()))
     made = found["properties"]["parameters"]
     assert made["required"] == ["Ports", "Word"]
     assert made["properties"]["QueueDepth"] == {

@@ -1,7 +1,6 @@
 """Layers as they are in `build/`, and the order that is derived from them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,7 +56,7 @@ POLICY = '{"Statement": [{"Effect": "Allow", "Action": "Update:*", "Principal": 
 
 def test_stack_policy_is_read_and_one_that_is_missing_or_broken_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(template())
-    said = replace(RUNTIME, layers={"a": LayerRuntime(stack_policy="a.stack-policy.json")})
+    said = RUNTIME._replace(layers={"a": LayerRuntime(stack_policy="a.stack-policy.json")})
     with pytest.raises(BadInput, match=r"/a\.stack-policy\.json is missing.*a\.yaml needs it") as refused:
         layers.read(tmp_path, said)
     assert refused.value.remedy == "run: make generate"

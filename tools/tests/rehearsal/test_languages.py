@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -30,7 +29,7 @@ def written(place: Place, *command: str, **files: str) -> Place:
     place.application.mkdir()
     for name, text in {"Dockerfile": "EXPOSE 1323\n", **files}.items():
         (place.application / name.replace("_js", ".js")).write_text(text)
-    place.image = replace(place.image, command=command)
+    place.image = place.image._replace(command=command)
     place.set(
         DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce",
         TerminationWaitMinutes=2,
@@ -82,7 +81,7 @@ def test_command_that_does_not_serve_is_named_with_its_log(
 def test_what_a_command_has_started_ends_with_it(place: Place) -> None:
     """A shell passes no signal on."""
     program = f"{sys.executable} -m app"
-    place.image = replace(place.image, command=("sh", "-c", f"cd .. && {program}; true"))
+    place.image = place.image._replace(command=("sh", "-c", f"cd .. && {program}; true"))
     place.set(DeploymentConfigName="CodeDeployDefault.ECSAllAtOnce", TerminationWaitMinutes=0)
     place.deploy()
     ended = rehearsed(place)

@@ -46,7 +46,8 @@ class Record:
     @property
     def text(self) -> str:
         """How the Parameter Store has it."""
-        return json.dumps(asdict(self))
+        parameters = self.parameters._asdict() if self.parameters else None
+        return json.dumps({**asdict(self), "parameters": parameters})
 
 
 @dataclass(frozen=True)

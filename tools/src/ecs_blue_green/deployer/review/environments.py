@@ -238,7 +238,7 @@ def _fixing_as(layer: Layer, other: Layer | None) -> Layer:
     fixed = tuple(one for one in declared if one.parameter in layer.parameters)
     return replace(
         layer,
-        runtime=replace(layer.runtime, fixed_at_creation=fixed),
+        runtime=layer.runtime._replace(fixed_at_creation=fixed),
         fixed={str(one.parameter): one.for_new_stacks for one in fixed},
     )
 
