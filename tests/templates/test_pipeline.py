@@ -647,7 +647,7 @@ def value_of(title: str, **found: float | None) -> float:
     text = query["Expression"]
     expression = text if isinstance(text, str) else text["Fn::Sub"].replace("${AlarmMinRequests}", "10")
     series = {name: {} if value is None else {0: value} for name, value in found.items()}
-    request = metric_math.Request([0], 60, series, {query["Id"]: metric_math.parse(expression)})
+    request = metric_math.Request([0], series, {query["Id"]: metric_math.parse(expression)})
     return metric_math.evaluate(query["Id"], request)[0]
 
 
