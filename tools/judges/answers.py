@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from botocore.model import ListShape, Shape, StructureShape
 from botocore.parsers import ResponseParserError
 
-ACCOUNT, REGION = "000000000000", "ap-northeast-1"
+from ecs_blue_green.testing.clients import Clients
+
+ACCOUNT = "000000000000"
 DONE = "done"
 NOT_OFFERED = "not offered"
 CRASHED = "an error of its own"
@@ -42,27 +42,12 @@ class Answer:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-class Session:
+class Session(Clients):
     """Calls of one server, and how each ended, by the words that say what was asked."""
 
     def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint)
         self.answers: dict[str, Answer] = {}
-        self._endpoint = endpoint
-        self._clients: dict[str, Any] = {}
-
-    def client(self, service: str) -> Any:
-        """The client of a service."""
-        if service not in self._clients:
-            connect: Any = boto3.client  # Its overloads want the name as a literal.
-            self._clients[service] = connect(
-                service,
-                endpoint_url=self._endpoint,
-                region_name=REGION,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",  # noqa: S106 (the servers take any)
-                config=Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}),
-            )
-        return self._clients[service]
 
     def call(self, what: str, service: str, operation: str, /, **request: Any) -> Any:
         """Make a call that is compared, and give its answer, or {} where it was refused.

@@ -9,7 +9,8 @@ import json
 import time
 from typing import Any
 
-from judges.answers import ACCOUNT, REGION, Session, at, saying
+from ecs_blue_green.testing.clients import REGION
+from judges.answers import ACCOUNT, Session, at, saying
 
 NONE = "none-of-this-name"
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ecs_blue_green import emulator
-from judges.answers import ACCOUNT, REGION
+from ecs_blue_green.testing.clients import REGION
+from judges.answers import ACCOUNT
 
 TOOLS = Path(__file__).resolve().parents[1]
 REPOSITORY = TOOLS.parent

@@ -25,16 +25,18 @@ GROUND = (
 )
 # From a module (the longest prefix counts) to the only other modules of the package that it may import.
 ALLOWED: dict[str, tuple[str, ...]] = {
-    "__main__": ("interpreters", "project", "emulator", "rehearsal", "init"),
-    "interpreters": (),
-    "project": (),
+    "__main__": ("failure", "interpreters", "project", "emulator", "rehearsal", "init"),
     # What may be read by everybody reads nobody.
-    "runtime": ("shapes",),
+    "failure": (),
+    "interpreters": ("failure",),
+    "project": (),
+    "dockerfile": (),
+    "runtime": ("failure", "shapes"),
     "shapes": (),
     "template_yaml": (),
     "imported_exports": (),
     "fargate": (),
-    "deployer": ("deployer", "imported_exports", "runtime", "shapes", "template_yaml"),
+    "deployer": ("deployer", "failure", "imported_exports", "runtime", "shapes", "template_yaml"),
     "deployer.cloudformation": (*GROUND, "deployer.cloudformation"),
     "deployer.effects": (*GROUND, "deployer.effects"),
     "deployer.release": (*GROUND, "deployer.release", "deployer.cloudformation"),
@@ -64,13 +66,23 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "deployer.remedies",
         "runtime",
     ),
-    "deployer.errors": (),
+    "deployer.errors": ("failure",),
     "deployer.nearest": (),
     "deployer.parameters": (),
-    "emulator": ("emulator", "fargate", "imported_exports", "interpreters", "runtime"),
+    "emulator": ("emulator", "failure", "fargate", "imported_exports", "interpreters", "runtime"),
     "codebuild": ("codebuild",),
     "pipeline": ("pipeline", "codebuild"),
-    "rehearsal": ("rehearsal", "pipeline", "codebuild", "emulator", "interpreters", "project", "runtime"),
+    "rehearsal": (
+        "rehearsal",
+        "pipeline",
+        "codebuild",
+        "emulator",
+        "deployer.errors",
+        "dockerfile",
+        "interpreters",
+        "project",
+        "runtime",
+    ),
     # What a push would bring is made from the files, as the deployer reads them.
     "rehearsal.source": ("deployer.configurations", "deployer.errors", "runtime"),
     # What a project's tests use: everything that runs here, and nothing that is asked of a person.
@@ -86,7 +98,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "documents": ("documents", "deployer", "project", "runtime", "template_yaml"),
     # Of the deployer what reads and judges files: nothing is asked of AWS.
-    "init": ("init", "runtime", "deployer.environment", "deployer.errors", "deployer.layers"),
+    "init": ("init", "dockerfile", "runtime", "deployer.environment", "deployer.errors", "deployer.layers"),
     "workflows": ("workflows", "project"),
 }
 # The reviewed YAML is deployed, not a fresh rendering; and what generates it talks to nobody.
@@ -94,6 +106,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "": ("troposphere", "awacs", *PROJECT),
     "template_yaml": ("troposphere", "awacs", "boto3", "botocore", *PROJECT),
     "runtime": ("troposphere", "awacs", "boto3", "botocore", *PROJECT),
+    "failure": ("boto3", "botocore"),
     "deployer": ("troposphere", "awacs", "ministack", *PROJECT),
     "deployer.environment": ("boto3", "botocore", "troposphere"),
     "deployer.errors": ("boto3", "botocore"),

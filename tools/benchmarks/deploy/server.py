@@ -19,13 +19,16 @@ def main(arguments: list[str]) -> int:
     """Serve, and return the exit code."""
     folder, parameter_file, scale = Path(arguments[0]), Path(arguments[1]), float(arguments[2])
     _extend_emulator(folder / CALLS, scale)
-    return serve.serve(
-        port=0,
-        state=folder / "state",
-        parameter_file=parameter_file,
-        minute=60.0,
-        until_stdin_closes=True,
+    serve.serve(
+        serve.Settings(
+            port=0,
+            state=folder / "state",
+            parameter_file=parameter_file,
+            minute=60.0,
+            until_stdin_closes=True,
+        )
     )
+    return 0
 
 
 def _extend_emulator(calls: Path, scale: float) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ecs_blue_green import interpreters, project
 from ecs_blue_green.emulator import SECONDS_A_MINUTE, early
+from ecs_blue_green.failure import Failure
 
-EXIT_NOT_INSTALLED, EXIT_INTERRUPTED = 1, 130
+EXIT_INTERRUPTED = 130
 # Of the emulator; init runs where generate.py does.
 COMMANDS = ("serve", "rehearse", "run")
 
@@ -103,18 +104,22 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
 
     # Imported late: only the server needs the emulator itself.
+    from ecs_blue_green.emulator.serve import Settings
     from ecs_blue_green.emulator.serve import serve as run
 
-    return run(
-        port=arguments.port,
-        state=arguments.state,
-        parameter_file=arguments.params,
-        minute=arguments.minute,
-        until_stdin_closes=arguments.until_stdin_closes,
-        attended=arguments.attended,
-        hooks_are_called=arguments.hooks_are_called,
-        validation=early.Early(arguments.early_validation == "every", dict(arguments.finding)),
+    run(
+        Settings(
+            port=arguments.port,
+            state=arguments.state,
+            parameter_file=arguments.params,
+            minute=arguments.minute,
+            until_stdin_closes=arguments.until_stdin_closes,
+            attended=arguments.attended,
+            hooks_are_called=arguments.hooks_are_called,
+            validation=early.Early(arguments.early_validation == "every", dict(arguments.finding)),
+        )
     )
+    return 0
 
 
 def _run_where_the_emulator_is(argv: list[str]) -> None:
@@ -123,7 +128,8 @@ def _run_where_the_emulator_is(argv: list[str]) -> None:
         python = interpreters.emulator()
         if Path(python).parent == Path(sys.executable).parent:
             raise interpreters.NotInstalled(
-                f"the emulator is not installed: {python} has no ministack",
+                "the emulator is not installed",
+                f"{python} has no ministack",
                 f"rm -r {interpreters.EMULATOR}; make {interpreters.EMULATOR}/ready",
             )
         os.execv(python, [python, "-P", "-m", "ecs_blue_green", *argv])  # noqa: S606 - no shell is wanted
@@ -143,9 +149,9 @@ if __name__ == "__main__":
     try:
         _run_where_the_emulator_is(sys.argv[1:])
         sys.exit(main(sys.argv[1:]))
-    except interpreters.NotInstalled as missing:
-        sys.stderr.write(f"error: {missing}\nnext:  {missing.remedy}\n")
-        sys.exit(EXIT_NOT_INSTALLED)
+    except Failure as failure:
+        sys.stderr.writelines(f"{line}\n" for line in failure.lines)
+        sys.exit(failure.exit_code)
     except KeyboardInterrupt:
         # While libraries are imported: a command that has begun says more.
         sys.stderr.write("interrupted\n")

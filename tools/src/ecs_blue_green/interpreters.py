@@ -8,15 +8,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from ecs_blue_green.failure import Failure
+
 DEPLOYER, EMULATOR = ".venv", ".venv-emulator"
 
 
-class NotInstalled(Exception):
-    """An environment is missing: the message says what and why, `remedy` what to type."""
-
-    def __init__(self, why: str, remedy: str) -> None:
-        super().__init__(why)
-        self.remedy = remedy
+class NotInstalled(Failure):
+    """An environment is missing."""
 
 
 def emulator() -> str:
@@ -37,6 +35,7 @@ def _python(name: str, library: str, what: str) -> str:
     if find_spec(library):
         return sys.executable
     raise NotInstalled(
-        f"{what} is not installed: {beside} is not there, and {sys.executable} has no {library}",
+        f"{what} is not installed",
+        f"{beside} is not there, and {sys.executable} has no {library}",
         f"make {name}/ready",
     )

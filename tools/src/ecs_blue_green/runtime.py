@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from ecs_blue_green import shapes
+from ecs_blue_green.failure import Failure
 
 SCHEMA = "runtime/1"
 FILE = "runtime.json"
@@ -21,14 +22,13 @@ OUTPUT = re.compile(r"[a-z][a-z0-9-]*\.[A-Za-z0-9]+")
 T = TypeVar("T")
 
 
-class Unusable(Exception):
-    """There is no runtime.json that can be worked with: `what` is wrong, `why`, and the `remedy`."""
+class Unusable(Failure):
+    """There is no runtime.json that can be worked with."""
+
+    exit_code = 2
 
     def __init__(self, what: str, why: str, remedy: str = REPAIR) -> None:
-        super().__init__(f"{what}: {why}")
-        self.what = what
-        self.why = why
-        self.remedy = remedy
+        super().__init__(what, why, remedy)
 
 
 class Parameter(str):

@@ -6,17 +6,15 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 import yaml
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ecs_blue_green.emulator.early import DOCUMENTED, Early
+from ecs_blue_green.testing.clients import Clients
 from tests.paths import PARAMETER_FILE
 
 PARAMETERS: dict[str, Any] = yaml.load(PARAMETER_FILE.read_text(), Loader=yaml.BaseLoader)["parameters"]  # noqa: S506
-REGION = "ap-northeast-1"
 ACCOUNT = "000000000000"
 VPC = PARAMETERS["VpcId"]
 PUBLIC = PARAMETERS["PublicSubnetIds"]
@@ -26,28 +24,12 @@ Resources = dict[str, Any]
 Resource = dict[str, Any]
 
 
-class Aws:
+class Aws(Clients):
     """Clients for one emulator, and stacks in it."""
 
     def __init__(self, endpoint: str, validation: Early = DOCUMENTED) -> None:
-        self.endpoint = endpoint
+        super().__init__(endpoint)
         self.validation = validation
-        self._clients: dict[str, Any] = {}
-
-    def client(self, service: str) -> Any:
-        """The client of a service."""
-        if service not in self._clients:
-            connect: Any = boto3.client  # Its overloads want the name as a literal.
-            self._clients[service] = connect(
-                service,
-                endpoint_url=self.endpoint,
-                region_name=REGION,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-                # What is refused is refused: botocore takes a quota for throttling, and asks again.
-                config=Config(retries={"total_max_attempts": 1}),
-            )
-        return self._clients[service]
 
     def propose(self, stack: str, resources: Resources, *, kind: str = "UPDATE", **more: Any) -> Any:
         """Make a change set and describe it as it became; `more` goes into the template or the call."""

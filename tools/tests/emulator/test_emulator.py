@@ -208,7 +208,7 @@ def test_serve_says_why_it_cannot_start(tmp_path: Path) -> None:
             output, errors = server.communicate(timeout=20)
     assert server.returncode == 1
     assert output == ""
-    assert errors.startswith(f"cannot listen on 127.0.0.1:{port}: ")
+    assert errors.startswith(f"error: cannot listen on 127.0.0.1:{port}: ")
     assert "Traceback" not in errors
 
 
@@ -253,7 +253,7 @@ def test_what_is_in_the_way_of_the_state_is_named(
     assert command_line.main(["status", "--env", "local"], tmp_path) == 1
     *_, error, advice = capsys.readouterr().err.splitlines()
     assert error.startswith("error: the emulator does not answer: ")
-    assert f"the state cannot be kept in {tmp_path}/.local ({tmp_path}/{part}: " in error
+    assert f"the state cannot be kept in {tmp_path}/.local: {tmp_path}/{part}: " in error
     assert advice == f"next:  move away what is there: mv {tmp_path}/{part} {tmp_path}/{part}.old"
     (tmp_path / part).rename(tmp_path / f"{part}.old")
     assert command_line.main(["status", "--env", "local"], tmp_path) == 0

@@ -23,13 +23,16 @@ def main(arguments: list[str]) -> int:
         take_time(engine, lambda: float(seconds), lambda function, arguments: None)
 
     serve._isolate = isolate_and_slow_down
-    return serve.serve(
-        port=0,
-        state=Path(folder),
-        parameter_file=Path(parameter_file),
-        minute=60.0,
-        until_stdin_closes=True,
+    serve.serve(
+        serve.Settings(
+            port=0,
+            state=Path(folder),
+            parameter_file=Path(parameter_file),
+            minute=60.0,
+            until_stdin_closes=True,
+        )
     )
+    return 0
 
 
 if __name__ == "__main__":

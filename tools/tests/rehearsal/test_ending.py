@@ -10,6 +10,7 @@ from typing import Any, cast
 import psutil
 import pytest
 
+from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED
 from ecs_blue_green.rehearsal import ending, interrupts
 from ecs_blue_green.rehearsal.follow import Follower
 
@@ -135,7 +136,7 @@ def test_second_signal_ends_what_does_not_end(number: signal.Signals) -> None:
             _, errors = command.communicate(timeout=PATIENCE)
         finally:
             command.kill()
-    assert command.returncode == interrupts.EXIT_INTERRUPTED
+    assert command.returncode == EXIT_INTERRUPTED
     assert errors.strip().startswith("interrupted again: ended at once")
     deadline = time.monotonic() + PATIENCE
     while is_running(child):

@@ -78,9 +78,7 @@ def _look(invocation: Invocation) -> str:
 
 
 def _failed(failure: Failure, invocation: Invocation) -> int:
-    print(f"error: {failure}", file=sys.stderr)
-    if failure.remedy:
-        print(f"next:  {failure.remedy}", file=sys.stderr)
+    print(*failure.lines, sep="\n", file=sys.stderr)
     if isinstance(failure, Guarded):
         invocation.document["findings"] = [asdict(finding) for finding in failure.findings]
     invocation.document["error"] = {"what": failure.what, "why": failure.why, "remedy": failure.remedy}

@@ -7,25 +7,14 @@ Failure                 what happened, why, and what to type next
 └── Interrupted  130    Ctrl-C, or the answer was no
 """
 
+from ecs_blue_green.failure import Failure as Failure
+
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_BLOCKED = 3
 EXIT_CHANGES = 4
 EXIT_INTERRUPTED = 130
-
-
-class Failure(Exception):
-    """One message for a person: `what` happened, `why`, and the `remedy` (often the next command)."""
-
-    exit_code = EXIT_FAILED
-
-    def __init__(self, what: str, why: str = "", remedy: str = "") -> None:
-        # A `why` of several lines begins on a line of its own.
-        super().__init__(f"{what}:{'' if why[0] == chr(10) else ' '}{why}" if why else what)
-        self.what = what
-        self.why = why
-        self.remedy = remedy
 
 
 class BadInput(Failure):

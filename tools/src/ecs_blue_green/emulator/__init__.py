@@ -18,26 +18,18 @@ from pathlib import Path
 from ecs_blue_green import interpreters
 from ecs_blue_green.emulator import disk, lock
 from ecs_blue_green.emulator.early import DOCUMENTED, Early
+from ecs_blue_green.emulator.errors import EmulatorError as EmulatorError
+from ecs_blue_green.failure import ERROR, NEXT
 
 LOG_FILE = "emulator.log"
 # Of a deployment's waits, which are for the sake of users: there are none here.
 SECONDS_A_MINUTE = 1.0
 ENDPOINT_PREFIX = "AWS_ENDPOINT_URL="
-# Begins the line, after those that say why the server cannot start, that says what to do.
-REMEDY_PREFIX = "next:  "
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 # A command that was killed leaves its emulator saving the state for a moment.
 HANDOVER_SECONDS = 3.0
-
-
-class EmulatorError(Exception):
-    """The emulator could not be started; the message says why, `remedy` what helps where that is known."""
-
-    def __init__(self, why: str, remedy: str = "") -> None:
-        super().__init__(why)
-        self.remedy = remedy
 
 
 @contextmanager
@@ -61,11 +53,12 @@ def running(
     At the end of the block the child saves its state and is gone; it does the same when this process dies.
     Raises EmulatorError when it does not start, or when another command is using the folder.
     """
-    with disk.usable(state, EmulatorError):
+    with disk.usable(state):
         shared = _server_or_free(state)
     if shared and attended:
         raise EmulatorError(
-            "`python -m ecs_blue_green serve`, or another rehearsal, runs on the same state; end it first"
+            "`python -m ecs_blue_green serve`, or another rehearsal, runs on the same state",
+            remedy="end it first",
         )
     if shared:
         yield shared
@@ -75,7 +68,7 @@ def running(
         *(["--hooks-are-called"] if hooks_are_called else []),
         *validation.options,
     ]
-    with disk.usable(state, EmulatorError):
+    with disk.usable(state):
         child = _start(state, parameter_file, minute, options)
     try:
         yield _endpoint(child, state)
@@ -94,7 +87,8 @@ def _server_or_free(state: Path) -> str | None:
             return holder.endpoint
         if time.monotonic() > deadline:
             raise EmulatorError(
-                f"the local emulator is in use by another command (process {holder.pid}); wait for it to end"
+                f"the local emulator is in use by another command (process {holder.pid})",
+                remedy="wait for it to end",
             )
         time.sleep(0.1)
 
@@ -103,7 +97,7 @@ def _start(state: Path, parameter_file: Path, minute: float, options: Sequence[s
     try:
         python = interpreters.emulator()
     except interpreters.NotInstalled as missing:
-        raise EmulatorError(str(missing), missing.remedy) from missing
+        raise EmulatorError(missing.what, missing.why, missing.remedy) from missing
     state.mkdir(parents=True, exist_ok=True)
     command = [
         # -P: nothing in the working directory is taken for a module.
@@ -145,10 +139,10 @@ def _endpoint(child: subprocess.Popen[str], state: Path) -> str:
     finally:
         guard.cancel()
     log = state / LOG_FILE
-    said = log.read_text(errors="replace").strip().splitlines()[-8:]
-    remedy = said.pop().removeprefix(REMEDY_PREFIX) if said and said[-1].startswith(REMEDY_PREFIX) else ""
-    why = "\n".join(said) or "it said nothing"
-    raise EmulatorError(f"the local emulator did not start: {why} (log: {log})", remedy)
+    lines = log.read_text(errors="replace").strip().splitlines()[-8:]
+    remedy = lines.pop().removeprefix(NEXT) if lines and lines[-1].startswith(NEXT) else ""
+    why = "\n".join(line.removeprefix(ERROR) for line in lines) or "it said nothing"
+    raise EmulatorError("the local emulator did not start", f"{why} (log: {log})", remedy)
 
 
 def _stop(child: subprocess.Popen[str]) -> None:

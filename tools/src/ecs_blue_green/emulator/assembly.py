@@ -24,7 +24,6 @@ from ecs_blue_green.emulator.services import (
 )
 from ecs_blue_green.emulator.services.api import Service
 
-UnreadableState = state.UnreadableState
 busy = engine.stacks_in_progress
 
 _warm: Future[None] = Future()
@@ -45,7 +44,7 @@ def application(
     `attended`: deployments wait for the tasks that a rehearsal runs, and for the hooks that it calls.
     `hooks_are_called`: they wait for their hooks alone; otherwise a placeholder answers.
     `validation`: how a new change set is validated.
-    Raises UnreadableState when there is a state that cannot be read.
+    Raises EmulatorError when there is a state that cannot be read.
     """
     _add_services()
     ecs.install()

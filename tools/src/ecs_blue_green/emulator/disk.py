@@ -3,9 +3,11 @@
 import errno
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ecs_blue_green.emulator.errors import EmulatorError
 
 IN_THE_WAY = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -26,13 +28,13 @@ def explained(error: OSError, wanted: Path) -> tuple[str, str]:
 
 
 @contextmanager
-def usable(state: Path, refusal: Callable[[str, str], Exception]) -> Iterator[None]:
-    """Raise what `refusal` makes of message and remedy where the block cannot work in the folder `state`."""
+def usable(state: Path) -> Iterator[None]:
+    """Raise EmulatorError where the block cannot work in the folder `state`."""
     try:
         yield
     except OSError as error:
         why, remedy = explained(error, state)
-        raise refusal(f"the state cannot be kept in {state} ({why})", remedy) from error
+        raise EmulatorError(f"the state cannot be kept in {state}", why, remedy) from error
 
 
 def _not_a_folder(folder: Path) -> Path | None:

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-
-class StateInUse(Exception):
-    """Another process holds the state folder."""
+from ecs_blue_green.emulator.errors import EmulatorError
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Holder:
 def hold(state: Path, *, shared: bool) -> Iterator["Lock"]:
     """Hold the state folder (made where missing) for the time of the block.
 
-    Raises StateInUse, naming the holder, when another process has it.
+    Raises EmulatorError, naming the holder, when another process has it.
     """
     state.mkdir(parents=True, exist_ok=True)
     # Opened without truncation: the holder's own words are still needed when this fails.
@@ -39,7 +37,7 @@ def hold(state: Path, *, shared: bool) -> Iterator["Lock"]:
         except OSError:
             holder = _read(state)
             who = f"process {holder.pid}" if holder else "another process"
-            raise StateInUse(f"the local emulator is in use by {who} (state in {state})") from None
+            raise EmulatorError(f"the local emulator is in use by {who} (state in {state})") from None
         lock = Lock(file.fileno(), Holder(os.getpid(), shared))
         lock.write()
         try:

@@ -9,87 +9,61 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-from ecs_blue_green.emulator import ENDPOINT_PREFIX, REMEDY_PREFIX, account, disk, lock
+from ecs_blue_green.emulator import ENDPOINT_PREFIX, account, disk, lock
 from ecs_blue_green.emulator.early import DOCUMENTED, Early
+from ecs_blue_green.emulator.errors import EmulatorError
 
 HOST = "127.0.0.1"
 # A stack operation that a killed command left running is finished before the state is saved.
 SETTLE_SECONDS = 20.0
 
 
-class CannotServe(Exception):
-    """The server cannot start; the message says why, `remedy` what helps where that is known."""
-
-    def __init__(self, why: str, remedy: str = "") -> None:
-        super().__init__(why)
-        self.remedy = remedy
-
-
-def serve(
-    *,
-    port: int,
-    state: Path,
-    parameter_file: Path,
-    minute: float,
-    until_stdin_closes: bool,
-    attended: bool = False,
-    hooks_are_called: bool = False,
-    validation: Early = DOCUMENTED,
-) -> int:
-    """Serve until a signal, or the end of stdin, and return the exit code: 0, or 1 when it could not start.
+@dataclass(frozen=True)
+class Settings:
+    """What a server is started with.
 
     `port` 0 takes a free one; `minute`: the seconds that stand for a minute where a deployment waits.
     `attended`: a rehearsal runs the tasks and calls the hooks, while other commands come and go.
     `hooks_are_called`: a deployment waits for its hooks' answers; otherwise a placeholder answers, and a
     line on stdout says so. `validation`: how a new change set is validated.
+    """
+
+    port: int
+    state: Path
+    parameter_file: Path
+    minute: float
+    until_stdin_closes: bool
+    attended: bool = False
+    hooks_are_called: bool = False
+    validation: Early = DOCUMENTED
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal, or the end of stdin. Raises EmulatorError when it cannot start.
+
     Prints the endpoint as one line on stdout once requests are answered.
     """
-    try:
-        with ExitStack() as stack:
-            with disk.usable(state, CannotServe):
-                held = stack.enter_context(lock.hold(state, shared=attended or not until_stdin_closes))
-            _run(
-                held,
-                port,
-                state.resolve(),
-                parameter_file,
-                minute,
-                until_stdin_closes,
-                attended,
-                hooks_are_called,
-                validation,
-            )
-    except lock.StateInUse as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except CannotServe as error:
-        sys.stderr.write(f"{error}\n" + (f"{REMEDY_PREFIX}{error.remedy}\n" if error.remedy else ""))
-        return 1
-    return 0
+    with ExitStack() as stack:
+        with disk.usable(settings.state):
+            shared = settings.attended or not settings.until_stdin_closes
+            held = stack.enter_context(lock.hold(settings.state, shared=shared))
+        _serve(settings, held)
 
 
-def _run(
-    held: lock.Lock,
-    port: int,
-    state: Path,
-    parameter_file: Path,
-    minute: float,
-    until_stdin_closes: bool,
-    attended: bool,
-    hooks_are_called: bool,
-    validation: Early,
-) -> None:
+def _serve(settings: Settings, held: lock.Lock) -> None:
     try:
-        description = account.read(parameter_file)
+        description = account.read(settings.parameter_file)
     except (OSError, ValueError) as error:
-        raise CannotServe(str(error)) from error
+        raise EmulatorError(str(error)) from error
     if description.unusable:
         sys.stderr.write(f"{description.unusable}. Until then there is no network, no image and no bucket\n")
-    listener = _listen(port)
+    listener = _listen(settings.port)
     port = listener.getsockname()[1]
-    with disk.usable(state, CannotServe):
+    state = settings.state.resolve()
+    with disk.usable(state):
         _isolate(state, port, description)
 
     # Imported late: ministack reads the environment when it is imported.
@@ -98,33 +72,30 @@ def _run(
 
     from ecs_blue_green.emulator import assembly
 
-    try:
-        application = assembly.application(
-            state,
-            description,
-            minute,
-            attended=attended,
-            hooks_are_called=hooks_are_called,
-            validation=validation,
-        )
-    except assembly.UnreadableState as error:
-        raise CannotServe(str(error), error.remedy) from error
+    application = assembly.application(
+        state,
+        description,
+        settings.minute,
+        attended=settings.attended,
+        hooks_are_called=settings.hooks_are_called,
+        validation=settings.validation,
+    )
 
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel = "WARNING"
     config.keep_alive_timeout = 75
 
-    async def until_told() -> None:
+    async def until_stopped() -> None:
         endpoint = f"http://{HOST}:{port}"
         held.announce(endpoint)
         sys.stdout.write(f"{ENDPOINT_PREFIX}{endpoint}\n")
         sys.stdout.flush()
         threading.Thread(target=assembly.warm_up, args=(description,), daemon=True).start()
-        await _told_to_stop(until_stdin_closes)
+        await _stop_requested(settings.until_stdin_closes)
         await _settled(assembly.busy)
 
-    asyncio.run(hypercorn_serve(application, config, shutdown_trigger=until_told))
+    asyncio.run(hypercorn_serve(application, config, shutdown_trigger=until_stopped))
 
 
 def _listen(port: int) -> socket.socket:
@@ -134,26 +105,26 @@ def _listen(port: int) -> socket.socket:
     try:
         listener.bind((HOST, port))
     except (OSError, OverflowError) as error:
-        raise CannotServe(
-            f"cannot listen on {HOST}:{port}: {error}; choose another --port, or none for a free one"
+        raise EmulatorError(
+            f"cannot listen on {HOST}:{port}", str(error), "choose another --port, or none for a free one"
         ) from error
     return listener
 
 
-async def _told_to_stop(until_stdin_closes: bool) -> None:
+async def _stop_requested(until_stdin_closes: bool) -> None:
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    requested = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, requested.set)
     if until_stdin_closes:
-        threading.Thread(target=_wait_for_stdin, args=(loop, told), daemon=True).start()
-    await told.wait()
+        threading.Thread(target=_wait_for_stdin, args=(loop, requested), daemon=True).start()
+    await requested.wait()
 
 
-def _wait_for_stdin(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> None:
+def _wait_for_stdin(loop: asyncio.AbstractEventLoop, requested: asyncio.Event) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    loop.call_soon_threadsafe(told.set)
+    loop.call_soon_threadsafe(requested.set)
 
 
 async def _settled(busy: Callable[[], bool]) -> None:

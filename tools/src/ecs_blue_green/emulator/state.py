@@ -14,23 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from ecs_blue_green.emulator import disk, engine
+from ecs_blue_green.emulator.errors import EmulatorError
 
 FILE = "state.json"
-
-
-class UnreadableState(Exception):
-    """The state file cannot be used: why, and what to do."""
-
-    def __init__(self, file: Path, problem: object) -> None:
-        super().__init__(f"cannot use the saved state {file} ({problem})")
-        self.remedy = f"begin with an empty account: rm -r {shlex.quote(str(file))}"
 
 
 def attach(folder: Path) -> None:
     """Load the state in `folder`, and have the emulator save it there when it stops.
 
     Every service must have been added before. A line on stdout says so when the state cannot be saved.
-    Raises UnreadableState for a state that cannot be read.
+    Raises EmulatorError for a state that cannot be read.
     """
     _keep_objects_and_code()
     file = folder / FILE
@@ -40,7 +33,7 @@ def attach(folder: Path) -> None:
             if key in saved:
                 engine.app._get_module(module).load_persisted_state(saved[key])
     except Exception as error:  # whatever a damaged or foreign document makes ministack raise
-        raise UnreadableState(file, error) from error
+        raise _unreadable(file, error) from error
     engine.app.load_state = lambda service: None
     engine.app.save_all = lambda services: _save(file, services)
 
@@ -51,10 +44,15 @@ def _read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, LookupError) as error:
-        raise UnreadableState(file, error) from error
+        raise _unreadable(file, error) from error
     if not isinstance(services, dict):
-        raise UnreadableState(file, "no services")
+        raise _unreadable(file, "no services")
     return services
+
+
+def _unreadable(file: Path, problem: object) -> EmulatorError:
+    remedy = f"begin with an empty account: rm -r {shlex.quote(str(file))}"
+    return EmulatorError(f"cannot use the saved state {file}", str(problem), remedy)
 
 
 def _save(file: Path, services: dict[str, Callable[[], Any]]) -> None:

@@ -16,6 +16,7 @@ from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.environment import LOCAL
 from ecs_blue_green.deployer.errors import EXIT_DONE, EXIT_INTERRUPTED, BadInput, Failure
 from ecs_blue_green.deployer.layers import Layer
+from ecs_blue_green.dockerfile import exposed_port
 from ecs_blue_green.init import answers as typed
 from ecs_blue_green.init import parameter_files, repository
 from ecs_blue_green.init.answers import Answers, Question
@@ -181,12 +182,12 @@ def _listen(dockerfile: Path, application: Path, port: str) -> None:
     """Have the sample listen on that port, in its Dockerfile and wherever else it says so."""
     if not dockerfile.is_file():
         return
-    exposed = re.search(r"^EXPOSE\s+(\d+)", dockerfile.read_text(encoding="utf-8"), re.MULTILINE)
-    if exposed is None or exposed[1] == port:
+    exposed = exposed_port(dockerfile)
+    if exposed is None or exposed == port:
         return
     for path in (dockerfile, *application.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(rf"\b{exposed[1]}\b", port, text), encoding="utf-8")
+        path.write_text(re.sub(rf"\b{exposed}\b", port, text), encoding="utf-8")
 
 
 def _listed(left: Mapping[str, list[str]], wanted: Answers) -> str:
@@ -215,9 +216,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _refuse(failure: Failure) -> int:
-    sys.stderr.write(f"error: {failure}\n")
-    sys.stderr.write(f"next:  {failure.remedy}\n" if failure.remedy else "")
-    sys.stderr.write("nothing was changed\n")
+    sys.stderr.writelines(f"{line}\n" for line in (*failure.lines, "nothing was changed"))
     return failure.exit_code
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ecs_blue_green.deployer.errors import EXIT_FAILED, EXIT_INTERRUPTED, BadInput, Failed, Failure
 from ecs_blue_green.emulator import disk
 from ecs_blue_green.rehearsal import (
     document,
@@ -30,12 +31,12 @@ from ecs_blue_green.rehearsal import (
     verdict,
     view,
 )
-from ecs_blue_green.rehearsal.interrupts import EXIT_INTERRUPTED, Interrupts
+from ecs_blue_green.rehearsal.interrupts import Interrupts
 from ecs_blue_green.rehearsal.load import MOST_A_SECOND, Tally
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.rehearsal import Options, Rehearsal
-from ecs_blue_green.rehearsal.source import Source, SourceError
-from ecs_blue_green.rehearsal.stage import EXIT_FAILED, LOCAL, Refused, Stage
+from ecs_blue_green.rehearsal.source import Source
+from ecs_blue_green.rehearsal.stage import LOCAL, Stage
 from ecs_blue_green.runtime import Runtime
 
 MOST_SECONDS_A_MINUTE = 60
@@ -80,9 +81,9 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
     try:
         with interrupts.handled():
             return _run(arguments, root, talk, interrupts, began)
-    except Refused as refused:
-        refused.tell(talk)
-        return refused.code
+    except Failure as failure:
+        stage.show(failure, talk)
+        return failure.exit_code
     except KeyboardInterrupt:
         talk.print("interrupted: a deployment under way was rolled back, everything has been stopped")
         return EXIT_INTERRUPTED
@@ -112,9 +113,7 @@ def _run(
         written = report.write(made, reports)
     except OSError as error:
         why, remedy = disk.explained(error, reports)
-        raise Refused(
-            "the reports cannot be written", why, remedy or "rehearse again", EXIT_FAILED
-        ) from error
+        raise Failed("the reports cannot be written", why, remedy or "rehearse again") from error
     output = stage.console()
     try:
         timeline.show(made, output, entries=view.is_drawn(talk))
@@ -125,7 +124,7 @@ def _run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         why = error.strerror or str(error)
         code = judged.exit_code or EXIT_FAILED
-        raise Refused("the output is not complete", why, f"see {written}", code) from error
+        raise Failure("the output is not complete", why, f"see {written}", exit_code=code) from error
     return judged.exit_code
 
 
@@ -135,26 +134,26 @@ def _options(arguments: argparse.Namespace) -> Options:
         for text in (arguments.health_rate, arguments.minute, arguments.requests)
     )
     if arguments.health_rate is not None and (rate is None or not 0 <= rate <= 1):
-        raise Refused(
+        raise BadInput(
             f"--health-rate (HEALTH_RATE) is {arguments.health_rate}",
             "it is the share of requests that the release answers well, a number from 0 to 1",
             "make rehearse HEALTH_RATE=0.5",
         )
     if minute is None or not 0 < minute <= MOST_SECONDS_A_MINUTE:
-        raise Refused(
+        raise BadInput(
             f"--minute (MINUTE) is {arguments.minute}",
             "it is how many real seconds stand for a minute, a number above 0 and up to"
             f" {MOST_SECONDS_A_MINUTE}",
             "make rehearse MINUTE=1",
         )
     if requests is None or not requests > 0:
-        raise Refused(
+        raise BadInput(
             f"--requests (REQUESTS) is {arguments.requests}",
             "it is the number of the users' requests in a minute, a number above 0",
             f"make rehearse REQUESTS={REQUESTS_A_MINUTE:g}",
         )
     if requests / minute > MOST_A_SECOND:
-        raise Refused(
+        raise BadInput(
             f"{requests:g} requests in {minute:g} s are too many",
             f"this client sends {MOST_A_SECOND:g} a second at most",
             "choose a longer MINUTE (--minute) or fewer REQUESTS (--requests)",
@@ -177,7 +176,7 @@ def _number(text: str) -> float | None:
 
 def _require_health_rate(options: Options, runtime: Runtime) -> None:
     if options.health_rate and not runtime.rehearsal.health_rate:
-        raise Refused(
+        raise BadInput(
             "--health-rate (HEALTH_RATE) cannot be set",
             "no layer says which parameter makes a version that is not well",
             "rehearse without it, or name one: health_rate in RUNTIME of a layer",
@@ -185,13 +184,13 @@ def _require_health_rate(options: Options, runtime: Runtime) -> None:
 
 
 def _require_writable(folder: Path) -> None:
-    """Raise Refused where the reports could not be written at the end."""
+    """Raise BadInput where the reports could not be written at the end."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise Refused(
+        raise BadInput(
             f"the reports cannot be written to {folder}",
             error.strerror or str(error),
             "choose another folder: ARGS='--report DIR'",
@@ -206,33 +205,26 @@ def _rehearse(
     talk: Console,
     interrupts: Interrupts,
 ) -> Rehearsal:
-    try:
-        # Refused before anything starts, where there is none.
-        source.commit(root)
-        runtime = stage.runtime_of(root)
-        _require_health_rate(options, runtime)
-        with stage.opened(
-            options.environment, options.minute, settings, runtime, root, talk, "make rehearse"
-        ) as opened:
-            for name in WRITTEN:
-                shutil.rmtree(folder / name, ignore_errors=True)
-            pushed = source.snapshot(root, folder / "source", runtime.image)
-            if options.health_rate:
-                title = str(runtime.rehearsal.health_rate)
-                source.set_parameter(pushed, options.environment, title, options.health_rate)
-            over = threading.Event()
-            try:
-                return asyncio.run(_play(options, opened, pushed, root, folder, talk, interrupts, over))
-            except asyncio.CancelledError:
-                raise KeyboardInterrupt from None
-            finally:
-                over.set()
-    except SourceError as error:
-        raise Refused(
-            "there is no release to rehearse",
-            str(error),
-            "commit what is to be released, then rehearse again",
-        ) from error
+    # Refused before anything starts, where there is none.
+    source.commit(root)
+    runtime = stage.runtime_of(root)
+    _require_health_rate(options, runtime)
+    with stage.opened(
+        options.environment, options.minute, settings, runtime, root, talk, "make rehearse"
+    ) as opened:
+        for name in WRITTEN:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        pushed = source.snapshot(root, folder / "source", runtime.image)
+        if options.health_rate:
+            title = str(runtime.rehearsal.health_rate)
+            source.set_parameter(pushed, options.environment, title, options.health_rate)
+        over = threading.Event()
+        try:
+            return asyncio.run(_play(options, opened, pushed, root, folder, talk, interrupts, over))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            over.set()
 
 
 async def _play(

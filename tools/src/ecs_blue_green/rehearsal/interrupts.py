@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # One wish to end can come as several signals: a closed terminal, `timeout` and make pass theirs on.
 ONE_WISH_SECONDS = 1.0
-EXIT_INTERRUPTED = 130
 SHOW_CURSOR = b"\x1b[?25h"
 GIVEN_UP = b"\ninterrupted again: ended at once; the next rehearsal ends a deployment that was under way\n"
 

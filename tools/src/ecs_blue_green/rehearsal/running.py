@@ -11,11 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
+from ecs_blue_green.deployer.errors import Failed, Failure
 from ecs_blue_green.rehearsal import ending, processes, rehearsal, stage
 from ecs_blue_green.rehearsal.interrupts import Interrupts
 from ecs_blue_green.rehearsal.rehearsal import NotStarted, Options, Rehearsal
 from ecs_blue_green.rehearsal.source import Source
-from ecs_blue_green.rehearsal.stage import EXIT_FAILED, LOCAL, Refused
+from ecs_blue_green.rehearsal.stage import LOCAL
 from ecs_blue_green.runtime import Runtime
 
 # Health checks come about once a second, and a deployment of `make rollback` does not take long.
@@ -39,9 +40,9 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
             settings = stage.settings_of(root, environment, AGAIN)
             runtime = stage.runtime_of(root)
             _run(environment, settings, runtime, root, talk, interrupts)
-    except Refused as refused:
-        refused.tell(talk)
-        return refused.code
+    except Failure as failure:
+        stage.show(failure, talk)
+        return failure.exit_code
     except KeyboardInterrupt:
         # How it is meant to end: all has been stopped by now.
         pass
@@ -77,9 +78,7 @@ def _run(
             except asyncio.CancelledError:
                 raise KeyboardInterrupt from None
     except NotStarted as error:
-        raise Refused(
-            "the application does not start", str(error), f"correct it, then: {AGAIN}", EXIT_FAILED
-        ) from error
+        raise Failed("the application does not start", str(error), f"correct it, then: {AGAIN}") from error
 
 
 def _say(running: Rehearsal, talk: Console) -> None:

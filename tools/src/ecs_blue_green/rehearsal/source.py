@@ -13,8 +13,13 @@ from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.runtime import Image
 
 
-class SourceError(Exception):
-    """There is no committed state to release; the message says why."""
+class SourceError(BadInput):
+    """There is no committed state to release."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "there is no release to rehearse", why, "commit what is to be released, then rehearse again"
+        )
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.codebuild import BadSpecification
+from ecs_blue_green.deployer.errors import EXIT_BLOCKED, BadInput, Failed, Failure
 from ecs_blue_green.emulator import account, disk, lock
 from ecs_blue_green.rehearsal import source, tasks
 from ecs_blue_green.rehearsal.alarms import UnsupportedAlarm
@@ -27,23 +28,15 @@ from ecs_blue_green.rehearsal.source import Code
 from ecs_blue_green.runtime import Runtime, Unusable
 from ecs_blue_green.runtime import read as read_runtime
 
-EXIT_FAILED, EXIT_BAD_INPUT, EXIT_BLOCKED = 1, 2, 3
 LOCAL = "local"
 
 
-class Refused(Exception):
-    """It cannot begin or go on: what, why, what to type next, and the exit code."""
-
-    def __init__(self, what: str, why: str, remedy: str, code: int = EXIT_BAD_INPUT) -> None:
-        # A `why` of several lines begins on a line of its own.
-        super().__init__(f"{what}:{why if why.startswith(chr(10)) else f' {why}'}")
-        self.remedy = remedy
-        self.code = code
-
-    def tell(self, talk: Console) -> None:
-        """Print what, why and what to type next."""
-        talk.print(f"error: {self}", style="red", markup=False, highlight=False, soft_wrap=True)
-        talk.print(f"next:  {self.remedy}", markup=False, highlight=False, soft_wrap=True)
+def show(failure: Failure, console: Console) -> None:
+    """Print what happened, why, and what to type next."""
+    error, *following = failure.lines
+    console.print(error, style="red", markup=False, highlight=False, soft_wrap=True)
+    for line in following:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -64,11 +57,11 @@ class Stage:
 def settings_of(root: Path, environment: str, again: str) -> Mapping[str, Any]:
     """The parameter file; `deploy.py` checks it thoroughly afterwards.
 
-    `again` is the command that is typed again. Raises Refused.
+    `again` is the command that is typed again. Raises BadInput.
     """
     known = sorted(path.stem for path in (root / "params").glob("*.yaml"))
     if environment not in known:
-        raise Refused(
+        raise BadInput(
             f"there is no environment {environment}",
             f"params/ has {', '.join(known) or 'no file'}",
             f"{again} ENV=local",
@@ -79,28 +72,28 @@ def settings_of(root: Path, environment: str, again: str) -> Mapping[str, Any]:
         settings = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
         return {key: settings[key] for key in ("project", "region", "parameters")}
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise Refused(f"{name} cannot be read", str(error), f"correct it, then: {again}") from error
+        raise BadInput(f"{name} cannot be read", str(error), f"correct it, then: {again}") from error
     except (TypeError, LookupError) as error:
-        raise Refused(
+        raise BadInput(
             f"{name} is not complete", f"it has no {error}", f"correct it, then: {again}"
         ) from error
 
 
 def runtime_of(root: Path) -> Runtime:
-    """What the layers say of themselves. Raises Refused, also where the application cannot be started."""
+    """What the layers say of themselves. Raises BadInput, also where the application cannot be started."""
     try:
         runtime = read_runtime(root / "build")
     except Unusable as error:
-        raise Refused(error.what, error.why, error.remedy) from error
+        raise BadInput(error.what, error.why, error.remedy) from error
     _require_command(source.code(root, runtime.image))
     return runtime
 
 
 def _require_command(code: Code) -> None:
-    """Raise Refused where what starts the application is not here."""
+    """Raise BadInput where what starts the application is not here."""
     missing = tasks.missing(code)
     if missing:
-        raise Refused(
+        raise BadInput(
             "the application cannot be started here",
             missing,
             "install it, or name another command (docs/bring-your-own-application.md)"
@@ -132,7 +125,7 @@ def opened(
 ) -> Iterator[Stage]:
     """The emulator with everything deployed, for the time of the block; `again` is what is typed again.
 
-    Raises Refused, for what is raised in the block too.
+    Raises a Failure, for what is raised in the block too.
     """
     state = state_of(root, environment)
     parameter_file = root / "params" / f"{environment}.yaml"
@@ -155,25 +148,22 @@ def opened(
             finally:
                 ledger.end_leftovers()
     except interpreters.NotInstalled as error:
-        raise Refused("the stacks cannot be deployed", str(error), error.remedy) from error
+        raise BadInput("the stacks cannot be deployed", str(error), error.remedy) from error
     except emulator.EmulatorError as error:
-        raise Refused("the emulator cannot be used", str(error), error.remedy or again) from error
+        raise BadInput("the emulator cannot be used", str(error), error.remedy or again) from error
     except (UnsupportedAlarm, BadSpecification) as error:
-        raise Refused(
+        raise BadInput(
             "this cannot be rehearsed", str(error), "docs/rehearsal.md says what a rehearsal evaluates"
         ) from error
     except LoadBalancerError as error:
-        raise Refused("there is no load balancer", str(error), again, EXIT_FAILED) from error
+        raise Failed("there is no load balancer", str(error), again) from error
     except (urllib.error.URLError, ConnectionError, BotoCoreError, ClientError) as error:
-        raise Refused(
-            "the emulator does not answer any more",
-            f"{error} (log: {state / emulator.LOG_FILE})",
-            again,
-            EXIT_FAILED,
+        raise Failed(
+            "the emulator does not answer any more", f"{error} (log: {state / emulator.LOG_FILE})", again
         ) from error
     except OSError as error:
         why, remedy = disk.explained(error, state)
-        raise Refused("this cannot go on", why, remedy or again, EXIT_FAILED) from error
+        raise Failed("this cannot go on", why, remedy or again) from error
 
 
 def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str, runtime: Runtime) -> None:
@@ -208,7 +198,7 @@ def _deploy(cloud: Cloud, root: Path, environment: str, prefix: str, runtime: Ru
             # Only what the deployer itself keeps can be deployed with its ALLOW first.
             first = "; or, where it is meant, first: make deploy ALLOW=..." if environment == LOCAL else ""
             remedy = f"begin with an empty account: rm -r {folder}{first} ({remedy})"
-        raise Refused("the stacks cannot be deployed in the emulator", why, remedy, done.returncode)
+        raise Failure("the stacks cannot be deployed in the emulator", why, remedy, exit_code=done.returncode)
 
 
 def _why(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:

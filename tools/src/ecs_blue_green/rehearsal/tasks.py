@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ecs_blue_green.dockerfile import exposed_port
 from ecs_blue_green.rehearsal import processes
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.source import Code
@@ -172,9 +172,8 @@ def _last_words(log: Path) -> str:
     return ""
 
 
-def _exposed(dockerfile: Path) -> int | None:
-    """The port that the image's Dockerfile exposes."""
+def _exposed(file: Path) -> str | None:
+    """The port that the image's Dockerfile exposes, where it has one."""
     with contextlib.suppress(OSError):
-        found = re.search(r"^EXPOSE\s+(\d+)", dockerfile.read_text(), re.MULTILINE)
-        return int(found[1]) if found else None
+        return exposed_port(file)
     return None
