@@ -22,11 +22,12 @@ from botocore.exceptions import ClientError
 from ecs_blue_green import codebuild, emulator
 from ecs_blue_green.codebuild import Build, Project, artifacts
 from ecs_blue_green.deployer import command_line, configurations
-from ecs_blue_green.rehearsal import document, rehearsal, verdict
+from ecs_blue_green.rehearsal import document, session, verdict
 from ecs_blue_green.rehearsal.cloud import Cloud
+from ecs_blue_green.rehearsal.deployed import Deployed
 from ecs_blue_green.rehearsal.load import Tally
 from ecs_blue_green.rehearsal.processes import Ledger
-from ecs_blue_green.rehearsal.rehearsal import Options, Rehearsal
+from ecs_blue_green.rehearsal.session import Options, Rehearsal
 from ecs_blue_green.rehearsal.source import Source
 from ecs_blue_green.rehearsal.verdict import Verdict
 from tests.paths import PROJECT, REHEARSAL_SCHEMA, RUNTIME
@@ -137,24 +138,15 @@ class Place:
         with emulator.running(self.root / ".local", parameters, minute=minute, attended=True) as endpoint:
             played = asyncio.run(self._play(options, Cloud(endpoint, "ap-northeast-1"), source, folder))
         assert played.load is not None
-        judged = verdict.judge(
-            played.system,
-            played.journal,
-            played.load.tally,
-            played.deployment,
-            played.failure,
-            hooks=hooks,
-            not_started=played.task_sets.failures(),
-        )
+        judged = played.verdict()
         made = document.make(played, judged, seconds=0)
         assert problems(made) == []
         return Ended(played, judged, made)
 
     async def _play(self, options: Options, cloud: Cloud, source: Source, folder: Path) -> Rehearsal:
         ledger = Ledger(folder / "processes")
-        prepared = await rehearsal.prepare(
-            options, cloud, "sample-local", RUNTIME, source, self.root, folder, ledger
-        )
+        deployed = Deployed(cloud, "sample-local", RUNTIME, ledger)
+        prepared = await session.prepare(options, deployed, source, self.root, folder)
         await prepared.run()
         return prepared
 

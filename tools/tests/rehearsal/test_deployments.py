@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.emulator.names import TASKS
-from ecs_blue_green.rehearsal import rehearsal, system
+from ecs_blue_green.rehearsal import session, system
 from ecs_blue_green.rehearsal.cloud import Cloud
 from tests.paths import RUNTIME
 
@@ -341,13 +341,13 @@ def test_deployment_that_an_earlier_command_left_is_ended_before_a_rehearsal(
     """A rollback that has its traffic is not undone; what has not arrived goes back."""
     stage.start(STAY_AT_10_PERCENT if point == "canary" else "CodeDeployDefault.ECSAllAtOnce", HOOKS)
     stage.play(POINTS[point](stage))
-    said = rehearsal.end_left_deployment(stage.codedeploy, stage.deployment_id)
+    said = session.end_earlier_deployment(stage.codedeploy, stage.deployment_id)
     assert ("has been completed" in said) == (ends_on == "new")
     seen = stage.look()
     assert seen["deployment"]["status"] in ENDED
     weights = seen["listeners"][stage.system.production]
     assert [arn for arn, weight in weights.items() if weight] == [getattr(stage, ends_on)]
-    assert "has just ended" in rehearsal.end_left_deployment(stage.codedeploy, stage.deployment_id)
+    assert "has just ended" in session.end_earlier_deployment(stage.codedeploy, stage.deployment_id)
 
 
 def test_alarm_that_is_in_alarm_already_stops_a_deployment_at_once(stage: Stage) -> None:

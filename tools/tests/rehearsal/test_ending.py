@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any, cast
 
 import psutil
@@ -27,7 +28,7 @@ def test_follower_ends_when_something_changes_at_that_moment(turns: int) -> None
 
     async def change_and_cancel() -> None:
         changed = asyncio.Event()
-        follower = cast(Any, Follower)(*[None] * 10, changed)
+        follower = cast(Any, Follower)(SimpleNamespace(changed=changed), None, None, None)
 
         async def step() -> None:
             pass

@@ -58,27 +58,22 @@ def entries(*looks: Mapping[str, Any]) -> list[str]:
     async def call(*_: Any) -> str:
         return ""
 
-    follower = Follower(
-        cloud=cast(Any, SimpleNamespace(control=lambda *_, **__: next(seen))),
-        system=cast(
-            Any,
-            SimpleNamespace(
-                application="a",
-                deployment_group="b",
-                production="listener",
-                colours={"blue-arn": "blue", "green-arn": "green"},
-            ),
+    stage = SimpleNamespace(
+        cloud=SimpleNamespace(control=lambda *_, **__: next(seen)),
+        system=SimpleNamespace(
+            application="a",
+            deployment_group="b",
+            production="listener",
+            colours={"blue-arn": "blue", "green-arn": "green"},
         ),
-        clock=cast(Any, None),
         journal=journal,
-        balancer=cast(Any, SimpleNamespace(apply=apply)),
-        groups=cast(Any, SimpleNamespace(routable=dict)),
-        task_sets=cast(Any, SimpleNamespace(running={})),
-        release_of=cast(Any, None),
-        call=call,
-        tell=lambda function, wait: journal.note("hook", f"{function} answered {wait}"),
-        changed=asyncio.Event(),
+        groups=SimpleNamespace(routable=dict),
+        task_sets=SimpleNamespace(running={}),
     )
+    hooks = SimpleNamespace(
+        call=call, note_answer=lambda function, wait: journal.note("hook", f"{function} answered {wait}")
+    )
+    follower = cast(Any, Follower)(stage, SimpleNamespace(apply=apply), None, hooks)
 
     async def follow() -> None:
         for _ in looks:

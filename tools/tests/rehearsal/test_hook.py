@@ -79,21 +79,16 @@ def invoke(folder: Path, code: str, **variables: str) -> hook.Answer:
         "AWS_SECRET_ACCESS_KEY": "local",
     }
     cloud: Any = SimpleNamespace(client=lambda _: client, environment=lambda: environment)
-    found = system([], security_groups=["sg-1"])
     event = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "h-1"}
-    return asyncio.run(
-        hook.invoke(
-            cloud,
-            found,
-            Clock(0.1),
-            Ledger(folder / "ledger"),
-            folder,
-            "smoke",
-            event,
-            4321,
-            authority(folder),
-        )
+    stage: Any = SimpleNamespace(
+        cloud=cloud,
+        system=system([], security_groups=["sg-1"], test="test listener"),
+        clock=Clock(0.1),
+        ledger=Ledger(folder / "ledger"),
+        folder=folder,
     )
+    balancer: Any = SimpleNamespace(port=lambda _: 4321, authority=authority(folder))
+    return asyncio.run(hook.Hooks(stage, balancer).invoke("smoke", event))
 
 
 def authority(folder: Path) -> Path:

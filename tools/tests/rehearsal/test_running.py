@@ -17,7 +17,7 @@ import pytest
 from ecs_blue_green import interpreters
 from ecs_blue_green.deployer import configurations, remedies, terminal
 from ecs_blue_green.deployer.errors import BadInput
-from ecs_blue_green.rehearsal import stage
+from ecs_blue_green.rehearsal import console
 from tests.checkout import committed
 from tests.deployer.followed import follows
 
@@ -154,7 +154,8 @@ def test_what_is_not_there_is_refused(root: Path) -> None:
 
 def test_arn_of_a_secret_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     arn = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:rds!db-1a2b3c4d-AbCdEf"
-    stage.show(BadInput("a name", f"{arn} does not exist", "correct it"), stage.console(stderr=True))
+    failure = BadInput("a name", f"{arn} does not exist", "correct it")
+    console.show(failure, console.console(stderr=True))
     terminal.console().print(arn)
     said = capsys.readouterr()
     assert said.err.startswith(f"error: a name: {arn} does not exist\n")

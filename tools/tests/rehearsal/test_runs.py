@@ -29,7 +29,7 @@ def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_directi
     assert "or make rehearse (a release of it)" in capsys.readouterr().err
     first = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
     assert first.verdict.result == "released"
-    assert [shares for _, shares in first.rehearsal.journal.weights] == [
+    assert [shares for _, shares in first.rehearsal.stage.journal.weights] == [
         {"blue": 100, "green": 0},
         {"blue": 90, "green": 10},
         {"blue": 0, "green": 100},
@@ -41,7 +41,7 @@ def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_directi
     place.deploy()
     second = place.rehearse("1.0", minute=MINUTE / 2, requests=REQUESTS / 2)
     assert second.verdict.result == "released"
-    assert [shares["blue"] for _, shares in second.rehearsal.journal.weights] == [0, 100]
+    assert [shares["blue"] for _, shares in second.rehearsal.stage.journal.weights] == [0, 100]
     assert_nothing_lost(second)
     assert live(place) == "blue"
 
@@ -62,7 +62,7 @@ def assert_nothing_lost(ended: Ended) -> None:
 
 
 def ended_tasks(ended: Ended) -> list[str]:
-    return [task.name for task_set, task in ended.rehearsal.task_sets.all_tasks()]
+    return [task.name for task_set, task in ended.rehearsal.stage.task_sets.all_tasks()]
 
 
 def test_smoke_test_stops_a_bad_release_before_any_user_saw_it(place: Place) -> None:
@@ -190,7 +190,7 @@ def test_without_the_hook_the_alarm_stops_a_bad_release_after_a_part_of_the_traf
     ended = place.rehearse("0.5", minute=MINUTE, requests=REQUESTS, hooks=False)
     assert ended.verdict.exit_code == 5
     assert "GreenTargetGroupFiveXxRateAlarm" in ended.verdict.reason
-    assert max(shares["green"] for _, shares in ended.rehearsal.journal.weights) == 10
+    assert max(shares["green"] for _, shares in ended.rehearsal.stage.journal.weights) == 10
     assert ended.five_xx("green") > 0
     assert ended.five_xx("blue") == ended.tally.lost == ended.tally.by_stopped == 0
     assert live(place) == "blue"
@@ -295,7 +295,7 @@ def test_configuration_of_ones_own_is_taken_from_the_template(
     place.deploy()
     ended = place.rehearse("1.0", minute=0.3, requests=40)
     assert ended.verdict.result == "released"
-    shares = [shares["green"] for _, shares in ended.rehearsal.journal.weights]
+    shares = [shares["green"] for _, shares in ended.rehearsal.stage.journal.weights]
     assert shares == expected
     assert ended.document["settings"]["routing"] == told
 
@@ -319,6 +319,6 @@ def test_wrong_health_check_path_stops_the_release(place: Place) -> None:
     place.deploy()
     ended = place.rehearse("1.0", minute=0.3, requests=40)
     assert ended.verdict.result == "rolled back", ended.verdict
-    said = " / ".join(entry.text for entry in ended.rehearsal.journal.entries)
+    said = " / ".join(entry.text for entry in ended.rehearsal.stage.journal.entries)
     assert "/healthz answered 404, the matcher takes 200" in said
     assert "green" not in ended.tally.by

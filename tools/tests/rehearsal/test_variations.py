@@ -123,7 +123,7 @@ def test_variation_ends_as_its_parameters_say(place: Place, seed: int) -> None:
     assert words[drawn.end] in verdict.reason, drawn
     assert ended.tally.lost == ended.tally.by_stopped == 0
     assert ended.document["settings"]["tasks"] == drawn.tasks
-    weights = ended.rehearsal.journal.weights[-1][1]
+    weights = ended.rehearsal.stage.journal.weights[-1][1]
     assert weights == ({"blue": 0, "green": 100} if drawn.end == "released" else {"blue": 100, "green": 0})
     bad = drawn.end == "released" and drawn.health_rate < 1
     assert bad == any(finding.startswith("released although") for finding in verdict.findings)

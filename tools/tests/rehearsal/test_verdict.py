@@ -80,7 +80,8 @@ def judge(
     **tally: Any,
 ) -> verdict.Verdict:
     requests = Tally(planned=200, sent=200, answered=200, by={"blue": [100, 0], "green": [*green]}, **tally)
-    return verdict.judge(found, journal(values or {}), requests, deployment, failure, hooks=True)
+    outcome = verdict.Outcome(deployment, failure, hooks=True)
+    return verdict.judge(found, journal(values or {}), requests, outcome)
 
 
 BOTH = [alarms.read(rate_alarm(group)) for group in (BLUE, GREEN)]
@@ -150,9 +151,8 @@ def test_requests_without_an_answer_are_told() -> None:
 
 def test_busy_machine_is_told() -> None:
     made = journal({})
-    (finding,) = verdict.judge(
-        system(BOTH), made, Tally(planned=100, sent=50), SUCCEEDED, None, hooks=True
-    ).findings
+    outcome = verdict.Outcome(SUCCEEDED, None, hooks=True)
+    (finding,) = verdict.judge(system(BOTH), made, Tally(planned=100, sent=50), outcome).findings
     assert "only 50 % of the requests could be sent" in finding
 
 

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleDimensions
 
 from ecs_blue_green.rehearsal import view
 from ecs_blue_green.rehearsal.journal import Entry, Journal, Reading
-from ecs_blue_green.rehearsal.rehearsal import Rehearsal
+from ecs_blue_green.rehearsal.session import Rehearsal
 
 SMALL, LARGE = (80, 24), (120, 40)
 ALARMS = (
@@ -111,23 +111,26 @@ def rehearsal(entries: int = 0) -> Rehearsal:
         journal.note("note", LONG if number % 10 == 0 else f"step {number} of {entries}")
     for alarm in ALARMS:
         journal.readings[alarm].append(Reading(1, 0.0, "OK"))
+    stage = SimpleNamespace(
+        journal=journal,
+        source=SimpleNamespace(commit="3077d13" * 5),
+        system=SimpleNamespace(
+            deployment_config="CodeDeployDefault.ECSCanary10Percent5Minutes",
+            colours={"arn:blue": "blue", "arn:green": "green"},
+            alarms=[
+                SimpleNamespace(
+                    name=alarm, label=f"{alarm}Alarm", condition="≥ 20 in 2 of 3 periods of 1 min"
+                )
+                for alarm in ALARMS
+            ],
+        ),
+        groups=SimpleNamespace(count=lambda _arn, state: int(state == "healthy")),
+    )
     return cast(
         Rehearsal,
         SimpleNamespace(
-            journal=journal,
+            stage=stage,
             options=SimpleNamespace(environment="local", minute=1.0),
-            source=SimpleNamespace(commit="3077d13" * 5),
-            system=SimpleNamespace(
-                deployment_config="CodeDeployDefault.ECSCanary10Percent5Minutes",
-                colours={"arn:blue": "blue", "arn:green": "green"},
-                alarms=[
-                    SimpleNamespace(
-                        name=alarm, label=f"{alarm}Alarm", condition="≥ 20 in 2 of 3 periods of 1 min"
-                    )
-                    for alarm in ALARMS
-                ],
-            ),
-            groups=SimpleNamespace(count=lambda _arn, state: int(state == "healthy")),
             watch=SimpleNamespace(states=dict.fromkeys(ALARMS, "OK")),
         ),
     )
@@ -148,14 +151,15 @@ def test_what_happened_last_is_there_last_and_whole(size: tuple[int, int], entri
     found = rehearsal(entries)
     lines = rendered(found, size)
     words = " ".join(" ".join(lines).split())
-    for entry in found.journal.entries[-3:]:
+    for entry in found.stage.journal.entries[-3:]:
         assert entry.text in words
     if entries:
-        assert words.endswith(found.journal.entries[-1].text)
+        assert words.endswith(found.stage.journal.entries[-1].text)
     # As many as there is room for, and none in part.
     shown = [line for line in lines if " min  " in line]
     assert (
-        len(shown) == len([entry for entry in found.journal.entries if entry.text in words]) or entries == 100
+        len(shown) == len([entry for entry in found.stage.journal.entries if entry.text in words])
+        or entries == 100
     )
     assert len(shown) >= min(entries, 3)
 
@@ -181,7 +185,7 @@ def test_alarms_become_one_line_where_there_is_little_room() -> None:
 
 def test_an_entry_longer_than_the_terminal_does_not_break_it() -> None:
     found = rehearsal()
-    found.journal.entries.append(Entry(1.0, "note", "x" * 5000))
+    found.stage.journal.entries.append(Entry(1.0, "note", "x" * 5000))
     assert rendered(found, (40, 8))
 
 
@@ -196,7 +200,7 @@ async def watched(found: Rehearsal, shown: Console, entries: int) -> None:
     task = asyncio.create_task(view.show(found, shown))
     for number in range(entries):
         await asyncio.sleep(0)
-        found.journal.note("note", f"{number}: {LONG}")
+        found.stage.journal.note("note", f"{number}: {LONG}")
         await asyncio.sleep(view.REFRESH_SECONDS)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -19,24 +19,14 @@ from rich.console import Console
 
 from ecs_blue_green.deployer.errors import EXIT_FAILED, EXIT_INTERRUPTED, BadInput, Failed, Failure
 from ecs_blue_green.emulator import disk
-from ecs_blue_green.rehearsal import (
-    document,
-    ending,
-    processes,
-    rehearsal,
-    report,
-    source,
-    stage,
-    timeline,
-    verdict,
-    view,
-)
+from ecs_blue_green.rehearsal import document, ending, processes, report, session, source, timeline, view
+from ecs_blue_green.rehearsal.console import console, show
+from ecs_blue_green.rehearsal.deployed import deployed
 from ecs_blue_green.rehearsal.interrupts import Interrupts
-from ecs_blue_green.rehearsal.load import MOST_A_SECOND, Tally
+from ecs_blue_green.rehearsal.invocation import LOCAL, Invocation
+from ecs_blue_green.rehearsal.load import MOST_A_SECOND
 from ecs_blue_green.rehearsal.processes import Ledger
-from ecs_blue_green.rehearsal.rehearsal import Options, Rehearsal
-from ecs_blue_green.rehearsal.source import Source
-from ecs_blue_green.rehearsal.stage import LOCAL, Stage
+from ecs_blue_green.rehearsal.session import Options, Rehearsal
 from ecs_blue_green.runtime import Runtime
 
 MOST_SECONDS_A_MINUTE = 60
@@ -76,56 +66,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, root: Path) -> int:
     """Rehearse a release of the repository at `root` and return the exit code."""
     began = time.monotonic()
-    talk = stage.console(stderr=True)
-    interrupts = Interrupts(lambda: processes.kill_below({stage.emulators_number(root, arguments.env)}))
+    invocation = Invocation(root, arguments.env, "make rehearse", console(stderr=True))
+    interrupts = Interrupts(lambda: processes.kill_below({invocation.emulator_pid()}))
     try:
         with interrupts.handled():
-            return _run(arguments, root, talk, interrupts, began)
+            options = _options(arguments)
+            settings = invocation.settings()
+            reports = arguments.report or _folder(invocation)
+            if arguments.report:
+                _require_writable(reports)
+            rehearsal = _rehearse(options, settings, invocation, interrupts)
+            return _report(rehearsal, reports, time.monotonic() - began, invocation.progress)
     except Failure as failure:
-        stage.show(failure, talk)
+        show(failure, invocation.progress)
         return failure.exit_code
     except KeyboardInterrupt:
-        talk.print("interrupted: a deployment under way was rolled back, everything has been stopped")
+        invocation.progress.print(
+            "interrupted: a deployment under way was rolled back, everything has been stopped"
+        )
         return EXIT_INTERRUPTED
 
 
-def _run(
-    arguments: argparse.Namespace, root: Path, talk: Console, interrupts: Interrupts, began: float
-) -> int:
-    options = _options(arguments)
-    settings = stage.settings_of(root, options.environment, "make rehearse")
-    folder = stage.state_of(root, options.environment) / "rehearsal"
-    reports = arguments.report or folder
-    if arguments.report:
-        _require_writable(reports)
-    found = _rehearse(options, settings, root, folder, talk, interrupts)
-    judged = verdict.judge(
-        found.system,
-        found.journal,
-        found.load.tally if found.load else Tally(),
-        found.deployment,
-        found.failure,
-        hooks=options.hooks,
-        not_started=found.task_sets.failures(),
-    )
-    made = document.make(found, judged, time.monotonic() - began)
+def _report(rehearsal: Rehearsal, folder: Path, seconds: float, progress: Console) -> int:
+    """Write the reports, print what a person reads first, and give the exit code."""
+    verdict = rehearsal.verdict()
+    content = document.make(rehearsal, verdict, seconds)
     try:
-        written = report.write(made, reports)
+        page = report.write(content, folder)
     except OSError as error:
-        why, remedy = disk.explained(error, reports)
+        why, remedy = disk.explained(error, folder)
         raise Failed("the reports cannot be written", why, remedy or "rehearse again") from error
-    output = stage.console()
+    output = console()
     try:
-        timeline.show(made, output, entries=view.is_drawn(talk))
-        output.print(f"report: {written}", style="dim", soft_wrap=True, highlight=False)
+        timeline.show(content, output, entries=view.is_drawn(progress))
+        output.print(f"report: {page}", style="dim", soft_wrap=True, highlight=False)
         sys.stdout.flush()
     except OSError as error:
         # What is left in the buffer would fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         why = error.strerror or str(error)
-        code = judged.exit_code or EXIT_FAILED
-        raise Failure("the output is not complete", why, f"see {written}", exit_code=code) from error
-    return judged.exit_code
+        code = verdict.exit_code or EXIT_FAILED
+        raise Failure("the output is not complete", why, f"see {page}", exit_code=code) from error
+    return verdict.exit_code
+
+
+def _folder(invocation: Invocation) -> Path:
+    """Where a rehearsal writes."""
+    return invocation.state / "rehearsal"
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -198,64 +185,56 @@ def _require_writable(folder: Path) -> None:
 
 
 def _rehearse(
-    options: Options,
-    settings: Mapping[str, Any],
-    root: Path,
-    folder: Path,
-    talk: Console,
-    interrupts: Interrupts,
+    options: Options, settings: Mapping[str, Any], invocation: Invocation, interrupts: Interrupts
 ) -> Rehearsal:
     # Refused before anything starts, where there is none.
-    source.commit(root)
-    runtime = stage.runtime_of(root)
+    source.commit(invocation.root)
+    runtime = invocation.runtime()
     _require_health_rate(options, runtime)
-    with stage.opened(
-        options.environment, options.minute, settings, runtime, root, talk, "make rehearse"
-    ) as opened:
+    folder = _folder(invocation)
+    with deployed(invocation, settings, runtime, options.minute) as account:
         for name in WRITTEN:
             shutil.rmtree(folder / name, ignore_errors=True)
-        pushed = source.snapshot(root, folder / "source", runtime.image)
+        pushed = source.snapshot(invocation.root, folder / "source", runtime.image)
         if options.health_rate:
             title = str(runtime.rehearsal.health_rate)
             source.set_parameter(pushed, options.environment, title, options.health_rate)
         over = threading.Event()
+
+        async def play() -> Rehearsal:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - this runs in one
+            with interrupts.cancelling(task):
+                rehearsal = await session.prepare(options, account, pushed, invocation.root, folder)
+                await _play(rehearsal, invocation, over)
+            return rehearsal
+
         try:
-            return asyncio.run(_play(options, opened, pushed, root, folder, talk, interrupts, over))
+            return asyncio.run(play())
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         finally:
             over.set()
 
 
-async def _play(
-    options: Options,
-    opened: Stage,
-    pushed: Source,
-    root: Path,
-    folder: Path,
-    talk: Console,
-    interrupts: Interrupts,
-    over: threading.Event,
-) -> Rehearsal:
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - this runs in one
-    with interrupts.cancelling(task):
-        prepared = await rehearsal.prepare(
-            options, opened.cloud, opened.prefix, opened.runtime, pushed, root, folder, opened.ledger
-        )
-        live = view.show(prepared, talk) if view.is_drawn(talk) else view.tell(prepared, stage.console())
-        shown = asyncio.create_task(live)
-        try:
-            await prepared.run()
-        except BaseException:
-            # Build steps run in threads, which go on until their programs end; a phase of a build that is
-            # broken off is followed by another one.
-            spared = stage.emulators_number(root, options.environment)
-            threading.Thread(target=_end_builds, args=(opened.ledger, spared, over), daemon=True).start()
-            raise
-        finally:
-            await ending.end([shown])
-    return prepared
+async def _play(rehearsal: Rehearsal, invocation: Invocation, over: threading.Event) -> None:
+    """Rehearse, and show it meanwhile.
+
+    Where it is broken off, the build steps that still run are ended, until `over` is set.
+    """
+    progress = invocation.progress
+    live = view.show(rehearsal, progress) if view.is_drawn(progress) else view.tell(rehearsal, console())
+    shown = asyncio.create_task(live)
+    try:
+        await rehearsal.run()
+    except BaseException:
+        # Build steps run in threads, which go on until their programs end; a phase of a build that is
+        # broken off is followed by another one.
+        arguments = (rehearsal.stage.ledger, invocation.emulator_pid(), over)
+        threading.Thread(target=_end_builds, args=arguments, daemon=True).start()
+        raise
+    finally:
+        await ending.end([shown])
 
 
 def _end_builds(ledger: Ledger, spared: int | None, over: threading.Event) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ecs_blue_green.rehearsal.alarms import Alarm
-from ecs_blue_green.rehearsal.rehearsal import Rehearsal
+from ecs_blue_green.rehearsal.session import Rehearsal
 from ecs_blue_green.rehearsal.system import System
 from ecs_blue_green.rehearsal.verdict import Verdict, new_colour
 
@@ -15,7 +15,8 @@ MEGABYTE = 1024 * 1024
 
 def make(rehearsal: Rehearsal, verdict: Verdict, seconds: float) -> dict[str, Any]:
     """The document; `seconds` is how long the whole command took."""
-    options, system, journal = rehearsal.options, rehearsal.system, rehearsal.journal
+    options, stage = rehearsal.options, rehearsal.stage
+    system, journal = stage.system, stage.journal
     deployment = rehearsal.deployment or {}
     tally = asdict(rehearsal.load.tally) if rehearsal.load else {}
     return {
@@ -25,8 +26,8 @@ def make(rehearsal: Rehearsal, verdict: Verdict, seconds: float) -> dict[str, An
         "result": verdict.result,
         "reason": verdict.reason,
         "findings": list(verdict.findings),
-        "commit": rehearsal.source.commit,
-        "uncommitted_files": rehearsal.source.uncommitted,
+        "commit": stage.source.commit,
+        "uncommitted_files": stage.source.uncommitted,
         "settings": {
             "seconds_a_minute": options.minute,
             "requests_a_minute": options.requests_a_minute,
@@ -35,7 +36,7 @@ def make(rehearsal: Rehearsal, verdict: Verdict, seconds: float) -> dict[str, An
             "deployment_config": system.deployment_config,
             "routing": routing_text(system.routing),
             "termination_wait_minutes": system.termination_wait,
-            "tasks": max((task_set.count for task_set in rehearsal.task_sets.running.values()), default=0),
+            "tasks": max((task_set.count for task_set in stage.task_sets.running.values()), default=0),
             "watches_alarms": system.watches_alarms,
         },
         "deployment": {

@@ -18,10 +18,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ecs_blue_green.rehearsal import processes
-from ecs_blue_green.rehearsal.clock import Clock
-from ecs_blue_green.rehearsal.cloud import Cloud
-from ecs_blue_green.rehearsal.processes import Ledger
-from ecs_blue_green.rehearsal.system import System
+from ecs_blue_green.rehearsal.load_balancer import LoadBalancer
+from ecs_blue_green.rehearsal.processes import Program
+from ecs_blue_green.rehearsal.stage import Stage
 
 # What a function writes, in its folder.
 LOG = "function.log"
@@ -37,76 +36,97 @@ class Answer:
     failure: str
 
 
-async def invoke(
-    cloud: Cloud,
-    system: System,
-    clock: Clock,
-    ledger: Ledger,
-    folder: Path,
-    function: str,
-    event: dict[str, str],
-    test_port: int | None,
-    authority: Path,
-) -> Answer:
-    """Run the function `function` (name or ARN) with CodeDeploy's event; `folder` is for its code and log.
+class Hooks:
+    """The hooks of the deployments on a stage; `balancer` has the test listener that they ask."""
 
-    `test_port` is where the test listener listens on this machine; `authority` is the certificate of the one
-    who signed its certificate, if it has one.
-    """
-    try:
-        found = await asyncio.to_thread(cloud.client("lambda").get_function, FunctionName=function)
-    except ClientError as error:
-        return Answer("", f"CodeDeploy cannot call {function}: {error}")
-    configuration = found["Configuration"]
-    await asyncio.to_thread(_unpack, found["Code"]["Location"], folder)
-    log = folder / LOG
-    # That of the hook before, if there was one.
-    log.unlink(missing_ok=True)
-    process = await processes.start(
-        ledger,
-        f"function {function}",
-        [
-            *(
-                sys.executable,
-                # Unbuffered; and nothing in the working directory is taken for a module of ours.
-                "-uP",
-                "-m",
-                "ecs_blue_green.rehearsal.hook_runner",
-                str(folder),
-                configuration["Handler"],
-            ),
-            *(str(configuration["Timeout"]), str(clock.minute)),
-            *(system.load_balancer, ",".join(system.security_groups)),
-        ],
-        folder=folder,
-        environment={
-            "PATH": os.environ.get("PATH", ""),
-            **{key: str(value) for key, value in _variables(configuration).items()},
-            # Listeners are on free ports here.
-            **({"PORT": str(test_port)} if test_port else {}),
-            # In the place of the authorities that Lambda's runtime trusts.
-            **({"SSL_CERT_FILE": str(authority)} if authority.exists() else {}),
-            **cloud.environment(),
-        },
-        log=log,
-        send_input=True,
-    )
-    assert process.stdin is not None  # noqa: S101 - asked for above
-    process.stdin.write(json.dumps(event).encode())
-    process.stdin.close()
-    try:
-        async with asyncio.timeout(configuration["Timeout"]):
-            await process.wait()
-    except TimeoutError:
-        await processes.stop(process, 0)
-        return Answer(
-            last_line(folder) or NOTHING, f"{function} ran into its timeout of {configuration['Timeout']} s"
+    def __init__(self, stage: Stage, balancer: LoadBalancer) -> None:
+        self._stage = stage
+        self._balancer = balancer
+        # For a function's code and log.
+        self._folder = stage.folder / "function"
+        # The hook executions whose line of log the journal has.
+        self._noted: set[str] = set()
+
+    async def call(self, function: str, event: dict[str, str]) -> str:
+        """Run a hook to its end, and note what it says; why it never answers, "" where it did."""
+        answer = await self.invoke(function, event)
+        execution = event["LifecycleEventHookExecutionId"]
+        if answer.failure or execution not in self._noted:
+            self._noted.add(execution)
+            text = answer.failure or f"{function}: {answer.log}"
+            self._stage.journal.note("hook", text, bad=bool(answer.failure))
+        return answer.failure
+
+    def note_answer(self, function: str, execution: str) -> None:
+        """Note what a hook has said so far, once CodeDeploy has its answer.
+
+        One that writes its line only after its answer is noted when it has ended.
+        """
+        line = last_line(self._folder)
+        if line and execution not in self._noted:
+            self._noted.add(execution)
+            self._stage.journal.note("hook", f"{function}: {line}")
+
+    async def invoke(self, function: str, event: dict[str, str]) -> Answer:
+        """Run the function `function` (name or ARN) with CodeDeploy's event."""
+        stage, folder = self._stage, self._folder
+        try:
+            client = stage.cloud.client("lambda")
+            described = await asyncio.to_thread(client.get_function, FunctionName=function)
+        except ClientError as error:
+            return Answer("", f"CodeDeploy cannot call {function}: {error}")
+        configuration = described["Configuration"]
+        await asyncio.to_thread(_unpack, described["Code"]["Location"], folder)
+        # That of the hook before, if there was one.
+        (folder / LOG).unlink(missing_ok=True)
+        process = await processes.start(stage.ledger, f"function {function}", self._program(configuration))
+        assert process.stdin is not None  # noqa: S101 - asked for in _program
+        process.stdin.write(json.dumps(event).encode())
+        process.stdin.close()
+        timeout = configuration["Timeout"]
+        try:
+            async with asyncio.timeout(timeout):
+                await process.wait()
+        except TimeoutError:
+            await processes.stop(process, 0)
+            return Answer(last_line(folder) or NOTHING, f"{function} ran into its timeout of {timeout} s")
+        except asyncio.CancelledError:
+            await processes.stop(process, 0)
+            raise
+        failure = f"{function} failed: {last_line(folder) or NOTHING}" if process.returncode else ""
+        return Answer(last_line(folder) or NOTHING, failure)
+
+    def _program(self, configuration: dict[str, Any]) -> Program:
+        """The function as a program: what runs it as Lambda would, with the variables that it has there."""
+        stage, system = self._stage, self._stage.system
+        authority = self._balancer.authority
+        return Program(
+            [
+                *(
+                    sys.executable,
+                    # Unbuffered; and nothing in the working directory is taken for a module of ours.
+                    "-uP",
+                    "-m",
+                    "ecs_blue_green.rehearsal.hook_runner",
+                    str(self._folder),
+                    configuration["Handler"],
+                ),
+                *(str(configuration["Timeout"]), str(stage.clock.minute)),
+                *(system.load_balancer, ",".join(system.security_groups)),
+            ],
+            folder=self._folder,
+            environment={
+                "PATH": os.environ.get("PATH", ""),
+                **{key: str(value) for key, value in _variables(configuration).items()},
+                # Listeners are on free ports here.
+                **({"PORT": str(self._balancer.port(system.test))} if system.test else {}),
+                # In the place of the authorities that Lambda's runtime trusts.
+                **({"SSL_CERT_FILE": str(authority)} if authority.exists() else {}),
+                **stage.cloud.environment(),
+            },
+            log=self._folder / LOG,
+            send_input=True,
         )
-    except asyncio.CancelledError:
-        await processes.stop(process, 0)
-        raise
-    failure = f"{function} failed: {last_line(folder) or NOTHING}" if process.returncode else ""
-    return Answer(last_line(folder) or NOTHING, failure)
 
 
 def _variables(configuration: dict[str, Any]) -> dict[str, Any]:
@@ -133,8 +153,8 @@ def last_line(folder: Path) -> str:
 def words(line: str) -> str:
     """A line of a function's log for people: that of a JSON object by its members, any other as it is."""
     try:
-        found = json.loads(line)
-        return ", ".join(f"{key} {_words(value)}" for key, value in found.items() if _is_news(key, value))
+        members = json.loads(line)
+        return ", ".join(f"{key} {_words(value)}" for key, value in members.items() if _is_news(key, value))
     except (ValueError, AttributeError):
         return line
 
@@ -146,6 +166,6 @@ def _is_news(key: str, value: Any) -> bool:
 def _words(value: Any) -> str:
     """A value of the log's line for people: `(/health (requests 25, errors (503 2)))`."""
     if isinstance(value, dict):
-        told = (f"{key} {_words(one)}" for key, one in value.items() if one not in ([], {}))
-        return f"({', '.join(told)})"
+        members = (f"{key} {_words(member)}" for key, member in value.items() if member not in ([], {}))
+        return f"({', '.join(members)})"
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

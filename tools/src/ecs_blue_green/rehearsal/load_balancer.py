@@ -16,7 +16,7 @@ from ecs_blue_green.rehearsal import access_log, caddy_config, processes
 from ecs_blue_green.rehearsal import system as systems
 from ecs_blue_green.rehearsal.access_log import Request
 from ecs_blue_green.rehearsal.caddy_config import Listener, Rules, Targets, Weights
-from ecs_blue_green.rehearsal.processes import Ledger
+from ecs_blue_green.rehearsal.processes import Ledger, Program
 
 HOST = "127.0.0.1"
 BACKLOG = 1024
@@ -59,19 +59,19 @@ class LoadBalancer:
     async def apply(self, weights: Weights, targets: Targets, rules: Rules = MappingProxyType({})) -> bool:
         """Have the listeners forward like this; whether that was a change. Raises LoadBalancerError."""
         async with self._one_at_a_time:
-            wanted = caddy_config.config(self._admin, self._listeners, weights, targets, rules)
-            if wanted == self._config:
+            config = caddy_config.config(self._admin, self._listeners, weights, targets, rules)
+            if config == self._config:
                 return False
-            await self._load(wanted)
-            self._config = wanted
+            await self._load(config)
+            self._config = config
             return True
 
-    async def _load(self, wanted: caddy_config.Config) -> None:
+    async def _load(self, config: caddy_config.Config) -> None:
         # The admin interface is opened anew with each configuration: a connection can meet the old one's end.
         transport = httpx2.AsyncHTTPTransport(retries=ADMIN_RETRIES)
         async with httpx2.AsyncClient(transport=transport, timeout=START_SECONDS) as client:
             try:
-                answer = await client.post(f"http://{self._admin}/load", json=wanted)
+                answer = await client.post(f"http://{self._admin}/load", json=config)
             except httpx2.HTTPError as error:
                 raise LoadBalancerError(f"the load balancer does not answer: {error!r}") from error
         if not answer.is_success:
@@ -123,27 +123,29 @@ async def start(
     process = await processes.start(
         ledger,
         "load balancer",
-        [_program(), "run", "--config", "-"],
-        folder=folder,
-        # Caddy keeps certificates and its last configuration below these.
-        environment={
-            "PATH": os.environ.get("PATH", ""),
-            "HOME": str(folder),
-            "XDG_DATA_HOME": str(folder),
-            "XDG_CONFIG_HOME": str(folder),
-        },
-        log=folder / "load-balancer.log",
-        read_output=True,
-        send_input=True,
-        inherit=[item.fileno() for item in sockets.values()],
+        Program(
+            [_caddy(), "run", "--config", "-"],
+            folder=folder,
+            # Caddy keeps certificates and its last configuration below these.
+            environment={
+                "PATH": os.environ.get("PATH", ""),
+                "HOME": str(folder),
+                "XDG_DATA_HOME": str(folder),
+                "XDG_CONFIG_HOME": str(folder),
+            },
+            log=folder / "load-balancer.log",
+            read_output=True,
+            send_input=True,
+            inherit=[opened.fileno() for opened in sockets.values()],
+        ),
     )
     assert process.stdin is not None  # noqa: S101 - asked for above
     process.stdin.write(json.dumps(config).encode())
     process.stdin.close()
-    ports = {arn: item.getsockname()[1] for arn, item in sockets.items()}
+    ports = {arn: opened.getsockname()[1] for arn, opened in sockets.items()}
     # Caddy has its own copies.
-    for item in sockets.values():
-        item.close()
+    for opened in sockets.values():
+        opened.close()
     balancer = LoadBalancer(process, admin, described, ports, folder / caddy_config.AUTHORITY)
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -176,12 +178,13 @@ def _listen() -> socket.socket:
     return listener
 
 
-def _program() -> str:
+def _caddy() -> str:
     """Caddy's program, which its package put beside the Python of the emulator's environment."""
-    found = shutil.which("caddy", path=str(Path(interpreters.emulator()).parent)) or shutil.which("caddy")
-    if not found:
+    folder = str(Path(interpreters.emulator()).parent)
+    program = shutil.which("caddy", path=folder) or shutil.which("caddy")
+    if not program:
         raise LoadBalancerError(f"caddy is not installed; run: make {interpreters.EMULATOR}/ready")
-    return found
+    return program
 
 
 async def _answers(process: asyncio.subprocess.Process, admin: str) -> None:

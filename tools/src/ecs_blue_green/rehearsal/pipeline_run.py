@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from ecs_blue_green import interpreters
+from ecs_blue_green import interpreters, pipeline
 from ecs_blue_green.codebuild import artifacts, stand_ins
-from ecs_blue_green.pipeline import Action, ActionResult, Definition, Execution, Stage, Workshop, run_stage
+from ecs_blue_green.pipeline import Action, ActionResult, Definition, Execution, Workshop, run_stage
 from ecs_blue_green.pipeline.deploy import Release
-from ecs_blue_green.rehearsal.cloud import Cloud
-from ecs_blue_green.rehearsal.journal import Journal, Span
-from ecs_blue_green.rehearsal.source import Source
+from ecs_blue_green.rehearsal.journal import Span
+from ecs_blue_green.rehearsal.stage import Stage
 
 # Carries out the deployment of a release by its action's configuration, and gives its id.
 Deploy = Callable[[Mapping[str, str], Release], Awaitable[str]]
@@ -25,13 +24,14 @@ class _Interrupted(Exception):
 
 
 class PipelineRun:
-    """One execution of the pipeline, with `source` as what was pushed; what it makes is below `folder`."""
+    """One execution of the pipeline, with the stage's source as what was pushed."""
 
-    def __init__(self, cloud: Cloud, journal: Journal, source: Source, folder: Path, deploy: Deploy) -> None:
-        self._cloud = cloud
-        self._journal = journal
-        self._source = source
-        self._folder = folder
+    def __init__(self, stage: Stage, deploy: Deploy) -> None:
+        self._cloud = stage.cloud
+        self._journal = stage.journal
+        self._source = stage.source
+        # Where all that it makes is.
+        self._folder = stage.folder / "artifacts"
         self._deploy = deploy
         self._spans: dict[str, Span] = {}
         self._is_over = False
@@ -47,7 +47,7 @@ class PipelineRun:
         finally:
             self._is_over = True
 
-    async def _run_stage(self, stage: Stage, execution: Execution, workshop: Workshop) -> None:
+    async def _run_stage(self, stage: pipeline.Stage, execution: Execution, workshop: Workshop) -> None:
         self._journal.note("stage", f"stage {stage.name}")
         result = await asyncio.to_thread(run_stage, stage, execution, workshop)
         for ended in result.attempts[-1]:

@@ -10,7 +10,8 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -86,37 +87,39 @@ def kill_below(spared: Set[int | None]) -> None:
                 process.kill()
 
 
-async def start(
-    ledger: Ledger,
-    what: str,
-    command: Sequence[str],
-    *,
-    folder: Path,
-    environment: dict[str, str],
-    log: Path,
-    read_output: bool = False,
-    send_input: bool = False,
-    inherit: Sequence[int] = (),
-) -> asyncio.subprocess.Process:
-    """Start a process of this rehearsal and write it down.
+@dataclass(frozen=True)
+class Program:
+    """A command with its folder and environment.
 
     Its standard error, and its output unless `read_output`, go to the file `log`. `inherit`: open file
     descriptors that it keeps under the same numbers.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as file:
+
+    command: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+    log: Path
+    read_output: bool = False
+    send_input: bool = False
+    inherit: Sequence[int] = ()
+
+
+async def start(ledger: Ledger, name: str, program: Program) -> asyncio.subprocess.Process:
+    """Start a process of this rehearsal and write it down, by a name for people."""
+    program.log.parent.mkdir(parents=True, exist_ok=True)
+    with program.log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=folder,
-            env=environment,
-            stdin=asyncio.subprocess.PIPE if send_input else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE if read_output else file,
+            *program.command,
+            cwd=program.folder,
+            env=program.environment,
+            stdin=asyncio.subprocess.PIPE if program.send_input else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if program.read_output else file,
             stderr=file,
-            pass_fds=inherit,
+            pass_fds=program.inherit,
             # A group of its own: Ctrl-C reaches the rehearsal, which then ends its processes in order.
             start_new_session=True,
         )
-    ledger.add(process.pid, what)
+    ledger.add(process.pid, name)
     return process
 
 

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ecs_blue_green.rehearsal import source, tasks
-from ecs_blue_green.rehearsal.cloud import Cloud
-from ecs_blue_green.rehearsal.source import Code, Source
+from ecs_blue_green.rehearsal.source import Code
+from ecs_blue_green.rehearsal.stage import Stage
 from ecs_blue_green.rehearsal.task_sets import Release
 
 COMMIT_LENGTH = 40
@@ -18,16 +17,16 @@ UNCOMMITTED = "working-copy"
 
 
 class Releases:
-    """Finds the release of a task set; `folder` is for the code of earlier commits of `root`.
+    """Finds the release of a task set, with the code of earlier commits of the repository.
 
-    Where `pushed` has no commit, all of them run its files.
+    Where the stage's source has no commit, all of them run its files.
     """
 
-    def __init__(self, cloud: Cloud, root: Path, pushed: Source, folder: Path) -> None:
-        self._cloud = cloud
-        self._root = root
-        self._pushed = pushed
-        self._folder = folder
+    def __init__(self, stage: Stage) -> None:
+        self._cloud = stage.cloud
+        self._root = stage.root
+        self._pushed = stage.source
+        self._folder = stage.folder / "applications"
 
     async def of(self, task_set: Mapping[str, Any]) -> Release:
         """The release of a task set as ECS describes it."""
@@ -46,19 +45,19 @@ class Releases:
         definition = tasks.read_definition(described, target["containerName"], target["containerPort"], code)
         return Release(definition, code, version)
 
-    def _tag(self, image: str) -> str:
+    def _tag(self, reference: str) -> str:
         """The tag of an image, which is the commit it was built of; also when it is named by its digest."""
-        name, _, digest = image.partition("@")
+        name, _, digest = reference.partition("@")
         if not digest:
             return name.rpartition(":")[2]
         repository = name.partition("/")[2]
         try:
-            found = self._cloud.client("ecr").describe_images(
+            images = self._cloud.client("ecr").describe_images(
                 repositoryName=repository, imageIds=[{"imageDigest": digest}]
             )["imageDetails"]
         except ClientError:
             return digest
-        tags: list[str] = [tag for item in found for tag in item.get("imageTags", [])]
+        tags: list[str] = [tag for image in images for tag in image.get("imageTags", [])]
         commits = [tag for tag in tags if len(tag) == COMMIT_LENGTH]
         return (commits or tags or [digest])[0]
 

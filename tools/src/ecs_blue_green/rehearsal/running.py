@@ -11,18 +11,19 @@ from typing import Any
 
 from rich.console import Console
 
-from ecs_blue_green.deployer.errors import Failed, Failure
-from ecs_blue_green.rehearsal import ending, processes, rehearsal, stage
+from ecs_blue_green.deployer.errors import Failure
+from ecs_blue_green.rehearsal import ending, processes, session
+from ecs_blue_green.rehearsal.console import console, show
+from ecs_blue_green.rehearsal.deployed import deployed
 from ecs_blue_green.rehearsal.interrupts import Interrupts
-from ecs_blue_green.rehearsal.rehearsal import NotStarted, Options, Rehearsal
+from ecs_blue_green.rehearsal.invocation import LOCAL, Invocation
+from ecs_blue_green.rehearsal.session import Options, Rehearsal
 from ecs_blue_green.rehearsal.source import Source
-from ecs_blue_green.rehearsal.stage import LOCAL
 from ecs_blue_green.runtime import Runtime
 
 # Health checks come about once a second, and a deployment of `make rollback` does not take long.
 MINUTE = 6.0
 TELL_SECONDS = 0.2
-AGAIN = "make run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,16 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, root: Path) -> int:
     """Run the application of the repository at `root`, and return the exit code."""
-    talk = stage.console(stderr=True)
-    environment = arguments.env
-    interrupts = Interrupts(lambda: processes.kill_below({stage.emulators_number(root, environment)}))
+    invocation = Invocation(root, arguments.env, "make run", console(stderr=True))
+    interrupts = Interrupts(lambda: processes.kill_below({invocation.emulator_pid()}))
     try:
         with interrupts.handled():
-            settings = stage.settings_of(root, environment, AGAIN)
-            runtime = stage.runtime_of(root)
-            _run(environment, settings, runtime, root, talk, interrupts)
+            _run(invocation, invocation.settings(), invocation.runtime(), interrupts)
     except Failure as failure:
-        stage.show(failure, talk)
+        show(failure, invocation.progress)
         return failure.exit_code
     except KeyboardInterrupt:
         # How it is meant to end: all has been stopped by now.
@@ -50,44 +48,37 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
 
 
 def _run(
-    environment: str,
-    settings: Mapping[str, Any],
-    runtime: Runtime,
-    root: Path,
-    talk: Console,
-    interrupts: Interrupts,
+    invocation: Invocation, settings: Mapping[str, Any], runtime: Runtime, interrupts: Interrupts
 ) -> None:
-    options = Options(environment, MINUTE, requests_a_minute=0, health_rate=None, hooks=True)
-    folder = stage.state_of(root, environment) / "run"
+    options = Options(invocation.environment, MINUTE, requests_a_minute=0, health_rate=None, hooks=True)
+    root, progress = invocation.root, invocation.progress
     # The files as they are, which no commit has yet.
     source = Source("", root, 0, runtime.image)
-    try:
-        with stage.opened(environment, MINUTE, settings, runtime, root, talk, AGAIN) as opened:
+    with deployed(invocation, settings, runtime, MINUTE) as account:
 
-            async def serve() -> None:
-                task = asyncio.current_task()
-                assert task is not None  # noqa: S101 - this runs in one
-                with interrupts.cancelling(task):
-                    running = await rehearsal.prepare(
-                        options, opened.cloud, opened.prefix, runtime, source, root, folder, opened.ledger
-                    )
-                    await ending.beside([_tell(running, talk)], running.serve(lambda: _say(running, talk)))
+        async def serve() -> None:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - this runs in one
+            with interrupts.cancelling(task):
+                running = await session.prepare(options, account, source, root, invocation.state / "run")
+                await ending.beside(
+                    [_tell(running, progress)], running.serve(lambda: _say(running, progress))
+                )
 
-            try:
-                asyncio.run(serve())
-            except asyncio.CancelledError:
-                raise KeyboardInterrupt from None
-    except NotStarted as error:
-        raise Failed("the application does not start", str(error), f"correct it, then: {AGAIN}") from error
+        try:
+            asyncio.run(serve())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
 
 def _say(running: Rehearsal, talk: Console) -> None:
     """Say what runs and where it is; the address alone goes to standard output."""
-    for task_set in running.task_sets.running.values():
+    for task_set in running.stage.task_sets.running.values():
         revision = task_set.release.definition.revision
-        where = running.source.image.folder
+        where = running.stage.source.image.folder
         talk.print(
-            f"{task_set.count} x {where} as it is, with the variables of {revision}; log: {running.logs}",
+            f"{task_set.count} x {where} as it is, with the variables of {revision};"
+            f" log: {running.stage.logs}",
             highlight=False,
             soft_wrap=True,
         )
@@ -99,17 +90,17 @@ def _say(running: Rehearsal, talk: Console) -> None:
                 highlight=False,
                 soft_wrap=True,
             )
-    stage.console().print(running.address, highlight=False, soft_wrap=True)
+    console().print(running.address, highlight=False, soft_wrap=True)
     talk.print("Ctrl-C ends it")
 
 
 async def _tell(running: Rehearsal, talk: Console) -> None:
     """Say what happens meanwhile, such as a task that ends."""
-    told = 0
+    shown = 0
     while True:
-        for entry in running.journal.entries[told:]:
+        for entry in running.stage.journal.entries[shown:]:
             talk.print(
                 entry.text, style="red" if entry.bad else None, markup=False, highlight=False, soft_wrap=True
             )
-            told += 1
+            shown += 1
         await asyncio.sleep(TELL_SECONDS)

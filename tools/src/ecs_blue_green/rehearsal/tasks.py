@@ -13,7 +13,7 @@ from typing import Any
 
 from ecs_blue_green.dockerfile import exposed_port
 from ecs_blue_green.rehearsal import processes
-from ecs_blue_green.rehearsal.processes import Ledger
+from ecs_blue_green.rehearsal.processes import Ledger, Program
 from ecs_blue_green.rehearsal.source import Code
 
 HOST = "127.0.0.1"
@@ -71,17 +71,17 @@ def read_definition(
 
     Raises LookupError when the revision has no such container.
     """
-    for found in described["containerDefinitions"]:
-        if found["name"] == container:
-            environment = {item["name"]: item["value"] for item in found.get("environment", [])}
+    for defined in described["containerDefinitions"]:
+        if defined["name"] == container:
+            environment = {item["name"]: item["value"] for item in defined.get("environment", [])}
             return Definition(
                 arn=described["taskDefinitionArn"],
-                image=found["image"],
+                image=defined["image"],
                 environment=environment,
                 container_port=container_port,
                 listens_on=int(environment.get("PORT") or _exposed(code.dockerfile) or container_port),
                 # 30 is Fargate's default (November 2026).
-                stop_timeout=float(found.get("stopTimeout", 30)),
+                stop_timeout=float(defined.get("stopTimeout", 30)),
             )
     raise LookupError(f"{described['taskDefinitionArn']} has no container {container}")
 
@@ -96,30 +96,32 @@ async def start(
     port = processes.free_port()
     log = logs / f"{name}.log"
     # An application that does not listen where the task definition says is not found by the load balancer.
-    found_at = port if definition.listens_on == definition.container_port else processes.free_port()
+    target_port = port if definition.listens_on == definition.container_port else processes.free_port()
     process = await processes.start(
         ledger,
         f"task {name}",
-        # As the image starts it, with this interpreter in the place of the image's.
-        code.command or (sys.executable, "-m", code.folder.name),
-        folder=code.folder if code.command else code.folder.parent,
-        environment={
-            # Not the user's environment: a task has what its definition gives it.
-            "PATH": program_path(),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "VERSION": version,
-            **definition.environment,
-            "HOST": HOST,
-            "PORT": str(port),
-        },
-        log=log,
+        Program(
+            # As the image starts it, with this interpreter in the place of the image's.
+            code.command or (sys.executable, "-m", code.folder.name),
+            folder=code.folder if code.command else code.folder.parent,
+            environment={
+                # Not the user's environment: a task has what its definition gives it.
+                "PATH": program_path(),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "VERSION": version,
+                **definition.environment,
+                "HOST": HOST,
+                "PORT": str(port),
+            },
+            log=log,
+        ),
     )
     try:
         failure = await _listens(process, port)
     except asyncio.CancelledError:
         await processes.stop(process)
         raise
-    return Task(name, f"{HOST}:{found_at}", process, definition.stop_timeout, log, failure)
+    return Task(name, f"{HOST}:{target_port}", process, definition.stop_timeout, log, failure)
 
 
 def program_path() -> str:
@@ -160,11 +162,11 @@ async def _listens(process: asyncio.subprocess.Process, port: int) -> str:
 
 def explained(task: Task) -> str:
     """What did not begin to listen, why, and where to look."""
-    said = _last_words(task.log)
-    return f"task {task.name}: {task.failure}{f' ({said})' if said else ''}; see {task.log}"
+    line = _last_line(task.log)
+    return f"task {task.name}: {task.failure}{f' ({line})' if line else ''}; see {task.log}"
 
 
-def _last_words(log: Path) -> str:
+def _last_line(log: Path) -> str:
     """The last line that a process has written."""
     with contextlib.suppress(OSError):
         lines = log.read_text(errors="replace").split("\n")

@@ -37,32 +37,35 @@ class Verdict:
         return EXIT_CODES[self.result]
 
 
-def judge(
-    system: System,
-    journal: Journal,
-    tally: Tally,
-    deployment: Mapping[str, Any] | None,
-    failure: str | None,
-    *,
-    hooks: bool,
-    not_started: Sequence[str] = (),
-) -> Verdict:
-    """The verdict: `deployment` as `control` shows it at its end, `failure` is the pipeline's.
+@dataclass(frozen=True)
+class Outcome:
+    """How a release ended: `deployment` as `control` shows it at its end, `failure` is the pipeline's.
 
-    `not_started` are the tasks that did not begin to listen, as people are told of them.
+    `hooks`: whether those of the release were called. `not_started` are the tasks that did not begin to
+    listen, in words for people.
     """
-    result, reason = _result(deployment, failure)
-    told = [entry.text for entry in journal.entries if entry.kind == "hook"]
-    if told and deployment and (deployment["errorInformation"] or {}).get("code") == HOOK_FAILED:
-        reason = f"{reason} ({told[-1]})"
+
+    deployment: Mapping[str, Any] | None
+    failure: str | None
+    hooks: bool
+    not_started: Sequence[str] = ()
+
+
+def judge(system: System, journal: Journal, tally: Tally, outcome: Outcome) -> Verdict:
+    """The verdict on a release."""
+    deployment = outcome.deployment
+    result, reason = _result(deployment, outcome.failure)
+    answers = [entry.text for entry in journal.entries if entry.kind == "hook"]
+    if answers and deployment and (deployment["errorInformation"] or {}).get("code") == HOOK_FAILED:
+        reason = f"{reason} ({answers[-1]})"
     for alarm in system.alarms:
         reason = reason.replace(alarm.name, alarm.label)
     new = new_colour(journal)
     findings = [
-        *not_started,
+        *outcome.not_started,
         *_about_requests(tally),
         *(_about_release(system, journal, tally, new) if result == "released" else ()),
-        *_about_checks(system, deployment, new, hooks=hooks),
+        *_about_checks(system, deployment, new, hooks=outcome.hooks),
         *_about_the_way_back(system, journal, new),
     ]
     return Verdict(result, reason, tuple(findings))

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecs_blue_green.rehearsal.journal import Entry, Span
-from ecs_blue_green.rehearsal.rehearsal import Rehearsal
+from ecs_blue_green.rehearsal.session import Rehearsal
 
 REFRESH_SECONDS = 0.2
 # So many lines of what happened last are worth more than blank lines and the table of alarms; so many more
@@ -53,7 +53,7 @@ async def tell(rehearsal: Rehearsal, console: Console) -> None:
     # reports are still wanted.
     with contextlib.suppress(SystemExit, OSError):
         while True:
-            for entry in rehearsal.journal.entries[shown:]:
+            for entry in rehearsal.stage.journal.entries[shown:]:
                 first, text = told(entry.minute, entry.text, bad=entry.bad)
                 console.print(first.append_text(text), soft_wrap=True)
                 shown += 1
@@ -87,7 +87,7 @@ class View:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """The panel: how far things are, and below that what happened last."""
-        journal = self.rehearsal.journal
+        journal = self.rehearsal.stage.journal
         width = options.max_width - FRAME_WIDTH
         # The cursor is below it in the end.
         height = console.size.height - FRAME_HEIGHT - 1
@@ -107,8 +107,8 @@ class View:
             Group(*parts, *self._newest(console, width, max(room, 1))),
             title=(
                 f"Rehearsal of [bold]{self.rehearsal.options.environment}[/]:"
-                f" commit {self.rehearsal.source.commit[:7]},"
-                f" {self.rehearsal.system.deployment_config.removeprefix('CodeDeployDefault.')}"
+                f" commit {self.rehearsal.stage.source.commit[:7]},"
+                f" {self.rehearsal.stage.system.deployment_config.removeprefix('CodeDeployDefault.')}"
             ),
             title_align="left",
             subtitle=f"minute {journal.now():.1f}, each takes {self.rehearsal.options.minute:g} s",
@@ -128,7 +128,7 @@ class View:
         return []
 
     def _progress(self, width: int) -> list[RenderableType]:
-        spans = self.rehearsal.journal.spans
+        spans = self.rehearsal.stage.journal.spans
         return [
             *_spans("Pipeline", [span for span in spans if span.kind == "action"], width),
             *_spans("Deployment", [span for span in spans if span.kind == "event"], width),
@@ -137,7 +137,7 @@ class View:
     def _newest(self, console: Console, width: int, room: int) -> list[Text]:
         """What happened last, each entry whole; of one that is too long alone, its beginning."""
         found: list[Text] = []
-        for entry in reversed(self.rehearsal.journal.entries):
+        for entry in reversed(self.rehearsal.stage.journal.entries):
             lines = _lines(console, width, entry)
             if len(found) + len(lines) > room:
                 return found or lines[:room]
@@ -149,10 +149,10 @@ class View:
         table = Table(box=None, pad_edge=False)
         for heading in ("Target group", "Traffic", "", "Requests/min", "5xx", "Healthy", "Unhealthy"):
             table.add_column(heading, justify="left" if heading in ("Target group", "") else "right")
-        shares = rehearsal.journal.weights[-1][1] if rehearsal.journal.weights else {}
-        for arn, colour in rehearsal.system.colours.items():
+        shares = rehearsal.stage.journal.weights[-1][1] if rehearsal.stage.journal.weights else {}
+        for arn, colour in rehearsal.stage.system.colours.items():
             share = shares.get(colour, 0)
-            recent = rehearsal.journal.recent(colour)
+            recent = rehearsal.stage.journal.recent(colour)
             rate = f"{100 * recent.five_xx / recent.requests:.0f} %" if recent.requests else "-"
             table.add_row(
                 Text(f"● {colour}", style=COLOURS[colour]),
@@ -160,8 +160,8 @@ class View:
                 ProgressBar(total=100, completed=share, width=24, complete_style=COLOURS[colour]),
                 str(recent.requests),
                 Text(rate, style="red" if recent.five_xx else ""),
-                str(rehearsal.groups.count(arn, "healthy")),
-                str(rehearsal.groups.count(arn, "unhealthy")),
+                str(rehearsal.stage.groups.count(arn, "healthy")),
+                str(rehearsal.stage.groups.count(arn, "unhealthy")),
             )
         return table
 
@@ -176,9 +176,9 @@ class View:
         return table
 
     def _alarm_rows(self) -> Iterator[tuple[RenderableType, ...]]:
-        for alarm in self.rehearsal.system.alarms:
+        for alarm in self.rehearsal.stage.system.alarms:
             state = self._state(alarm.name)
-            readings = self.rehearsal.journal.readings.get(alarm.name, [])
+            readings = self.rehearsal.stage.journal.readings.get(alarm.name, [])
             value = readings[-1].value if readings else None
             shown = "-" if value is None else f"{value:.3g}"
             condition = Text(alarm.condition, style="dim", no_wrap=True, overflow="ellipsis")
@@ -186,7 +186,7 @@ class View:
 
     def _alarm_line(self) -> Text:
         """Those in ALARM by name, of the others how many there are."""
-        states = {alarm.label: self._state(alarm.name) for alarm in self.rehearsal.system.alarms}
+        states = {alarm.label: self._state(alarm.name) for alarm in self.rehearsal.stage.system.alarms}
         found = Text(f"{'Alarms':<11} ", style="bold", no_wrap=True, overflow="ellipsis")
         for label, state in states.items():
             if state == "ALARM":
