@@ -7,6 +7,7 @@ sets its environment before this module is imported (`serve`).
 import json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -38,6 +39,21 @@ from ecs_blue_green.emulator.refusal import Refused
 
 Record = dict[str, Any]
 Store = MutableMapping[Any, Any]
+
+# What is left of a property that a condition takes away.
+NO_VALUE = stacks._NO_VALUE
+# As they are before anything of ours takes their place.
+_RESOURCE_TYPES = {name: dict(entry) for name, entry in provisioners._RESOURCE_HANDLERS.items()}
+_ECS_OPERATIONS = dict(ecs._ACTION_MAP)
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """How ministack provisions a resource type by itself."""
+
+    create: Callable[[str, Record, str], tuple[str, Record]]
+    update: Callable[[str, Record, Record, str, str], tuple[str, Record]]
+    delete: Callable[[str, Record], Any]
 
 
 def new_store() -> Store:
@@ -93,6 +109,79 @@ def before_each_request(service: str, action: Callable[[], None]) -> None:
         return await handle(*request)
 
     app.SERVICE_HANDLERS[service] = handle_after
+
+
+def service_module(name: str) -> Any:
+    """ministack's module of a service that is loaded when it is first needed."""
+    return app._get_module(name)
+
+
+def resource_type(name: str) -> ResourceType:
+    """How ministack provisions the resource type of this name."""
+    entry = _RESOURCE_TYPES[name]
+    return ResourceType(entry["create"], entry["update"], entry["delete"])
+
+
+def ecs_operation(name: str, request: Record) -> Record:
+    """What ministack's own operation of ECS answers; raises Refused where it refuses."""
+    return answer_of(_ECS_OPERATIONS[name](request))
+
+
+def query_parameter(parameters: Any, name: str, default: str = "") -> str:
+    """A parameter of a request of the Query protocol."""
+    return str(alb._p(parameters, name, default))
+
+
+def query_list(parameters: Any, name: str) -> list[str]:
+    """A list among the parameters of a request of the Query protocol: `name.member.1` and so on."""
+    members: list[str] = alb._parse_member_list(parameters, name)
+    return members
+
+
+def query_actions(parameters: Any, name: str = "DefaultActions") -> list[Record]:
+    """The actions of a listener or rule that a request has."""
+    actions: list[Record] = alb._parse_actions(parameters, name)
+    return actions
+
+
+def listener_actions(properties: Record, name: str = "DefaultActions") -> list[Record]:
+    """The actions of a listener or rule that a template has."""
+    actions: list[Record] = provisioners._elbv2_listener_actions(properties, None, name)
+    return actions
+
+
+def rule_conditions(conditions: Any) -> list[Record]:
+    """The conditions of a listener rule in a template, as Elastic Load Balancing describes them."""
+    described: list[Record] = provisioners._flatten_listener_rule_conditions(conditions)
+    return described
+
+
+def conditions(template: Record, values: Record) -> Record:
+    """The values of a template's conditions with these parameters."""
+    evaluated: Record = stacks._evaluate_conditions(template, values)
+    return evaluated
+
+
+def references(value: Any) -> set[str]:
+    """The names that a value of a template refers to: parameters, resources and pseudo parameters."""
+    return {name for name, _ in stacks._intrinsic_references(value)}
+
+
+def stack(name: str) -> Record | None:
+    """The stack of this name or ARN."""
+    resolved: Record | None = handlers._resolve_stack(name)
+    return resolved
+
+
+def add_event(stack: Record, resource: tuple[str, str, str], status: str, reason: str) -> None:
+    """Add an event to a stack, about a resource: its logical id, type and physical id."""
+    logical_id, kind, physical_id = resource
+    stacks._add_event(stack["StackId"], stack["StackName"], logical_id, kind, status, reason, physical_id)
+
+
+def stack_response(operation: str, inner: str = "") -> Any:
+    """The answer of an operation of CloudFormation, of what is inside of its element."""
+    return helpers._xml(200, f"{operation}Response", inner)
 
 
 def stacks_in_progress() -> bool:

@@ -26,7 +26,7 @@ def provide(names: Iterable[str]) -> list[str]:
 
 
 def _certificate(arn: str) -> bool:
-    acm = engine.app._get_module("acm")
+    acm = engine.service_module("acm")
     if arn in acm._certificates:
         return False
     made = engine.answer_of(acm._request_certificate({"DomainName": "placeholder.example"}))["CertificateArn"]
@@ -49,7 +49,7 @@ def _connection(arn: str) -> bool:
 
 
 def _key(arn: str) -> bool:
-    kms, key = engine.app._get_module("kms"), arn.rpartition("/")[2]
+    kms, key = engine.service_module("kms"), arn.rpartition("/")[2]
     if key in kms._keys:
         return False
     made = engine.answer_of(kms._create_key({"Policy": _policy("kms:*", "*")}))["KeyMetadata"]["KeyId"]
@@ -58,7 +58,7 @@ def _key(arn: str) -> bool:
 
 
 def _secret(arn: str) -> bool:
-    secrets, name = engine.app._get_module("secretsmanager"), arn.split(":")[6]
+    secrets, name = engine.service_module("secretsmanager"), arn.split(":")[6]
     if name in secrets._secrets:
         return False
     engine.answer_of(secrets._create_secret({"Name": name, "SecretString": "placeholder"}))
@@ -67,7 +67,7 @@ def _secret(arn: str) -> bool:
 
 
 def _stored_parameter(arn: str) -> bool:
-    ssm, name = engine.app._get_module("ssm"), arn.partition(":parameter")[2]
+    ssm, name = engine.service_module("ssm"), arn.partition(":parameter")[2]
     if name in ssm._parameters:
         return False
     engine.answer_of(ssm._put_parameter({"Name": name, "Type": "SecureString", "Value": "placeholder"}))
@@ -97,12 +97,12 @@ def _cluster(name: str) -> bool:
     # What a cluster has that was made in the console.
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/create-cluster-console-v2.html
     providers = ["FARGATE", "FARGATE_SPOT"]
-    engine.answer_of(engine.ecs._create_cluster({"clusterName": name, "capacityProviders": providers}))
+    engine.ecs_operation("CreateCluster", {"clusterName": name, "capacityProviders": providers})
     return True
 
 
 def _hosted_zone(name: str) -> bool:
-    route53 = engine.app._get_module("route53")
+    route53 = engine.service_module("route53")
     zone, domain = name.split("/")[1:]
     if zone in route53._zones:
         return False
@@ -118,7 +118,7 @@ def _hosted_zone(name: str) -> bool:
 
 
 def _web_acl(arn: str) -> bool:
-    waf, (name, identifier) = engine.app._get_module("waf"), arn.split("/")[-2:]
+    waf, (name, identifier) = engine.service_module("waf"), arn.split("/")[-2:]
     if identifier in waf._web_acls:
         return False
     made, _, record = waf.create_web_acl_record(name, "REGIONAL", {})

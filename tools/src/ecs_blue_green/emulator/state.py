@@ -31,7 +31,7 @@ def attach(folder: Path) -> None:
     try:
         for key, module in engine.app._state_map.items():
             if key in saved:
-                engine.app._get_module(module).load_persisted_state(saved[key])
+                engine.service_module(module).load_persisted_state(saved[key])
     except Exception as error:  # whatever a damaged or foreign document makes ministack raise
         raise _unreadable(file, error) from error
     engine.app.load_state = lambda service: None

@@ -44,7 +44,7 @@ def _comparable(resolve: Any) -> Any:
     def of_stack(template: Record, values: Record, *names: str) -> Record:
         if not template:
             return template
-        present = declared(template, engine.stacks._evaluate_conditions(template, values))
+        present = declared(template, engine.conditions(template, values))
         resources = {name: _with_names(resource) for name, resource in present.items()}
         compared: Record = resolve({**template, "Resources": resources}, values, *names)
         return compared
@@ -127,7 +127,7 @@ def _after(value: Any, change_set: Record, stack: Record) -> str | None:
         if change["ResourceChange"]["Action"] == "Add"
         or change["ResourceChange"].get("Replacement") == "True"
     }
-    if any(name in moving for name, _ in engine.stacks._intrinsic_references(value)):
+    if not moving.isdisjoint(engine.references(value)):
         return UNKNOWN
     try:
         return _text(resolved(value, change_set, stack["_resources"]))
@@ -137,7 +137,7 @@ def _after(value: Any, change_set: Record, stack: Record) -> str | None:
 
 def _text(value: Any) -> str | None:
     """A value as a change set tells it; None for one that a condition takes away."""
-    if value is engine.stacks._NO_VALUE:
+    if value is engine.NO_VALUE:
         return None
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -162,7 +162,7 @@ def _describe_change_set(operation: Any, request: Any) -> Any:
     shape = shapes.operation_model("cloudformation", "DescribeChangeSet").output_shape
     body = shapes.to_xml({name: value for name, value in answer.items() if value not in ("", None)}, shape)
     inner = f"<DescribeChangeSetResult>{body}</DescribeChangeSetResult>"
-    return engine.helpers._xml(200, "DescribeChangeSetResponse", inner)
+    return engine.stack_response("DescribeChangeSet", inner)
 
 
 def _describe_stacks(operation: Any, request: Any) -> Any:

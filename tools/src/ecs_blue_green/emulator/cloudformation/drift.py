@@ -62,9 +62,7 @@ def _rule(arn: str, properties: Record) -> Record | None:
     found: Record = _like(properties, live)
     _tell_weights(found["Actions"], live["Actions"])
     # ministack keeps them in their older form, whichever the template has.
-    same = (
-        engine.provisioners._flatten_listener_rule_conditions(properties["Conditions"]) == live["Conditions"]
-    )
+    same = engine.rule_conditions(properties["Conditions"]) == live["Conditions"]
     found["Conditions"] = properties["Conditions"] if same else live["Conditions"]
     found["Priority"] = type(properties["Priority"])(live["Priority"])
     return found

@@ -199,14 +199,14 @@ def _describe_events(operation: Any, request: Any) -> Any:
         if parameter(request, "Filters.FailedEvents") != "true" or "OperationStatus" not in event
     )
     inner = f"<DescribeEventsResult><OperationEvents>{members}</OperationEvents></DescribeEventsResult>"
-    return engine.helpers._xml(200, "DescribeEventsResponse", inner)
+    return engine.stack_response("DescribeEvents", inner)
 
 
 def _early_properties(resource: Record, template: Record, change_set: Record) -> Record:
     """The properties as they are known before anything is deployed."""
     marked = _marked(resource.get("Properties", {}), set(template))
     properties = resolved(marked, change_set, {})
-    kept = {name: value for name, value in properties.items() if value is not engine.stacks._NO_VALUE}
+    kept = {name: value for name, value in properties.items() if value is not engine.NO_VALUE}
     return validation.coerced(resource["Type"], kept)
 
 
@@ -225,10 +225,7 @@ def _marked(value: Any, resources_declared: set[str]) -> Any:
             name == "Fn::ImportValue"
             or (
                 (name == "Ref" or name.startswith("Fn::"))
-                and any(
-                    reference in resources_declared
-                    for reference, _ in engine.stacks._intrinsic_references(value)
-                )
+                and not resources_declared.isdisjoint(engine.references(value))
             )
             or ("Fn::ImportValue" in str(value) and name.startswith("Fn::"))
         ):

@@ -139,21 +139,14 @@ def _delete(operation: Any, request: Any) -> Any:
                 _cancel(
                     stack, f"Export {name} cannot be deleted as it is in use by {' and '.join(importers)}"
                 )
-                return engine.helpers._xml(200, "DeleteStackResponse", "")
+                return engine.stack_response("DeleteStack")
     return operation(request)
 
 
 def _cancel(stack: Record, reason: str) -> None:
     stack["StackStatusReason"] = reason
-    engine.stacks._add_event(
-        stack["StackId"],
-        stack["StackName"],
-        stack["StackName"],
-        "AWS::CloudFormation::Stack",
-        stack["StackStatus"],
-        reason,
-        stack["StackId"],
-    )
+    resource = (stack["StackName"], "AWS::CloudFormation::Stack", stack["StackId"])
+    engine.add_event(stack, resource, stack["StackStatus"], reason)
 
 
 def _importers(export: str) -> list[str]:

@@ -58,7 +58,7 @@ def _drift(stack: Record, logical_id: str) -> str:
 
 def _resources(change_set: Record) -> Record:
     template = change_set["_template"]
-    return declared(template, engine.stacks._evaluate_conditions(template, change_set["_resolved_params"]))
+    return declared(template, engine.conditions(template, change_set["_resolved_params"]))
 
 
 def _add(change_set: Record, gone: list[str]) -> None:

@@ -42,7 +42,7 @@ def _execute_change_set(operation: Any, request: Any) -> Any:
     change_set = change_set_of(request)
     role = change_set.get("_role") if change_set else None
     _require_assumable(role)
-    stack = engine.handlers._resolve_stack(change_set["StackName"]) if change_set else None
+    stack = engine.stack(change_set["StackName"]) if change_set else None
     answer = operation(request)
     if stack and role:
         stack["_role"] = role

@@ -79,9 +79,7 @@ def _require_permission(stack: Record, logical_id: str, resource_type: str, acti
     policy = stack["_stack_policy"]
     concerned = [(logical_id, resource_type, action)]
     for name, resource in declared(stack["_template"], stack["_conditions"]).items():
-        named = {
-            reference for reference, _ in engine.stacks._intrinsic_references(resource.get("Properties"))
-        }
+        named = engine.references(resource.get("Properties"))
         # What the update adds to the stack is not there to be denied anything.
         if logical_id in named and name in stack["_resources"]:
             concerned.append((name, resource["Type"], "Update:Modify"))
@@ -99,7 +97,7 @@ def _keeping_protected(deploy: Any) -> Any:
         stack = stores.stacks[stack_name]
         previous = more.get("previous_stack")
         if stack.get("_stack_policy") and previous:
-            conditions = engine.stacks._evaluate_conditions(template, values)
+            conditions = engine.conditions(template, values)
             for name in previous["_resources"].keys() - declared(template, conditions).keys():
                 resource_type = previous["_resources"][name]["ResourceType"]
                 if found := denial(stack["_stack_policy"], "Update:Delete", name, resource_type):
@@ -115,9 +113,7 @@ async def _roll_back(
 ) -> None:
     resource = previous["_resources"][logical_id]
     identity = (resource["ResourceType"], resource["PhysicalResourceId"])
-    engine.stacks._add_event(
-        stack["StackId"], stack["StackName"], logical_id, identity[0], "UPDATE_FAILED", reason, identity[1]
-    )
+    engine.add_event(stack, (logical_id, *identity), "UPDATE_FAILED", reason)
     failure = (logical_id, *identity, None, None, None)
     operation = engine.stacks._failed_operation(
         True,

@@ -15,8 +15,8 @@ def parameter(request: Any, name: str) -> str:
 
 def stack_of(request: Any) -> Record | None:
     """The stack that a request names, by name or ARN; None when there is none or it has been deleted."""
-    found: Record | None = engine.handlers._resolve_stack(parameter(request, "StackName"))
-    return found if found and found["StackStatus"] != "DELETE_COMPLETE" else None
+    stack = engine.stack(parameter(request, "StackName"))
+    return stack if stack and stack["StackStatus"] != "DELETE_COMPLETE" else None
 
 
 def change_set_of(request: Any) -> Record | None:
@@ -62,7 +62,4 @@ def resolved(value: Any, change_set: Record, resources: Record) -> Any:
 
 def conditions(change_set: Record) -> Record:
     """The values of the conditions of a change set's template."""
-    found: Record = engine.stacks._evaluate_conditions(
-        change_set["_template"], change_set["_resolved_params"]
-    )
-    return found
+    return engine.conditions(change_set["_template"], change_set["_resolved_params"])

@@ -34,7 +34,7 @@ def _looked_at(resolve: Any) -> Any:
 
 
 def _require_defined(section: str, members: Record, known: Iterable[str]) -> None:
-    named = {name for name, _ in engine.stacks._intrinsic_references(members)}
+    named = engine.references(members)
     unknown = sorted(name for name in named - set(known) if not name.startswith("AWS::"))
     if unknown:
         raise ValueError(

@@ -35,8 +35,7 @@ def _check_changed_group(properties: Record) -> None:
 
 def _create_group(logical_id: str, properties: Record, stack_name: str) -> Created:
     _check_group(properties)
-    created: Created = engine.provisioners._ec2_sg_create(logical_id, properties, stack_name)
-    return created
+    return engine.resource_type("AWS::EC2::SecurityGroup").create(logical_id, properties, stack_name)
 
 
 def _group_removable(physical_id: str, properties: Record) -> None:

@@ -12,13 +12,18 @@ from ecs_blue_green.emulator.services.api import new_id
 # In the words of https://github.com/aws-cloudformation/cfn-lint/issues/3833
 MOST_CONDITION_VALUES = 5
 EXTRA_CERTIFICATES = "ExtraCertificates"
+# What ministack does by itself.
+_BALANCER, _GROUP, _LISTENER, _RULE = (
+    engine.resource_type(f"AWS::ElasticLoadBalancingV2::{kind}")
+    for kind in ("LoadBalancer", "TargetGroup", "Listener", "ListenerRule")
+)
 
 
 def _create_balancer(logical_id: str, properties: Record, stack_name: str) -> Created:
     subnets, scheme = properties.get("Subnets", []), properties.get("Scheme", "internet-facing")
     groups = properties.get("SecurityGroups", [])
     elbv2.require_load_balancer(properties.get("Name", ""), subnets, groups, scheme)
-    arn, attributes = engine.provisioners._elbv2_load_balancer_create(logical_id, properties, stack_name)
+    arn, attributes = _BALANCER.create(logical_id, properties, stack_name)
     stores.load_balancers[arn]["VpcId"] = elbv2.vpc_of(subnets)
     return arn, attributes
 
@@ -26,14 +31,11 @@ def _create_balancer(logical_id: str, properties: Record, stack_name: str) -> Cr
 def _update_balancer(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
     scheme = new.get("Scheme", "internet-facing")
     elbv2.require_balancer_network(new.get("Subnets", []), new.get("SecurityGroups", []), scheme)
-    updated: Created = engine.provisioners._elbv2_load_balancer_update(
-        physical_id, old, new, stack_name, logical_id
-    )
-    return updated
+    return _BALANCER.update(physical_id, old, new, stack_name, logical_id)
 
 
 def _delete_balancer(physical_id: str, properties: Record, logical_id: str) -> None:
-    engine.provisioners._elbv2_load_balancer_delete(physical_id, properties)
+    _BALANCER.delete(physical_id, properties)
     elbv2.associate()
 
 
@@ -46,40 +48,37 @@ def _check_group(properties: Record) -> None:
 def _check_new_group(logical_id: str, properties: Record, stack_name: str) -> Created:
     if name := properties.get("Name"):
         elbv2.require_target_group_name(name)
-    created: Created = engine.provisioners._elbv2_target_group_create(logical_id, properties, stack_name)
-    return created
+    return _GROUP.create(logical_id, properties, stack_name)
 
 
 def _create_listener(logical_id: str, properties: Record, stack_name: str) -> Created:
-    actions = engine.provisioners._elbv2_listener_actions(properties, None)
+    actions = engine.listener_actions(properties)
     elbv2.require_listener(
         properties["LoadBalancerArn"], properties.get("Protocol", "HTTP"), properties.get("Port", 0), actions
     )
-    created: Created = engine.provisioners._elbv2_listener_create(logical_id, properties, stack_name)
+    created = _LISTENER.create(logical_id, properties, stack_name)
     elbv2.associate()
     return created
 
 
 def _update_listener(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
     """Send all properties again: the actions go back to the template's, whatever CodeDeploy made of them."""
-    actions = engine.provisioners._elbv2_listener_actions(new, None)
+    actions = engine.listener_actions(new)
     protocol, port = new.get("Protocol", "HTTP"), new.get("Port", 0)
     elbv2.require_listener(new["LoadBalancerArn"], protocol, port, actions, existing=physical_id)
-    updated: Created = engine.provisioners._elbv2_listener_update(
-        physical_id, old, new, stack_name, logical_id
-    )
+    updated = _LISTENER.update(physical_id, old, new, stack_name, logical_id)
     elbv2.associate()
     return updated
 
 
 def _delete_listener(physical_id: str, properties: Record, logical_id: str) -> None:
-    engine.provisioners._elbv2_listener_delete(physical_id, properties)
+    _LISTENER.delete(physical_id, properties)
     elbv2.associate()
 
 
 def _create_rule(logical_id: str, properties: Record, stack_name: str) -> Created:
     _require_rule(properties)
-    created: Created = engine.provisioners._elbv2_listener_rule_create(logical_id, properties, stack_name)
+    created = _RULE.create(logical_id, properties, stack_name)
     elbv2.associate()
     return created
 
@@ -87,23 +86,21 @@ def _create_rule(logical_id: str, properties: Record, stack_name: str) -> Create
 def _update_rule(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
     """Send all properties again, as with a listener: the actions are the template's afterwards."""
     _require_rule(new, existing=physical_id)
-    updated: Created = engine.provisioners._elbv2_listener_rule_update(
-        physical_id, old, new, stack_name, logical_id
-    )
+    updated = _RULE.update(physical_id, old, new, stack_name, logical_id)
     elbv2.associate()
     return updated
 
 
 def _delete_rule(physical_id: str, properties: Record, logical_id: str) -> None:
-    engine.provisioners._elbv2_listener_rule_delete(physical_id, properties)
+    _RULE.delete(physical_id, properties)
     elbv2.associate()
 
 
 def _require_rule(properties: Record, existing: str = "") -> None:
-    conditions = engine.provisioners._flatten_listener_rule_conditions(properties.get("Conditions"))
+    conditions = engine.rule_conditions(properties.get("Conditions"))
     if sum(len(condition["Values"]) for condition in conditions) > MOST_CONDITION_VALUES:
         raise Refused("ValidationError", f"A rule can only have '{MOST_CONDITION_VALUES}' condition values")
-    actions = engine.provisioners._elbv2_listener_actions(properties, None, "Actions")
+    actions = engine.listener_actions(properties, "Actions")
     elbv2.require_rule(properties.get("ListenerArn", ""), properties["Priority"], actions, existing=existing)
 
 

@@ -12,6 +12,8 @@ from ecs_blue_green.emulator.services.api import Service, new_id
 
 LAMBDA_PRINCIPAL = "lambda.amazonaws.com"
 NOTIFICATION_RULES = engine.new_store()
+# What ministack does by itself.
+_FUNCTION = engine.resource_type("AWS::Lambda::Function")
 
 # The store of what notification rules watch, by the service in the ARN.
 _WATCHED: dict[str, Any] = {
@@ -61,13 +63,13 @@ def _require_small(variables: Record) -> None:
 
 
 def _create_function(logical_id: str, properties: Record, stack_name: str) -> Created:
-    name, attributes = engine.provisioners._lambda_create(logical_id, properties, stack_name)
+    name, attributes = _FUNCTION.create(logical_id, properties, stack_name)
     _note_network(name, properties)
     return name, attributes
 
 
 def _update_function(physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str) -> Created:
-    updated: Created = engine.provisioners._lambda_update(physical_id, old, new, stack_name, logical_id)
+    updated = _FUNCTION.update(physical_id, old, new, stack_name, logical_id)
     _note_network(physical_id, new)
     return updated
 

@@ -7,9 +7,11 @@ from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler
 
+RECORD_SET = "AWS::Route53::RecordSet"
+
 
 def _route53() -> Any:
-    return engine.provisioners._r53
+    return engine.service_module("route53")
 
 
 def _check(properties: Record) -> None:
@@ -38,12 +40,11 @@ def _create(logical_id: str, properties: Record, stack_name: str) -> Created:
                 f" type {record['Type']} with the same DNS name already exists in zone"
                 f" {_route53()._zones[properties['HostedZoneId']]['name']}]",
             )
-    created: Created = engine.provisioners._r53_record_set_create(logical_id, properties, stack_name)
-    return created
+    return engine.resource_type(RECORD_SET).create(logical_id, properties, stack_name)
 
 
 def _name(properties: Record) -> str:
     return str(_route53()._normalise_name(properties["Name"]))
 
 
-HANDLERS = {"AWS::Route53::RecordSet": Handler(create=_create, check=_check)}
+HANDLERS = {RECORD_SET: Handler(create=_create, check=_check)}

@@ -7,6 +7,8 @@ from ecs_blue_green.emulator.engine import Record
 from ecs_blue_green.emulator.refusal import Refused
 from ecs_blue_green.emulator.resources.handler import Created, Handler
 
+BUCKET_POLICY = "AWS::S3::BucketPolicy"
+
 
 def _check_repository(properties: Record) -> None:
     text = properties.get("LifecyclePolicy", {}).get("LifecyclePolicyText")
@@ -41,14 +43,14 @@ def _check_bucket_policy(properties: Record) -> None:
 def _create_bucket_policy(logical_id: str, properties: Record, stack_name: str) -> Created:
     if properties["Bucket"] in stores.bucket_policies:
         raise Refused("AlreadyExists", f"The bucket policy already exists on bucket {properties['Bucket']}.")
-    engine.provisioners._s3_bucket_policy_create(logical_id, properties, stack_name)
+    engine.resource_type(BUCKET_POLICY).create(logical_id, properties, stack_name)
     return properties["Bucket"], {}
 
 
 def _update_bucket_policy(
     physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str
 ) -> Created:
-    engine.provisioners._s3_bucket_policy_create(logical_id, new, stack_name)
+    engine.resource_type(BUCKET_POLICY).create(logical_id, new, stack_name)
     return physical_id, {}
 
 
@@ -61,7 +63,7 @@ HANDLERS = {
         taken=lambda name: engine.s3._bucket_owner_account(name) is not None,
         removable=_bucket_removable,
     ),
-    "AWS::S3::BucketPolicy": Handler(
+    BUCKET_POLICY: Handler(
         create=_create_bucket_policy, update=_update_bucket_policy, check=_check_bucket_policy
     ),
     "AWS::Logs::LogGroup": Handler(name="LogGroupName", taken=lambda name: name in stores.log_groups),

@@ -7,7 +7,6 @@ here; a task set counts as running what it should run.
 import math
 from collections.abc import Callable
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
 from ecs_blue_green import fargate
 from ecs_blue_green.emulator import engine, stores
@@ -84,7 +83,7 @@ def register_task_definition(request: Record) -> Record:
     if "FARGATE" in request.get("requiresCompatibilities", []):
         _require_fargate(request)
     _require_dependencies(request.get("containerDefinitions", []))
-    return _by_ministack(engine.ecs._register_task_definition, request)
+    return engine.ecs_operation("RegisterTaskDefinition", request)
 
 
 def list_task_definitions(request: Record) -> Record:
@@ -158,7 +157,7 @@ def create_service(request: Record) -> Record:
         "taskDefinition": definition["taskDefinitionArn"],
     }
     if not by_code_deploy(request):
-        return _by_ministack(engine.ecs._create_service, request)
+        return engine.ecs_operation("CreateService", request)
 
     _require_code_deploy_shape(request)
     service = {
@@ -190,7 +189,7 @@ def update_service(request: Record) -> Record:
     """Change a service; CodeDeploy's may change only in what is not a deployment."""
     service = _service(request)
     if not by_code_deploy(service):
-        return _by_ministack(engine.ecs._update_service, request)
+        return engine.ecs_operation("UpdateService", request)
     for name, value in request.items():
         if name in ("cluster", "service", *UPDATABLE) or service.get(name) == value:
             continue
@@ -206,7 +205,7 @@ def delete_service(request: Record) -> Record:
     service = _service(request)
     cluster = service["clusterArn"].rpartition("/")[2]
     if not by_code_deploy(service):
-        answer = _by_ministack(engine.ecs._delete_service, request)
+        answer = engine.ecs_operation("DeleteService", request)
         _tell_of_deletion(cluster, service["serviceName"])
         return answer
     if service["desiredCount"] > 0 and not request.get("force"):
@@ -229,7 +228,7 @@ def describe_services(request: Record) -> Record:
     for service in stores.services.values():
         if by_code_deploy(service):
             _count_all(service)
-    return _by_ministack(engine.ecs._describe_services, request)
+    return engine.ecs_operation("DescribeServices", request)
 
 
 def delete_cluster(request: Record) -> Record:
@@ -241,7 +240,7 @@ def delete_cluster(request: Record) -> Record:
         raise Refused(
             "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
         )
-    return _by_ministack(engine.ecs._delete_cluster, request)
+    return engine.ecs_operation("DeleteCluster", request)
 
 
 def create_task_set(request: Record) -> Record:
@@ -598,7 +597,3 @@ def refusal(name: str) -> str:
         f"Unable to update {REFUSED_AS.get(name, name)} on services with a CODE_DEPLOY deployment "
         "controller. Use AWS CodeDeploy to trigger a new deployment."
     )
-
-
-def _by_ministack(operation: Any, request: Record) -> Record:
-    return engine.answer_of(operation(request))

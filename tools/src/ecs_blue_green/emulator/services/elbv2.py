@@ -311,8 +311,8 @@ def _answer_again(operation: str, show: Any, member: str, same: Callable[[Any], 
 
 
 def _same_listener(parameters: Any) -> Record | None:
-    read = engine.alb._p
-    actions = list(targets(engine.alb._parse_actions(parameters)))
+    read = engine.query_parameter
+    actions = list(targets(engine.query_actions(parameters)))
     for listener in stores.listeners.values():
         if (
             listener["LoadBalancerArn"] == read(parameters, "LoadBalancerArn")
@@ -326,7 +326,7 @@ def _same_listener(parameters: Any) -> Record | None:
 
 
 def _same_balancer(parameters: Any) -> Record | None:
-    read, listed = engine.alb._p, engine.alb._parse_member_list
+    read, listed = engine.query_parameter, engine.query_list
     for balancer in stores.load_balancers.values():
         if (
             balancer["LoadBalancerName"] == read(parameters, "Name")
@@ -341,10 +341,10 @@ def _same_balancer(parameters: Any) -> Record | None:
 
 def _weighted(parameters: Any, prefix: str) -> Iterator[Record]:
     index = 1
-    while arn := engine.alb._p(parameters, f"{prefix}.member.{index}.TargetGroupArn"):
+    while arn := engine.query_parameter(parameters, f"{prefix}.member.{index}.TargetGroupArn"):
         yield {
             "TargetGroupArn": arn,
-            "Weight": engine.alb._p(parameters, f"{prefix}.member.{index}.Weight", "1"),
+            "Weight": engine.query_parameter(parameters, f"{prefix}.member.{index}.Weight", "1"),
         }
         index += 1
 
@@ -356,7 +356,7 @@ def _complete(action: Action, weighted: list[Record]) -> None:
 
 
 def _check_new_balancer(parameters: Any) -> None:
-    read, listed = engine.alb._p, engine.alb._parse_member_list
+    read, listed = engine.query_parameter, engine.query_list
     if read(parameters, "Type", "application") == "application":
         subnets, groups = listed(parameters, "Subnets"), listed(parameters, "SecurityGroups")
         require_balancer_network(subnets, groups, read(parameters, "Scheme", "internet-facing"))
@@ -372,23 +372,23 @@ def require_certificates(protocol: str, arns: list[str]) -> None:
 
 
 def _certificates(parameters: Any) -> list[str]:
-    named = engine.alb._p(parameters, "Certificates.member.1.CertificateArn")
+    named = engine.query_parameter(parameters, "Certificates.member.1.CertificateArn")
     return [named] if named else []
 
 
 def _check_new_listener(parameters: Any) -> None:
-    read = engine.alb._p
+    read = engine.query_parameter
     require_certificates(read(parameters, "Protocol", "HTTP"), _certificates(parameters))
     require_listener(
         read(parameters, "LoadBalancerArn"),
         read(parameters, "Protocol", "HTTP"),
         int(read(parameters, "Port", "80")),
-        engine.alb._parse_actions(parameters),
+        engine.query_actions(parameters),
     )
 
 
 def _check_changed_listener(parameters: Any) -> None:
-    read = engine.alb._p
+    read = engine.query_parameter
     arn = read(parameters, "ListenerArn")
     listener = stores.listeners.get(arn)
     if listener is None:
@@ -396,19 +396,19 @@ def _check_changed_listener(parameters: Any) -> None:
     port = int(read(parameters, "Port", str(listener["Port"])))
     protocol = read(parameters, "Protocol", listener["Protocol"])
     # Without actions in the request, those that it has must fit the protocol.
-    actions = engine.alb._parse_actions(parameters) or listener["DefaultActions"]
+    actions = engine.query_actions(parameters) or listener["DefaultActions"]
     require_listener(listener["LoadBalancerArn"], protocol, port, actions, existing=arn)
 
 
 def _check_new_rule(parameters: Any) -> None:
-    read = engine.alb._p
-    actions = engine.alb._parse_actions(parameters, "Actions")
+    read = engine.query_parameter
+    actions = engine.query_actions(parameters, "Actions")
     require_rule(read(parameters, "ListenerArn"), int(read(parameters, "Priority", "1")), actions)
 
 
 def _check_listed(prefix: str, known: Callable[[], Any], code: str, what: str) -> Check:
     def check(parameters: Any) -> None:
-        for wanted in engine.alb._parse_member_list(parameters, prefix):
+        for wanted in engine.query_list(parameters, prefix):
             if wanted not in known():
                 raise Refused(code, f"One or more {what} not found")
 
@@ -420,7 +420,7 @@ def _target_group_names() -> list[str]:
 
 
 def _check_rules_of(parameters: Any) -> None:
-    if arn := engine.alb._p(parameters, "ListenerArn"):
+    if arn := engine.query_parameter(parameters, "ListenerArn"):
         _listener(arn)
 
 
@@ -437,8 +437,10 @@ _CHECKS: dict[str, Check] = {
         "Names", _target_group_names, "TargetGroupNotFound", "target groups"
     ),
     "DeleteLoadBalancer": lambda parameters: require_unprotected(
-        engine.alb._p(parameters, "LoadBalancerArn")
+        engine.query_parameter(parameters, "LoadBalancerArn")
     ),
-    "DeleteTargetGroup": lambda parameters: require_unused(engine.alb._p(parameters, "TargetGroupArn")),
+    "DeleteTargetGroup": lambda parameters: require_unused(
+        engine.query_parameter(parameters, "TargetGroupArn")
+    ),
     "DeleteListener": lambda parameters: None,
 }

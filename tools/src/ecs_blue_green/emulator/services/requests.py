@@ -20,7 +20,7 @@ def install() -> None:
 
 def _limit_names(operation: str, function: str) -> None:
     """As many names as Parameter Store takes at once: botocore, ssm, ParameterNameList."""
-    ssm = engine.app._get_module("ssm")
+    ssm = engine.service_module("ssm")
     carry_out = getattr(ssm, function)
     shape: Any = shapes.operation_model("ssm", operation).input_shape
     most = shape.members["Names"].metadata["max"]
@@ -40,7 +40,7 @@ def _limit_names(operation: str, function: str) -> None:
 
 def _find_web_acls_by_arn() -> None:
     """GetWebACL takes an ARN alone: botocore, wafv2."""
-    waf = engine.app._get_module("waf")
+    waf = engine.service_module("waf")
     get = waf._get_web_acl
 
     def get_web_acl(request: Record) -> Record:
