@@ -19,18 +19,18 @@ def collect(artifacts: Artifacts, folder: Path, archive: Path) -> list[str]:
     """
     base = folder / artifacts.base_directory
     excluded = {path for pattern in artifacts.exclude_paths for path in base.glob(pattern)}
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for pattern in artifacts.files:
         paths = [path for path in _matching(base, pattern) if path not in excluded]
         if not paths:
             raise MissingFile(f"no matching artifact paths found: {pattern}")
         for path in paths:
-            found[path.name if artifacts.discard_paths else path.relative_to(base).as_posix()] = path
+            files[path.name if artifacts.discard_paths else path.relative_to(base).as_posix()] = path
     archive.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
-        for name, path in sorted(found.items()):
+        for name, path in sorted(files.items()):
             target.write(path, name)
-    return sorted(found)
+    return sorted(files)
 
 
 def pack(folder: Path, archive: Path) -> Path:

@@ -169,8 +169,8 @@ class _Place:
         self.folder = self.source
         self._log = log
         self._deadline = time.monotonic() + project.timeout_seconds
-        for made in (self.home, self.state):
-            made.mkdir()
+        for folder in (self.home, self.state):
+            folder.mkdir()
 
     def take(self, source: Path) -> None:
         """Copy the input, without what only a working copy has."""
@@ -199,12 +199,12 @@ class _Place:
         self.build.phases.append(result)
         return result
 
-    def upload(self, wanted: Artifacts, output: Path) -> None:
+    def upload(self, specification: Artifacts, output: Path) -> None:
         """Collect the artifact."""
         started = time.monotonic()
         status, context = SUCCEEDED, ""
         try:
-            self.build.files = artifacts.collect(wanted, self.source, output)
+            self.build.files = artifacts.collect(specification, self.source, output)
         except artifacts.MissingFile as error:
             status, context = FAILED, str(error)
             self.say(context)
@@ -240,7 +240,7 @@ class _Place:
         variables = self.state / "variables"
         if not variables.exists():
             return
-        found = dict(entry.split("=", 1) for entry in variables.read_text().split("\0") if "=" in entry)
-        self.environment = {key: value for key, value in found.items() if key not in OF_THE_SHELL}
+        environment = dict(entry.split("=", 1) for entry in variables.read_text().split("\0") if "=" in entry)
+        self.environment = {key: value for key, value in environment.items() if key not in OF_THE_SHELL}
         self.folder = Path((self.state / "folder").read_text().rstrip("\n"))
         variables.unlink()

@@ -156,6 +156,6 @@ def _stop(child: subprocess.Popen[str]) -> None:
         child.kill()
         child.wait()
     finally:
-        said = (line for line in child.stdout if not line.startswith(ENDPOINT_PREFIX))
-        sys.stderr.writelines(f"local emulator: {line}" for line in said)
+        lines = (line for line in child.stdout if not line.startswith(ENDPOINT_PREFIX))
+        sys.stderr.writelines(f"local emulator: {line}" for line in lines)
         child.stdout.close()

@@ -105,13 +105,13 @@ def _add_services() -> None:
 
 
 def _have_deployments_advance() -> None:
-    """Let deployments do what is due before a request can see what they change."""
+    """Advance deployments before each request that can see what they change."""
     for name in ("codedeploy", "ecs", "elasticloadbalancing"):
         engine.before_each_request(name, deployments.advance_all)
 
 
 def _have_stacks_wait_for_schemas() -> None:
-    """Have CloudFormation's operations that look at resource types wait until the tables are complete."""
+    """Have CloudFormation's operations that need the resource types wait until the tables are complete."""
     handle = engine.app.SERVICE_HANDLERS["cloudformation"]
 
     async def when_warm(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The part of a rehearsal inside the emulator: deployments wait for the real tasks, and tell what they want.
+"""The part of a rehearsal inside the emulator: deployments wait for the real tasks, and show their state.
 
 CodeDeploy's steps are `services.deployment`'s alone. This adds operations of our own, with which the
 rehearsal follows them (`Look`), reports what became of the tasks (`ReportTasks`), and has placeholders made
@@ -13,14 +13,14 @@ from ecs_blue_green.emulator.services.deployment import Deployment
 
 
 def install() -> None:
-    """Have Install last until its tasks are reported, and serve the operations."""
+    """Have Install wait until its tasks are reported, and serve the operations."""
     deployment.tasks_are_reported = True
     operations = {"Look": look, "ReportTasks": report_tasks, "Provide": provide}
     engine.add_service("rehearsal", Service(operations, {}), ["Rehearsal"])
 
 
 def look(request: Record) -> Record:
-    """What the listeners, the service and a deployment are meant to be now.
+    """The state that listeners, service and deployment should have now.
 
     Takes applicationName, deploymentGroupName and, where one was created, deploymentId.
     """
@@ -39,7 +39,7 @@ def look(request: Record) -> Record:
 
 
 def report_tasks(request: Record) -> Record:
-    """Take the news of a deployment's tasks: healthy, or why they never will be."""
+    """Record the report on a deployment's tasks: healthy, or why they never will be."""
     followed = deployment.DEPLOYMENTS[request["deploymentId"]]
     if followed.hook_id != request["waitId"]:
         return {}
@@ -52,7 +52,7 @@ def report_tasks(request: Record) -> Record:
 
 
 def provide(request: Record) -> Record:
-    """Make what has these `names` exist; gives what was made."""
+    """Create placeholders with these `names`; returns those that were created."""
     return {"made": placeholders.provide(request["names"])}
 
 

@@ -14,9 +14,9 @@ NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def explained(error: OSError, wanted: Path) -> tuple[str, str]:
-    """Why `wanted` cannot be used, with the path that is to blame, and what to do ("" where that is open)."""
-    named = Path(error.filename) if isinstance(error.filename, str) else wanted
+def explained(error: OSError, path: Path) -> tuple[str, str]:
+    """Why `path` cannot be used, with the file or folder at fault, and what to do ("" where unknown)."""
+    named = Path(error.filename) if isinstance(error.filename, str) else path
     place = _not_a_folder(named.parent) or named
     why = f"{place}: {error.strerror or error}"
     if error.errno in IN_THE_WAY:
@@ -38,8 +38,8 @@ def usable(state: Path) -> Iterator[None]:
 
 
 def _not_a_folder(folder: Path) -> Path | None:
-    """The part of the way to a folder that is something else: a file, or a link to nowhere."""
-    # Not pathlib's questions, which raise where a folder on the way may not be read.
+    """The part of a folder's path that is not a folder: a file, or a broken link."""
+    # Not pathlib's methods, which raise where a folder of the path may not be read.
     for place in (*reversed(folder.parents), folder):
         if os.path.lexists(place) and not os.path.isdir(place):  # noqa: PTH112
             return place

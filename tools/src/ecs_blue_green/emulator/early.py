@@ -1,4 +1,4 @@
-"""How validation before deployment goes here: AWS's page and what people saw differ, and both are played."""
+"""Pre-deployment validation: AWS's page and reports of users differ; either can be emulated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from types import MappingProxyType
 FINDINGS = ("FAIL", "WARN", "SKIPPED")
 # The page lists types that are not validated (autumn 2026); these are the ones of our templates. It has log
 # groups too, but a name conflict of one has been seen within seconds. Nobody knows which are really left out:
-# `Early.every_type` plays that none is.
+# `Early.every_type` emulates that none is.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
 NOT_VALIDATED = {
     "AWS::ApplicationAutoScaling::ScalableTarget",
@@ -48,15 +48,15 @@ class Early:
     @property
     def options(self) -> list[str]:
         """The same, as options of `serve`."""
-        given = [f"--finding={kind}={mode}" for kind, mode in self.findings.items()]
-        return [*(["--early-validation=every"] if self.every_type else []), *given]
+        findings = [f"--finding={kind}={mode}" for kind, mode in self.findings.items()]
+        return [*(["--early-validation=every"] if self.every_type else []), *findings]
 
 
 DOCUMENTED = Early()
 
 
 def finding(text: str) -> tuple[str, str]:
-    """A type and what is found in it, from `TYPE=WARN`; raises ValueError where it is none."""
+    """A type and what is found in it, from `TYPE=WARN`; raises ValueError for anything else."""
     kind, _, mode = text.partition("=")
     if not kind or mode not in FINDINGS:
         raise ValueError(text)

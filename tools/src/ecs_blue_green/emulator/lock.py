@@ -25,12 +25,12 @@ class Holder:
 
 @contextmanager
 def hold(state: Path, *, shared: bool) -> Iterator["Lock"]:
-    """Hold the state folder (made where missing) for the time of the block.
+    """Hold the state folder (created where missing) for the time of the block.
 
     Raises EmulatorError, naming the holder, when another process has it.
     """
     state.mkdir(parents=True, exist_ok=True)
-    # Opened without truncation: the holder's own words are still needed when this fails.
+    # Opened without truncation: what the holder wrote is needed when this fails.
     with (state / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

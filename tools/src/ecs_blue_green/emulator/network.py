@@ -1,7 +1,7 @@
 """The network that a real account has before anything is deployed, under the ids of the parameter file.
 
 The subnets lie in two zones: public ones with a route to an internet gateway, private ones with one to a NAT
-gateway. The NAT gateway stands in a public subnet; where the file names none, there is one all the same.
+gateway. The NAT gateway is in a public subnet, which exists even where the file names none.
 """
 
 from collections.abc import Iterable
@@ -133,5 +133,5 @@ def _route_table(
 
 
 def _like(kind: str, identifier: str) -> str:
-    """An id of another kind with the digits of a known one, so that the same file gives the same network."""
+    """An id of another kind with the digits of a known one: the same file gives the same network."""
     return f"{kind}-{identifier.partition('-')[2]}"

@@ -1,4 +1,4 @@
-"""What a parameter file names and no template makes, so that its environment can be deployed here.
+"""What a parameter file names and no template creates, so that its environment can be deployed here.
 
 A certificate, a key, a connection, a policy, a secret, a bucket, a cluster or a hosted zone is not in the
 emulated account. Each gets a placeholder under the name that the file gives it: it exists, and that is all.
@@ -12,25 +12,27 @@ from ecs_blue_green.emulator.services.connections import CONNECTIONS, PLACEHOLDE
 
 
 def provide(names: Iterable[str]) -> list[str]:
-    """Make a placeholder of everything that is not there, and give what was made.
+    """Create a placeholder of everything that is missing, and return what was created.
 
     `names` are ARNs, names of buckets, `cluster/NAME`, and `hostedzone/ID/NAME` for a record of that name.
     """
-    made = []
+    provided = []
     for name in names:
         kind = name.split(":")[2] if name.startswith("arn:") else name.split("/")[0] if "/" in name else "s3"
         make = _MAKERS.get(kind)
         if make and make(name):
-            made.append(name)
-    return made
+            provided.append(name)
+    return provided
 
 
 def _certificate(arn: str) -> bool:
     acm = engine.service_module("acm")
     if arn in acm._certificates:
         return False
-    made = engine.answer_of(acm._request_certificate({"DomainName": "placeholder.example"}))["CertificateArn"]
-    acm._certificates[arn] = {**acm._certificates.pop(made), "CertificateArn": arn}
+    new_arn = engine.answer_of(acm._request_certificate({"DomainName": "placeholder.example"}))[
+        "CertificateArn"
+    ]
+    acm._certificates[arn] = {**acm._certificates.pop(new_arn), "CertificateArn": arn}
     return True
 
 
@@ -52,8 +54,8 @@ def _key(arn: str) -> bool:
     kms, key = engine.service_module("kms"), arn.rpartition("/")[2]
     if key in kms._keys:
         return False
-    made = engine.answer_of(kms._create_key({"Policy": _policy("kms:*", "*")}))["KeyMetadata"]["KeyId"]
-    kms._keys[key] = {**kms._keys.pop(made), "KeyId": key, "Arn": arn}
+    new_id = engine.answer_of(kms._create_key({"Policy": _policy("kms:*", "*")}))["KeyMetadata"]["KeyId"]
+    kms._keys[key] = {**kms._keys.pop(new_id), "KeyId": key, "Arn": arn}
     return True
 
 
@@ -121,14 +123,14 @@ def _web_acl(arn: str) -> bool:
     waf, (name, identifier) = engine.service_module("waf"), arn.split("/")[-2:]
     if identifier in waf._web_acls:
         return False
-    made, _, record = waf.create_web_acl_record(name, "REGIONAL", {})
-    waf._web_acls.pop(made)
+    new_arn, _, record = waf.create_web_acl_record(name, "REGIONAL", {})
+    waf._web_acls.pop(new_arn)
     waf._web_acls[identifier] = {**record, "ARN": arn, "Id": identifier}
     return True
 
 
 def _policy(action: str, resource: str) -> str:
-    # Whoever asks a placeholder's policy finds himself in it.
+    # The placeholder's policy allows every principal.
     statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 

@@ -1,4 +1,4 @@
-"""What a resource may name: looked up in the emulated account, refused in the words of the service."""
+"""What a resource refers to: looked up in the emulated account, refused in the service's words."""
 
 import json
 from typing import Any
@@ -11,8 +11,8 @@ from ecs_blue_green.emulator.refusal import Refused
 def role(arn: str) -> Record | None:
     """The IAM role of an ARN, None when there is none."""
     path = arn.partition(":role/")[2]
-    found: Record | None = stores.roles.get(path.rpartition("/")[2]) if path else None
-    return found if found and found["Arn"] == arn else None
+    record: Record | None = stores.roles.get(path.rpartition("/")[2]) if path else None
+    return record if record and record["Arn"] == arn else None
 
 
 def assumable(arn: str, service: str) -> bool:
@@ -20,10 +20,10 @@ def assumable(arn: str, service: str) -> bool:
 
     Of the conditions only aws:SourceAccount is read; the others need a request that only AWS makes.
     """
-    found = role(arn)
-    if not found:
+    record = role(arn)
+    if not record:
         return False
-    document = found["AssumeRolePolicyDocument"]
+    document = record["AssumeRolePolicyDocument"]
     statements = json.loads(document) if isinstance(document, str) else document
     return any(_trusts(statement, service) for statement in _list(statements.get("Statement")))
 

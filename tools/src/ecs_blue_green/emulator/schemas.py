@@ -1,6 +1,6 @@
 """CloudFormation's resource schemas, as cfn-lint ships them: what replaces a resource, where its tags are.
 
-cfn-lint itself is not imported: that takes half a second, and only its files are wanted.
+cfn-lint itself is not imported: that takes half a second, and only its files are needed.
 """
 
 import json
@@ -57,8 +57,8 @@ def property_type(resource_type: str, name: str) -> str:
 
 def names(schema: dict[str, Any], key: str) -> tuple[str, ...]:
     """Top-level property names of a list of paths; a nested path says nothing about the whole property."""
-    found = (path.removeprefix("/properties/") for path in schema.get(key, []))
-    return tuple(name for name in found if "/" not in name)
+    names_of = (path.removeprefix("/properties/") for path in schema.get(key, []))
+    return tuple(name for name in names_of if "/" not in name)
 
 
 def _schema(resource_type: str) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _types(region: str) -> dict[str, str]:
 @cache
 def _folder() -> Path:
     # Finding a top-level package does not run it.
-    found = find_spec("cfnlint")
-    if found is None or found.origin is None:
+    module = find_spec("cfnlint")
+    if module is None or module.origin is None:
         raise ModuleNotFoundError("cfn-lint is not installed: run make .venv-emulator/ready")
-    return Path(found.origin).parent / "data" / "schemas"
+    return Path(module.origin).parent / "data" / "schemas"

@@ -11,7 +11,7 @@ from ecs_blue_green.emulator.schemas import Json
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a resource's properties; `path` is a JSON pointer into them, "" for the whole."""
+    """A problem with a resource's properties; `path` is a JSON pointer into them, "" for the whole."""
 
     path: str
     reason: str
@@ -23,14 +23,16 @@ def problems(resource_type: str, properties: dict[str, Any]) -> list[Problem]:
     if schema is None:
         return []
     errors = _validator(resource_type, engine.region()).iter_errors(properties)
-    found = {Problem("".join(f"/{part}" for part in error.path), str(error.message)) for error in errors}
+    all_problems = {
+        Problem("".join(f"/{part}" for part in error.path), str(error.message)) for error in errors
+    }
     settable = schemas.names(schema, "createOnlyProperties")
-    found |= {
+    all_problems |= {
         Problem("", _not_permitted(name))
         for name in schemas.names(schema, "readOnlyProperties")
         if name in properties and name not in settable
     }
-    return sorted(found, key=lambda problem: (problem.path, problem.reason))
+    return sorted(all_problems, key=lambda problem: (problem.path, problem.reason))
 
 
 def coerced(resource_type: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -79,10 +81,10 @@ def _pattern(pattern: str, text: str, schema: Json) -> Iterator[str]:
 
 
 def _pattern_properties(
-    validator: Any, given: dict[str, Json], instance: Json, schema: Json
+    validator: Any, properties: dict[str, Json], instance: Json, schema: Json
 ) -> Iterator[Any]:
     if isinstance(instance, dict):
-        for pattern, inner in given.items():
+        for pattern, inner in properties.items():
             for name in instance:
                 if _matches(pattern, name):
                     yield from validator.descend(instance[name], inner, path=name, schema_path=pattern)
@@ -95,36 +97,42 @@ def _matches(pattern: str, text: str) -> bool:
     return bool(regex.search(pattern, text))
 
 
-def _required(names: list[str], given: dict[str, Json], schema: Json) -> Iterator[str]:
-    return (f"required key [{name}] not found" for name in names if name not in given)
+def _required(names: list[str], properties: dict[str, Json], schema: Json) -> Iterator[str]:
+    return (f"required key [{name}] not found" for name in names if name not in properties)
 
 
-def _additional_properties(allowed: Json, given: dict[str, Json], schema: Json) -> Iterator[str]:
+def _additional_properties(allowed: Json, properties: dict[str, Json], schema: Json) -> Iterator[str]:
     if not allowed:
         patterns = schema.get("patternProperties", {})
-        for name in given.keys() - schema.get("properties", {}).keys():
+        for name in properties.keys() - schema.get("properties", {}).keys():
             if not any(_matches(pattern, name) for pattern in patterns):
                 yield _not_permitted(name)
 
 
-def _required_or(names: list[str], given: dict[str, Json], schema: Json) -> Iterator[str]:
-    if not given.keys() & set(names):
+def _required_or(names: list[str], properties: dict[str, Json], schema: Json) -> Iterator[str]:
+    if not properties.keys() & set(names):
         yield f"one of the keys {names} is required"
 
 
-def _required_xor(names: list[str], given: dict[str, Json], schema: Json) -> Iterator[str]:
-    if len(given.keys() & set(names)) != 1:
+def _required_xor(names: list[str], properties: dict[str, Json], schema: Json) -> Iterator[str]:
+    if len(properties.keys() & set(names)) != 1:
         yield f"exactly one of the keys {names} is required"
 
 
-def _dependent_required(names: dict[str, list[str]], given: dict[str, Json], schema: Json) -> Iterator[str]:
-    for name in given.keys() & names.keys():
-        yield from (f"key [{name}] requires key [{other}]" for other in names[name] if other not in given)
+def _dependent_required(
+    names: dict[str, list[str]], properties: dict[str, Json], schema: Json
+) -> Iterator[str]:
+    for name in properties.keys() & names.keys():
+        yield from (
+            f"key [{name}] requires key [{other}]" for other in names[name] if other not in properties
+        )
 
 
-def _dependent_excluded(names: dict[str, list[str]], given: dict[str, Json], schema: Json) -> Iterator[str]:
-    for name in given.keys() & names.keys():
-        yield from (f"key [{name}] excludes key [{other}]" for other in names[name] if other in given)
+def _dependent_excluded(
+    names: dict[str, list[str]], properties: dict[str, Json], schema: Json
+) -> Iterator[str]:
+    for name in properties.keys() & names.keys():
+        yield from (f"key [{name}] excludes key [{other}]" for other in names[name] if other in properties)
 
 
 def _not_permitted(name: str) -> str:

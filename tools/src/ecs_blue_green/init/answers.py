@@ -22,7 +22,7 @@ class Answers:
     @property
     def accounts(self) -> Mapping[str, str]:
         """The account of each environment. Raises BadInput where that is not what was typed."""
-        found: dict[str, str] = {}
+        accounts: dict[str, str] = {}
         for word in (self.environments or "").split():
             name, is_given, account = word.partition("=")
             if not name or not is_given:
@@ -33,12 +33,12 @@ class Answers:
                 raise BadInput(
                     f"{LOCAL} is among the environments", "it is the emulator, and every copy has it"
                 )
-            if name in found:
+            if name in accounts:
                 raise BadInput(f"the environments have {name} twice")
-            found[name] = account
-        if not found:
+            accounts[name] = account
+        if not accounts:
             raise BadInput("no environment is named", "write them as dev=111111111111 prod=222222222222")
-        return found
+        return accounts
 
     @property
     def owner_and_name(self) -> tuple[str, str]:
@@ -52,7 +52,10 @@ class Answers:
     def command(self) -> str:
         """What to type for the same answers; in the place of those that are missing, an example."""
         example = Answers("shop", "dev=111111111111 prod=222222222222", "eu-west-1", "acme/shop")
-        words = ((one.name, getattr(self, one.name) or getattr(example, one.name)) for one in fields(self))
+        words = (
+            (answer.name, getattr(self, answer.name) or getattr(example, answer.name))
+            for answer in fields(self)
+        )
         return " ".join(
             ["make init", *(f"{name.upper()}={_quoted(value)}" for name, value in words if value)]
         )
@@ -76,12 +79,12 @@ def missing(answers: Answers, defaults: Answers) -> Iterator[Question]:
         Question("repository", "Repository on GitHub (owner/name)"),
         Question("port", "Port on which the application listens", defaults.port),
     )
-    yield from (one for one in questions if getattr(answers, one.name) is None)
+    yield from (question for question in questions if getattr(answers, question.name) is None)
 
 
 def required(answers: Answers) -> list[str]:
     """The answers that are missing and have no default where nobody can be asked."""
-    return [one.name for one in missing(answers, Answers()) if one.name != "port"]
+    return [question.name for question in missing(answers, Answers()) if question.name != "port"]
 
 
 def ask(question: Question, wrong: Callable[[str], str], line: Callable[[str], str] = input) -> str:

@@ -37,11 +37,11 @@ class Clone:
     known: Runtime
     layers: Mapping[str, Layer]
 
-    def files(self, wanted: Answers) -> dict[str, str]:
+    def files(self, answers: Answers) -> dict[str, str]:
         """The parameter files of these answers. Raises BadInput where the deployer would refuse them."""
         port = parameter_files.port(self.layers)
-        title = port[0] if port and wanted.port != port[1] else None
-        files = parameter_files.made(self.root / "params", self.known, wanted, title)
+        title = port[0] if port and answers.port != port[1] else None
+        files = parameter_files.made(self.root / "params", self.known, answers, title)
         parameter_files.refuse_wrong(files, self.layers, self.known)
         return files
 
@@ -57,7 +57,7 @@ class Clone:
         return Answers(
             project=documents[LOCAL]["project"],
             environments=" ".join(
-                f"{name}={one['account']}" for name, one in documents.items() if name != LOCAL
+                f"{name}={settings['account']}" for name, settings in documents.items() if name != LOCAL
             ),
             region=documents[LOCAL]["region"],
             repository=f"{parameters[named.owner]}/{parameters[named.name]}" if named else None,
@@ -86,9 +86,9 @@ def run(options: argparse.Namespace, root: Path) -> int:
     """
     for number in ENDINGS:
         signal.signal(number, _interrupt)
-    given = Answers(options.project, options.environments, options.region, options.repository, options.port)
+    answers = Answers(options.project, options.environments, options.region, options.repository, options.port)
     try:
-        return _run(given, root)
+        return _run(answers, root)
     except runtime.Unusable as unusable:
         return _refuse(BadInput(str(unusable), "", "git checkout build"))
     except Failure as failure:
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace, root: Path) -> int:
         return EXIT_INTERRUPTED
 
 
-def _run(given: Answers, root: Path) -> int:
+def _run(incomplete: Answers, root: Path) -> int:
     known = runtime.read(root / "build")
     project = document((root / "params" / f"{LOCAL}.yaml").read_text(encoding="utf-8"))["project"]
     if known.repository is None or project != known.repository.shipped_project:
@@ -106,44 +106,46 @@ def _run(given: Answers, root: Path) -> int:
         return EXIT_DONE
     repository.refuse_unusable(root)
     clone = Clone(root, known, layers.read(root / "build", known))
-    wanted = _complete(given, clone)
+    answers = _complete(incomplete, clone)
     try:
-        clone.refuse_shipped(wanted.project)
-        files = clone.files(wanted)
+        clone.refuse_shipped(answers.project)
+        files = clone.files(answers)
     except BadInput as refused:
-        raise BadInput(refused.what, refused.why, f"correct it: {wanted.command}") from refused
-    left = parameter_files.to_fill_in(files, known)
+        raise BadInput(refused.what, refused.why, f"correct it: {answers.command}") from refused
+    open_parameters = parameter_files.to_fill_in(files, known)
     with repository.beside(root) as folder:
-        _edit(folder, wanted, files, known, _listed(left, wanted))
+        _edit(folder, answers, files, known, _listed(open_parameters, answers))
         # What make would install, because it is older than the files in this folder, is there.
-        there = [f"--old-file=.venv/{name}" for name in ("ready", "develop")]
-        repository.run(folder, "make", "--silent", *there, "generate", "docs")
-        made = repository.commit(root, folder, f"This copy is that of {wanted.project}\n\n{wanted.command}")
+        old_files = [f"--old-file=.venv/{name}" for name in ("ready", "develop")]
+        repository.run(folder, "make", "--silent", *old_files, "generate", "docs")
+        commit = repository.commit(
+            root, folder, f"This copy is that of {answers.project}\n\n{answers.command}"
+        )
         # From here on to its end.
         for number in (signal.SIGINT, *ENDINGS):
             signal.signal(number, signal.SIG_IGN)
-        repository.move_to(root, made)
-        upstream = repository.prepare_updates(root, wanted.owner_and_name)
-    _tell(wanted, made, upstream, root, _listed(left, wanted))
+        repository.move_to(root, commit)
+        upstream = repository.prepare_updates(root, answers.owner_and_name)
+    _tell(answers, commit, upstream, root, _listed(open_parameters, answers))
     return EXIT_DONE
 
 
-def _complete(given: Answers, clone: Clone) -> Answers:
+def _complete(answers: Answers, clone: Clone) -> Answers:
     """The answers with those that a person is asked for. Raises BadInput where nobody is there."""
-    if not typed.required(given):
-        return given
+    if not typed.required(answers):
+        return answers
     if not sys.stdin.isatty():
-        lacking = ", ".join(typed.required(given))
-        raise BadInput(f"nobody is there to be asked for {lacking}", "", given.command)
-    for question in typed.missing(given, clone.shipped()):
-        given = _asked(given, question, clone)
-    return given
+        lacking = ", ".join(typed.required(answers))
+        raise BadInput(f"nobody is there to be asked for {lacking}", "", answers.command)
+    for question in typed.missing(answers, clone.shipped()):
+        answers = _asked(answers, question, clone)
+    return answers
 
 
-def _asked(given: Answers, question: Question, clone: Clone) -> Answers:
+def _asked(answers: Answers, question: Question, clone: Clone) -> Answers:
     def wrong(answer: str) -> str:
         """What the deployer has against it, beside answers that it takes."""
-        with_it = replace(given, **{question.name: answer})
+        with_it = replace(answers, **{question.name: answer})
         own = {name: value for name, value in vars(with_it).items() if value is not None}
         try:
             clone.refuse_shipped(with_it.project)
@@ -152,10 +154,10 @@ def _asked(given: Answers, question: Question, clone: Clone) -> Answers:
             return refused.why.strip() or refused.what
         return ""
 
-    return replace(given, **{question.name: typed.ask(question, wrong)})
+    return replace(answers, **{question.name: typed.ask(question, wrong)})
 
 
-def _edit(folder: Path, wanted: Answers, files: Mapping[str, str], known: Runtime, to_fill_in: str) -> None:
+def _edit(folder: Path, answers: Answers, files: Mapping[str, str], known: Runtime, to_fill_in: str) -> None:
     """Make the files in `folder` the team's."""
     for path in (folder / "params").glob("*.yaml"):
         path.unlink()
@@ -163,13 +165,13 @@ def _edit(folder: Path, wanted: Answers, files: Mapping[str, str], known: Runtim
         (folder / "params" / name).write_text(text, encoding="utf-8")
     for name in NOT_THE_TEAMS:
         shutil.rmtree(folder / name, ignore_errors=True)
-    if wanted.port:
-        _listen(folder / known.image.dockerfile_path, folder / known.image.folder, wanted.port)
-    names = list(wanted.accounts)
+    if answers.port:
+        _listen(folder / known.image.dockerfile_path, folder / known.image.folder, answers.port)
+    names = list(answers.accounts)
     text = (package_files("ecs_blue_green.init") / "readme.md").read_text(encoding="utf-8")
     (folder / README).write_text(
         text.format(
-            project=wanted.project,
+            project=answers.project,
             environment=names[0],
             environments=", ".join(f"[{name}](params/{name}.yaml)" for name in names),
             to_fill_in=to_fill_in,
@@ -190,16 +192,16 @@ def _listen(dockerfile: Path, application: Path, port: str) -> None:
         path.write_text(re.sub(rf"\b{exposed}\b", port, text), encoding="utf-8")
 
 
-def _listed(left: Mapping[str, list[str]], wanted: Answers) -> str:
+def _listed(titles: Mapping[str, list[str]], answers: Answers) -> str:
     """Parameters, each with the environments that have it unless all do."""
     return ", ".join(
-        f"`{title}`" + ("" if len(names) == len(wanted.accounts) else f" ({', '.join(names)})")
-        for title, names in left.items()
+        f"`{title}`" + ("" if len(names) == len(answers.accounts) else f" ({', '.join(names)})")
+        for title, names in titles.items()
     )
 
 
-def _tell(wanted: Answers, made: str, upstream: str | None, root: Path, to_fill_in: str) -> None:
-    _say(f"{wanted.project}: committed as {made[:7]}; git show --stat has all of it")
+def _tell(answers: Answers, commit: str, upstream: str | None, root: Path, to_fill_in: str) -> None:
+    _say(f"{answers.project}: committed as {commit[:7]}; git show --stat has all of it")
     if upstream:
         _say(f"updates come from the remote upstream, {upstream}: docs/updating.md")
     else:
@@ -207,7 +209,7 @@ def _tell(wanted: Answers, made: str, upstream: str | None, root: Path, to_fill_
     _say(f"still to fill in, in params/: {to_fill_in.replace('`', '')}")
     _say("next:  make check test")
     if repository.address(root, repository.ORIGIN) is None:
-        home = repository.team_address(upstream, wanted.owner_and_name)
+        home = repository.team_address(upstream, answers.owner_and_name)
         _say(f"       git remote add origin {home}; git push --set-upstream origin HEAD")
 
 

@@ -60,8 +60,8 @@ def refuse_wrong(files: Mapping[str, str], layers: Mapping[str, Layer], known: R
         for name in names:
             # Before it is the name of a file.
             if not re.fullmatch(str(rule.get("AllowedPattern", "[a-z0-9-]+")), name):
-                wanted = str(rule.get("ConstraintDescription", "must be a short name"))
-                raise BadInput(f"an environment's name is {name!r}", f"it {wanted}")
+                constraint = str(rule.get("ConstraintDescription", "must be a short name"))
+                raise BadInput(f"an environment's name is {name!r}", f"it {constraint}")
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
         for name in names:
@@ -81,13 +81,13 @@ def refuse_wrong(files: Mapping[str, str], layers: Mapping[str, Layer], known: R
 def to_fill_in(files: Mapping[str, str], known: Runtime) -> dict[str, list[str]]:
     """The parameters that only the team knows, with the environments that have them: network and ARNs."""
     network = {known.network.vpc, known.network.public_subnets, known.network.private_subnets}
-    found: dict[str, list[str]] = {}
+    titles: dict[str, list[str]] = {}
     for file, text in files.items():
         name = file.removesuffix(".yaml")
         for title, value in document(text)["parameters"].items() if name != LOCAL else ():
             if title in network or str(value).startswith("arn:"):
-                found.setdefault(title, []).append(name)
-    return found
+                titles.setdefault(title, []).append(name)
+    return titles
 
 
 def _rewritten(
@@ -124,11 +124,11 @@ def _rewritten(
 
 def _renamed(text: str, old: str, new: str) -> str:
     """The file with another first part of the names that its parameters give."""
-    return re.sub(rf"(?m)^( .*: ){re.escape(old)}\b", lambda found: f"{found[1]}{new}", text)
+    return re.sub(rf"(?m)^( .*: ){re.escape(old)}\b", lambda match: f"{match[1]}{new}", text)
 
 
 def _set(text: str, key: str, value: str) -> str:
-    return re.sub(rf"(?m)^{key}.*$", lambda found: f"{key}{value}", text)
+    return re.sub(rf"(?m)^{key}.*$", lambda match: f"{key}{value}", text)
 
 
 def _scalar(value: str) -> str:
@@ -136,15 +136,15 @@ def _scalar(value: str) -> str:
     return value if re.fullmatch(r"[A-Za-z0-9][\w.-]*", value) else json.dumps(value)
 
 
-def _still_to_replace(found: re.Match[str]) -> str:
-    left = [one for one in re.split(r", | and ", found["what"]) if one not in DONE]
-    return f"# Replace {' and '.join(left)} by yours.\n" if left else ""
+def _still_to_replace(match: re.Match[str]) -> str:
+    parts = [part for part in re.split(r", | and ", match["what"]) if part not in DONE]
+    return f"# Replace {' and '.join(parts)} by yours.\n" if parts else ""
 
 
 def document(text: str) -> dict[str, Any]:
     """A parameter file, of which every scalar is text."""
-    found: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 (builds only text)
-    return found
+    content: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 (builds only text)
+    return content
 
 
 def port(layers: Mapping[str, Layer]) -> tuple[str, str] | None:

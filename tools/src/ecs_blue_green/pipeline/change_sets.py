@@ -30,35 +30,35 @@ def replace(cloudformation: Any, configuration: Mapping[str, str], inputs: Mappi
     """
     stack_name, name = configuration["StackName"], configuration["ChangeSetName"]
     file = configuration.get("TemplateConfiguration")
-    given = json.loads(_file(file, inputs)) if file else {}
-    unknown = given.keys() - {"Parameters", "Tags"}
+    settings = json.loads(_file(file, inputs)) if file else {}
+    unknown = settings.keys() - {"Parameters", "Tags"}
     if unknown:
         raise ActionFailed(f"the template configuration has {sorted(unknown)[0]}, which is not applied here")
     overrides = json.loads(configuration.get("ParameterOverrides", "{}"))
-    parameters = given.get("Parameters", {}) | overrides
+    parameters = settings.get("Parameters", {}) | overrides
     stack = _stack(cloudformation, stack_name)
     is_new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
     if stack:
         cloudformation.delete_change_set(StackName=stack_name, ChangeSetName=name)
     try:
-        made = cloudformation.create_change_set(
+        created = cloudformation.create_change_set(
             StackName=stack_name,
             ChangeSetName=name,
             ChangeSetType="CREATE" if is_new else "UPDATE",
             RoleARN=configuration["RoleArn"],
             TemplateBody=_file(configuration["TemplatePath"], inputs),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Tags=[{"Key": key, "Value": value} for key, value in given.get("Tags", {}).items()],
+            Tags=[{"Key": key, "Value": value} for key, value in settings.get("Tags", {}).items()],
             Capabilities=[item for item in configuration.get("Capabilities", "").split(",") if item],
         )
     except ClientError as error:
         raise ActionFailed(str(error)) from error
-    found = _described(cloudformation, made["Id"])
-    if _is_empty(found):
+    change_set = _described(cloudformation, created["Id"])
+    if _is_empty(change_set):
         return "no changes"
-    if found["Status"] != "CREATE_COMPLETE":
-        raise ActionFailed(f"change set {name}: {found.get('StatusReason', found['Status'])}")
-    changes = [change["ResourceChange"] for change in found["Changes"]]
+    if change_set["Status"] != "CREATE_COMPLETE":
+        raise ActionFailed(f"change set {name}: {change_set.get('StatusReason', change_set['Status'])}")
+    changes = [change["ResourceChange"] for change in change_set["Changes"]]
     return ", ".join(f"{change['Action'].lower()} {change['LogicalResourceId']}" for change in changes)
 
 
@@ -66,13 +66,13 @@ def execute(cloudformation: Any, configuration: Mapping[str, str]) -> str:
     """CHANGE_SET_EXECUTE: execute the change set and wait for the stack. Says what the stack is then."""
     stack_name, name = configuration["StackName"], configuration["ChangeSetName"]
     try:
-        found = cloudformation.describe_change_set(StackName=stack_name, ChangeSetName=name)
+        change_set = cloudformation.describe_change_set(StackName=stack_name, ChangeSetName=name)
     except ClientError as error:
         raise ActionFailed(str(error)) from error
-    if _is_empty(found):
+    if _is_empty(change_set):
         return "no changes"
     try:
-        cloudformation.execute_change_set(ChangeSetName=found["ChangeSetId"])
+        cloudformation.execute_change_set(ChangeSetName=change_set["ChangeSetId"])
     except ClientError as error:
         raise ActionFailed(str(error)) from error
     status = _settled(cloudformation, stack_name)
@@ -93,20 +93,20 @@ def _file(location: str, inputs: Mapping[str, Path]) -> str:
 
 def _stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        stack: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in str(error):
             return None
         raise
-    return found
+    return stack
 
 
 def _described(cloudformation: Any, arn: str) -> dict[str, Any]:
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
-        found: dict[str, Any] = cloudformation.describe_change_set(ChangeSetName=arn)
-        if not found["Status"].endswith(("_PENDING", "_IN_PROGRESS")) or time.monotonic() > deadline:
-            return found
+        change_set: dict[str, Any] = cloudformation.describe_change_set(ChangeSetName=arn)
+        if not change_set["Status"].endswith(("_PENDING", "_IN_PROGRESS")) or time.monotonic() > deadline:
+            return change_set
         time.sleep(POLL_SECONDS)
 
 

@@ -78,12 +78,14 @@ def read(client: Client, name: str) -> Definition:
             if action.provider == CODEBUILD
         }
     )
-    found = client("codebuild").batch_get_projects(names=names)["projects"] if names else []
+    projects = client("codebuild").batch_get_projects(names=names)["projects"] if names else []
     return Definition(
         name=name,
         execution_mode=declared.get("executionMode", "SUPERSEDED"),
         stages=stages,
-        projects={project["name"]: read_project(project["name"], _properties(project)) for project in found},
+        projects={
+            project["name"]: read_project(project["name"], _properties(project)) for project in projects
+        },
         variables={
             variable["name"]: variable["defaultValue"]
             for variable in declared.get("variables", [])

@@ -58,24 +58,24 @@ def register(ecs: Any, configuration: Mapping[str, str], inputs: Mapping[str, Pa
     if TASK_DEFINITION not in app_spec:
         raise ActionFailed(f"{path} does not hold the placeholder {TASK_DEFINITION}")
     try:
-        made = ecs.register_task_definition(**json.loads(text))
+        registered = ecs.register_task_definition(**json.loads(text))
     except (ClientError, ParamValidationError, ValueError) as error:
         raise ActionFailed(f"{template} cannot be registered: {error}") from error
-    arn = str(made["taskDefinition"]["taskDefinitionArn"])
+    arn = str(registered["taskDefinition"]["taskDefinitionArn"])
     return Release(arn, json.dumps(yaml.safe_load(app_spec.replace(TASK_DEFINITION, arn))))
 
 
 def start(codedeploy: Any, configuration: Mapping[str, str], release: Release) -> str:
     """Begin the deployment and give its id. Raises ActionFailed."""
     try:
-        made = codedeploy.create_deployment(
+        created = codedeploy.create_deployment(
             applicationName=configuration["ApplicationName"],
             deploymentGroupName=configuration["DeploymentGroupName"],
             revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": release.app_spec}},
         )
     except ClientError as error:
         raise ActionFailed(str(error)) from error
-    return str(made["deploymentId"])
+    return str(created["deploymentId"])
 
 
 def without_hooks(release: Release) -> Release:
@@ -90,16 +90,16 @@ def wait(codedeploy: Any, deployment_id: str, seconds: float) -> None:
     """Wait for the end of a deployment, the old tasks' included. Raises ActionFailed unless it succeeds."""
     deadline = time.monotonic() + seconds
     while True:
-        found = codedeploy.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
-        if found["status"] == "Succeeded":
+        deployment = codedeploy.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+        if deployment["status"] == "Succeeded":
             return
-        if found["status"] in ("Failed", "Stopped"):
-            error = found.get("errorInformation", {})
+        if deployment["status"] in ("Failed", "Stopped"):
+            error = deployment.get("errorInformation", {})
             raise ActionFailed(
-                f"{deployment_id} {found['status']}: {error.get('code')} {error.get('message')}"
+                f"{deployment_id} {deployment['status']}: {error.get('code')} {error.get('message')}"
             )
         if time.monotonic() > deadline:
-            raise ActionFailed(f"{deployment_id} is {found['status']} after {seconds:.0f} seconds")
+            raise ActionFailed(f"{deployment_id} is {deployment['status']} after {seconds:.0f} seconds")
         time.sleep(POLL_SECONDS)
 
 

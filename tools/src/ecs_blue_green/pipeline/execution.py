@@ -111,10 +111,10 @@ def _attempt(
 ) -> tuple[ActionResult, ...]:
     results: list[ActionResult] = []
     for actions in stage.run_orders:
-        wanted = [action for action in actions if action.name not in done]
+        pending = [action for action in actions if action.name not in done]
         # One that fails does not stop those beside it; what comes after them does not begin.
-        with ThreadPoolExecutor(max(1, len(wanted))) as pool:
-            ended = list(pool.map(lambda action: run_action(action, execution, workshop), wanted))
+        with ThreadPoolExecutor(max(1, len(pending))) as pool:
+            ended = list(pool.map(lambda action: run_action(action, execution, workshop), pending))
         results += ended
         if any(result.failure for result in ended):
             break
@@ -207,14 +207,14 @@ def _inputs(action: Action, execution: Execution) -> dict[str, Path]:
 def _configuration(action: Action, execution: Execution, workshop: Workshop) -> dict[str, str]:
     """The configuration with the variables of earlier actions. One that has no value fails the action."""
 
-    given = execution.variables.get(OF_PIPELINE, {})
-    known = {**execution.variables, OF_PIPELINE: {**workshop.definition.variables, **given}}
+    values = execution.variables.get(OF_PIPELINE, {})
+    known = {**execution.variables, OF_PIPELINE: {**workshop.definition.variables, **values}}
 
     def value(match: re.Match[str]) -> str:
-        found = known.get(match[1], {}).get(match[2])
-        if found is None:
+        text = known.get(match[1], {}).get(match[2])
+        if text is None:
             raise ActionFailed(f"{match[0]} has no value")
-        return found
+        return text
 
     return {key: re.sub(r"#\{(\w+)\.(\w+)\}", value, text) for key, text in action.configuration.items()}
 

@@ -92,22 +92,22 @@ def read(description: Mapping[str, Any], label: str = "") -> Alarm:
     called = label or name
     try:
         queries = description.get("Metrics") or [_single(description)]
-        found = {query["Id"]: query for query in queries}
+        by_id = {query["Id"]: query for query in queries}
         metric_of = {
-            key: _metric(query["MetricStat"]) for key, query in found.items() if "MetricStat" in query
+            key: _metric(query["MetricStat"]) for key, query in by_id.items() if "MetricStat" in query
         }
         expressions = {
             key: metric_math.parse(query["Expression"])
-            for key, query in found.items()
+            for key, query in by_id.items()
             if "Expression" in query
         }
-        periods = {query["MetricStat"]["Period"] for query in found.values() if "MetricStat" in query}
+        periods = {query["MetricStat"]["Period"] for query in by_id.values() if "MetricStat" in query}
         comparison = description["ComparisonOperator"]
         if comparison not in COMPARISONS:
             raise UnsupportedExpression(f"the comparison {comparison} is not supported")
         if len(periods) != 1 or min(periods) % 60:
             raise UnsupportedExpression(f"a period of {sorted(periods)} seconds is not supported")
-        (watched,) = [key for key, query in found.items() if query.get("ReturnData", True)]
+        (watched,) = [key for key, query in by_id.items() if query.get("ReturnData", True)]
     except UnsupportedExpression as error:
         raise UnsupportedAlarm(f"{called}: {error}") from error
     except NotModelled as error:
@@ -204,8 +204,8 @@ def _metric(stat: Mapping[str, Any]) -> Metric:
 
 
 def _series(metric: Metric, known: Metrics, starts: Sequence[int], length: int) -> Series:
-    found = {
+    values = {
         start: known.statistic(metric.name, metric.dimensions, metric.statistic, range(start, start + length))
         for start in starts
     }
-    return {start: value for start, value in found.items() if value is not None}
+    return {start: value for start, value in values.items() if value is not None}

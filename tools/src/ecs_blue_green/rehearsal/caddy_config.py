@@ -158,9 +158,9 @@ def _routes(listener: Listener, weights: Weights, targets: Targets, rules: Seque
         return [{"handle": [_forward(listener, weights.get(listener.arn, {}), targets)]}]
     routes: list[Config] = []
     for rule in rules:
-        found = listener_rules.matcher(rule)
-        if found is not None:
-            condition = {"match": [found]} if found else {}
+        matcher = listener_rules.matcher(rule)
+        if matcher is not None:
+            condition = {"match": [matcher]} if matcher else {}
             handler = _acting(listener, rule["Actions"], targets)
             routes.append({**condition, "handle": [handler], "terminal": True})
     return routes

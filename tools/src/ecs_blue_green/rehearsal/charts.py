@@ -71,14 +71,14 @@ def traffic(document: Document, width: int = WIDTH) -> str:
     return _picture(drawn, width, plot.bottom + AXIS, "Requests a minute by target group")
 
 
-def alarm(document: Document, found: Mapping[str, Any], width: int = WIDTH) -> str:
+def alarm(document: Document, record: Mapping[str, Any], width: int = WIDTH) -> str:
     """An alarm's value in each minute against its threshold; shaded while it was in ALARM."""
     start, end = window(document)
-    readings = found["readings"]
+    readings = record["readings"]
     values = [reading["value"] for reading in readings if reading["value"] is not None]
-    most = svg.nice(max([found["threshold"], *values]) * 1.15)
+    most = svg.nice(max([record["threshold"], *values]) * 1.15)
     plot = _plot(width, 30, HEIGHT, start, end, most)
-    drawn = [_frame(plot, found["label"], TICKS[width])]
+    drawn = [_frame(plot, record["label"], TICKS[width])]
     for first, last in _alarm_times(readings, end):
         if last > start:
             x = plot.x(first)
@@ -89,11 +89,11 @@ def alarm(document: Document, found: Mapping[str, Any], width: int = WIDTH) -> s
             # Where the picture ends, in front of its end.
             place, anchor = (x + 5, "start") if x + 50 < plot.right else (plot.right - 2, "end")
             drawn.append(svg.text(place, plot.top + 14, "ALARM", text_anchor=anchor, class_="alarm-word"))
-    y = plot.y(found["threshold"])
+    y = plot.y(record["threshold"])
     drawn.append(svg.element("line", x1=plot.left, x2=plot.right, y1=y, y2=y, class_="threshold"))
-    words = f"threshold {found['threshold']:g}"
+    words = f"threshold {record['threshold']:g}"
     drawn.append(svg.text(plot.right - 4, y - 5, words, text_anchor="end", class_="threshold-word"))
-    colour = (found["colours"] or ["balancer"])[0]
+    colour = (record["colours"] or ["balancer"])[0]
     points = [(reading["minute"], reading["value"]) for reading in readings]
     for run in _runs(points):
         path = svg.steps(plot, [point for point in run if point[0] + 1 > start], run[-1][0] + 1)
@@ -110,7 +110,7 @@ def alarm(document: Document, found: Mapping[str, Any], width: int = WIDTH) -> s
                     class_=f"dot {colour}",
                 )
             )
-    return _picture(drawn, width, plot.bottom + AXIS, f"{found['label']} against its threshold")
+    return _picture(drawn, width, plot.bottom + AXIS, f"{record['label']} against its threshold")
 
 
 def events(document: Document, kinds: Sequence[str], width: int = WIDTH, *, whole: bool) -> str:
@@ -152,9 +152,9 @@ def main_alarm(document: Document) -> Mapping[str, Any] | None:
     alarms: Sequence[Mapping[str, Any]] = document["alarms"]
     for span in document["spans"]:
         if span["kind"] == "alarm":
-            return next((found for found in alarms if found["label"] == span["name"]), None)
+            return next((record for record in alarms if record["label"] == span["name"]), None)
     new = document["new_colour"]
-    rates = [found for found in alarms if new in found["colours"] and "Rate" in found["label"]]
+    rates = [record for record in alarms if new in record["colours"] and "Rate" in record["label"]]
     return rates[0] if rates else (alarms[0] if alarms else None)
 
 

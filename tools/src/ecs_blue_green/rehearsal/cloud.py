@@ -67,5 +67,5 @@ class Cloud:
 
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of a stack."""
-        found = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-        return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
+        description = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        return {item["OutputKey"]: item["OutputValue"] for item in description.get("Outputs", [])}

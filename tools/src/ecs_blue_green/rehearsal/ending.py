@@ -33,11 +33,11 @@ async def end(tasks: Iterable[asyncio.Task[Any]], again: float = AGAIN_SECONDS) 
     Python 3.12 when it has just been given what it waited for. It is repeated after `again` seconds.
     """
     ending = set(tasks)
-    left = {task for task in ending if not task.done()}
-    while left:
-        for task in left:
+    pending = {task for task in ending if not task.done()}
+    while pending:
+        for task in pending:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=again)
+        _, pending = await asyncio.wait(pending, timeout=again)
     for task in ending:
         if not task.cancelled():
             # Looked at, so that asyncio does not complain that nobody has.

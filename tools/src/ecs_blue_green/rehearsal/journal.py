@@ -90,9 +90,9 @@ class Journal:
 
     def count(self, minute: float, who: str, *, five_xx: bool) -> None:
         """Count a request that `who` answered."""
-        found = self.counts[who][int(minute * BINS_A_MINUTE)]
-        found.requests += 1
-        found.five_xx += five_xx
+        counted = self.counts[who][int(minute * BINS_A_MINUTE)]
+        counted.requests += 1
+        counted.five_xx += five_xx
 
     def recent(self, who: str) -> Count:
         """The requests of the last whole minute."""

@@ -26,34 +26,34 @@ class Ask:
 
     def __str__(self) -> str:
         """As people read it."""
-        said = ", ".join(f"{name}: {value}" for name, value in self.headers.items())
-        return f"{self.path} ({said})" if said else self.path
+        headers = ", ".join(f"{name}: {value}" for name, value in self.headers.items())
+        return f"{self.path} ({headers})" if headers else self.path
 
 
 def matcher(rule: Rule) -> Matcher | None:
     """What a request must be for this rule, as Caddy's matchers; None for what a rehearsal cannot tell."""
-    found: Matcher = {}
+    merged: Matcher = {}
     for condition in rule["Conditions"]:
         name, values = condition["Field"], _values(condition)
         if name == "path-pattern":
-            one: Matcher = {"path_regexp": {"pattern": _pattern(values)}}
+            match: Matcher = {"path_regexp": {"pattern": _pattern(values)}}
         elif name == "host-header":
-            one = {"header_regexp": {"Host": {"pattern": f"(?i){_pattern(values, end='(:[0-9]+)?')}"}}}
+            match = {"header_regexp": {"Host": {"pattern": f"(?i){_pattern(values, end='(:[0-9]+)?')}"}}}
         elif name == "http-header":
             header = condition["HttpHeaderConfig"]["HttpHeaderName"]
-            one = {"header_regexp": {header: {"pattern": f"(?i){_pattern(values)}"}}}
+            match = {"header_regexp": {header: {"pattern": f"(?i){_pattern(values)}"}}}
         elif name == "http-request-method":
-            one = {"method": values}
+            match = {"method": values}
         elif name == "source-ip":
-            one = {"remote_ip": {"ranges": values}}
+            match = {"remote_ip": {"ranges": values}}
         else:
             return None
-        for kind, what in one.items():
+        for kind, what in match.items():
             # Caddy wants all matchers of one kind together, and two of one header cannot be told.
-            if kind in found and (kind != "header_regexp" or not what.keys().isdisjoint(found[kind])):
+            if kind in merged and (kind != "header_regexp" or not what.keys().isdisjoint(merged[kind])):
                 return None
-            found[kind] = {**found[kind], **what} if kind in found else what
-    return found
+            merged[kind] = {**merged[kind], **what} if kind in merged else what
+    return merged
 
 
 def example(rule: Rule) -> Ask | None:

@@ -30,8 +30,8 @@ STATISTICS = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
 
 def dimensions(load_balancer: str, target_group: str | None = None) -> Dimensions:
     """The dimensions of a metric of the whole load balancer, or of one target group behind it."""
-    found = {("LoadBalancer", load_balancer)}
-    return frozenset(found | {("TargetGroup", target_group)} if target_group else found)
+    pairs = {("LoadBalancer", load_balancer)}
+    return frozenset(pairs | {("TargetGroup", target_group)} if target_group else pairs)
 
 
 class Metrics:

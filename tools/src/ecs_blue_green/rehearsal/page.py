@@ -117,13 +117,13 @@ def _pictures(document: Document) -> Iterator[str]:
         lambda width: charts.traffic(document, width),
         f"{colours}{_key('red')}answered with 5xx. Dotted lines: CodeDeploy changed the listener.",
     )
-    if found := charts.main_alarm(document):
+    if alarm := charts.main_alarm(document):
         yield "<h2>Alarm</h2>"
-        watched = _watched(document, found)
+        watched = _watched(document, alarm)
         caption = (
-            f"{found['label']} watches {watched}: in ALARM when {found['condition']}. One value a minute."
+            f"{alarm['label']} watches {watched}: in ALARM when {alarm['condition']}. One value a minute."
         )
-        yield _figure(lambda width: charts.alarm(document, found, width), escape(caption))
+        yield _figure(lambda width: charts.alarm(document, alarm, width), escape(caption))
 
 
 def _figure(draw: Callable[[int], str], caption: str) -> str:
@@ -147,13 +147,13 @@ def _alarms(document: Document) -> Iterator[str]:
         ("Alarm", "Watches", "In ALARM when", "-Highest value", "Went off"),
         [
             (
-                found["label"],
-                _watched(document, found),
-                found["condition"],
-                _highest(found["readings"]),
-                "yes" if any(reading["state"] == "ALARM" for reading in found["readings"]) else "no",
+                alarm["label"],
+                _watched(document, alarm),
+                alarm["condition"],
+                _highest(alarm["readings"]),
+                "yes" if any(reading["state"] == "ALARM" for reading in alarm["readings"]) else "no",
             )
-            for found in document["alarms"]
+            for alarm in document["alarms"]
         ],
     )
 

@@ -39,10 +39,10 @@ class Ledger:
 
         Only for the one who knows that no other rehearsal uses this ledger.
         """
-        found = list(self.running())
-        processes = [process for process, _ in found]
+        leftovers = list(self.running())
+        processes = [process for process, _ in leftovers]
         # What they started goes with them: a shell, for one, does not pass a signal on.
-        for process, _ in found:
+        for process, _ in leftovers:
             with contextlib.suppress(psutil.NoSuchProcess):
                 processes += process.children(recursive=True)
         for process in processes:
@@ -54,7 +54,7 @@ class Ledger:
                 process.kill()
         psutil.wait_procs(stubborn, timeout=PATIENCE_SECONDS)
         self._file.unlink(missing_ok=True)
-        return [what for _, what in found]
+        return [what for _, what in leftovers]
 
     def running(self) -> Iterator[tuple[psutil.Process, str]]:
         """The processes of the ledger that still run, with what they are."""

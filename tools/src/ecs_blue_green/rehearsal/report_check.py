@@ -117,22 +117,22 @@ def check(program: str, report: Path) -> Iterator[str]:
     papers = set()
     for scheme, flags in SCHEMES.items():
         for width in SIZES:
-            found = look(program, report, width, flags)
+            layout = look(program, report, width, flags)
             where = f"{scheme}, {width} wide"
-            papers.add(found["paper"])
-            if found["width"] != width:
-                yield f"{where}: the page was shown {found['width']} wide"
-            if found["fetched"]:
-                yield f"{where}: fetches {', '.join(found['fetched'])}"
-            if found["tooWide"]:
-                yield f"{where}: wider than there is room: {', '.join(found['tooWide'])}"
-            if found["outside"]:
-                yield f"{where}: words leave their picture: {', '.join(found['outside'])}"
-            if found["small"]:
-                yield f"{where}: words of pictures that are too small: {', '.join(found['small'])}"
-            if found["faint"]:
-                yield f"{where}: words that hardly stand out: {', '.join(found['faint'])}"
-            if not found["pictures"]:
+            papers.add(layout["paper"])
+            if layout["width"] != width:
+                yield f"{where}: the page was shown {layout['width']} wide"
+            if layout["fetched"]:
+                yield f"{where}: fetches {', '.join(layout['fetched'])}"
+            if layout["tooWide"]:
+                yield f"{where}: wider than there is room: {', '.join(layout['tooWide'])}"
+            if layout["outside"]:
+                yield f"{where}: words leave their picture: {', '.join(layout['outside'])}"
+            if layout["small"]:
+                yield f"{where}: words of pictures that are too small: {', '.join(layout['small'])}"
+            if layout["faint"]:
+                yield f"{where}: words that hardly stand out: {', '.join(layout['faint'])}"
+            if not layout["pictures"]:
                 yield f"{where}: no picture"
     if len(papers) != len(SCHEMES):
         yield "light and dark look alike"
@@ -156,8 +156,8 @@ def look(program: str, report: Path, width: int, flags: Sequence[str]) -> Mappin
         title = re.search(r"<title>(.*?)</title>", dom, re.DOTALL)
         if title is None:
             raise RuntimeError(f"{program} shows no page")
-        found: Mapping[str, Any] = json.loads(html.unescape(title[1]))
-        return found
+        layout: Mapping[str, Any] = json.loads(html.unescape(title[1]))
+        return layout
 
 
 def _run(program: str, arguments: list[str]) -> str:

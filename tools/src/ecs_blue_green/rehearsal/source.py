@@ -133,6 +133,6 @@ def _git(root: Path, *arguments: str) -> str:
     except FileNotFoundError as error:
         raise SourceError("git is not installed: the source of a release is a commit") from error
     if done.returncode:
-        said = done.stderr.strip().removeprefix("fatal: ")
-        raise SourceError(f"the source of a release is a commit, and git says: {said}")
+        message = done.stderr.strip().removeprefix("fatal: ")
+        raise SourceError(f"the source of a release is a commit, and git says: {message}")
     return done.stdout

@@ -69,7 +69,7 @@ class System:
 
     def group(self, colour: str) -> str:
         """The ARN of the target group of a colour."""
-        return next(arn for arn, found in self.colours.items() if found == colour)
+        return next(arn for arn, colour_of in self.colours.items() if colour_of == colour)
 
 
 def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
@@ -160,24 +160,24 @@ def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
 def _groups(cloud: Cloud, names: Sequence[str]) -> dict[str, Settings]:
     """The target groups, in the order of the deployment group: blue, green."""
     client = cloud.client("elbv2")
-    found = {
+    described = {
         item["TargetGroupName"]: item for item in client.describe_target_groups(Names=names)["TargetGroups"]
     }
     groups = {}
     for name in names:
-        arn = found[name]["TargetGroupArn"]
+        arn = described[name]["TargetGroupArn"]
         attributes = client.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
-        groups[arn] = target_health.read(found[name], {item["Key"]: item["Value"] for item in attributes})
+        groups[arn] = target_health.read(described[name], {item["Key"]: item["Value"] for item in attributes})
     return groups
 
 
 def _listeners(cloud: Cloud, production: str) -> tuple[str, dict[str, Listener]]:
     client = cloud.client("elbv2")
     balancer = client.describe_listeners(ListenerArns=[production])["Listeners"][0]["LoadBalancerArn"]
-    found = client.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+    described = client.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
     return balancer, {
         item["ListenerArn"]: Listener(item["ListenerArn"], item["Protocol"], item["Port"], _redirect(item))
-        for item in found
+        for item in described
     }
 
 
@@ -185,11 +185,11 @@ def _host(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> str:
     """The name by which users come, as a stack was given it; "" where nobody has said."""
     client = cloud.client("cloudformation")
     titles = [title for title in (runtime.rehearsal.host, runtime.domain and runtime.domain.name) if title]
-    given: dict[str, str] = {}
+    values: dict[str, str] = {}
     for layer in runtime.layers if titles else ():
         stack = client.describe_stacks(StackName=f"{stack_prefix}-{layer}")["Stacks"][0]
-        given |= {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
-    return next((given[title] for title in titles if given.get(title)), "")
+        values |= {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
+    return next((values[title] for title in titles if values.get(title)), "")
 
 
 def _rules(cloud: Cloud, listener: str) -> list[Rule]:
@@ -212,8 +212,10 @@ def _asks(rules: Sequence[Rule], groups: Collection[str]) -> Iterator[Ask]:
 
 
 def _attribute(cloud: Cloud, balancer: str, key: str) -> str:
-    found = cloud.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=balancer)["Attributes"]
-    values = [str(item["Value"]) for item in found if item["Key"] == key]
+    attributes = cloud.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=balancer)[
+        "Attributes"
+    ]
+    values = [str(item["Value"]) for item in attributes if item["Key"] == key]
     return values[0] if values else ""
 
 
@@ -243,11 +245,11 @@ def _alarms(cloud: Cloud, names: Sequence[str], labels: Mapping[str, str]) -> tu
     if not names:
         return [], []
     described = cloud.client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"]
-    found: list[Alarm] = []
+    evaluated: list[Alarm] = []
     problems = [f"{name} does not exist" for name in set(names) - {item["AlarmName"] for item in described}]
     for description in described:
         try:
-            found.append(alarms.read(description, labels.get(description["AlarmName"], "")))
+            evaluated.append(alarms.read(description, labels.get(description["AlarmName"], "")))
         except NotModelled as error:
             problems.append(str(error))
-    return found, problems
+    return evaluated, problems

@@ -116,8 +116,8 @@ class TaskSets:
     async def stop(self) -> None:
         """End everything at once: the rehearsal is over."""
         await ending.end(keeper for task_set in self.running.values() for keeper in task_set.keepers)
-        found = [task for task_set in self.running.values() for task in task_set.tasks.values()]
-        await asyncio.gather(*(tasks.stop(task, tasks.LEAST_STOP_SECONDS) for task in found))
+        running = [task for task_set in self.running.values() for task in task_set.tasks.values()]
+        await asyncio.gather(*(tasks.stop(task, tasks.LEAST_STOP_SECONDS) for task in running))
         await asyncio.gather(*self._ending.values(), return_exceptions=True)
 
     async def _end(self, task_set: TaskSet) -> None:

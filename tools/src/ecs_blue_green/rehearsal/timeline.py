@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecs_blue_green.rehearsal.charts import called
-from ecs_blue_green.rehearsal.view import hanging, told
+from ecs_blue_green.rehearsal.view import entry_texts, hanging
 
 WIDTH = 48
 # The longest name of a target group, with a blank behind it.
@@ -22,8 +22,8 @@ RESULT_STYLES = {"released": "bold green", "rolled back": "bold red", "failed": 
 def show(document: Mapping[str, Any], console: Console, *, entries: bool) -> None:
     """Print the timeline of a rehearsal's document; without its entries where they were printed before."""
     if entries:
-        for one in document["entries"]:
-            _print(console, *told(one["minute"], one["text"], bad=one["bad"]))
+        for entry in document["entries"]:
+            _print(console, *entry_texts(entry["minute"], entry["text"], bad=entry["bad"]))
     for part in (Text(), *_traffic(document), Text(), _requests(document), Text()):
         console.print(part, soft_wrap=not console.is_terminal)
     result = Text(f"{document['result'].upper()}: ", style=RESULT_STYLES[document["result"]])

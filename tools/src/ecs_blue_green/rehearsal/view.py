@@ -54,13 +54,13 @@ async def tell(rehearsal: Rehearsal, console: Console) -> None:
     with contextlib.suppress(SystemExit, OSError):
         while True:
             for entry in rehearsal.stage.journal.entries[shown:]:
-                first, text = told(entry.minute, entry.text, bad=entry.bad)
+                first, text = entry_texts(entry.minute, entry.text, bad=entry.bad)
                 console.print(first.append_text(text), soft_wrap=True)
                 shown += 1
             await asyncio.sleep(REFRESH_SECONDS)
 
 
-def told(minute: float, text: str, *, bad: bool) -> tuple[Text, Text]:
+def entry_texts(minute: float, text: str, *, bad: bool) -> tuple[Text, Text]:
     """One entry of the journal: its minute, and what happened."""
     return Text(f"{minute:7.2f} min  ", style="dim"), Text(text, style="bold red" if bad else "not dim")
 
@@ -76,7 +76,7 @@ def hanging(console: Console, width: int, first: Text, text: Text) -> list[Text]
 
 
 def _lines(console: Console, width: int, entry: Entry) -> list[Text]:
-    return hanging(console, width, *told(entry.minute, entry.text, bad=entry.bad))
+    return hanging(console, width, *entry_texts(entry.minute, entry.text, bad=entry.bad))
 
 
 @dataclass
@@ -136,13 +136,13 @@ class View:
 
     def _newest(self, console: Console, width: int, room: int) -> list[Text]:
         """What happened last, each entry whole; of one that is too long alone, its beginning."""
-        found: list[Text] = []
+        newest: list[Text] = []
         for entry in reversed(self.rehearsal.stage.journal.entries):
             lines = _lines(console, width, entry)
-            if len(found) + len(lines) > room:
-                return found or lines[:room]
-            found = lines + found
-        return found
+            if len(newest) + len(lines) > room:
+                return newest or lines[:room]
+            newest = lines + newest
+        return newest
 
     def _target_groups(self) -> Table:
         rehearsal = self.rehearsal
@@ -187,14 +187,14 @@ class View:
     def _alarm_line(self) -> Text:
         """Those in ALARM by name, of the others how many there are."""
         states = {alarm.label: self._state(alarm.name) for alarm in self.rehearsal.stage.system.alarms}
-        found = Text(f"{'Alarms':<11} ", style="bold", no_wrap=True, overflow="ellipsis")
+        line = Text(f"{'Alarms':<11} ", style="bold", no_wrap=True, overflow="ellipsis")
         for label, state in states.items():
             if state == "ALARM":
-                found.append(f"{label} {state}  ", style=f"not bold {STATES[state]}")
+                line.append(f"{label} {state}  ", style=f"not bold {STATES[state]}")
         for state, count in Counter(states.values()).items():
             if state != "ALARM":
-                found.append(f"{count} {state}  ", style=f"not bold {STATES[state]}")
-        return found
+                line.append(f"{count} {state}  ", style=f"not bold {STATES[state]}")
+        return line
 
     def _state(self, alarm: str) -> str:
         states = self.rehearsal.watch.states if self.rehearsal.watch else {}
@@ -207,15 +207,15 @@ def _spans(name: str, spans: list[Span], width: int) -> list[Text]:
     if not spans:
         return [first.append("not begun", style="not bold dim")]
     lines: list[list[Text]] = []
-    left = 0
+    room = 0
     for span in spans:
         mark, style = RESULTS.get(span.result, ("…", "cyan"))
         step = Text.assemble((mark, style), f" {span.name}")
-        if step.cell_len > left:
+        if step.cell_len > room:
             lines.append([])
-            left = width - first.cell_len
+            room = width - first.cell_len
         lines[-1].append(step)
-        left -= step.cell_len + len(GAP)
+        room -= step.cell_len + len(GAP)
     later = Text(" " * first.cell_len)
     return [
         Text.assemble(later if number else first, Text(GAP).join(steps)) for number, steps in enumerate(lines)

@@ -81,8 +81,8 @@ def read(path: Path) -> dict[str, Any]:
 def edit(path: Path, *, to: Path | None = None, parameters: Mapping[str, Any] = {}, **settings: Any) -> None:
     """Set parameters of a file, where None takes one away, and what stands beside them."""
     document = {**read(path), **settings}
-    given = {**document["parameters"], **parameters}
-    document["parameters"] = {title: value for title, value in given.items() if value is not None}
+    values = {**document["parameters"], **parameters}
+    document["parameters"] = {title: value for title, value in values.items() if value is not None}
     # What stands above the file's first key is for editors and readers.
     head = re.match(r"(?:#.*\n)*", path.read_text(encoding="utf-8"))
     text = (head[0] if head else "") + yaml.safe_dump(document, sort_keys=False)

@@ -67,7 +67,7 @@ def _parsed(line: str, site: Deployed) -> dict[str, str]:
         "other": f"{here.project}-other",
         **site.names,
     }
-    match = LINE.fullmatch(re.sub(r"<([\w-]+(?::\w+)?)>", lambda found: names[found[1]], line))
+    match = LINE.fullmatch(re.sub(r"<([\w-]+(?::\w+)?)>", lambda placeholder: names[placeholder[1]], line))
     if not match:
         raise ValueError(f"not a request: {line}")
     return {name: value for name, value in match.groupdict().items() if value}
@@ -92,8 +92,8 @@ class Reference:
     def privilege(self, action: str) -> Document | None:
         """What is known of an action; None where there is no such action."""
         prefix, _, name = action.partition(":")
-        found: Document | None = self._services.get(prefix, {}).get("privileges", {}).get(name)
-        return found
+        privilege: Document | None = self._services.get(prefix, {}).get("privileges", {}).get(name)
+        return privilege
 
     def resource_types(self, action: str) -> dict[str, list[str]]:
         """The ARN patterns of the resources that an action takes, by their type. Raises LookupError."""
@@ -114,19 +114,19 @@ class Reference:
         return {VARIABLE.sub("*", key) for key in keys}
 
     def _known(self, action: str) -> Document:
-        found = self.privilege(action)
-        if found is None:
+        privilege = self.privilege(action)
+        if privilege is None:
             raise LookupError(f"there is no action {action}")
-        return found
+        return privilege
 
 
 @cache
-def overlaps(one: str, other: str) -> bool:
+def overlaps(first: str, second: str) -> bool:
     """Whether there is a resource that both patterns name."""
-    if not one or not other:
-        return set(one + other) <= {"*"}
-    if one[0] == "*":
-        return overlaps(one[1:], other) or overlaps(one, other[1:])
-    if other[0] == "*":
-        return overlaps(other, one)
-    return one[0] == other[0] and overlaps(one[1:], other[1:])
+    if not first or not second:
+        return set(first + second) <= {"*"}
+    if first[0] == "*":
+        return overlaps(first[1:], second) or overlaps(first, second[1:])
+    if second[0] == "*":
+        return overlaps(second, first)
+    return first[0] == second[0] and overlaps(first[1:], second[1:])

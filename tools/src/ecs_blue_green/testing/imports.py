@@ -10,13 +10,13 @@ Rule = TypeVar("Rule")
 
 def modules(root: Path, parts: Sequence[str]) -> dict[str, Path]:
     """The modules of these parts below `root`, which are files or folders, by their dotted name."""
-    found = {}
+    paths = {}
     for part in parts:
         single = root / f"{part}.py"
         for path in [single] if single.exists() else sorted((root / part).rglob("*.py")):
             names = path.relative_to(root).with_suffix("").parts
-            found[".".join(names[:-1] if names[-1] == "__init__" else names)] = path
-    return found
+            paths[".".join(names[:-1] if names[-1] == "__init__" else names)] = path
+    return paths
 
 
 def imported(path: Path, root: Path, elsewhere: Mapping[str, Path]) -> Iterator[str]:
@@ -50,5 +50,5 @@ def is_in(name: str, prefixes: Collection[str]) -> bool:
 
 def rule(name: str, rules: Mapping[str, Rule]) -> Rule | None:
     """The rule for the longest prefix of a module's name; "" is a prefix of all."""
-    found = [prefix for prefix in rules if not prefix or is_in(name, (prefix,))]
-    return rules[max(found, key=len)] if found else None
+    prefixes = [prefix for prefix in rules if not prefix or is_in(name, (prefix,))]
+    return rules[max(prefixes, key=len)] if prefixes else None

@@ -44,7 +44,9 @@ OF_ECS_CONTROLLER = (
 def problems(template: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong in a resolved template, one sentence each, with the logical id in front."""
     for title, resource in template["Resources"].items():
-        yield from (f"{title}: {found}" for found in _wrong(resource["Type"], resource.get("Properties", {})))
+        yield from (
+            f"{title}: {problem}" for problem in _wrong(resource["Type"], resource.get("Properties", {}))
+        )
 
 
 def unknown(template: Mapping[str, Any]) -> Iterator[str]:

@@ -39,9 +39,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers["Host"]))
         time.sleep(self.server.slow.get(self.path, self.server.seconds))
-        left = self.server.ill.get(self.path, 0)
-        self.server.ill[self.path] = max(left - 1, 0)
-        self.send_response(503 if left else self.server.statuses.get(self.path, 200))
+        failures = self.server.ill.get(self.path, 0)
+        self.server.ill[self.path] = max(failures - 1, 0)
+        self.send_response(503 if failures else self.server.statuses.get(self.path, 200))
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:

@@ -33,7 +33,7 @@ class Project:
     def _scope(self, slug: str, parameters: Mapping[str, str]) -> Scope:
         """What the functions of a layer's template see; imports are followed to the output behind them."""
         layer, settings = self.layers[slug], self.environment
-        given = {
+        values = {
             **{name: str(block["Default"]) for name, block in layer.parameters.items() if "Default" in block},
             **layer.given(settings),
             **parameters,
@@ -41,7 +41,7 @@ class Project:
         return Scope(
             layer=slug,
             template=layer.template,
-            parameters={name: value for name, value in given.items() if name in layer.parameters},
+            parameters={name: value for name, value in values.items() if name in layer.parameters},
             pseudo=resolve.pseudo_parameters(settings.account, settings.region, settings.stack_name(slug)),
             imported=lambda name: self._exported(name, parameters),
             reference=lambda _reference: None,

@@ -78,11 +78,11 @@ def _role(iam: Any, name: str) -> DeployedRole:
         arn = attached["PolicyArn"]
         if not arn.startswith("arn:aws:iam::aws:"):
             version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-            found = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
-            policies[attached["PolicyName"]] = _document(found["Document"])
+            version_now = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+            policies[attached["PolicyName"]] = _document(version_now["Document"])
     return DeployedRole(role["Arn"], _document(role["AssumeRolePolicyDocument"]), policies)
 
 
 def _document(policy: Any) -> Document:
-    found: Document = json.loads(policy) if isinstance(policy, str) else policy
-    return found
+    document: Document = json.loads(policy) if isinstance(policy, str) else policy
+    return document

@@ -59,11 +59,11 @@ def deployed(root: Path, folder: Path, **parameters: str) -> Path:
     # What is wrong with the file is what the deploy says.
     with contextlib.suppress(BadInput):
         configurations.write(folder, environment.LOCAL)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         code = command_line.main(["deploy", "--env", environment.LOCAL, "--yes"], folder)
     if code:
-        raise RuntimeError(f"deploy ended with {code}: {said.getvalue()}")
+        raise RuntimeError(f"deploy ended with {code}: {output.getvalue()}")
     return folder / ".local"
 
 
@@ -118,7 +118,7 @@ class Site:
 
     def workshop(self, **changes: Any) -> Workshop:
         """What actions work with; `changes` replace a part of it."""
-        given = {
+        fields = {
             "client": self.client,
             "definition": self.definition,
             "aws": self.aws,
@@ -127,7 +127,7 @@ class Site:
             "variables": {"DOCKER_STATE": str(self.docker)},
             "deployment": self.deployment,
         }
-        return Workshop(**{**given, **changes})
+        return Workshop(**{**fields, **changes})
 
     # What is released
 
@@ -204,10 +204,10 @@ class Site:
     def physical_id(self, resource_type: str) -> str:
         """The physical id of the only resource of a type."""
         layer, logical_id = self._one(resource_type)
-        found = self.client("cloudformation").describe_stack_resource(
+        resource = self.client("cloudformation").describe_stack_resource(
             StackName=self.environment.stack_name(layer), LogicalResourceId=logical_id
         )
-        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
 
     def stack_revision(self) -> str:
         """The revision that the stack of the task definition says is its own."""
@@ -215,18 +215,18 @@ class Site:
 
     def revision(self, arn: str) -> dict[str, Any]:
         """A task definition."""
-        found: dict[str, Any] = self.client("ecs").describe_task_definition(
+        described: dict[str, Any] = self.client("ecs").describe_task_definition(
             taskDefinition=arn, include=["TAGS"]
         )
-        return found
+        return described
 
     def live_revision(self) -> str:
         """The revision that the service's primary task set runs."""
         # Its ARN names its cluster, which may be another stack's or nobody's.
         service = self.physical_id("AWS::ECS::Service")
         cluster = service.split("/")[1]
-        found = self.client("ecs").describe_services(cluster=cluster, services=[service])["services"][0]
-        (primary,) = [item for item in found["taskSets"] if item["status"] == "PRIMARY"]
+        description = self.client("ecs").describe_services(cluster=cluster, services=[service])["services"][0]
+        (primary,) = [item for item in description["taskSets"] if item["status"] == "PRIMARY"]
         return str(primary["taskDefinition"])
 
     def image_tags(self) -> set[str]:

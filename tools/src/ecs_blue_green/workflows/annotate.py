@@ -39,29 +39,29 @@ class Annotation(NamedTuple):
 
 def main() -> int:
     """Run the checks and print the annotations."""
-    found = [
+    annotations = [
         *stale(_output("python", "generate.py", "--check")),
         *linted(_output("cfn-lint", "--format", "json")),
         *ruffed(_output("ruff", "check", "--output-format", "json", ".")),
         *typed(_output("mypy")),
     ]
-    sys.stdout.writelines(f"{annotation}\n" for annotation in found)
-    return 1 if found else 0
+    sys.stdout.writelines(f"{annotation}\n" for annotation in annotations)
+    return 1 if annotations else 0
 
 
 def stale(difference: str) -> Iterator[Annotation]:
     """Where files in build/ are not what the modules give: each hunk of `generate.py --check`'s diff."""
     text = "the modules in templates/ give something else here: run make generate"
-    file, line_number, told = "", 0, True
+    file, line_number, annotated = "", 0, True
     for line in difference.splitlines():
         if match := re.match(r"--- (\S+) \((?:on disk|missing)\)", line):
             file = match[1]
         elif match := re.match(r"@@ -(\d+)", line):
-            line_number, told = max(1, int(match[1])), False
+            line_number, annotated = max(1, int(match[1])), False
         elif line.startswith(" "):
             line_number += 1
-        elif not told and line.startswith(("-", "+")):
-            told = True
+        elif not annotated and line.startswith(("-", "+")):
+            annotated = True
             yield Annotation("error", file, line_number, "build/ is stale", text)
 
 

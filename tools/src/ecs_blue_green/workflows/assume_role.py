@@ -39,11 +39,11 @@ def main(environment: str, role: str, root: Path = ROOT) -> None:
         WebIdentityToken=identity_token(),
         DurationSeconds=SECONDS[role],
     )
-    found = answer["Credentials"]
+    issued = answer["Credentials"]
     credentials = {
-        "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": found["SessionToken"],
+        "AWS_ACCESS_KEY_ID": issued["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": issued["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": issued["SessionToken"],
     }
     for value in credentials.values():
         sys.stdout.write(f"::add-mask::{value}\n")

@@ -57,8 +57,8 @@ def _split(arguments: list[str]) -> tuple[str, str, dict[str, list[str]]]:
             values = options.setdefault(argument.removeprefix("--"), [])
         else:
             values.append(argument)
-    for name, given in options.items():
-        if not given:
+    for name, values in options.items():
+        if not values:
             raise Usage(f"--{name} needs a value here")
     return arguments[0], arguments[1], options
 
@@ -89,8 +89,8 @@ def _operation(session: Any, service: str, operation: str) -> OperationModel:
     model = session.get_service_model(service)
     for name in model.operation_names:
         if xform_name(name, "-") == operation:
-            found: OperationModel = model.operation_model(name)
-            return found
+            operation_model: OperationModel = model.operation_model(name)
+            return operation_model
     raise Usage(f"there is no operation {service} {operation} here")
 
 

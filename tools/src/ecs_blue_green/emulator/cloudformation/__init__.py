@@ -16,7 +16,7 @@ from ecs_blue_green.emulator.early import DOCUMENTED, Early
 
 
 def install(early: Early = DOCUMENTED) -> None:
-    """Put the rules around ministack's operations; those further down are asked first."""
+    """Wrap ministack's operations in these rules; the last one installed is applied first."""
     parameters.install()
     templates.install()
     reverting.install()

@@ -22,7 +22,7 @@ from ecs_blue_green.emulator.services import shapes
 
 # AWS does not say how many; small enough that a client which reads one page is found out.
 PAGE = 20
-# In DescribeStacks, from a status on that says that there are change sets and no stack yet.
+# In DescribeStacks, a status of a stack that has change sets and no resources yet.
 _NEVER_UPDATED = re.compile(
     rb"(<StackStatus>REVIEW_IN_PROGRESS</StackStatus><StackStatusReason>[^<]*</StackStatusReason>"
     rb"<CreationTime>[^<]*</CreationTime>)<LastUpdatedTime>[^<]*</LastUpdatedTime>"
@@ -30,7 +30,7 @@ _NEVER_UPDATED = re.compile(
 
 
 def install() -> None:
-    """Remember the values when a change set is made, and tell them when it is described."""
+    """Keep the values when a change set is created, and show them when it is described."""
     engine.changesets._resolve_props_for_diff = _comparable(engine.changesets._resolve_props_for_diff)
     engine.changesets._diff_resources = _by_value(engine.changesets._diff_resources)
     engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
@@ -39,7 +39,7 @@ def install() -> None:
 
 
 def _comparable(resolve: Any) -> Any:
-    """A template as it is compared: what it has under its conditions, and attributes by whose they are."""
+    """A template in the form that is compared: its conditions applied, attributes named by their resource."""
 
     def of_stack(template: Record, values: Record, *names: str) -> Record:
         if not template:
@@ -53,17 +53,17 @@ def _comparable(resolve: Any) -> Any:
 
 
 def _by_value(diff: Any) -> Any:
-    """What changes; a parameter that the stack does not have yet has no other value than before.
+    """What changes; a new parameter of the stack counts as unchanged.
 
-    Where its Ref comes into the place of the same value, nothing changes: in a Static evaluation, which that
-    of a parameter is, CloudFormation knows that the value will change (UNVERIFIED for new parameters).
+    Where its Ref replaces the same value, nothing changes: in a Static evaluation, such as that of a
+    parameter, CloudFormation knows whether the value will change (UNVERIFIED for new parameters).
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
     """
 
     def of_stack(old: Record, new: Record, resources: Any, template: Record, changed: Any, retag: Any) -> Any:
         stacks = stores.stacks.values()
         known: Record = next(
-            (one["_resolved_params"] for one in stacks if one.get("_resources") is resources), {}
+            (other["_resolved_params"] for other in stacks if other.get("_resources") is resources), {}
         )
         return diff(old, new, resources, template, set(changed) & set(known), retag)
 
@@ -71,7 +71,7 @@ def _by_value(diff: Any) -> Any:
 
 
 def _with_names(value: Any) -> Any:
-    """A template's part with the names of what it refers to in the place of values.
+    """A part of a template with the names that it refers to instead of their values.
 
     A reference to another resource's attribute is a change, also before its value is known. Another import
     is one although its value is the same: CloudFormation compares the functions (aws-cdk#38492).
@@ -102,7 +102,7 @@ def _create_change_set(operation: Any, request: Any) -> Any:
 def _add_values(change: Record, change_set: Record, stack: Record) -> None:
     logical_id = change["LogicalResourceId"]
     before = stack["_resources"].get(logical_id, {}).get("Properties", {})
-    wanted = change_set["_template"]["Resources"][logical_id].get("Properties", {})
+    properties = change_set["_template"]["Resources"][logical_id].get("Properties", {})
     for detail in change["Details"]:
         target = detail["Target"]
         if target["Attribute"] == "Tags":
@@ -111,7 +111,7 @@ def _add_values(change: Record, change_set: Record, stack: Record) -> None:
             continue
         name = target["Name"]
         old = _text(before[name]) if name in before else None
-        new = _after(wanted[name], change_set, stack) if name in wanted else None
+        new = _after(properties[name], change_set, stack) if name in properties else None
         kind = "Add" if old is None else "Remove" if new is None else "Modify"
         target |= {"Path": f"/Properties/{name}", "AttributeChangeType": kind}
         if old is not None:
@@ -136,7 +136,7 @@ def _after(value: Any, change_set: Record, stack: Record) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    """A value as a change set tells it; None for one that a condition takes away."""
+    """A value as a change set shows it; None for one that a condition removes."""
     if value is engine.NO_VALUE:
         return None
     return value if isinstance(value, str) else json.dumps(value)

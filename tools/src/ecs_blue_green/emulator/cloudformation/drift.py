@@ -1,4 +1,4 @@
-"""Drift detection of the types that a release or a person changes behind CloudFormation's back.
+"""Drift detection for the types that a release or a person changes outside of CloudFormation.
 
 As on AWS only properties that the template sets are compared (user guide, using-cfn-stack-drift); a type
 without a reader is left out of DescribeStackResourceDrifts.
@@ -22,7 +22,7 @@ def install() -> None:
 
 
 def _as_declared(find: Reader) -> Reader:
-    """A reader of the record that `find` gives, with no more than what the template declares."""
+    """A reader of the record that `find` returns, limited to what the template declares."""
 
     def read(physical_id: str, properties: Record) -> Record | None:
         live = find(physical_id, properties)
@@ -41,7 +41,7 @@ def _like(declared: Any, live: Any) -> Any:
         }
     if isinstance(declared, list) and isinstance(live, list):
         pairs = zip(declared, live, strict=False)
-        return [*(_like(inner, found) for inner, found in pairs), *live[len(declared) :]]
+        return [*(_like(inner, inner_live) for inner, inner_live in pairs), *live[len(declared) :]]
     # CloudWatch keeps 5 as 5.0.
     return int(live) if isinstance(live, float) and live.is_integer() else live
 
@@ -50,29 +50,29 @@ def _listener(arn: str, properties: Record) -> Record | None:
     live: Record | None = stores.listeners.get(arn)
     if live is None:
         return None
-    found: Record = _like(properties, live)
-    _tell_weights(found["DefaultActions"], live["DefaultActions"])
-    return found
+    properties_now: Record = _like(properties, live)
+    _show_weights(properties_now["DefaultActions"], live["DefaultActions"])
+    return properties_now
 
 
 def _rule(arn: str, properties: Record) -> Record | None:
     live: Record | None = stores.listener_rules.get(arn)
     if live is None:
         return None
-    found: Record = _like(properties, live)
-    _tell_weights(found["Actions"], live["Actions"])
+    properties_now: Record = _like(properties, live)
+    _show_weights(properties_now["Actions"], live["Actions"])
     # ministack keeps them in their older form, whichever the template has.
     same = engine.rule_conditions(properties["Conditions"]) == live["Conditions"]
-    found["Conditions"] = properties["Conditions"] if same else live["Conditions"]
-    found["Priority"] = type(properties["Priority"])(live["Priority"])
-    return found
+    properties_now["Conditions"] = properties["Conditions"] if same else live["Conditions"]
+    properties_now["Priority"] = type(properties["Priority"])(live["Priority"])
+    return properties_now
 
 
-def _tell_weights(told: list[Record], actions: list[Record]) -> None:
-    """Tell of two groups with weights, where the template forwards to one."""
-    for one, action in zip(told, actions, strict=True):
+def _show_weights(shown: list[Record], actions: list[Record]) -> None:
+    """Show two groups with weights, where the template forwards to one."""
+    for shown_action, action in zip(shown, actions, strict=True):
         if "ForwardConfig" in action and "TargetGroupArn" not in action:
-            one["ForwardConfig"] = action["ForwardConfig"]
+            shown_action["ForwardConfig"] = action["ForwardConfig"]
 
 
 def _service(arn: str, properties: Record) -> Record | None:
@@ -80,37 +80,37 @@ def _service(arn: str, properties: Record) -> Record | None:
     live = ecs.active_service(cluster, name)
     if live is None:
         return None
-    found: Record = _like(properties, live)
+    properties_now: Record = _like(properties, live)
     # A family stands for each of its revisions (resource schema, propertyTransform).
     revision = live["taskDefinition"].rpartition("/")[2]
     if properties["TaskDefinition"] == revision.rpartition(":")[0]:
-        found["TaskDefinition"] = properties["TaskDefinition"]
-    return found
+        properties_now["TaskDefinition"] = properties["TaskDefinition"]
+    return properties_now
 
 
 def _scalable_target(physical_id: str, properties: Record) -> Record | None:
     key = (properties["ServiceNamespace"], properties["ResourceId"], properties["ScalableDimension"])
-    found: Record | None = scaling.TARGETS.get(key)
-    return found
+    target: Record | None = scaling.TARGETS.get(key)
+    return target
 
 
 def _scaling_policy(arn: str, properties: Record) -> Record | None:
-    return next((found for found in scaling.POLICIES.values() if found["PolicyARN"] == arn), None)
+    return next((policy for policy in scaling.POLICIES.values() if policy["PolicyARN"] == arn), None)
 
 
 def _group(physical_id: str, properties: Record) -> Record | None:
-    found: Record | None = codedeploy.GROUPS.get((properties["ApplicationName"], physical_id))
-    return found
+    group: Record | None = codedeploy.GROUPS.get((properties["ApplicationName"], physical_id))
+    return group
 
 
 def _target_group(arn: str, properties: Record) -> Record | None:
-    found: Record | None = stores.target_groups.get(arn)
-    return found
+    group: Record | None = stores.target_groups.get(arn)
+    return group
 
 
 def _alarm(name: str, properties: Record) -> Record | None:
-    found: Record | None = stores.alarms.get(name)
-    return found
+    alarm: Record | None = stores.alarms.get(name)
+    return alarm
 
 
 _READERS: dict[str, tuple[Reader, set[str]]] = {

@@ -53,7 +53,7 @@ _early = DOCUMENTED
 
 
 def install(early: Early) -> None:
-    """Validate every change set that is made, and tell of it in DescribeEvents."""
+    """Validate every change set that is created, and report it in DescribeEvents."""
     global _early
     _early = early
     engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
@@ -89,7 +89,7 @@ def findings(change_set: Record) -> Iterator[Finding]:
 
 
 def _given(change: Record) -> Iterator[Finding]:
-    """What this emulator was told to find in resources of a type."""
+    """What this emulator was started to find in resources of a type (`--finding`)."""
     kind, logical_id = change["ResourceType"], change["LogicalResourceId"]
     match _early.findings.get(kind):
         case "FAIL":
@@ -135,10 +135,10 @@ def _create_change_set(operation: Any, request: Any) -> Any:
     answer = operation(request)
     change_set = made_change_set(answer)
     if change_set and change_set["Status"] == "CREATE_COMPLETE" and change_set["ChangeSetType"] != "IMPORT":
-        found = list(findings(change_set))
-        causes = [finding for finding in found if (finding.mode, finding.status) == ("FAIL", "FAILED")]
-        if found:
-            _tell(change_set, found, failed=bool(causes))
+        results = list(findings(change_set))
+        causes = [finding for finding in results if (finding.mode, finding.status) == ("FAIL", "FAILED")]
+        if results:
+            _keep(change_set, results, failed=bool(causes))
         if causes:
             _fail(change_set, causes)
     return answer
@@ -157,8 +157,8 @@ def _fail(change_set: Record, causes: list[Finding]) -> None:
     }
 
 
-def _tell(change_set: Record, found: list[Finding], *, failed: bool) -> None:
-    """Keep what DescribeEvents tells of a change set: warnings are told of one that has not failed, too."""
+def _keep(change_set: Record, results: list[Finding], *, failed: bool) -> None:
+    """Keep what DescribeEvents reports of a change set: also the warnings of one that has not failed."""
     operation = {
         "OperationId": new_id(),
         "OperationType": "CREATE_CHANGESET",
@@ -181,7 +181,7 @@ def _tell(change_set: Record, found: list[Finding], *, failed: bool) -> None:
                 "ValidationStatusReason": finding.reason,
                 "ValidationPath": finding.path,
             }
-            for finding in found
+            for finding in results
         ),
     ]
 
@@ -206,8 +206,8 @@ def _early_properties(resource: Record, template: Record, change_set: Record) ->
     """The properties as they are known before anything is deployed."""
     marked = _marked(resource.get("Properties", {}), set(template))
     properties = resolved(marked, change_set, {})
-    kept = {name: value for name, value in properties.items() if value is not engine.NO_VALUE}
-    return validation.coerced(resource["Type"], kept)
+    known = {name: value for name, value in properties.items() if value is not engine.NO_VALUE}
+    return validation.coerced(resource["Type"], known)
 
 
 def _marked(value: Any, resources_declared: set[str]) -> Any:
@@ -242,6 +242,6 @@ def _unknown_at(properties: Any, path: str) -> bool:
         elif isinstance(value, dict):
             value = value.get(part)
     if isinstance(value, list):
-        # Two that are not known yet are only here the same.
+        # Two that are not known yet are equal only here.
         return value.count(UNKNOWN) > 1
     return isinstance(value, str) and UNKNOWN in value

@@ -1,4 +1,4 @@
-"""Outputs and exports: a change of them is one, and what other stacks import stays and must be there.
+"""Outputs and exports: changing them is a change, and an export that is imported must exist and stay.
 
 CloudFormation user guide, using-cfn-stack-exports; the sentences are from stax#40, serverless#3589,
 geostore#630 and aws-cloudformation-templates#464. "If only stack Outputs are changed, CloudFormation
@@ -59,7 +59,7 @@ def _create_change_set(operation: Any, request: Any) -> Any:
 
 
 def _changes_outputs(change_set: Record) -> bool:
-    """Whether a change set without a change of a resource gives the stack other outputs."""
+    """Whether a change set that changes no resource changes the stack's outputs."""
     stack = stores.stacks[change_set["StackName"]]
     template = change_set["_template"]
     try:
@@ -79,7 +79,7 @@ def _changes_outputs(change_set: Record) -> bool:
 
 
 def _comparable(outputs: list[Record]) -> set[tuple[str, str, str]]:
-    """Outputs without their descriptions: whether AWS takes a change of those alone as one is not known."""
+    """Outputs without their descriptions: whether a change of those alone counts on AWS is not known."""
     return {(output["OutputKey"], output["OutputValue"], output.get("ExportName", "")) for output in outputs}
 
 
@@ -95,12 +95,12 @@ def _imported(change_set: Record) -> Iterator[str]:
 
 
 def _imported_names(stack: Record, _name: str) -> set[str]:
-    """The exports that a stack imports. That one is not which a condition leaves out is UNVERIFIED on AWS."""
+    """The exports that a stack imports. Leaving out those behind a false condition is UNVERIFIED on AWS."""
     return set(_imported(stack)) if stack.get("_template") else set()
 
 
 def _naming_missing_exports(resolve: Any) -> Any:
-    """Resolve as before, and say of an export that has gone since the change set was made what AWS says."""
+    """Resolve as before, with AWS's words for an export that was deleted after the change set was created."""
 
     def resolved_or_named(*arguments: Any) -> Any:
         try:
@@ -130,7 +130,7 @@ def _check(exports: Record, stack_id: str) -> None:
 
 
 def _delete(operation: Any, request: Any) -> Any:
-    """Accept the deletion, and cancel it when an export is in use: the stack stays, with an event."""
+    """Accept the deletion, and cancel it when an export is in use: the stack stays and gets an event."""
     stack = stack_of(request)
     if stack and not stack.get("EnableTerminationProtection"):
         for output in stack["Outputs"]:

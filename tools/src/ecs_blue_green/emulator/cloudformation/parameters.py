@@ -16,7 +16,7 @@ _STORES = {
 
 
 def install() -> None:
-    """Look the values of such parameters up when a request is read."""
+    """Look up the values of such parameters when a request is read."""
     for module in (engine.changesets, engine.handlers):
         module._resolve_parameters = _looked_up(module._resolve_parameters)
 
@@ -29,8 +29,8 @@ def _looked_up(resolve: Any) -> Any:
             single = kind.removeprefix("List<").removesuffix(">")
             if single not in _STORES:
                 continue
-            given = values[name]["Value"]
-            for value in given.split(",") if kind != single else [given]:
+            text = values[name]["Value"]
+            for value in text.split(",") if kind != single else [text]:
                 if value.strip() not in _STORES[single]():
                     raise ValueError(
                         "Template validation error: Parameter validation failed: parameter value "

@@ -1,9 +1,9 @@
-"""Drift-aware change sets: what somebody deleted is made again.
+"""Drift-aware change sets: deleted resources are created again.
 
 CloudFormation user guide, drift-aware-change-sets, and "Recreate Deleted Resources" in
 https://aws.amazon.com/blogs/devops/safely-handle-configuration-drift-with-cloudformation-drift-aware-change-sets
 Neither shows which `Action` such a resource has in the change set; Add is a guess. What somebody changed
-would be changed back as well: that is not played here, and refused.
+would be changed back as well: that is not emulated, and refused.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ _NO_CHANGES = "The submitted information didn't contain changes."
 
 
 def install() -> None:
-    """Compare with what is there where a change set asks for it, and carry that out."""
+    """Compare with the live resources where a change set asks for it, and execute it."""
     engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
     engine.wrap_stack_operation("ExecuteChangeSet", _execute_change_set)
 
@@ -52,8 +52,8 @@ def _drift(stack: Record, logical_id: str) -> str:
     record = stack["_resources"][logical_id]
     if not engine.drift.supports_drift(record["ResourceType"]):
         return "UNSUPPORTED"
-    found = engine.drift.detect_resource_drift(stack, logical_id, record, "")
-    return str(found["StackResourceDriftStatus"])
+    result = engine.drift.detect_resource_drift(stack, logical_id, record, "")
+    return str(result["StackResourceDriftStatus"])
 
 
 def _resources(change_set: Record) -> Record:
@@ -62,7 +62,7 @@ def _resources(change_set: Record) -> Record:
 
 
 def _add(change_set: Record, gone: list[str]) -> None:
-    """Put the resources that are gone into the change set."""
+    """Add the deleted resources to the change set."""
     change_set |= {"DeploymentMode": MODE, "_gone": gone}
     if not gone:
         return
@@ -94,6 +94,6 @@ def _execute_change_set(operation: Any, request: Any) -> Any:
     if change_set and change_set["ExecutionStatus"] == "AVAILABLE":
         resources = stores.stacks[change_set["StackName"]]["_resources"]
         for logical_id in change_set.get("_gone", ()):
-            # What the stack does not have, it makes.
+            # The stack creates what it does not have.
             resources.pop(logical_id, None)
     return operation(request)

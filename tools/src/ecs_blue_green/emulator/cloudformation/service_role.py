@@ -14,7 +14,7 @@ PRINCIPAL = "cloudformation.amazonaws.com"
 
 
 def install() -> None:
-    """Watch over the operations that take or use a role, and show the role of a stack."""
+    """Wrap the operations that take or use a role, and show the role of a stack."""
     for name in ("CreateStack", "UpdateStack", "DeleteStack", "ContinueUpdateRollback", "RollbackStack"):
         engine.wrap_stack_operation(name, _operate)
     engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
@@ -33,8 +33,8 @@ def _operate(operation: Any, request: Any) -> Any:
 def _create_change_set(operation: Any, request: Any) -> Any:
     role = _usable_role(request)
     answer = operation(request)
-    if made := made_change_set(answer):
-        made["_role"] = role
+    if change_set_now := made_change_set(answer):
+        change_set_now["_role"] = role
     return answer
 
 
@@ -54,9 +54,9 @@ def _describe_stacks(operation: Any, request: Any) -> Any:
     status, headers, body = operation(request)
     roles = {stack["StackId"]: stack["_role"] for stack in stores.stacks.values() if stack.get("_role")}
 
-    def with_role(found: re.Match[bytes]) -> bytes:
-        role = roles.get(found[1].decode())
-        return found[0] + (f"<RoleARN>{role}</RoleARN>".encode() if role else b"")
+    def with_role(match: re.Match[bytes]) -> bytes:
+        role = roles.get(match[1].decode())
+        return match[0] + (f"<RoleARN>{role}</RoleARN>".encode() if role else b"")
 
     return status, headers, re.sub(rb"<StackId>(.*?)</StackId>", with_role, body)
 

@@ -83,9 +83,9 @@ def _require_permission(stack: Record, logical_id: str, resource_type: str, acti
         # What the update adds to the stack is not there to be denied anything.
         if logical_id in named and name in stack["_resources"]:
             concerned.append((name, resource["Type"], "Update:Modify"))
-    for name, kind, wanted in concerned:
-        if found := denial(policy, wanted, name, kind):
-            raise ValueError(str(found))
+    for name, kind, action_on in concerned:
+        if denied := denial(policy, action_on, name, kind):
+            raise ValueError(str(denied))
 
 
 def _keeping_protected(deploy: Any) -> Any:
@@ -100,8 +100,8 @@ def _keeping_protected(deploy: Any) -> Any:
             conditions = engine.conditions(template, values)
             for name in previous["_resources"].keys() - declared(template, conditions).keys():
                 resource_type = previous["_resources"][name]["ResourceType"]
-                if found := denial(stack["_stack_policy"], "Update:Delete", name, resource_type):
-                    await _roll_back(stack, previous, template, values, name, str(found))
+                if denied := denial(stack["_stack_policy"], "Update:Delete", name, resource_type):
+                    await _roll_back(stack, previous, template, values, name, str(denied))
                     return
         await deploy(stack_name, stack_id, template, values, *rest, **more)
 

@@ -23,8 +23,10 @@ def change_set_of(request: Any) -> Record | None:
     """The change set that a request names, by ARN or by its name and its stack's."""
     stack = stack_of(request)
     name = stack["StackName"] if stack else parameter(request, "StackName")
-    found: Record | None = engine.changesets._find_change_set(parameter(request, "ChangeSetName"), name)[1]
-    return found
+    change_set: Record | None = engine.changesets._find_change_set(parameter(request, "ChangeSetName"), name)[
+        1
+    ]
+    return change_set
 
 
 def made_change_set(answer: Any) -> Record | None:
@@ -32,9 +34,9 @@ def made_change_set(answer: Any) -> Record | None:
     status, _, body = answer
     if status != HTTPStatus.OK:
         return None
-    found = re.search(rb"<Id>(.*?)</Id>", body)
-    made: Record | None = stores.change_sets.get(found[1].decode()) if found else None
-    return made
+    identifier = re.search(rb"<Id>(.*?)</Id>", body)
+    change_set: Record | None = stores.change_sets.get(identifier[1].decode()) if identifier else None
+    return change_set
 
 
 def declared(template: Record, conditions: Record) -> dict[str, Record]:

@@ -19,14 +19,14 @@ IN_REVIEW = "REVIEW_IN_PROGRESS"
 
 
 def install() -> None:
-    """Watch over the operations, and demand the capabilities that a template needs."""
+    """Wrap the operations, and require the capabilities that a template needs."""
     engine.handlers._capabilities_enforced = lambda: True
     engine.wrap_stack_operation("CreateStack", _create_stack)
     engine.wrap_stack_operation("UpdateStack", _update_stack)
     engine.wrap_stack_operation("CreateChangeSet", _create_change_set)
     engine.wrap_stack_operation("ListChangeSets", _list_change_sets)
     engine.wrap_stack_operation("DeleteStack", _delete_stack)
-    engine.stacks._roll_back_operation = engine.handlers._roll_back_operation = _keeping_what_is_left(
+    engine.stacks._roll_back_operation = engine.handlers._roll_back_operation = _keeping_leftovers(
         engine.stacks._roll_back_operation
     )
 
@@ -53,22 +53,26 @@ def _create_change_set(operation: Any, request: Any) -> Any:
             f"Stack [{stack['StackName']}] already exists and cannot be created again with the changeSet "
             f"[{parameter(request, 'ChangeSetName')}].",
         )
-    return _for_shell(stack, operation, request) if stack else operation(request)
+    return _for_stack_in_review(stack, operation, request) if stack else operation(request)
 
 
-def _for_shell(shell: Record, operation: Any, request: Any) -> Any:
-    """Make another change set for a stack that is only reviewed yet: ministack would replace the stack."""
-    name, events = shell["StackName"], stores.stack_events
-    known = events[shell["StackId"]]
+def _for_stack_in_review(stack: Record, operation: Any, request: Any) -> Any:
+    """Create another change set for a stack in REVIEW_IN_PROGRESS: ministack would replace the stack."""
+    name, events = stack["StackName"], stores.stack_events
+    known = events[stack["StackId"]]
     answer = operation(request)
     replacement = stores.stacks.get(name)
-    stores.stacks[name] = shell
-    events[shell["StackId"]] = known
-    if (made := made_change_set(answer)) and replacement:
+    stores.stacks[name] = stack
+    events[stack["StackId"]] = known
+    if (created := made_change_set(answer)) and replacement:
         events.pop(replacement["StackId"], None)
-        made["StackId"] = shell["StackId"]
+        created["StackId"] = stack["StackId"]
         status, headers, body = answer
-        answer = (status, headers, body.replace(replacement["StackId"].encode(), shell["StackId"].encode()))
+        answer = (
+            status,
+            headers,
+            body.replace(replacement["StackId"].encode(), stack["StackId"].encode()),
+        )
     return answer
 
 
@@ -99,20 +103,22 @@ def _require_updatable(stack: Record | None) -> None:
         )
 
 
-def _keeping_what_is_left(roll_back: Any) -> Any:
-    """Keep in the stack what the rollback of its creation could not delete, for DeleteStack to find."""
+def _keeping_leftovers(roll_back: Any) -> Any:
+    """Keep in the stack what the rollback of its creation could not delete, so that DeleteStack finds it."""
 
-    async def kept(stack_name: str, stack_id: str, stack: Record, *rest: Any, **more: Any) -> None:
+    async def roll_back_and_keep(
+        stack_name: str, stack_id: str, stack: Record, *rest: Any, **more: Any
+    ) -> None:
         await roll_back(stack_name, stack_id, stack, *rest, **more)
         if stack["StackStatus"] == "ROLLBACK_FAILED":
-            # In the order of their creation: they are deleted the other way round.
-            for logical_id, left in reversed(stack.get("_rollback_failed", {}).items()):
+            # In the order of their creation: they are deleted in the reverse order.
+            for logical_id, leftover in reversed(stack.get("_rollback_failed", {}).items()):
                 stack["_resources"][logical_id] = {
                     "Attributes": {},
                     "LogicalResourceId": logical_id,
                     "ResourceStatus": "DELETE_FAILED",
                     "Timestamp": stack["LastUpdatedTime"],
-                    **left,
+                    **leftover,
                 }
 
-    return kept
+    return roll_back_and_keep

@@ -36,7 +36,7 @@ HANDLERS: dict[str, Handler] = {
 
 
 def install() -> None:
-    """Put our handlers, and the checks of the schemas for every type, into ministack's table."""
+    """Put our handlers, and schema checks for every type, into ministack's table."""
     table = engine.provisioners._RESOURCE_HANDLERS
     for resource_type in {*table, *HANDLERS}:
         table[resource_type] = checked(

@@ -21,7 +21,7 @@ def _update(physical_id: str, old: Record, new: Record, stack_name: str, logical
 
 
 def _put(name: str, properties: Record) -> Created:
-    """Write the alarm as PutMetricAlarm does: configuration anew, state as it is."""
+    """Write the alarm as PutMetricAlarm does: a new configuration, the state unchanged."""
     arn = engine.arn("cloudwatch", f"alarm:{name}")
     known: Record = stores.alarms.get(name, {**FIRST_STATE, "StateUpdatedTimestamp": int(now())})
     request = shapes.request("cloudwatch", "PutMetricAlarm", properties)

@@ -30,11 +30,11 @@ def _update(physical_id: str, old: Record, new: Record, stack_name: str, logical
 
 
 def _request(properties: Record) -> Record:
-    # Triggers and Visibility have operations of their own.
-    given = {
+    # Triggers and Visibility are set by other operations.
+    members = {
         name: value for name, value in properties.items() if name not in ("Triggers", "Visibility", "Name")
     }
-    return shapes.request("codebuild", "CreateProject", given)
+    return shapes.request("codebuild", "CreateProject", members)
 
 
 def _attributes(name: str) -> Record:

@@ -73,8 +73,8 @@ def _delete_service(physical_id: str, properties: Record, logical_id: str) -> No
 
 
 def _service_request(properties: Record) -> Record:
-    given = {name: value for name, value in properties.items() if name not in ("Tags", "ServiceName")}
-    return shapes.request("ecs", "CreateService", given)
+    members = {name: value for name, value in properties.items() if name not in ("Tags", "ServiceName")}
+    return shapes.request("ecs", "CreateService", members)
 
 
 def _service_attributes(arn: str) -> Record:

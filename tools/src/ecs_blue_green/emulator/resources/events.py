@@ -49,7 +49,7 @@ def _check_function(properties: Record) -> None:
 
 
 def _require_small(variables: Record) -> None:
-    """Raise Refused for variables that are too long, measured and said as people saw it.
+    """Raise Refused for variables that are too long, measured and worded as reported.
 
     https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594
     """

@@ -46,18 +46,18 @@ class HandlerError(ValueError):
         super().__init__(f'Resource handler returned message: "{message}" {details}')
 
 
-def checked(resource_type: str, handler: Handler, given: Record) -> Record:
+def checked(resource_type: str, handler: Handler, own: Record) -> Record:
     """An entry of ministack's table of types: the handler's own functions, with the checks around them.
 
     `given` is ministack's own entry, empty for a type that it lacks.
     """
-    entry = dict(given)
-    entry["create"] = _checked_create(resource_type, handler, handler.create or given["create"])
-    update = handler.update or _adapted(given, "update")
+    entry = dict(own)
+    entry["create"] = _checked_create(resource_type, handler, handler.create or own["create"])
+    update = handler.update or _adapted(own, "update")
     if update:
         entry["update"] = _checked_update(resource_type, handler, update)
         entry["update_with_logical_id"] = True
-    delete = handler.delete or _adapted(given, "delete")
+    delete = handler.delete or _adapted(own, "delete")
     if delete:
         entry["delete"] = _checked_delete(resource_type, handler, delete)
         entry["delete_with_logical_id"] = True

@@ -77,8 +77,8 @@ def list_applications(request: Record) -> Record:
 def delete_application(request: Record) -> Record:
     """Delete an application with its deployment groups and their deployments.
 
-    There may be none. CodeDeploy user guide, applications-delete: related deployment group information and
-    deployment details go too.
+    It may not exist. CodeDeploy user guide, applications-delete: related deployment group information and
+    deployment details are deleted too.
     """
     APPLICATIONS.pop(request["applicationName"], None)
     for key in [key for key in GROUPS if key[0] == request["applicationName"]]:
@@ -109,10 +109,10 @@ def create_deployment_group(request: Record) -> Record:
 
 def update_deployment_group(request: Record) -> Record:
     """Change a deployment group; members that the request leaves out stay."""
-    found = group(request["applicationName"], request["currentDeploymentGroupName"])
+    existing = group(request["applicationName"], request["currentDeploymentGroupName"])
     changes = {name: value for name, value in request.items() if name != "currentDeploymentGroupName"}
-    _require_valid_group({**found, **changes})
-    found |= {name: value for name, value in changes.items() if name != "applicationName"}
+    _require_valid_group({**existing, **changes})
+    existing |= {name: value for name, value in changes.items() if name != "applicationName"}
     return {"hooksNotCleanedUp": []}
 
 
@@ -129,17 +129,17 @@ def list_deployment_groups(request: Record) -> Record:
 
 
 def delete_deployment_group(request: Record) -> Record:
-    """Delete a deployment group; there may be none. Its deployments stay, and one that runs fails.
+    """Delete a deployment group; it may not exist. Its deployments stay, and one that runs fails.
 
     CodeDeploy user guide, deployment-groups-delete, says that all details go; the error code
-    DEPLOYMENT_GROUP_MISSING (botocore, codedeploy ErrorInformation) says that a running one is still told of.
+    DEPLOYMENT_GROUP_MISSING (botocore, codedeploy ErrorInformation) says that a running one is still shown.
     """
     GROUPS.pop((request["applicationName"], request["deploymentGroupName"]), None)
     return {"hooksNotCleanedUp": []}
 
 
 def create_deployment_config(request: Record) -> Record:
-    """Create a deployment configuration of one's own."""
+    """Create a custom deployment configuration."""
     name = request["deploymentConfigName"]
     if name.startswith(PREFIX):
         raise Refused("InvalidDeploymentConfigNameException", f"{PREFIX} is reserved for CodeDeploy: {name}")
@@ -152,7 +152,7 @@ def create_deployment_config(request: Record) -> Record:
 
 
 def get_deployment_config(request: Record) -> Record:
-    """One deployment configuration, predefined or one's own."""
+    """One deployment configuration, predefined or custom."""
     return {"deploymentConfigInfo": config(request["deploymentConfigName"])}
 
 
@@ -175,19 +175,19 @@ def delete_deployment_config(request: Record) -> Record:
 
 def application(name: str) -> Record:
     """The record of an application; raises Refused when there is none."""
-    found: Record | None = APPLICATIONS.get(name)
-    if found is None:
+    record: Record | None = APPLICATIONS.get(name)
+    if record is None:
         raise Refused("ApplicationDoesNotExistException", f"No application found for name: {name}")
-    return found
+    return record
 
 
 def group(application_name: str, name: str) -> Record:
     """The record of a deployment group; raises Refused when there is none."""
     application(application_name)
-    found: Record | None = GROUPS.get((application_name, name))
-    if found is None:
+    record: Record | None = GROUPS.get((application_name, name))
+    if record is None:
         raise Refused("DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}")
-    return found
+    return record
 
 
 def config(name: str) -> Record:
@@ -199,12 +199,12 @@ def config(name: str) -> Record:
             "computePlatform": "ECS",
             "trafficRoutingConfig": PREDEFINED[short],
         }
-    found: Record | None = CONFIGS.get(name)
-    if found is None:
+    record: Record | None = CONFIGS.get(name)
+    if record is None:
         raise Refused(
             "DeploymentConfigDoesNotExistException", f"No deployment configuration found for name: {name}"
         )
-    return found
+    return record
 
 
 def _require_valid_group(request: Record) -> None:
@@ -228,7 +228,7 @@ def _require_valid_group(request: Record) -> None:
 
 
 def _require_valid_alarms(configuration: Record) -> None:
-    """The causes that botocore gives for InvalidAlarmConfigException; a missing alarm is none of them."""
+    """The causes that botocore gives for InvalidAlarmConfigException; a missing alarm is not among them."""
     names = [alarm.get("name", "") for alarm in configuration.get("alarms", [])]
     if configuration.get("enabled") and not names:
         raise Refused(

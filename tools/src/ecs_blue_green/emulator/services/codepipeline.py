@@ -36,14 +36,17 @@ def create_pipeline(request: Record) -> Record:
 def update_pipeline(request: Record) -> Record:
     """Replace a pipeline's declaration, as its next version."""
     declaration = request["pipeline"]
-    found = _pipeline(declaration["name"])
+    existing = _pipeline(declaration["name"])
     require_valid(declaration)
-    found |= {"pipeline": {**declaration, "version": found["pipeline"]["version"] + 1}, "updated": now()}
-    return {"pipeline": found["pipeline"]}
+    existing |= {
+        "pipeline": {**declaration, "version": existing["pipeline"]["version"] + 1},
+        "updated": now(),
+    }
+    return {"pipeline": existing["pipeline"]}
 
 
 def delete_pipeline(request: Record) -> Record:
-    """Delete a pipeline with its executions; there may be none."""
+    """Delete a pipeline with its executions; it may not exist."""
     PIPELINES.pop(request["name"], None)
     EXECUTIONS.pop(request["name"], None)
     return {}
@@ -51,13 +54,13 @@ def delete_pipeline(request: Record) -> Record:
 
 def get_pipeline(request: Record) -> Record:
     """A pipeline's declaration and what is known of it."""
-    found = _pipeline(request["name"])
+    record = _pipeline(request["name"])
     return {
-        "pipeline": found["pipeline"],
+        "pipeline": record["pipeline"],
         "metadata": {
             "pipelineArn": engine.arn("codepipeline", request["name"]),
-            "created": found["created"],
-            "updated": found["updated"],
+            "created": record["created"],
+            "updated": record["updated"],
         },
     }
 
@@ -67,13 +70,13 @@ def list_pipelines(request: Record) -> Record:
     summaries = [
         {
             "name": name,
-            "version": found["pipeline"]["version"],
-            "pipelineType": found["pipeline"].get("pipelineType", "V1"),
-            "executionMode": found["pipeline"].get("executionMode", "SUPERSEDED"),
-            "created": found["created"],
-            "updated": found["updated"],
+            "version": record["pipeline"]["version"],
+            "pipelineType": record["pipeline"].get("pipelineType", "V1"),
+            "executionMode": record["pipeline"].get("executionMode", "SUPERSEDED"),
+            "created": record["created"],
+            "updated": record["updated"],
         }
-        for name, found in PIPELINES.items()
+        for name, record in PIPELINES.items()
     ]
     items, following = page(summaries, request)
     return {"pipelines": items, **following}
@@ -81,9 +84,9 @@ def list_pipelines(request: Record) -> Record:
 
 def get_pipeline_state(request: Record) -> Record:
     """The stages of a pipeline and the execution that each holds."""
-    found = _pipeline(request["name"])
+    record = _pipeline(request["name"])
     latest = next(iter(_executions(request["name"])), None)
-    stages = found["pipeline"]["stages"]
+    stages = record["pipeline"]["stages"]
     states = [
         {
             "stageName": stage["name"],
@@ -100,28 +103,29 @@ def get_pipeline_state(request: Record) -> Record:
         }
     return {
         "pipelineName": request["name"],
-        "pipelineVersion": found["pipeline"]["version"],
+        "pipelineVersion": record["pipeline"]["version"],
         "stageStates": states,
-        "created": found["created"],
-        "updated": found["updated"],
+        "created": record["created"],
+        "updated": record["updated"],
     }
 
 
 def start_pipeline_execution(request: Record) -> Record:
     """Start an execution."""
-    found = _pipeline(request["name"])
-    given = {one["name"]: one["value"] for one in request.get("variables", [])}
+    record = _pipeline(request["name"])
+    values = {variable["name"]: variable["value"] for variable in request.get("variables", [])}
+    declared = record["pipeline"].get("variables", [])
+    defaults = {variable["name"]: variable.get("defaultValue", "") for variable in declared}
     execution = {
         "pipelineExecutionId": new_id(),
         "status": "InProgress",
         "startTime": now(),
         "lastUpdateTime": now(),
         "trigger": {"triggerType": "StartPipelineExecution"},
-        "executionMode": found["pipeline"].get("executionMode", "SUPERSEDED"),
+        "executionMode": record["pipeline"].get("executionMode", "SUPERSEDED"),
         "executionType": "STANDARD",
         "variables": [
-            {"name": one["name"], "resolvedValue": given.get(one["name"], one.get("defaultValue", ""))}
-            for one in found["pipeline"].get("variables", [])
+            {"name": name, "resolvedValue": values.get(name, default)} for name, default in defaults.items()
         ],
     }
     EXECUTIONS.setdefault(request["name"], []).insert(0, execution)
@@ -129,7 +133,7 @@ def start_pipeline_execution(request: Record) -> Record:
 
 
 def stop_pipeline_execution(request: Record) -> Record:
-    """Stop an execution that runs."""
+    """Stop a running execution."""
     execution = _execution(request)
     if execution["status"] not in RUNNING:
         raise Refused(
@@ -211,8 +215,8 @@ def _require_artifacts(stage: Record, produced: set[str]) -> None:
 
 def _require_action(action: Record) -> None:
     if role := action.get("roleArn"):
-        found = references.role(role)
-        if found is None:
+        role_record = references.role(role)
+        if role_record is None:
             raise _invalid(f"CodePipeline is not authorized to perform AssumeRole on role {role}")
     kind, settings = action["actionTypeId"], action.get("configuration", {})
     provider = kind["provider"]
@@ -309,18 +313,18 @@ def _invalid(message: str) -> Refused:
 
 
 def _pipeline(name: str) -> Record:
-    found: Record | None = PIPELINES.get(name)
-    if found is None:
+    record: Record | None = PIPELINES.get(name)
+    if record is None:
         raise Refused(
             "PipelineNotFoundException",
             f"Account '{engine.account()}' does not have a pipeline with name '{name}'",
         )
-    return found
+    return record
 
 
 def _executions(name: str) -> list[Record]:
-    found: list[Record] = EXECUTIONS.get(name, [])
-    return found
+    executions: list[Record] = EXECUTIONS.get(name, [])
+    return executions
 
 
 def _execution(request: Record) -> Record:

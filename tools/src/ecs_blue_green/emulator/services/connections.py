@@ -54,10 +54,10 @@ def list_tags(request: Record) -> Record:
 
 def connection(arn: str) -> Record:
     """The record of a connection, by an ARN with either prefix; raises Refused when there is none."""
-    found: Record | None = CONNECTIONS.get(arn.replace(":codestar-connections:", ":codeconnections:"))
-    if found is None:
+    record: Record | None = CONNECTIONS.get(arn.replace(":codestar-connections:", ":codeconnections:"))
+    if record is None:
         raise Refused("ResourceNotFoundException", f"Connection {arn} not found")
-    return found
+    return record
 
 
 def _without_tags(record: Record) -> Record:

@@ -1,6 +1,6 @@
-"""One ECS blue/green deployment of CodeDeploy's, stage by stage, on the emulated account.
+"""One ECS blue/green deployment by CodeDeploy, stage by stage, in the emulated account.
 
-It moves when somebody looks (`advance`): the stages whose time has come are done, on listeners, target groups
+It moves when it is looked at (`advance`): the stages that are due are carried out on listeners, target groups
 and task sets. Hooks are not called here. Where somebody calls them, each waits for
 PutLifecycleEventHookExecutionStatus, as CodeDeploy waits for the function; where nobody does, a placeholder
 answers, and the deployment says so.
@@ -59,12 +59,12 @@ class Deployment:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it is still in progress."""
         return self.info["status"] in RUNNING
 
     @property
     def stage(self) -> Stage:
-        """The current stage; empty behind the last."""
+        """The current stage; empty after the last."""
         return self.stages[self.position] if self.position < len(self.stages) else {}
 
     def group(self) -> Record | None:
@@ -75,7 +75,7 @@ class Deployment:
         return group
 
     def advance(self) -> None:
-        """Do the stages whose time has come."""
+        """Carry out the stages that are due."""
         while self.running and self._advance():
             pass
 
@@ -123,7 +123,7 @@ class Deployment:
         }
 
     def lifecycle_events(self) -> Iterator[Record]:
-        """Each event with its status, in order; the end of blue is none."""
+        """Each lifecycle event with its status, in order; the termination of blue is not one."""
         events = list(dict.fromkeys(stage["event"] for stage in self.stages if stage["do"] != "terminate"))
         for event in events:
             places = [place for place, stage in enumerate(self.stages) if stage["event"] == event]
@@ -136,7 +136,7 @@ class Deployment:
             yield {"lifecycleEventName": event, "status": status}
 
     def _advance(self) -> bool:
-        """Do the current stage if it is due; whether it was done and the next one may be."""
+        """Carry out the current stage if it is due; whether it was, so that the next one may be due."""
         if missing := self._missing():
             self.end("Failed", *missing, rollback=False)
             return False
@@ -264,7 +264,7 @@ class Deployment:
         ecs.update_service_primary_task_set({**self._service_reference(), "primaryTaskSet": task_set})
 
     def _send(self, route: str, percent: int) -> None:
-        """Send a route's traffic to green, in percent, and the rest to blue."""
+        """Send this percentage of a route's traffic to green, and the rest to blue."""
         self._forward(route, {str(self.idle): percent, str(self.serving): 100 - percent})
 
     def _forward(self, route: str, weights: dict[str, int]) -> None:
@@ -293,7 +293,7 @@ class Deployment:
         return {"cluster": service["clusterName"], "service": service["serviceName"]}
 
     def _missing(self) -> tuple[str, str] | None:
-        """Where somebody deleted what is deployed to: CodeDeploy's code for it, and what is gone."""
+        """Where a target of the deployment was deleted: CodeDeploy's error code, and what is missing."""
         group = self.group()
         if group is None:
             name = self.info["deploymentGroupName"]
@@ -344,7 +344,7 @@ def new_deployment_id() -> str:
 
 
 def target_group(name: str) -> str:
-    """The ARN of a target group; raises Refused where there is none of that name."""
+    """The ARN of a target group; raises Refused where no target group has the name."""
     for arn, group in stores.target_groups.items():
         if group["TargetGroupName"] == name:
             return str(arn)

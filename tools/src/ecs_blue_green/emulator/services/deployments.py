@@ -1,4 +1,4 @@
-"""CodeDeploy's operations on the deployments of a deployment group; what one does is in `deployment`."""
+"""CodeDeploy's operations on deployments; what a deployment does is in `deployment`."""
 
 from collections.abc import Iterator
 
@@ -64,30 +64,30 @@ def get_deployment(request: Record) -> Record:
 def batch_get_deployments(request: Record) -> Record:
     """Several deployments, at most as many as CodeDeploy gives at once.
 
-    One that is not there is left out: botocore, codedeploy BatchGetDeployments has no error for it.
+    One that does not exist is left out: botocore, codedeploy BatchGetDeployments has no error for it.
     """
     if len(request["deploymentIds"]) > MOST_AT_ONCE:
         raise Refused(
             "BatchLimitExceededException", f"The limit of {MOST_AT_ONCE} deployments has been exceeded."
         )
-    there = [DEPLOYMENTS[item] for item in request["deploymentIds"] if item in DEPLOYMENTS]
-    return {"deploymentsInfo": [deployment.info for deployment in there]}
+    known = [DEPLOYMENTS[item] for item in request["deploymentIds"] if item in DEPLOYMENTS]
+    return {"deploymentsInfo": [deployment.info for deployment in known]}
 
 
 def list_deployments(request: Record) -> Record:
     """The ids of deployments, the newest first, of a group or of all, in some states or in any."""
     if "deploymentGroupName" in request:
         codedeploy.group(request.get("applicationName", ""), request["deploymentGroupName"])
-    wanted, created = request.get("includeOnlyStatuses"), request.get("createTimeRange", {})
-    found = [
+    statuses, created = request.get("includeOnlyStatuses"), request.get("createTimeRange", {})
+    matching = [
         item
         for item in (deployment.info for deployment in DEPLOYMENTS.values())
         if all(request.get(name) in (None, item[name]) for name in ("applicationName", "deploymentGroupName"))
-        and (not wanted or item["status"] in wanted)
+        and (not statuses or item["status"] in statuses)
         and created.get("start", 0) <= item["createTime"] <= created.get("end", item["createTime"])
     ]
-    found.sort(key=lambda item: item["createTime"], reverse=True)
-    items, following = page([item["deploymentId"] for item in found], request)
+    matching.sort(key=lambda item: item["createTime"], reverse=True)
+    items, following = page([item["deploymentId"] for item in matching], request)
     return {"deployments": items, **following}
 
 
@@ -103,7 +103,7 @@ def stop_deployment(request: Record) -> Record:
 
 
 def continue_deployment(request: Record) -> Record:
-    """Go on from a wait: for the go-ahead (READY_WAIT) or for the termination of blue (TERMINATION_WAIT)."""
+    """Continue after a wait: for traffic (READY_WAIT) or for the termination of blue (TERMINATION_WAIT)."""
     deployment = _running_deployment(request)
     awaited = {"READY_WAIT": "ready", "TERMINATION_WAIT": "terminate"}[
         request.get("deploymentWaitType", "READY_WAIT")
@@ -158,7 +158,7 @@ def get_deployment_target(request: Record) -> Record:
 
 
 def batch_get_deployment_targets(request: Record) -> Record:
-    """The same for several targets of one deployment: there is one."""
+    """The same for several targets of one deployment, which has one."""
     return {"deploymentTargets": [_deployment(request).shown_target()]}
 
 
@@ -170,7 +170,7 @@ def forget(application: str) -> None:
 
 
 def advance_all() -> None:
-    """Do the stages whose time has come, in every running deployment."""
+    """Carry out the stages that are due, in every running deployment."""
     for deployment in list(DEPLOYMENTS.values()):
         deployment.advance()
 

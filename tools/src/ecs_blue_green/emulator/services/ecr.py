@@ -1,4 +1,4 @@
-"""ECR, where an image that a first service needs counts as present: a placeholder.
+"""ECR, in which the image that the first service needs counts as present: a placeholder.
 
 On AWS somebody pushes the first image between two stacks; here no task runs it.
 """
@@ -14,7 +14,7 @@ PLACEHOLDER_DIGEST = f"sha256:{'0' * 64}"
 
 
 def install(placeholder_tag: str) -> None:
-    """Have DescribeImages find the tag in every repository, and refuse what is not there or is no image."""
+    """Have DescribeImages find the tag in every repository; refuse missing images and invalid manifests."""
     describe = engine.ecr._describe_images
 
     def describe_images(request: Record) -> Record:
@@ -41,7 +41,7 @@ def install(placeholder_tag: str) -> None:
 
     def put_image(request: Record) -> Record:
         _require_manifest(request)
-        _require_news(request)
+        _require_new_tag(request)
         answer: Record = engine.answer_of(put(request))
         return answer
 
@@ -49,7 +49,7 @@ def install(placeholder_tag: str) -> None:
 
 
 def _require_manifest(request: Record) -> None:
-    """A manifest must be one, of a type that it or the request names, and be what its digest says.
+    """A manifest must be valid, of a type that it or the request names, and match its digest.
 
     botocore, ecr PutImage: its errors, and imageManifestMediaType. The message for a missing type is
     UNVERIFIED.
@@ -72,12 +72,12 @@ def _require_manifest(request: Record) -> None:
         )
 
 
-def _require_news(request: Record) -> None:
-    """A tag is put on the image that has it: botocore, ecr PutImage (ImageAlreadyExistsException)."""
+def _require_new_tag(request: Record) -> None:
+    """Refuse a tag that the image already has: botocore, ecr PutImage (ImageAlreadyExistsException)."""
     name, tag, manifest = request["repositoryName"], request.get("imageTag"), request["imageManifest"]
     identifier = {"imageTag": tag} if tag else {"imageDigest": _digest(manifest)}
-    there = engine.ecr._find_image(name, identifier) if name in stores.repositories else None
-    if there and there["imageDigest"] == _digest(manifest):
+    image = engine.ecr._find_image(name, identifier) if name in stores.repositories else None
+    if image and image["imageDigest"] == _digest(manifest):
         raise Refused(
             "ImageAlreadyExistsException",
             f"Image with digest '{_digest(manifest)}' and tag '{tag}' already exists in the repository with "

@@ -62,7 +62,7 @@ def by_code_deploy(service: Record) -> bool:
 def task_definition_key(reference: str) -> str | None:
     """The key of a task definition by family (its newest ACTIVE revision), family:revision or ARN.
 
-    None for an ARN of elsewhere.
+    None for an ARN of another account or region.
     """
     if reference.startswith("arn:"):
         if not reference.startswith(engine.arn("ecs", "task-definition/")):
@@ -79,7 +79,7 @@ def task_definition_key(reference: str) -> str | None:
 
 
 def register_task_definition(request: Record) -> Record:
-    """Register a revision that Fargate offers, if that is asked for, and whose containers can wait so."""
+    """Register a revision whose size Fargate offers and whose container dependencies are valid."""
     if "FARGATE" in request.get("requiresCompatibilities", []):
         _require_fargate(request)
     _require_dependencies(request.get("containerDefinitions", []))
@@ -89,7 +89,7 @@ def register_task_definition(request: Record) -> Record:
 def list_task_definitions(request: Record) -> Record:
     """The revisions of a family, or of all, by family and revision: botocore, ecs ListTaskDefinitions.
 
-    What is called familyPrefix is the full name of a family.
+    familyPrefix is the full name of a family.
     """
     family, status = request.get("familyPrefix"), request.get("status", "ACTIVE")
     listed = sorted(
@@ -103,7 +103,7 @@ def list_task_definitions(request: Record) -> Record:
 
 
 def _require_dependencies(containers: list[Record]) -> None:
-    """Refuse what a container waits for that never happens.
+    """Refuse a container dependency that can never be met.
 
     The text about essential containers is AWS's (boto3#2436), the others are ours. What is refused is the
     service model's, ContainerDependency, and that a task of these would not start.
@@ -112,15 +112,15 @@ def _require_dependencies(containers: list[Record]) -> None:
     graph: dict[str, set[str]] = {}
     for container in containers:
         name, waits_for = container["name"], container.get("dependsOn", [])
-        graph[name] = {one["containerName"] for one in waits_for}
-        for one in waits_for:
-            other = by_name.get(one["containerName"])
+        graph[name] = {dependency["containerName"] for dependency in waits_for}
+        for dependency in waits_for:
+            other = by_name.get(dependency["containerName"])
             if other is None:
                 raise Refused(
                     "ClientException",
-                    f"Container {name} depends on {one['containerName']}, which does not exist.",
+                    f"Container {name} depends on {dependency['containerName']}, which does not exist.",
                 )
-            condition = one.get("condition")
+            condition = dependency.get("condition")
             if condition in ("COMPLETE", "SUCCESS") and other.get("essential", True):
                 raise Refused(
                     "ClientException",
@@ -186,7 +186,7 @@ def create_service(request: Record) -> Record:
 
 
 def update_service(request: Record) -> Record:
-    """Change a service; CodeDeploy's may change only in what is not a deployment."""
+    """Change a service; one that CodeDeploy controls only in what needs no deployment."""
     service = _service(request)
     if not by_code_deploy(service):
         return engine.ecs_operation("UpdateService", request)
@@ -201,7 +201,7 @@ def update_service(request: Record) -> Record:
 
 
 def delete_service(request: Record) -> Record:
-    """Delete a service; one that should run tasks only when forced."""
+    """Delete a service; one whose desired count is above 0 only when forced."""
     service = _service(request)
     cluster = service["clusterArn"].rpartition("/")[2]
     if not by_code_deploy(service):
@@ -260,7 +260,7 @@ def create_task_set(request: Record) -> Record:
 
 
 def update_service_primary_task_set(request: Record) -> Record:
-    """Make a task set the one that serves: the service takes its revision, network and target group."""
+    """Make a task set the primary one: the service takes its revision, network and target group."""
     service = _controlled(request)
     primary = _task_set(service, request["primaryTaskSet"])
     for task_set in service["taskSets"]:
@@ -297,7 +297,7 @@ def describe_task_sets(request: Record) -> Record:
     """The task sets of a service, or the named ones."""
     service = _controlled(request)
     _count_all(service)
-    wanted = request.get("taskSets")
+    identifiers = request.get("taskSets")
     return {
         "taskSets": [
             {
@@ -306,7 +306,7 @@ def describe_task_sets(request: Record) -> Record:
                 if name != "tags" or "TAGS" in request.get("include", [])
             }
             for item in service["taskSets"]
-            if not wanted or item["id"] in wanted or item["taskSetArn"] in wanted
+            if not identifiers or item["id"] in identifiers or item["taskSetArn"] in identifiers
         ],
         "failures": [],
     }
@@ -369,8 +369,8 @@ def _controlled(request: Record) -> Record:
 def _task_set(service: Record, reference: str) -> Record:
     for task_set in service["taskSets"]:
         if reference in (task_set["id"], task_set["taskSetArn"]):
-            found: Record = task_set
-            return found
+            matching: Record = task_set
+            return matching
     raise Refused("TaskSetNotFoundException", "The specified task set wasn't found.")
 
 
@@ -417,8 +417,8 @@ _TASK_SET_MEMBERS = {
 
 
 def _count(service: Record, task_set: Record) -> None:
-    wanted = math.ceil(service["desiredCount"] * task_set["scale"]["value"] / 100)
-    task_set |= {"computedDesiredCount": wanted, "runningCount": wanted, "pendingCount": 0}
+    count = math.ceil(service["desiredCount"] * task_set["scale"]["value"] / 100)
+    task_set |= {"computedDesiredCount": count, "runningCount": count, "pendingCount": 0}
 
 
 def _count_all(service: Record) -> None:
@@ -560,7 +560,7 @@ def _require_load_balancer(load_balancer: Record, definition: Record) -> None:
 
 
 def _require_code_deploy_shape(request: Record) -> None:
-    """What this controller does not take; the wording is UNVERIFIED.
+    """What this controller does not accept; the wording is UNVERIFIED.
 
     AWS::ECS::Service, DeploymentConfiguration; botocore, ecs CreateService (schedulingStrategy); and what a
     task set of an outside controller cannot have: botocore, ecs CreateTaskSet has no member for it, so a new

@@ -1,4 +1,4 @@
-"""Load balancing as far as a blue/green release sees it: weighted forwards, and what may not be deleted.
+"""Load balancing as far as a blue/green release sees it: weighted forwarding, and what cannot be deleted.
 
 ministack drops ForwardConfig, in templates and in its API; here a listener keeps all groups and weights.
 """
@@ -72,7 +72,7 @@ def associate() -> None:
 def set_weights(listener_arn: str, weights: dict[str, int]) -> None:
     """Forward by weight whatever a listener sends to one of the target groups, as CodeDeploy does.
 
-    These are its rules that name one, the default one among them. Where none does, the default one begins to.
+    These are the rules that name one, the default rule included. Where none does, the default rule will.
     """
     listener = _listener(listener_arn)
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
@@ -84,7 +84,7 @@ def set_weights(listener_arn: str, weights: dict[str, int]) -> None:
 
 
 def _forwarding(actions: list[Action], groups: list[Record]) -> list[Action]:
-    """Actions that forward to these groups; what comes before, such as an authentication, stays."""
+    """Actions that forward to these groups; those before, such as an authentication, are kept."""
     if not any(action["Type"] == "forward" for action in actions):
         return [{"Type": "forward", "Order": 1, **forward(groups)}]
     return [
@@ -101,10 +101,10 @@ def weights(listener_arn: str, groups: Collection[str]) -> dict[str, int]:
     Those of its default action; where that names none of them, of the first rule that does.
     """
     _listener(listener_arn)
-    found = sorted(_rules_to(listener_arn, groups), key=lambda rule: not rule["IsDefault"])
+    forwarding = sorted(_rules_to(listener_arn, groups), key=lambda rule: not rule["IsDefault"])
     return {
         group["TargetGroupArn"]: group["Weight"]
-        for rule in found[:1]
+        for rule in forwarding[:1]
         for action in rule["Actions"]
         for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
     }
@@ -112,9 +112,9 @@ def weights(listener_arn: str, groups: Collection[str]) -> dict[str, int]:
 
 def rules(listener_arn: str) -> list[Record]:
     """A listener's rules in the order in which it tries them; the default one is the last."""
-    found = [rule for rule in stores.listener_rules.values() if rule["ListenerArn"] == listener_arn]
+    own = [rule for rule in stores.listener_rules.values() if rule["ListenerArn"] == listener_arn]
     return sorted(
-        found, key=lambda rule: (rule["IsDefault"], 0 if rule["IsDefault"] else int(rule["Priority"]))
+        own, key=lambda rule: (rule["IsDefault"], 0 if rule["IsDefault"] else int(rule["Priority"]))
     )
 
 
@@ -129,8 +129,8 @@ def _default_rule(listener_arn: str) -> Record:
 def _listener(arn: str) -> Record:
     if arn not in stores.listeners:
         raise Refused("ListenerNotFound", f"One or more listeners not found: {arn}")
-    found: Record = stores.listeners[arn]
-    return found
+    listener: Record = stores.listeners[arn]
+    return listener
 
 
 def require_listener(
@@ -150,8 +150,8 @@ def require_listener(
             )
     listened_to = LISTENED_TO.get(stores.load_balancers[balancer].get("Type", "application"), ())
     if listened_to and protocol not in listened_to:
-        one = ", ".join(listened_to)
-        raise Refused("ValidationError", f"Listener protocol '{protocol}' must be one of '{one}'")
+        choices = ", ".join(listened_to)
+        raise Refused("ValidationError", f"Listener protocol '{protocol}' must be one of '{choices}'")
     _require_targets(balancer, protocol, actions)
 
 
@@ -297,14 +297,16 @@ def install() -> None:
 
 
 def _answer_again(operation: str, show: Any, member: str, same: Callable[[Any], Record | None]) -> None:
-    """Have a creation with the same settings succeed once more, and make nothing: botocore, elbv2."""
+    """Have a creation with the same settings succeed again without creating anything: botocore, elbv2."""
     alb = engine.alb
     create = alb._ACTION_MAP[operation]
 
     def create_once(parameters: Any) -> Any:
-        there = same(parameters)
+        existing = same(parameters)
         return (
-            alb._xml(200, operation, f"<{member}>{show(there)}</{member}>") if there else create(parameters)
+            alb._xml(200, operation, f"<{member}>{show(existing)}</{member}>")
+            if existing
+            else create(parameters)
         )
 
     alb._ACTION_MAP[operation] = create_once
@@ -363,7 +365,7 @@ def _check_new_balancer(parameters: Any) -> None:
 
 
 def require_certificates(protocol: str, arns: list[str]) -> None:
-    """Raise Refused for a secure listener without a certificate, and for one that is not there."""
+    """Raise Refused for a secure listener without a certificate, and for one that does not exist."""
     if protocol in SECURE and not arns:
         raise Refused("ValidationError", "A certificate must be specified for HTTPS listeners")
     for arn in arns:
@@ -408,8 +410,8 @@ def _check_new_rule(parameters: Any) -> None:
 
 def _check_listed(prefix: str, known: Callable[[], Any], code: str, what: str) -> Check:
     def check(parameters: Any) -> None:
-        for wanted in engine.query_list(parameters, prefix):
-            if wanted not in known():
+        for name in engine.query_list(parameters, prefix):
+            if name not in known():
                 raise Refused(code, f"One or more {what} not found")
 
     return check

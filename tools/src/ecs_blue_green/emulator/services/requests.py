@@ -1,4 +1,4 @@
-"""Reads of the deployer that ministack answers otherwise than AWS documents: each put right by itself."""
+"""Operations that ministack answers differently from AWS's documentation, each corrected."""
 
 import html
 from typing import Any
@@ -15,11 +15,11 @@ def install() -> None:
     _limit_names("DeleteParameters", "_delete_parameters")
     _find_web_acls_by_arn()
     _find_security_groups_by_filter()
-    _tell_all_of_endpoints()
+    _describe_endpoints_fully()
 
 
 def _limit_names(operation: str, function: str) -> None:
-    """As many names as Parameter Store takes at once: botocore, ssm, ParameterNameList."""
+    """At most as many names as Parameter Store takes at once: botocore, ssm, ParameterNameList."""
     ssm = engine.service_module("ssm")
     carry_out = getattr(ssm, function)
     shape: Any = shapes.operation_model("ssm", operation).input_shape
@@ -39,36 +39,36 @@ def _limit_names(operation: str, function: str) -> None:
 
 
 def _find_web_acls_by_arn() -> None:
-    """GetWebACL takes an ARN alone: botocore, wafv2."""
+    """GetWebACL accepts an ARN alone: botocore, wafv2."""
     waf = engine.service_module("waf")
     get = waf._get_web_acl
 
     def get_web_acl(request: Record) -> Record:
         arn = request.get("ARN")
         if arn and not request.get("Id"):
-            there = next((acl for acl in waf._web_acls.values() if acl["ARN"] == arn), None)
-            if there is None:
+            web_acl = next((acl for acl in waf._web_acls.values() if acl["ARN"] == arn), None)
+            if web_acl is None:
                 raise Refused("WAFNonexistentItemException", f"There is no web ACL {arn}")
-            shown = {name: value for name, value in there.items() if name != "LockToken"}
-            return {"WebACL": shown, "LockToken": there["LockToken"]}
+            shown = {name: value for name, value in web_acl.items() if name != "LockToken"}
+            return {"WebACL": shown, "LockToken": web_acl["LockToken"]}
         return engine.answer_of(get(request))
 
     waf._get_web_acl = engine.json_operation(get_web_acl)
 
 
 def _find_security_groups_by_filter() -> None:
-    """The filter group-id, which gives those that are there and no error: EC2 API, DescribeSecurityGroups."""
+    """The filter group-id returns the groups that exist, and no error: EC2 API, DescribeSecurityGroups."""
     ec2 = engine.ec2
     describe = ec2._ACTION_MAP["DescribeSecurityGroups"]
 
     def describe_security_groups(parameters: Any) -> Any:
-        wanted = ec2._parse_filters(parameters).get("group-id")
-        if wanted is None:
+        identifiers = ec2._parse_filters(parameters).get("group-id")
+        if identifiers is None:
             return describe(parameters)
-        there = [identifier for identifier in wanted if identifier in stores.security_groups]
-        if not there:
+        known = [identifier for identifier in identifiers if identifier in stores.security_groups]
+        if not known:
             return ec2._xml(200, "DescribeSecurityGroupsResponse", "<securityGroupInfo/>")
-        named = {f"GroupId.{number}": [identifier] for number, identifier in enumerate(there, start=1)}
+        named = {f"GroupId.{number}": [identifier] for number, identifier in enumerate(known, start=1)}
         return describe({**parameters, **named})
 
     ec2._ACTION_MAP["DescribeSecurityGroups"] = describe_security_groups
@@ -78,7 +78,7 @@ def _group_name(identifier: str) -> str:
     return html.escape(str(stores.security_groups.get(identifier, {}).get("GroupName", "")), quote=False)
 
 
-def _tell_all_of_endpoints() -> None:
+def _describe_endpoints_fully() -> None:
     """Endpoints of the VPC that a filter names, with their groups: EC2 API, DescribeVpcEndpoints."""
     ec2 = engine.ec2
     create, show = ec2._ACTION_MAP["CreateVpcEndpoint"], ec2._vpce_fields_xml
@@ -105,13 +105,13 @@ def _tell_all_of_endpoints() -> None:
         return str(show(endpoint, tag)).removesuffix(f"</{tag}>") + f"{more}</{tag}>"
 
     def describe_endpoints(parameters: Any) -> Any:
-        wanted = ec2._parse_filters(parameters).get("vpc-id")
+        vpcs = ec2._parse_filters(parameters).get("vpc-id")
         named = ec2._parse_member_list(parameters, "VpcEndpointId")
         shown = "".join(
             ec2._vpce_fields_xml(endpoint)
             for endpoint in ec2._vpc_endpoints.values()
             if (not named or endpoint["VpcEndpointId"] in named)
-            and (wanted is None or endpoint["VpcId"] in wanted)
+            and (vpcs is None or endpoint["VpcId"] in vpcs)
         )
         body = f"<vpcEndpointSet>{shown}</vpcEndpointSet>"
         return ec2._xml(200, "DescribeVpcEndpointsResponse", body)

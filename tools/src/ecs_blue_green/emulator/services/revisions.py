@@ -1,6 +1,6 @@
 """Revisions of CodeDeploy's applications: the AppSpec of an ECS deployment, known by its hash.
 
-A deployment tells only the hash; the text is in GetApplicationRevision (botocore, codedeploy GetDeployment).
+A deployment shows only the hash; the text is in GetApplicationRevision (botocore, codedeploy GetDeployment).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ MEMBERS = {"AppSpecContent": "appSpecContent", "String": "string"}
 
 
 def register(application: str, revision: Record) -> Record:
-    """Keep a revision's text; gives the revision as CodeDeploy tells it, by the hash of its text."""
+    """Keep a revision's text, and return the revision as CodeDeploy shows it, by the hash of its text."""
     member = MEMBERS.get(revision.get("revisionType", ""), "")
     content = revision.get(member, {}).get("content")
     if content is None:
@@ -31,7 +31,7 @@ def register(application: str, revision: Record) -> Record:
 
 
 def app_spec(application: str, revision: Record) -> tuple[Record, Record]:
-    """The target's properties and the hooks of a revision's AppSpec; raises Refused when it is none."""
+    """The target's properties and the hooks of a revision's AppSpec; raises Refused when it is not valid."""
     content = _text(application, revision)
     try:
         document = yaml.safe_load(content)
@@ -41,26 +41,26 @@ def app_spec(application: str, revision: Record) -> tuple[Record, Record]:
             "taskDefinition": properties["TaskDefinition"],
             "containerName": properties["LoadBalancerInfo"]["ContainerName"],
             "containerPort": int(properties["LoadBalancerInfo"]["ContainerPort"]),
-            **_moved(properties),
+            **_overrides(properties),
         }
     except (yaml.YAMLError, TypeError, LookupError, ValueError) as error:
         raise Refused("InvalidRevisionException", f"The AppSpec cannot be read: {error!r}") from error
     return target, hooks
 
 
-def _moved(properties: Record) -> Record:
-    """What an AppSpec may name beside the revision, as CreateTaskSet takes it.
+def _overrides(properties: Record) -> Record:
+    """What an AppSpec may set beside the revision, as CreateTaskSet takes it.
 
     https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html
     """
-    found: Record = {}
+    changes: Record = {}
     if network := properties.get("NetworkConfiguration", {}).get("AwsvpcConfiguration"):
-        found["networkConfiguration"] = {"awsvpcConfiguration": _in_camel_case(network)}
+        changes["networkConfiguration"] = {"awsvpcConfiguration": _in_camel_case(network)}
     if version := properties.get("PlatformVersion"):
-        found["platformVersion"] = version
+        changes["platformVersion"] = version
     if strategy := properties.get("CapacityProviderStrategy"):
-        found["capacityProviderStrategy"] = [_in_camel_case(provider) for provider in strategy]
-    return {"moved": found}
+        changes["capacityProviderStrategy"] = [_in_camel_case(provider) for provider in strategy]
+    return {"moved": changes}
 
 
 def _in_camel_case(properties: Record) -> Record:
@@ -68,7 +68,7 @@ def _in_camel_case(properties: Record) -> Record:
 
 
 def register_application_revision(request: Record) -> Record:
-    """Make a revision known."""
+    """Register a revision."""
     name = codedeploy.application(request["applicationName"])["applicationName"]
     register(name, request["revision"])
     return {}
@@ -77,13 +77,13 @@ def register_application_revision(request: Record) -> Record:
 def get_application_revision(request: Record) -> Record:
     """A revision with its text."""
     name = codedeploy.application(request["applicationName"])["applicationName"]
-    told = register(name, request["revision"])
-    member = MEMBERS.get(told.get("revisionType", ""), "")
-    kept = _kept(name, told)
+    revision = register(name, request["revision"])
+    member = MEMBERS.get(revision.get("revisionType", ""), "")
+    record = _kept(name, revision)
     return {
         "applicationName": name,
-        "revision": {**told, member: {**told[member], "content": kept["content"]}},
-        "revisionInfo": {"registerTime": kept["registerTime"]},
+        "revision": {**revision, member: {**revision[member], "content": record["content"]}},
+        "revisionInfo": {"registerTime": record["registerTime"]},
     }
 
 
@@ -94,12 +94,12 @@ def _text(application: str, revision: Record) -> str:
     return content
 
 
-def _kept(application: str, told: Record) -> Record:
-    digest = told.get(MEMBERS.get(told.get("revisionType", ""), ""), {}).get("sha256")
-    found: Record | None = REVISIONS.get((application, digest))
-    if found is None:
+def _kept(application: str, revision: Record) -> Record:
+    digest = revision.get(MEMBERS.get(revision.get("revisionType", ""), ""), {}).get("sha256")
+    record: Record | None = REVISIONS.get((application, digest))
+    if record is None:
         raise Refused("RevisionDoesNotExistException", f"No revision of {application} is known by {digest}")
-    return found
+    return record
 
 
 OPERATIONS = {

@@ -63,24 +63,24 @@ def register_scalable_target(request: Record) -> Record:
 
 def describe_scalable_targets(request: Record) -> Record:
     """The targets of a namespace, or the named ones."""
-    wanted = request.get("ResourceIds")
-    found = [
+    identifiers = request.get("ResourceIds")
+    matching = [
         target
         for target in TARGETS.values()
-        if _matches(target, request) and (not wanted or target["ResourceId"] in wanted)
+        if _matches(target, request) and (not identifiers or target["ResourceId"] in identifiers)
     ]
-    items, following = page(found, request, limit="MaxResults", token="NextToken")  # noqa: S106
+    items, following = page(matching, request, limit="MaxResults", token="NextToken")  # noqa: S106
     return {"ScalableTargets": items, **following}
 
 
 def deregister_scalable_target(request: Record) -> Record:
-    """Forget a target and its policies."""
+    """Delete a target and its policies."""
     _forget(target_key(request))
     return {}
 
 
 def service_is_deleted(cluster: str, name: str) -> None:
-    """Forget the target of an ECS service that is deleted, as AWS does.
+    """Delete the target of a deleted ECS service, as AWS does.
 
     https://github.com/eagletmt/hako/pull/69, https://github.com/hashicorp/terraform-provider-aws/issues/10432,
     https://github.com/aws/copilot-cli/issues/3342
@@ -112,13 +112,13 @@ def put_scaling_policy(request: Record) -> Record:
 
 def describe_scaling_policies(request: Record) -> Record:
     """The policies of a namespace, of a target, or the named ones."""
-    wanted = request.get("PolicyNames")
-    found = [
+    names = request.get("PolicyNames")
+    matching = [
         policy
         for policy in POLICIES.values()
-        if _matches(policy, request) and (not wanted or policy["PolicyName"] in wanted)
+        if _matches(policy, request) and (not names or policy["PolicyName"] in names)
     ]
-    items, following = page(found, request, limit="MaxResults", token="NextToken")  # noqa: S106
+    items, following = page(matching, request, limit="MaxResults", token="NextToken")  # noqa: S106
     return {"ScalingPolicies": items, **following}
 
 
@@ -132,7 +132,7 @@ def delete_scaling_policy(request: Record) -> Record:
 
 
 def describe_scaling_activities(request: Record) -> Record:
-    """What was scaled: nothing ever is."""
+    """Scaling activities: there are none here."""
     return {"ScalingActivities": []}
 
 
@@ -181,9 +181,9 @@ def _bring_into_range(target: Record) -> None:
     _, _, cluster, name = _parts(target["ResourceId"])
     service = ecs.active_service(cluster, name) or {}
     now_desired = service.get("desiredCount", 0)
-    wanted = min(max(now_desired, target["MinCapacity"]), target["MaxCapacity"])
-    if wanted != now_desired:
-        ecs.update_service({"cluster": cluster, "service": name, "desiredCount": wanted})
+    desired = min(max(now_desired, target["MinCapacity"]), target["MaxCapacity"])
+    if desired != now_desired:
+        ecs.update_service({"cluster": cluster, "service": name, "desiredCount": desired})
 
 
 SERVICE = Service(
