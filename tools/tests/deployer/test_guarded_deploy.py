@@ -1,8 +1,6 @@
 """Plans that are approved, guarded and kept, on an environment like those on AWS."""
 
 import io
-import os
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.execution import lock, owner
 from ecs_blue_green.deployer.release.executions import Progress
 from tests.deployer.followed import follows
+from tests.deployer.pressing import press
 from tests.deployer.releases import Releases
 from tests.deployer.shop import LAYERS, Shop
 
@@ -113,7 +112,7 @@ def test_interrupt_before_the_first_stack_leaves_a_kept_plan_as_it_was(
     file = str(tmp_path / "plan.json")
     assert deployed.run("plan", "--out", file)["exit_code"] == 0
     with monkeypatch.context() as patch:
-        patch.setattr(owner, "record", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(owner, "record", lambda *_: press())
         assert deployed.run("deploy", "--plan", file)["exit_code"] == 130
     assert deployed.run("deploy", "--plan", file)["exit_code"] == 0
 

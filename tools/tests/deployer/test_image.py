@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import stat
 import sys
 import time
@@ -19,6 +18,7 @@ from ecs_blue_green.deployer.errors import Failed
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.preflight import engine, image, quotas
 from tests.deployer.followed import follows
+from tests.deployer.pressing import press
 from tests.deployer.releases import client
 from tests.deployer.shop import LAYERS, Shop
 from tests.paths import PROJECT, RUNTIME
@@ -258,7 +258,7 @@ def test_interrupt_ends_what_the_engine_is_at(
     ended = []
 
     def run(command: list[str], *, sleep: Sleep, **_: Any) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        press()
         try:
             while True:
                 sleep(0.05)

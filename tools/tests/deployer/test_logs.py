@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecs_blue_green.deployer import interrupts
+from ecs_blue_green.deployer import clock
 from tests.deployer.releases import Releases, client
 from tests.deployer.shop import Shop
 
@@ -43,7 +43,7 @@ def on_each_pause(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], Any]) -> 
             raise KeyboardInterrupt
         left.pop(0)()
 
-    monkeypatch.setattr(interrupts, "sleep", pause)
+    monkeypatch.setattr(clock, "sleep", pause)
 
 
 def test_log_is_followed_until_ctrl_c_which_is_no_error(
@@ -95,7 +95,7 @@ def test_container_beside_the_application_is_named(deployed: Shop, monkeypatch: 
 def test_json_does_not_follow(deployed: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     task = start_task()
     write(task, "a\x1b[2Jb\n")
-    monkeypatch.setattr(interrupts, "sleep", lambda seconds: pytest.fail("followed"))
+    monkeypatch.setattr(clock, "sleep", lambda seconds: pytest.fail("followed"))
     document = deployed.run("logs")
     assert document["exit_code"] == 0
     assert document["log_groups"] == [GROUP]
@@ -125,7 +125,7 @@ def test_following_ends_with_its_reader(deployed: Shop, monkeypatch: pytest.Monk
     write(start_task(), "first")
     with open("/dev/null", "w") as nothing:  # noqa: PTH123
         monkeypatch.setattr(sys, "stdout", Gone())
-        monkeypatch.setattr(interrupts, "sleep", lambda seconds: pytest.fail("followed"))
+        monkeypatch.setattr(clock, "sleep", lambda seconds: pytest.fail("followed"))
         assert deployed.talk("logs")[0] == 0
 
 

@@ -1,8 +1,6 @@
 """Going back: which revision, what must not be gone back to, and that users are served at the end."""
 
 import io
-import os
-import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +16,7 @@ from ecs_blue_green.deployer.release.codedeploy import ROLLBACK_MARK, AppSpec, D
 from ecs_blue_green.deployer.release.live import Live
 from ecs_blue_green.deployer.verbs import finish
 from tests.deployer.followed import follows
+from tests.deployer.pressing import press
 from tests.deployer.releases import AT_ONCE, Releases, client
 from tests.deployer.shop import Shop
 
@@ -338,7 +337,7 @@ def test_interrupt_before_the_rollback_has_changed_nothing(
 ) -> None:
     releases.release("example.com/app:1")
     second = releases.release("example.com/app:2")
-    monkeypatch.setattr(Lock, "check", lambda _: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(Lock, "check", lambda _: press())
     left = deployed.run("rollback", "--yes", "--at-once")
     assert (left["exit_code"], left["error"]["why"]) == (130, "nothing was changed")
     assert live(deployed)[1] == second

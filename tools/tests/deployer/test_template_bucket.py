@@ -1,8 +1,5 @@
 """Templates that are too long for a call: through a bucket that the parameter file names."""
 
-import os
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +8,8 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from ecs_blue_green import template_yaml
-from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.emulator import account
+from tests.deployer.pressing import press
 from tests.deployer.releases import client
 from tests.deployer.shop import Shop
 
@@ -121,9 +118,7 @@ def test_interrupt_leaves_neither_object_nor_change_set(
         answer = call(self, name, parameters)
         if name == operation and not pressed:
             pressed.append(name)
-            os.kill(os.getpid(), signal.SIGINT)
-            # Until the main thread has noticed.
-            time.sleep(3 * interrupts.NOTICED_SECONDS)
+            press()
         # CloudFormation takes a while, so that the press comes before the end.
         waits = pressed and name == "DescribeChangeSet"
         return {**answer, "Status": "CREATE_IN_PROGRESS"} if waits else answer

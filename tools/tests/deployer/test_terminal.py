@@ -146,12 +146,13 @@ def test_run_that_was_not_interrupted_has_nothing_to_say(capsys: pytest.CaptureF
 ASKED_FOR_A_CODE = """
 import getpass, os
 from ecs_blue_green.deployer import interrupts, terminal
-with interrupts.handled(), terminal.restored():
-    try:
-        interrupts.attend(lambda: getpass.getpass("code: "))
-    except KeyboardInterrupt:
-        pass
-os._exit(130)
+def ask():
+    with terminal.restored():
+        interrupts.wait_for(lambda: getpass.getpass("code: "))
+try:
+    interrupts.run(ask)
+except KeyboardInterrupt:
+    os._exit(130)
 """
 
 

@@ -1,14 +1,15 @@
-"""Ctrl-C at every line: a press comes when the main thread is at a line that is drawn by lot.
+"""Ctrl-C at every line: a press comes when the command is at a line that is drawn by lot.
 
-A press from outside meets the lines where the main thread waits, and hardly ever those between the moment
-when something is made and the one when somebody answers for it. This one meets them all alike.
+A press from outside meets the lines where the command waits, and hardly ever those between the moment when
+something is made and the one when somebody answers for it. This one meets them all alike, those of the
+threads that work for the command too.
 """
 
 import contextlib
 import io
 import os
-import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -16,8 +17,9 @@ from types import FrameType
 from typing import Any
 
 from ecs_blue_green import deployer
-from ecs_blue_green.deployer import command_line
+from ecs_blue_green.deployer import command_line, interrupts
 from ecs_blue_green.deployer.errors import EXIT_DONE, EXIT_INTERRUPTED
+from tests.deployer.pressing import press
 from tests.faults.kills import Site
 from tests.paths import TOOLS
 
@@ -26,24 +28,38 @@ PLACES = tuple(
     str(Path(deployer.__file__).parent / name)
     for name in ("planning", "verbs", "execution", "cloudformation", "interrupts.py")
 )
+# How the threads of a command are called, and those that work for it. Others are never interrupted.
+WORKERS = ("command", "ThreadPoolExecutor")
+# The end of a thread, where nobody may listen any more.
+_OUTSIDE = ("run", "attempt", "_settle")
 
 
 class _Presser:
-    """A trace function that counts the lines of the main thread and presses at some of them."""
+    """A trace function that counts the lines of a command and presses at some of them."""
 
     def __init__(self, *at: int) -> None:
         self.at = at
         self.count = 0
         self.met: list[str] = []
+        self._lock = threading.Lock()
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> "_Presser | None":
-        if not frame.f_code.co_filename.startswith(PLACES):
+        if threading.current_thread().name.partition("-")[0] not in WORKERS:
+            sys.settrace(None)
             return None
-        if event in ("line", "return") and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-            self.count += 1
-            if self.count in self.at:
-                self.met.append(f"{Path(frame.f_code.co_filename).relative_to(TOOLS)}:{frame.f_lineno}")
-                signal.raise_signal(signal.SIGINT)
+        code = frame.f_code
+        if not code.co_filename.startswith(PLACES):
+            return None
+        if code.co_filename == interrupts.__file__ and code.co_name in _OUTSIDE:
+            return None
+        if event in ("line", "return"):
+            with self._lock:
+                self.count += 1
+                is_now = self.count in self.at
+            if is_now:
+                self.met.append(f"{Path(code.co_filename).relative_to(TOOLS)}:{frame.f_lineno}")
+                # What takes the press in may wait for what this line holds.
+                press(waits=code.co_filename != interrupts.__file__)
         return self
 
 
@@ -71,14 +87,13 @@ def _run(where: Site, command: list[str], *at: int) -> tuple[int | None, _Presse
     """Run the deployer here, and give its exit code, who pressed, and what it says."""
     presser, out = _Presser(*at), io.StringIO()
     code: int | None = None
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Of the threads that begin from here on: the command's.
+    threading.settrace(presser)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-            sys.settrace(presser)
             code = command_line.main([command[0], "--env", "dev", *command[1:]], where.root)
     finally:
-        sys.settrace(None)
-        signal.signal(signal.SIGINT, before)
+        threading.settrace(None)
     where.log.append(f"$ deploy.py {' '.join(command)}: {code}\n{out.getvalue()}")
     return code, presser, out.getvalue()
 

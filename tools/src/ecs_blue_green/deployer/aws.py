@@ -38,6 +38,9 @@ CONNECTIONS = 32
 # A region with a typing error, or no network, takes some time to be known for certain.
 SILENT_SECONDS = 5
 
+# How the names of the operations begin that change nothing.
+READS = ("BatchGet", "Describe", "Filter", "Get", "Head", "List")
+
 LOG_IN = "log in again (for example: aws sso login), or choose a profile with AWS_PROFILE"
 
 
@@ -59,6 +62,7 @@ class Aws:
     ) -> None:
         self._silence = silence
         session.events.register("creating-client-class", responses.put_before)
+        session.events.register("creating-client-class", _put_before)
         self._session = session
         self._config = config
         self._endpoint_url = endpoint_url
@@ -101,6 +105,25 @@ class Aws:
         """Whether this machine itself answers: an emulator, whatever the environment is called."""
         host = urlsplit(self.client("cloudformation").meta.endpoint_url).hostname or ""
         return host in ("localhost", "::1") or host.startswith("127.")
+
+
+class _Interruptible:
+    """A base class of clients, put before botocore's: where a command waits for AWS, an interrupt ends it.
+
+    What only asks is left to itself then. What changes something is waited for, with all of its attempts:
+    else nobody would know whether it was carried out.
+    """
+
+    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
+        before: Any = super()
+        if operation_name.startswith(READS):
+            return interrupts.wait_for(lambda: before._make_api_call(operation_name, api_params))
+        with interrupts.uninterrupted():
+            return before._make_api_call(operation_name, api_params)
+
+
+def _put_before(base_classes: list[type], **_: Any) -> None:
+    base_classes.insert(0, _Interruptible)
 
 
 def _tell_aws_from_others(client: Any) -> None:
@@ -160,7 +183,7 @@ def _connected(environment: Environment, root: Path) -> Iterator[Aws]:
     silence = _Silence(environment.region)
     aws = Aws(boto3.session.Session(region_name=environment.region), config, None, silence)
     with _said_when_slow(silence):
-        interrupts.attend(lambda: check_account(aws, environment))
+        check_account(aws, environment)
     yield aws
 
 

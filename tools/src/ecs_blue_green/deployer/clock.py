@@ -8,6 +8,8 @@ import time as _time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from ecs_blue_green.deployer import interrupts
+
 # Whatever lets so many seconds pass.
 Sleep = Callable[[float], None]
 
@@ -31,8 +33,8 @@ def monotonic() -> float:
 
 
 def sleep(seconds: float) -> None:
-    """Let time pass."""
-    _time.sleep(max(seconds, 0) / speed)
+    """Let time pass, unless an interrupt comes."""
+    interrupts.sleep(max(seconds, 0) / speed)
 
 
 def wait(event: threading.Event, seconds: float) -> bool:

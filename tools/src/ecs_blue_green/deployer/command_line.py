@@ -43,7 +43,12 @@ def main(arguments: list[str] | None, root: Path) -> int:
     """Run one verb on the `build/` and `params/` below `root` and return its exit code."""
     options = _parser().parse_args(arguments)
     invocation = Invocation(options, root)
-    with interrupts.handled(), terminal.restored(), terminal.enduring() as output:
+    return interrupts.run(lambda: _work(invocation))
+
+
+def _work(invocation: Invocation) -> int:
+    options = invocation.options
+    with terminal.restored(), terminal.enduring() as output:
         code = _run(invocation)
         if options.json:
             head = {"schema": f"{options.verb}/1", "environment": options.env, "exit_code": code}

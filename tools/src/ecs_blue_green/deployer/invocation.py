@@ -106,7 +106,7 @@ def answer(question: str) -> str:
     """What a person types, in lower case. Questions are talk, so they go to standard error."""
     sys.stderr.write(f"{question} ")
     sys.stderr.flush()
-    given: str = interrupts.attend(sys.stdin.readline)
+    given: str = interrupts.wait_for(sys.stdin.readline)
     return given.strip().lower()
 
 

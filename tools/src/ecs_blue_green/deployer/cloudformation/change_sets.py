@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs_blue_green.deployer import aws, clock
+from ecs_blue_green.deployer import aws, clock, interrupts
 from ecs_blue_green.deployer.changes import RECREATIONS, Action, PropertyChange, ResourceChange
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe
@@ -143,13 +143,13 @@ def _made(
         answer = _wait_for_change_set(client, arn, sleep, pace)
         if answer["Status"] == "CREATE_COMPLETE":
             return _complete(client, arn, stack_arn, answer)
+        reason = answer.get("StatusReason", "CloudFormation gave no reason")
+        details = _found_by_validation(client, arn, "FAIL") if "DescribeEvents" in reason else ()
     except BaseException as error:
         # What AWS refused to make is not there.
         if arn != name or not isinstance(error, ClientError) or aws.is_passing(error):
             _try_to_remove(client, arn, stack_arn, kind)
         raise
-    reason = answer.get("StatusReason", "CloudFormation gave no reason")
-    details = _found_by_validation(client, arn, "FAIL") if "DescribeEvents" in reason else ()
     remove(client, arn, stack_arn if kind == "CREATE" else None)
     if any(words in reason for words in EMPTY):
         return None
@@ -340,6 +340,7 @@ def delete(client: "CloudFormationClient", arn: str) -> None:
             raise
 
 
+@interrupts.uninterrupted()
 def remove(client: "CloudFormationClient", arn: str, shell_arn: str | None) -> None:
     """Remove a change set, and the empty stack that was made for it where it is one of a new stack."""
     delete(client, arn)
@@ -347,6 +348,7 @@ def remove(client: "CloudFormationClient", arn: str, shell_arn: str | None) -> N
         delete_shell(client, shell_arn, but=arn)
 
 
+@interrupts.uninterrupted()
 def delete_shell(client: "CloudFormationClient", stack_name: str, but: str = "") -> None:
     """Remove the empty stack that a first change set leaves, if nothing else is in it.
 

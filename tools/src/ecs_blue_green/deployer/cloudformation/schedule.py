@@ -1,6 +1,5 @@
 """Work on several stacks: each when those that it waits for are done, independent ones at the same time."""
 
-import math
 import sys
 import threading
 import traceback
@@ -65,11 +64,11 @@ OnInterrupt = Callable[[set[str]], Answer]
 
 
 class Left(Exception):
-    """The main thread asked the others to leave their stacks alone: raised by the `sleep` of the work."""
+    """Who runs the schedule asks to leave the stacks alone: raised by the `sleep` of the work."""
 
 
 @dataclass(frozen=True)
-class _Pressed:
+class _Interrupted:
     """Somebody, or something, interrupts the run."""
 
     person: bool
@@ -129,14 +128,14 @@ class _Run:
         self._outcomes: dict[str, Outcome] = {}
         self._running: set[str] = set()
         self._begun: dict[str, datetime] = {}
-        self._news: SimpleQueue[_Pressed | _Ended] = SimpleQueue()
+        self._news: SimpleQueue[_Interrupted | _Ended] = SimpleQueue()
         self._slots = threading.Semaphore(WORKERS)
         self._leave = threading.Event()
         self._starting = True
 
     def outcomes(self) -> list[Outcome]:
         self._order.prepare()
-        with interrupts.told_to(lambda person: self._news.put(_Pressed(person))):
+        with interrupts.told_to(lambda person: self._news.put(_Interrupted(person))):
             try:
                 if not self._news.empty():
                     self._take_in()
@@ -168,7 +167,7 @@ class _Run:
 
     def _take_in(self) -> None:
         try:
-            news = interrupts.next_of(self._news, LEAVE_SECONDS if self._leave.is_set() else math.inf)
+            news = self._news.get(timeout=LEAVE_SECONDS if self._leave.is_set() else None)
         except Empty:
             self._abandon()
             return
@@ -200,9 +199,10 @@ class _Run:
         answer: Answer = "leave"
         if person and self._running:
             try:
-                answer = self._on_interrupt(set(self._running))
+                with interrupts.interrupted_alone():
+                    answer = self._on_interrupt(set(self._running))
             except KeyboardInterrupt:
-                # While the question stands, another press is the answer.
+                # While the question stands, another interrupt is the answer.
                 answer = "leave"
         if answer == "go on":
             return

@@ -7,14 +7,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeSt
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from ecs_blue_green.deployer import clock, interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation.describe import STEADY, Stack
@@ -76,7 +75,7 @@ def detect(
     stacks: Mapping[str, Stack | None],
     owners: Mapping[str, Owners],
     say: Callable[[str], None] = lambda text: None,
-    sleep: Sleep = time.sleep,
+    sleep: Sleep = clock.sleep,
 ) -> list[StackDrift]:
     """Have CloudFormation compare every stack, all at the same time, and sort what it finds.
 
@@ -90,7 +89,7 @@ def detect(
         return _stack(client, layer, stack, owners[layer], sleep)
 
     say("CloudFormation compares the stacks with their templates")
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with interrupts.threads(WORKERS) as pool:
         return list(pool.map(stack_drift, stacks.items()))
 
 

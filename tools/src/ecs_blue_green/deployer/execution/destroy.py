@@ -5,11 +5,10 @@ retains stays and is named, except for what the next deployment would find in it
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
-from ecs_blue_green.deployer import commands, remedies
+from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import deletion_blockers, describe, operation, schedule
@@ -98,7 +97,7 @@ def importers(aws: Aws, found: Mapping[str, Stack]) -> dict[str, set[str]]:
     own = {stack.name: slug for slug, stack in found.items()}
     importing: dict[str, set[str]] = {slug: set() for slug in found}
     exports = [(slug, export) for slug, stack in found.items() for export in stack.exports]
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with interrupts.threads(WORKERS) as pool:
         users = list(pool.map(lambda one: describe.importers(client, one[1]), exports))
     imported: dict[tuple[str, str], list[str]] = {}
     for (slug, export), names in zip(exports, users, strict=True):

@@ -187,6 +187,7 @@ def held(
         _let_go(lock, say)
 
 
+@interrupts.uninterrupted()
 def _let_go(lock: Lock, say: Callable[[str], None]) -> None:
     try:
         lock.release()
@@ -220,17 +221,19 @@ def _take(
     told = ""
     nonce = token_hex(8)
     abandoned: Holder | None = None
+    generation, holder = _highest(client, place)
     while True:
-        generation, holder = _highest(client, place)
         if holder and holder.nonce == nonce:
             # Ours already: the answer that said so was lost.
             return Lock(client, environment, generation, holder, clock, sleep, abandoned)
         if holder is None or break_lock or holder.free(clock()):
             mine = _mine(verb, clock(), nonce)
             abandoned = holder if holder and not holder.released else None
-            if _create(client, f"{place}/{generation + 1}", mine):
-                return Lock(client, environment, generation + 1, mine, clock, sleep, abandoned)
-            sleep(AGAIN_SECONDS)  # Somebody was faster, or we were: look again.
+            with interrupts.uninterrupted():
+                if _create(client, f"{place}/{generation + 1}", mine):
+                    return Lock(client, environment, generation + 1, mine, clock, sleep, abandoned)
+                sleep(AGAIN_SECONDS)  # Somebody was faster, or we were: look again.
+                generation, holder = _highest(client, place)
             continue
         if not wait:
             if not holder.nonce:
@@ -247,7 +250,8 @@ def _take(
         if told != str(holder):
             told = str(holder)
             say(f"waiting for {told}" + ("" if holder.nonce else "; ARGS=--break-lock takes the lock"))
-        interrupts.attend(lambda: sleep(WAIT_SECONDS))
+        sleep(WAIT_SECONDS)
+        generation, holder = _highest(client, place)
 
 
 def _create(client: Any, name: str, holder: Holder) -> bool:

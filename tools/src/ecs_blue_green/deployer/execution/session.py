@@ -6,7 +6,7 @@ And the certainty that the environment is this repository's.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer import aws
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
@@ -31,7 +31,7 @@ def refuse_other(
 
     `moved_from` is the one that it was until now, also where --moved-from does not say so.
     """
-    owners = interrupts.attend(lambda: owner.look(door, settings, layers, runtime))
+    owners = owner.look(door, settings, layers, runtime)
     owner.refuse_other(
         settings,
         owners,

@@ -1,10 +1,9 @@
 """The environment's stacks as they are found, and when they cannot be worked with."""
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ecs_blue_green.deployer import commands, remedies
+from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe
@@ -44,7 +43,7 @@ def stacks(aws: Aws, environment: Environment, layers: Iterable[str]) -> dict[st
     """The stacks of these layers. Raises Guarded where one of such a name is not this project's."""
     client = aws.client("cloudformation")
     names = {slug: environment.stack_name(slug) for slug in layers}
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with interrupts.threads(WORKERS) as pool:
         found = pool.map(lambda name: describe.stack(client, name), names.values())
         made = dict(zip(names, found, strict=True))
     for slug, stack in made.items():

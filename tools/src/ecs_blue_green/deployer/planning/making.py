@@ -6,9 +6,8 @@ been deployed, the template itself is the plan, and the plan says so (`change_se
 """
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -101,12 +100,8 @@ def _discard_step(client: Any, step: Step) -> None:
         change_sets.delete_shell(client, step.stack.arn)
 
 
-class _StoppedError(Exception):
-    """Planning was given up."""
-
-
 class _Planning:
-    """The making of one plan, in threads that end when it is given up."""
+    """The making of one plan."""
 
     def __init__(
         self,
@@ -130,17 +125,26 @@ class _Planning:
         self._approved = approved
         self._require = require
         self._inspect = inspect
-        self._stopped = threading.Event()
         self._pace = Pace()
         self._watch = Watch(self._client)
+        # The steps whose change set was made here, and not kept from an earlier plan.
+        self._made: list[Step] = []
         self._waits_for = dependencies(layers, environment)
         self._world = ResolvedState(desired_state(layers, environment))
 
     def plan(self, chosen: list[str]) -> Plan:
-        with self._workers() as pool:
-            found = interrupts.attend(
-                lambda: dict(zip(self._layers, pool.map(self._find, self._layers), strict=True))
-            )
+        try:
+            return self._plan(chosen)
+        except BaseException:
+            # Each thread has removed what it had not finished. Why planning was given up is told, not what
+            # more went wrong; the next run finds what is left.
+            with contextlib.suppress(ClientError, BotoCoreError):
+                _discard(self._client, self._made)
+            raise
+
+    def _plan(self, chosen: list[str]) -> Plan:
+        with interrupts.threads(WORKERS) as pool:
+            found = dict(zip(self._layers, pool.map(self._find, self._layers), strict=True))
             stacks = _stacks(found)
             self._layers = agreed(
                 {slug: _keeping(layer, found[slug].deployed) for slug, layer in self._layers.items()},
@@ -149,15 +153,11 @@ class _Planning:
             self._world = ResolvedState(desired_state(self._layers, self._environment))
             self._refuse(stacks, chosen)
             changed = [slug for slug in chosen if not self._is_unchanged(slug, found)]
-            surveyed = interrupts.attend(lambda: self._surveyed(found, chosen)) if changed else None
+            surveyed = self._surveyed(found, chosen) if changed else None
             futures = {slug: pool.submit(self._step, slug, found, surveyed) for slug in changed if surveyed}
-            try:
-                made = interrupts.attend(lambda: {slug: futures[slug].result() for slug in futures})
-                steps = {slug: made.get(slug) or self._unchanged(slug, found) for slug in chosen}
-                providers.refuse_unplanned(self._environment, self._world, stacks, steps)
-            except BaseException:
-                self._give_up(pool, futures.values())
-                raise
+            made = {slug: futures[slug].result() for slug in futures}
+        steps = {slug: made.get(slug) or self._unchanged(slug, found) for slug in chosen}
+        providers.refuse_unplanned(self._environment, self._world, stacks, steps)
         waits_for = {slug: self._waits_for[slug] & steps.keys() for slug in steps}
         moves = tuple(_moves(self._environment, self._layers, steps)) if surveyed else ()
         in_part = tuple(_in_part(self._environment, self._layers, stacks, steps))
@@ -181,7 +181,7 @@ class _Planning:
                 if slug in chosen:
                     deployed.refuse_stuck(self._client, self._environment, slug, stack)
         providers.refuse_missing(self._environment, self._layers, self._world, stacks, chosen)
-        interrupts.attend(lambda: self._require(stacks, chosen))
+        self._require(stacks, chosen)
 
     def _surveyed(self, found: Mapping[str, Found], chosen: list[str]) -> Survey:
         """What each layer's change would be, as far as that is known offline; raises where that is enough."""
@@ -189,32 +189,9 @@ class _Planning:
         self._inspect(surveyed)
         return surveyed
 
-    @contextlib.contextmanager
-    def _workers(self) -> Iterator[ThreadPoolExecutor]:
-        """Threads that give up as soon as the block is left by an exception."""
-        with ThreadPoolExecutor(WORKERS) as pool:
-            try:
-                yield pool
-            except BaseException:
-                self._stopped.set()
-                raise
-
-    def _give_up(self, pool: ThreadPoolExecutor, futures: Iterable[Future[Step]]) -> None:
-        """Remove what was made so far. Each thread removes what it has not finished."""
-        self._stopped.set()
-        pool.shutdown(cancel_futures=True)
-        done = [future for future in futures if not future.cancelled() and not future.exception()]
-        # Why planning was given up is told, not what more went wrong; the next run finds what is left.
-        with contextlib.suppress(ClientError, BotoCoreError):
-            _discard(self._client, [future.result() for future in done])
-
-    def _nap(self, seconds: float) -> None:
-        if clock.wait(self._stopped, seconds):
-            raise _StoppedError
-
     def _find(self, slug: str) -> Found:
         name = self._environment.stack_name(slug)
-        stack = deployed.settled(self._client, name, self._nap, self._say, self._watch)
+        stack = deployed.settled(self._client, name, clock.sleep, self._say, self._watch)
         if stack is None:
             return Found(None)
         others = []
@@ -264,7 +241,7 @@ class _Planning:
         )
 
     def _step(self, slug: str, found: Mapping[str, Found], surveyed: Survey) -> Step:
-        environment, layer, stack = self._environment, self._layers[slug], found[slug].deployed
+        layer, stack = self._layers[slug], found[slug].deployed
         offline = surveyed.changes[slug]
         act: Act = "update" if stack else "recreate" if deployed.is_failed(found[slug].stack) else "create"
         endangered = tuple(export.name for export in offline.exports if export.action != "add")
@@ -287,17 +264,7 @@ class _Planning:
         if stack and not layer.stack_policy:
             # Whoever set this one, it is obeyed.
             step = replace(step, deployed_policy=_policy(self._client, stack))
-        made = self._approved(slug, found[slug].stack) or request(
-            self._aws,
-            environment,
-            layer,
-            stack,
-            deployed.execution_role(environment, layer, _stacks(found)),
-            self._nap,
-            self._pace,
-            verb=self._verb,
-            change_set_name=self._keeps_as,
-        )
+        made = self._approved(slug, found[slug].stack) or self._request(step, found)
         if made is None:
             return replace(step, act="nothing", endangered_exports=(), outputs=(), tags=(), displaced=())
         answered = surveyed.without_secrets(slug, made.changes)
@@ -305,6 +272,22 @@ class _Planning:
         changes = _in_order(layer, worse(answered, offline.resources))
         step = replace(step, changes=changes, change_set=made, displaced=displaced)
         return replace(step, took=_took(self._client, stack)) if stack else step
+
+    def _request(self, step: Step, found: Mapping[str, Found]) -> ChangeSet | None:
+        made = request(
+            self._aws,
+            self._environment,
+            step.layer,
+            found[step.layer.slug].deployed,
+            deployed.execution_role(self._environment, step.layer, _stacks(found)),
+            clock.sleep,
+            self._pace,
+            verb=self._verb,
+            change_set_name=self._keeps_as,
+        )
+        if made:
+            self._made.append(replace(step, change_set=made))
+        return made
 
     def _is_ready(self, slug: str, found: Mapping[str, Found]) -> bool:
         """Whether all that the layer imports is there, so that CloudFormation can be asked."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ecs_blue_green import shapes
-from ecs_blue_green.deployer import commands, remedies
+from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import change_sets, describe
 from ecs_blue_green.deployer.cloudformation.change_sets import KEPT, ChangeSet
@@ -181,6 +181,7 @@ def _making(environment: Environment, path: Path) -> str:
     return commands.make("plan", environment.name, ARGS=f"--out {file}")
 
 
+@interrupts.uninterrupted()
 def discard(aws: Aws, environment: Environment, document: Mapping[str, Any]) -> None:
     """Remove the change sets of a kept plan, and the empty stacks that they made."""
     client = aws.client("cloudformation")

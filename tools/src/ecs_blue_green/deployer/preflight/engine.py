@@ -2,12 +2,12 @@
 
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from os import environ
 from pathlib import Path
 
+from ecs_blue_green.deployer import clock, interrupts
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.errors import Failed
 
@@ -29,7 +29,9 @@ def has_buildx(program: str) -> bool:
 
 def _answers(*command: str) -> bool:
     try:
-        done = subprocess.run(command, capture_output=True, timeout=ANSWER_SECONDS, check=False)
+        done = interrupts.wait_for(
+            lambda: subprocess.run(command, capture_output=True, timeout=ANSWER_SECONDS, check=False)
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
@@ -42,7 +44,7 @@ def run(
     secret: str | None = None,
     variables: Mapping[str, str] | None = None,
     shown: bool = False,
-    sleep: Sleep = time.sleep,
+    sleep: Sleep = clock.sleep,
 ) -> None:
     """Run a program of the engine to its end; `secret` is all that it can read.
 

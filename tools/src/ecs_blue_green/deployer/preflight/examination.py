@@ -1,7 +1,6 @@
 """All questions at the same time, and what the answers mean for the deployment."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -9,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import aws as door
-from ecs_blue_green.deployer import remedies
+from ecs_blue_green.deployer import interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.effects.schemas import schema
 from ecs_blue_green.deployer.environment import Environment
@@ -71,7 +70,7 @@ def examine(aws: Aws, survey: Survey, wanted: Image, runtime: Runtime) -> Answer
     """
     troubles: list[Trouble] = [*_region(survey)]
     unchecked: list[str] = []
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with interrupts.threads(WORKERS) as pool:
         picture = pool.submit(_image, aws, survey, wanted)
         link = pool.submit(_connection, aws, survey)
         questions = _questions(aws, survey, runtime)

@@ -4,7 +4,6 @@ A service whose image is missing waits for hours for tasks that cannot start, so
 """
 
 import base64
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import commands, remedies, template
+from ecs_blue_green.deployer import clock, commands, remedies, template
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.environment import Environment
@@ -103,7 +102,7 @@ def push(
     say: Say,
     *,
     shown: bool = False,
-    sleep: Sleep = time.sleep,
+    sleep: Sleep = clock.sleep,
 ) -> tuple[str, bool]:
     """Build and push the image, unless the repository has it. Its digest, and whether it was made now.
 

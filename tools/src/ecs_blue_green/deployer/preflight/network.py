@@ -6,10 +6,10 @@ the service waits for them for hours.
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
@@ -88,7 +88,7 @@ def read(aws: Aws, vpc: str, subnets: list[str]) -> Network:
         groups = every("describe_security_groups", "SecurityGroups", Filters=wanted) if ids else []
         return found, {group["GroupId"]: group for group in groups}
 
-    with ThreadPoolExecutor(5) as pool:
+    with interrupts.threads(5) as pool:
         vpcs = pool.submit(every, "describe_vpcs", "Vpcs", Filters=in_vpc)
         named = [{"Name": "subnet-id", "Values": subnets}]
         found = pool.submit(every, "describe_subnets", "Subnets", Filters=named)

@@ -4,13 +4,12 @@ Only what AWS itself says counts; nothing is remembered between commands.
 """
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import commands, remedies
+from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
@@ -116,7 +115,7 @@ def short(task_definition: str) -> str:
 
 def read(aws: Aws, service: Service) -> Live:
     """Take the snapshot. What is not deployed yet is left out."""
-    with ThreadPoolExecutor(4) as pool:
+    with interrupts.threads(4) as pool:
         weights = pool.submit(_weights, aws, service)
         found = pool.submit(of_service, aws, service)
         deployment = pool.submit(_deployment, aws, service)

@@ -10,14 +10,13 @@ again by a change set that looks at what is there (`change_sets.revert`).
 """
 
 import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs_blue_green.deployer import commands, interrupts, remedies
+from ecs_blue_green.deployer import clock, commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import change_sets, describe, stale
@@ -78,7 +77,11 @@ class Intention:
 
 
 def intend(
-    aws: Aws, environment: Environment, service: Service, stacks: Mapping[str, Stack | None], sleep: Sleep
+    aws: Aws,
+    environment: Environment,
+    service: Service,
+    stacks: Mapping[str, Stack | None],
+    sleep: Sleep = clock.sleep,
 ) -> Intention:
     """Find out what is to be created. Raises Blocked where that is not possible.
 
@@ -106,22 +109,26 @@ def intend(
 
 def discard(aws: Aws, intention: Intention) -> None:
     """Remove the change sets that were not executed, as far as AWS can be asked."""
-    for change_set in intention.scaling.values():
+    _discard(aws.client("cloudformation"), intention.scaling.values())
+
+
+def _discard(client: Any, made: Iterable[ChangeSet]) -> None:
+    for change_set in made:
         try:
-            change_sets.delete(aws.client("cloudformation"), change_set.arn)
+            change_sets.delete(client, change_set.arn)
         except (ClientError, BotoCoreError):
             return  # The next deploy finds them.
 
 
 def create(
-    aws: Aws, environment: Environment, intention: Intention, *, say: Say, sleep: Sleep = time.sleep
+    aws: Aws, environment: Environment, intention: Intention, *, say: Say, sleep: Sleep = clock.sleep
 ) -> Live:
     """Create the service and wait until its tasks are steady. Raises Failed when they do not become so."""
     service, client = intention.service, aws.client("ecs")
-    interrupts.attend(lambda: _drained(aws, environment, service, say, sleep))
+    _drained(aws, environment, service, say, sleep)
     client.create_service(**intention.request)
     say(f"created {service.name} with {short(intention.revision)}")
-    return interrupts.attend(lambda: _steady(aws, environment, service, say, sleep))
+    return _steady(aws, environment, service, say, sleep)
 
 
 def refuse_divided(now: Live) -> None:
@@ -303,7 +310,10 @@ def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, Chan
             change_set = change_sets.revert(client, stack, stale.description("restore"), sleep)
             if change_set:
                 made[slug] = change_set
-    except change_sets.ChangeSetFailedError as error:
+    except BaseException as error:
+        _discard(client, made.values())
+        if not isinstance(error, change_sets.ChangeSetFailedError):
+            raise
         raise Failed(
             f"CloudFormation cannot create again what went with the service in {stack.name}",
             str(error).rstrip("."),

@@ -4,7 +4,6 @@ While a deployment runs, which is until its old tasks have ended, CodeDeploy onl
 back. After that the previous revision is deployed again, like any release.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import commands, interrupts, remedies
+from ecs_blue_green.deployer import clock, commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.environment import Environment
@@ -126,7 +125,7 @@ def carry_out(
     *,
     at_once: bool,
     say: Say,
-    sleep: Sleep = time.sleep,
+    sleep: Sleep = clock.sleep,
 ) -> Result:
     """Do it, and wait until all traffic is on the revision that returns. Raises Failed when it is not.
 
@@ -138,7 +137,7 @@ def carry_out(
     if intention.act == "stop":
         codedeploy.stop(client, intention.deployment.id)
         say(f"stopped {intention.deployment.id}")
-        deployment_id = interrupts.attend(lambda: _its_rollback(client, intention.deployment.id, sleep))
+        deployment_id = _its_rollback(client, intention.deployment.id, sleep)
     elif intention.act == "deploy":
         watched = tuple(name for name in intention.group.alarms if name not in intention.ignored)
         deployment_id = codedeploy.create(
@@ -152,8 +151,8 @@ def carry_out(
         say(f"started {deployment_id}")
     followed = deployment_id
     if followed:
-        interrupts.attend(lambda: _follow(aws, service, followed, intention.returns, look, say, sleep))
-    arrived = interrupts.attend(lambda: _arrived(aws, service, intention.returns, look, sleep))
+        _follow(aws, service, followed, intention.returns, look, say, sleep)
+    arrived = _arrived(aws, service, intention.returns, look, sleep)
     return Result(deployment_id, arrived)
 
 

@@ -1,13 +1,12 @@
 """An environment as it is now: its stacks, what serves the users, and what a person should know of."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import policy
+from ecs_blue_green.deployer import interrupts, policy
 from ecs_blue_green.deployer.aws import Aws, failure
 from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.cloudformation.describe import Stack
@@ -74,7 +73,7 @@ def read(
     """
     client, store = aws.client("cloudformation"), aws.client("ssm")
     unread: list[str] = []
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with interrupts.threads(WORKERS) as pool:
         names = {slug: environment.stack_name(slug) for slug in layers}
         found = pool.map(lambda name: describe.stack(client, name), names.values())
         holder = pool.submit(_told, unread, None, lambda: lock.look(store, environment))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ecs_blue_green.deployer import commands, environment, interrupts, preflight, rules
+from ecs_blue_green.deployer import commands, environment, preflight, rules
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
@@ -87,9 +87,7 @@ def make(
         preflight.refuse(settings, answers, wanted, plan_only=verb == "plan", tolerant=tolerant)
 
     # Before there are change sets, which nobody removes where this is interrupted or refused.
-    gone = interrupts.attend(
-        lambda: left.find(door.client("cloudformation"), settings, layers, owners.record.layers)
-    )
+    gone = left.find(door.client("cloudformation"), settings, layers, owners.record.layers)
     plan = making.make(
         door,
         settings,
@@ -114,7 +112,7 @@ def judge(
     `allowed` are the resources that may change although a rule blocks that, as LAYER:LOGICALID.
     """
     plan = proposal.plan
-    findings, passing = interrupts.attend(lambda: checks.findings(door, plan, proposal.service, allowed))
+    findings, passing = checks.findings(door, plan, proposal.service, allowed)
     invocation.document |= report.plan_document(plan, findings, passing)
     if invocation.talks:
         report.show_plan(plan, whole=whole)

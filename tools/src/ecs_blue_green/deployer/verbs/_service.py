@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
@@ -37,6 +36,6 @@ def opened(invocation: Invocation) -> Iterator[Opened]:
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)
     with session.opened(invocation, settings, layers, runtime) as (door, held, _):
-        stacks = interrupts.attend(lambda: deployed.stacks(door, settings, layers))
-        service = interrupts.attend(lambda: located(door, runtime, stacks))
+        stacks = deployed.stacks(door, settings, layers)
+        service = located(door, runtime, stacks)
         yield Opened(settings, door, held, stacks, service)

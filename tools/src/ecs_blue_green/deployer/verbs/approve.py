@@ -21,9 +21,9 @@ def run(invocation: Invocation) -> int:
         report.say_found_by_type(runtime)
     with aws.connect(settings, invocation.root) as door:
         session.refuse_other(invocation, door, settings, layers, runtime)
-        stacks = interrupts.attend(lambda: deployed.stacks(door, settings, layers))
-        service = interrupts.attend(lambda: located(door, runtime, stacks))
-        found = interrupts.attend(lambda: approvals.waiting(door, settings, service))
+        stacks = deployed.stacks(door, settings, layers)
+        service = located(door, runtime, stacks)
+        found = approvals.waiting(door, settings, service)
         invocation.document["approvals"] = [_document(one, approved=False) for one in found]
         if not found and invocation.talks:
             console().print(f"nothing waits for an approval in {settings.name}")

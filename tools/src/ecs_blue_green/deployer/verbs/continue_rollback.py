@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe, operation, schedule
 from ecs_blue_green.deployer.cloudformation.describe import Stack
@@ -26,14 +25,14 @@ def run(invocation: Invocation) -> int:
     skips = allowed(options.skip, layers, settings.name, "--skip")
     with session.opened(invocation, settings, layers, runtime) as (door, held, _):
         client = door.client("cloudformation")
-        stuck = interrupts.attend(lambda: _stuck(client, settings, only))
+        stuck = _stuck(client, settings, only)
         for stack in stuck.values():
             report.say(f"{stack.name}: {stack.reason or 'CloudFormation gives no reason'}")
         invocation.document["outcomes"] = []
         if not stuck:
             report.say(f"No stack is {deployed.STUCK}.")
             return EXIT_DONE
-        interrupts.attend(lambda: _refuse_unknown(client, stuck, skips))
+        _refuse_unknown(client, stuck, skips)
         for name in sorted(skips):
             report.say(f"{name} is skipped: CloudFormation will believe it to be as before the update.")
         invocation.ask(settings, f"Go on taking the update of {', '.join(stuck)} back? [y/N]", YES)

@@ -57,7 +57,7 @@ def run(invocation: Invocation) -> int:
     with session.opened(invocation, settings, layers, runtime, moved_from) as (door, held, owners):
         # Asked with the lock in hand: whoever held it until now may have deployed.
         if not (settings.is_local or options.yes_older):
-            interrupts.attend(lambda: history.refuse_older(door.client("ssm"), settings, invocation.root))
+            history.refuse_older(door.client("ssm"), settings, invocation.root)
         return _deploy(invocation, door, settings, layers, runtime, only, named, kept, held, owners)
 
 
@@ -121,6 +121,7 @@ def _deploy(
     return code
 
 
+@interrupts.uninterrupted()
 def _record(
     invocation: Invocation, door: Aws, settings: Environment, done: list[str], *, whole: bool
 ) -> None:
@@ -148,7 +149,7 @@ def _approve(
     if kept:
         saved.refuse_moved(kept, planned)
     if invocation.options.wait and planned.changes_something:
-        interrupts.attend(lambda: checks.wait_for_release(door, proposal.service, report.say))
+        checks.wait_for_release(door, proposal.service, report.say)
     findings = _proposal.judge(invocation, door, proposal, named, whole=False)
     if findings:
         raise Guarded(findings, shown=True)
@@ -196,7 +197,7 @@ def _interrupted(
         return "leave"
     if not choice.startswith("c"):
         return "go on"
-    interrupts.attend(lambda: _cancel(door, settings, running))
+    _cancel(door, settings, running)
     return "finish"
 
 

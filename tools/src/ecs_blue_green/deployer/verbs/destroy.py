@@ -4,7 +4,6 @@ from collections.abc import Container, Mapping
 from dataclasses import asdict
 from itertools import chain
 
-from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import schedule
 from ecs_blue_green.deployer.cloudformation.describe import Stack
@@ -22,17 +21,15 @@ def run(invocation: Invocation) -> int:
     settings, layers, runtime = project.environment, project.layers, project.runtime
     destroy.refuse_protected(settings, layers)
     with session.opened(invocation, settings, layers, runtime) as (door, held, owners):
-        existing = interrupts.attend(lambda: destroy.existing(door, settings, layers))
-        gone = interrupts.attend(
-            lambda: left.find(door.client("cloudformation"), settings, layers, owners.record.layers)
-        )
+        existing = destroy.existing(door, settings, layers)
+        gone = left.find(door.client("cloudformation"), settings, layers, owners.record.layers)
         existing = {**existing, **gone}
-        importing = interrupts.attend(lambda: destroy.importers(door, existing))
-        gone_layers = interrupts.attend(lambda: left.as_layers(door, gone))
-        stays = interrupts.attend(lambda: destroy.staying(door, existing))
-        shielded = interrupts.attend(lambda: destroy.protected(door, settings, layers, existing, stays))
+        importing = destroy.importers(door, existing)
+        gone_layers = left.as_layers(door, gone)
+        stays = destroy.staying(door, existing)
+        shielded = destroy.protected(door, settings, layers, existing, stays)
         invocation.document["stays"] = _stays_document(stays)
-        remains = [] if existing else interrupts.attend(lambda: _left(door, settings, layers))
+        remains = [] if existing else _left(door, settings, layers)
         if existing or remains:
             but = ", but for what is named below" if stays else ""
             report.say(f"To be deleted, with everything in them{but}:" if existing else "To be deleted:")

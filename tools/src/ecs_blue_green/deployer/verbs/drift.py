@@ -1,13 +1,11 @@
 """`drift`: where reality differs from the templates, and whose doing that is. Changes nothing."""
 
-import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer import aws, clock, interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
@@ -31,7 +29,7 @@ def run(invocation: Invocation) -> int:
     settings, layers, runtime = project.environment, project.layers, project.runtime
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
-        found = interrupts.attend(lambda: _detect(door, settings, layers, runtime))
+        found = _detect(door, settings, layers, runtime)
     invocation.document |= drift_report.document(settings, found)
     if invocation.talks:
         drift_report.show(settings, found)
@@ -47,12 +45,12 @@ def _detect(
     client = door.client("cloudformation")
 
     def settled(slug: str) -> Stack | None:
-        stack = deployed.settled(client, settings.stack_name(slug), time.sleep, report.say)
+        stack = deployed.settled(client, settings.stack_name(slug), clock.sleep, report.say)
         if stack:
             deployed.refuse_foreign(settings, slug, stack)
         return stack
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with interrupts.threads(WORKERS) as pool:
         stacks = dict(zip(layers, pool.map(settled, layers), strict=True))
     service = named(runtime.controller, stacks)
     colours = {service.blue, service.green} - {""}

@@ -1,8 +1,6 @@
 """`finish`: end the wait in which a release that has all traffic keeps its old tasks."""
 
-import time
-
-from ecs_blue_green.deployer import commands, interrupts, remedies
+from ecs_blue_green.deployer import clock, commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, Blocked, Interrupted
@@ -20,7 +18,7 @@ POLL_SECONDS = 5
 def run(invocation: Invocation) -> int:
     """Say whose tasks go, ask, end the wait, and watch until they are gone."""
     with _service.opened(invocation) as (settings, door, held, _, service):
-        waiting = interrupts.attend(lambda: _waiting(door, settings, service))
+        waiting = _waiting(door, settings, service)
         invocation.document["deployment"] = waiting
         if waiting is None:
             report.say("No deployment runs: there is no wait to end.")
@@ -31,7 +29,7 @@ def run(invocation: Invocation) -> int:
         invocation.begun = True
         codedeploy.end_wait(door.client("codedeploy"), waiting, commands.make("status", settings.name))
         try:
-            interrupts.attend(lambda: _until_ended(door, waiting))
+            _until_ended(door, waiting)
         except KeyboardInterrupt as error:
             raise Interrupted("no longer watched", "CodeDeploy goes on by itself") from error
     if invocation.talks:
@@ -66,4 +64,4 @@ def _waiting(door: Aws, settings: Environment, service: Service) -> str | None:
 def _until_ended(door: Aws, deployment: str) -> None:
     client = door.client("codedeploy")
     while not codedeploy.deployment(client, deployment).ended:
-        time.sleep(POLL_SECONDS)
+        clock.sleep(POLL_SECONDS)

@@ -1,6 +1,6 @@
 """`image`: build and push the image that the service is made with, unless the repository has it."""
 
-from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer import aws
 from ecs_blue_green.deployer.errors import EXIT_DONE
 from ecs_blue_green.deployer.execution import session
 from ecs_blue_green.deployer.invocation import Invocation
@@ -22,9 +22,7 @@ def run(invocation: Invocation) -> int:
             return EXIT_DONE
         invocation.begun = True
         # The engine's program is ended with this one.
-        digest, made = image.push(
-            door, settings, wanted, None, report.say, shown=True, sleep=interrupts.sleep
-        )
+        digest, made = image.push(door, settings, wanted, None, report.say, shown=True)
     invocation.document |= {"image": str(wanted), "digest": digest, "pushed": made}
     if invocation.talks:
         report.say(f"{wanted} is {digest}" + ("" if made else ", which was there already"))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rich.text import Text
 
-from ecs_blue_green.deployer import aws, clock, commands, interrupts, remedies
+from ecs_blue_green.deployer import aws, clock, commands, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Blocked
@@ -30,12 +30,12 @@ def run(invocation: Invocation) -> int:
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)
     with aws.connect(settings, invocation.root) as door:
-        stacks = interrupts.attend(lambda: deployed.stacks(door, settings, layers))
-        service = interrupts.attend(lambda: located(door, runtime, stacks))
+        stacks = deployed.stacks(door, settings, layers)
+        service = located(door, runtime, stacks)
         since = clock.now() - timedelta(minutes=invocation.options.minutes)
-        reader = interrupts.attend(lambda: _reader(door, settings, service, since))
+        reader = _reader(door, settings, service, since)
         invocation.document |= {"log_groups": reader.groups, "since": since.isoformat(), "events": []}
-        events = interrupts.attend(reader.read)
+        events = reader.read()
         if not invocation.talks:
             invocation.document["events"] = [_document(reader, event) for event in events]
             return EXIT_DONE
@@ -50,8 +50,8 @@ def run(invocation: Invocation) -> int:
             return EXIT_DONE
         try:
             while not shown.is_unread:
-                interrupts.sleep(POLL_SECONDS)
-                shown.show(interrupts.attend(reader.read))
+                clock.sleep(POLL_SECONDS)
+                shown.show(reader.read())
         except KeyboardInterrupt:
             # That is how following ends.
             sys.stderr.write("\n")

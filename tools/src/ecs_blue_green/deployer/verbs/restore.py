@@ -1,6 +1,5 @@
 """`restore`: create the service again that somebody deleted, with what was released last."""
 
-import time
 from collections.abc import Iterator, Mapping
 
 from ecs_blue_green.deployer import interrupts, remedies
@@ -24,7 +23,7 @@ from ecs_blue_green.deployer.verbs import _service
 def run(invocation: Invocation) -> int:
     """Say what would be created, ask, do it, and wait until its tasks are steady."""
     with _service.opened(invocation) as (settings, door, held, stacks, service):
-        intention = interrupts.attend(lambda: restore.intend(door, settings, service, stacks, time.sleep))
+        intention = restore.intend(door, settings, service, stacks)
         invocation.document |= restore.document(intention)
         try:
             return _restore(invocation, door, settings, stacks, intention, held)

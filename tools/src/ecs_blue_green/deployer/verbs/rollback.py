@@ -1,6 +1,5 @@
 """`rollback`: stop the running release, or go back to the one before the last."""
 
-import time
 from dataclasses import asdict
 
 from ecs_blue_green.deployer import commands, interrupts, remedies
@@ -26,7 +25,7 @@ def run(invocation: Invocation) -> int:
 
 def _rollback(invocation: Invocation, door: Aws, settings: Environment, service: Service, held: Lock) -> int:
     stops = invocation.options.stop
-    intention = interrupts.attend(lambda: rollback.intend(door, settings, service, stops=stops))
+    intention = rollback.intend(door, settings, service, stops=stops)
     invocation.document |= _document(intention)
     for line in _lines(intention, settings, at_once=invocation.options.at_once):
         report.say(line)
@@ -43,7 +42,6 @@ def _rollback(invocation: Invocation, door: Aws, settings: Environment, service:
             intention,
             at_once=invocation.options.at_once,
             say=report.say,
-            sleep=time.sleep,
         )
     except KeyboardInterrupt as error:
         raise Interrupted(

@@ -1,6 +1,6 @@
 """`status`: every stack with its status and outputs, what is live, and who is at work."""
 
-from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer import aws
 from ecs_blue_green.deployer.errors import EXIT_DONE, EXIT_FAILED, BadInput
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.planning import report
@@ -16,7 +16,7 @@ def run(invocation: Invocation) -> int:
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)
     with aws.connect(settings, invocation.root) as door:
-        found = interrupts.attend(lambda: current.read(door, settings, layers, runtime))
+        found = current.read(door, settings, layers, runtime)
     invocation.document |= status_report.document(settings, found)
     if invocation.talks:
         status_report.show(settings, found)
