@@ -1,9 +1,9 @@
-"""The six layers. One module is one template, one file in `build/`, one stack.
+"""The six layers. Each module is one template, one file in `build/` and one stack.
 
-A module is a file, or a folder with its resources in groups. An underscore in front marks what layers share.
+A module is a file, or a folder with groups of resources. A leading underscore marks what layers share.
 
-`LAYERS` only names them. Their order of deployment is nowhere written down: the deployer derives it from
-what the generated templates export and import.
+`LAYERS` only names them. The deployer derives their order of deployment from the exports and imports of the
+generated templates.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from templates._runtime import Runtime
 
 
 class Layer(Protocol):
-    """A layer's module. Beside `build` it may have `RUNTIME`, what it says to whoever deploys it."""
+    """A layer's module. Besides `build` it may have `RUNTIME`, which tells the deployer about it."""
 
     def build(self) -> Template:
         """The layer's template."""
@@ -40,6 +40,6 @@ LAYERS: Mapping[str, Layer] = {
 
 
 def runtime(layer: Layer) -> Runtime:
-    """What a layer says of itself."""
+    """What a layer declares in `RUNTIME`."""
     said: Runtime = getattr(layer, "RUNTIME", Runtime())
     return said

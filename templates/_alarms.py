@@ -2,7 +2,7 @@
 
 from troposphere import Equals, Not, Ref, Template
 
-# By logical id; those on latency are there where a limit is set.
+# By logical ID; those on latency exist only if a limit is set.
 ALARMS = (
     "BlueTargetGroupFiveXxRateAlarm",
     "BlueTargetGroupUnhealthyHostAlarm",
@@ -19,5 +19,5 @@ def name_output(alarm: str) -> str:
 
 
 def has_latency_limit(t: Template) -> str:
-    """Name of the condition that is true where latency is judged, added when it is missing."""
+    """Name of the condition that is true if latency has a limit, added if it is missing."""
     return t.add_condition("HasLatencyLimit", Not(Equals(Ref("AlarmLatencyMs"), "0")))

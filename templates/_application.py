@@ -1,8 +1,8 @@
-"""The application: its names, and a table for each thing that a team gives it. Its rows are yours to edit.
+"""The application: its names, and tables of what it needs. The rows are yours to edit.
 
-Several layers agree on these: `infrastructure` gives the roles access by name, `container-repository` and
-`task-definition` create what has the name. A template cannot loop over a parameter, so what the containers
-are given is listed here: one variable or secret is one entry, which becomes one parameter.
+Several layers use the names: `infrastructure` grants the roles access by name, `container-repository` and
+`task-definition` create the resources with these names. A template cannot loop over a parameter, so variables
+and secrets are listed here: each is one row, which becomes one parameter.
 """
 
 from troposphere import Parameter, Sub
@@ -14,30 +14,31 @@ from templates._iam import arn
 from templates._listeners import Certificate, ListenerRule
 from templates._steps import BuildStep, RegistryLogin
 
-# Everything here is named after the parameters Project and Environment.
+# All names consist of the parameters Project and Environment.
 NAME = "${Project}-${Environment}-api"
 # The task definition family, the repository, the service, and CodeDeploy's application and group.
 APPLICATION_NAME = Sub(NAME)
 CONTAINER_NAME = Sub("${Project}-api")
 REPOSITORY_ARN = arn("ecr", f"repository/{NAME}")
-# Every revision of the family. One that is tagged while it is registered has no number yet: ECS has been seen
-# to ask for the family alone then, an ARN that the service authorization reference does not have.
+# Every revision of the family. While a revision is registered with tags, it has no number yet: ECS has been
+# observed to check permission for the family only, an ARN that is not in the service authorization reference.
 # https://github.com/aws/aws-cdk/issues/25768
 TASK_DEFINITION_ARNS = [arn("ecs", f"task-definition/{NAME}{end}") for end in ("", ":*")]
 LOG_GROUP_NAME = Sub(f"/ecs/{NAME}")
-# For actions on the group itself, and for those on what is in it.
+# For actions on the log group itself, and for actions on its streams.
 LOG_GROUP_ARN = arn("logs", f"log-group:/ecs/{NAME}")
 LOG_STREAMS_ARN = arn("logs", f"log-group:/ecs/{NAME}:*")
 LOG_STREAM_PREFIX = "api"
-# Tag of an image that was deployed, with the commit behind it.
+# Tag of a deployed image, followed by the commit.
 RELEASE_TAG_PREFIX = "release-"
-# The function that tries a new version. Releases name it, also those that are rolled back to: it has to stay.
+# The smoke test's function. The AppSpec of each release names it, also of those to which somebody rolls back,
+# so it must keep its name.
 SMOKE_TEST_NAME = "${Project}-${Environment}-smoke-test"
 
-# Tasks are in private subnets. The service is made like this, and so is each release.
+# Tasks are in private subnets. Both the service and each release use this.
 ASSIGN_PUBLIC_IP = "DISABLED"
 
-# Not root: the user and group of the image, by number. Without the group it would be root's.
+# Not root: user and group of the image, by number. Without a group, it would be that of root.
 USER = "10001:10001"
 
 # Where the application is. For example Code("services/web", command=("node", "server.js")), or built from the
@@ -51,7 +52,7 @@ VARIABLES: tuple[Variable, ...] = (
             "HealthRate",
             Type="Number",
             Description="Share of requests to / that are answered with 200; the others get 503",
-            # Text: as a number it would lose its zero on the way, and the application is given text.
+            # A string: as a number it would lose its zero, and environment variables are strings anyway.
             Default="1.0",
             MinValue=0,
             MaxValue=1,
@@ -67,11 +68,11 @@ SECRETS: tuple[Secret, ...] = ()
 # of the application's own image, SideContainer("migrations", command=("python", "-m", "app.migrations")).
 SIDE_CONTAINERS: tuple[SideContainer, ...] = ()
 
-# Where the application may go besides HTTPS anywhere. For example
+# Where the application may connect to, besides HTTPS to any address. For example
 # Egress("PostgreSQL", 5432, security_group="DatabaseSecurityGroupId"), or cidr=..., or prefix_list=...
 EGRESS: tuple[Egress, ...] = ()
 
-# What the load balancer does with some paths and hosts; everything else goes to the service. For example
+# Listener rules for paths and hosts; everything else goes to the service. For example
 # ListenerRule("Internals", 10, paths=["/internal/*"], answer=Fixed(404)).
 LISTENER_RULES: tuple[ListenerRule, ...] = ()
 
@@ -83,6 +84,6 @@ CERTIFICATES: tuple[Certificate, ...] = ()
 # with a secret, secrets=(Secret("AUDIT_TOKEN", "AuditTokenArn", "Token of the audit"),).
 BUILD_STEPS: tuple[BuildStep, ...] = ()
 
-# Registries that ask for a login when the image is built. For example
+# Registries that need a login when the image is built. For example
 # RegistryLogin("registry.example.com", "RegistryLoginArn"), a secret in JSON with username and password.
 REGISTRY_LOGINS: tuple[RegistryLogin, ...] = ()

@@ -1,4 +1,4 @@
-"""What a layer is given: how its table of parameters is read, and the rows that several layers share.
+"""Parameters of the layers: how a layer's table is read, and the rows that several layers share.
 
 `PARAMETERS`, at the top of a layer's module, has a row for each parameter, in the order of the template:
 
@@ -6,10 +6,10 @@
 - `*shared("Project", ...)`: rows from the table below;
 - `*stack_names("infrastructure", ...)`: the names of the stacks from which it imports (`_exports.py`).
 
-The deployer fills in `Project`, `Environment`, `Protected` and the names of stacks; people write all other
-values into `params/<env>.yaml`.
+The deployer fills in `Project`, `Environment`, `Protected` and the names of stacks; all other values are in
+`params/<env>.yaml`.
 
-A parameter that is used without a row is found by cfn-lint (E1020), in `make check` and before a deployment.
+cfn-lint finds a parameter that is used without a row (E1020), in `make check` and before a deployment.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ from troposphere import (
 from templates._runtime import FixedAtCreation
 
 _KEY_REGEX = r"(|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-z0-9-]+)"
-# What the parameter with a certificate's ARN may be, and that with the id of a prefix list.
+# Allowed values of a certificate's ARN, and of a prefix list ID.
 CERTIFICATE_OR_EMPTY = {
     "AllowedPattern": r"(|arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+)",
     "ConstraintDescription": "must be the ARN of an ACM certificate in this region, or empty",
@@ -272,8 +272,8 @@ SHARED = (
     ),
 )
 
-# In an environment that is there the test listener stays what it was: CodeDeploy moves its actions, so it
-# cannot be changed. The layers that declare this have one value in an environment.
+# In an existing environment the test listener keeps its protocol: CodeDeploy changes its actions, so it
+# cannot be updated. All layers that declare this have the same value in an environment.
 TEST_LISTENER_HTTPS = FixedAtCreation("TestListenerHttps", for_new_stacks="true", for_older_stacks="false")
 
 _SHARED_BY_TITLE = {parameter.title: parameter for parameter in SHARED}
@@ -287,19 +287,18 @@ def shared(*titles: str) -> list[Parameter]:
 class OneOfEachName(Template):
     """A template that refuses a second condition or mapping of a name.
 
-    troposphere refuses a second resource, parameter or output, and puts a second condition or mapping in
-    the place of the first without a word. The same one again is no second one: a condition is added where
-    it is needed.
+    troposphere refuses a second resource, parameter or output, but silently replaces the first condition or
+    mapping by a second one. Adding the same one again is allowed: a condition is added where it is needed.
     """
 
     def add_condition(self, name: str, condition: AWSHelperFn) -> str:
-        """Add a condition. Raises ValueError where the name has another meaning already."""
+        """Add a condition. Raises ValueError if the name already has another meaning."""
         if name in self.conditions and encode_to_dict(self.conditions[name]) != encode_to_dict(condition):
             raise ValueError(f"there is another condition {name} already: give this one a name of its own")
         return super().add_condition(name, condition)
 
     def add_mapping(self, name: str, mapping: dict[str, Any]) -> None:
-        """Add a mapping. Raises ValueError where one of its keys has other values already."""
+        """Add a mapping. Raises ValueError if one of its keys already has other values."""
         present = self.mappings.get(name, {})
         replaced = [key for key in mapping if key in present and present[key] != mapping[key]]
         if replaced:
@@ -310,7 +309,7 @@ class OneOfEachName(Template):
 def template(description: str, parameters: Iterable[Parameter]) -> Template:
     """A template with the parameters of a layer's table.
 
-    Raises ValueError when a title is there twice; so does the template, for conditions and mappings.
+    Raises ValueError if a title occurs twice; so does the template, for conditions and mappings.
     """
     t = OneOfEachName(Description=description)
     t.set_version()
@@ -320,34 +319,34 @@ def template(description: str, parameters: Iterable[Parameter]) -> Template:
 
 
 def has(t: Template, title: str) -> str:
-    """Name of the condition that is true where an optional parameter is not empty, added when it is missing.
+    """Name of the condition that is true if an optional parameter is not empty, added if it is missing.
 
-    It is named for what the parameter identifies: `HasWebAcl` for `WebAclArn`.
+    It is named after what the parameter identifies: `HasWebAcl` for `WebAclArn`.
     """
     noun = title.removesuffix("Arn").removesuffix("Name").removesuffix("Id")
     return t.add_condition(f"Has{noun}", Not(Equals(Ref(title), "")))
 
 
 def optional_value(t: Template, title: str) -> If:
-    """The value of an optional parameter; where it is empty, the property is left out."""
+    """The value of an optional parameter; if it is empty, the property is left out."""
     return If(has(t, title), Ref(title), NoValue)
 
 
 def log_key(t: Template) -> If:
-    """The key of a log group; where none is given, the property is left out.
+    """The KMS key of a log group; without one, the property is left out.
 
-    A parameter of its own, since the key of images cannot be changed once there are some.
+    It has its own parameter, because the key of the image repository cannot be changed after creation.
     """
     return If(has(t, "LogKmsKeyArn"), Ref("LogKmsKeyArn"), optional_value(t, "KmsKeyArn"))
 
 
 def is_protected(t: Template) -> str:
-    """Name of the condition that is true in a protected environment, added when it is missing."""
+    """Name of the condition that is true in a protected environment, added if it is missing."""
     return t.add_condition("IsProtected", Equals(Ref("Protected"), "true"))
 
 
 def is_test_listener_https(t: Template) -> str:
-    """Name of the condition that is true where the test listener speaks HTTPS, added when it is missing."""
+    """Name of the condition that is true if the test listener uses HTTPS, added if it is missing."""
     return t.add_condition(
         "IsTestListenerHttps",
         And(Condition(has(t, "CertificateArn")), Equals(Ref("TestListenerHttps"), "true")),
@@ -355,10 +354,10 @@ def is_test_listener_https(t: Template) -> str:
 
 
 def is_arm(t: Template) -> str:
-    """Name of the condition that is true where tasks and builds are of ARM64, added when it is missing."""
+    """Name of the condition that is true if tasks and builds use ARM64, added if it is missing."""
     return t.add_condition("IsArm", Equals(Ref("Architecture"), "ARM64"))
 
 
 def is_execute_command_enabled(t: Template) -> str:
-    """Name of the condition that is true where ECS Exec is on, added when it is missing."""
+    """Name of the condition that is true if ECS Exec is enabled, added if it is missing."""
     return t.add_condition("IsExecuteCommandEnabled", Equals(Ref("EnableExecuteCommand"), "true"))

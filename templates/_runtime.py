@@ -1,8 +1,8 @@
-"""What a layer says of itself to whoever deploys, emulates or reviews it: `RUNTIME`, beside its resources.
+"""What deployer, emulator and review must know about a layer: `RUNTIME`, declared beside its resources.
 
 `generate.py` writes `build/runtime.json` from it, which names resources, outputs and parameters and is
-reviewed like a template. The tool in tools/ knows this project by that file alone; what each entry does there
-is said in its `runtime.schema.json`. A layer without `RUNTIME` has nothing to say.
+reviewed like a template. The tool in tools/ knows this project only by that file; its `runtime.schema.json`
+explains every entry. A layer without such facts needs no `RUNTIME`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Delegation(NamedTuple):
-    """A property that `owner` changes at run time, within a limit: beyond it, `make drift` calls it real."""
+    """A property that `owner` changes at run time, within a limit: beyond it, drift counts as real."""
 
     property: str
     owner: str
@@ -27,9 +27,9 @@ class Delegation(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A resource that others change after its creation: who and what of it, and in which role, for people.
+    """A resource that others change after its creation: who, what, and with which role, in words for people.
 
-    `properties` has what CloudFormation would tell of as drift.
+    `properties` lists what CloudFormation would report as drift.
     """
 
     resource: str
@@ -39,9 +39,9 @@ class Changed(NamedTuple):
 
 
 class FixedAtCreation(NamedTuple):
-    """A parameter that the deployer fills in once for a stack's life, and with what for stacks before it.
+    """A parameter that the deployer sets once in a stack's lifetime, and its value for older stacks.
 
-    It needs a default in its table: what reads an environment without this file takes that.
+    It needs a default in its table, which is used wherever an environment is read without this file.
     """
 
     parameter: str
@@ -50,23 +50,23 @@ class FixedAtCreation(NamedTuple):
 
 
 class Distinct(NamedTuple):
-    """A rule: a list has so many different values, and none twice."""
+    """A rule: a list has that many values, and no duplicates."""
 
     parameter: str
     at_least: int
 
 
 class NotAbove(NamedTuple):
-    """A rule: a number is not above another one."""
+    """A rule: a number is not greater than another one."""
 
     lower: str
     upper: str
 
 
 class NotLonger(NamedTuple):
-    """A rule: a sum of products of parameters is not above another one with `more`, for a reason.
+    """A rule: a sum of products of parameters is not greater than another one plus `more`, for a reason.
 
-    Both are lists of parameters that are multiplied; `because` is what people are told.
+    Both are lists of parameters that are multiplied; `because` is the reason in the message.
     """
 
     sum: Sequence[Sequence[str]]
@@ -92,7 +92,7 @@ class Cidr(NamedTuple):
 
 
 class BelongsTo(NamedTuple):
-    """A rule: a parameter is given where another has this value, and nowhere else."""
+    """A rule: a parameter is set if another one has this value, and only then."""
 
     parameter: str
     other: str
@@ -100,7 +100,7 @@ class BelongsTo(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """A rule: a parameter is given only where another one has a value."""
+    """A rule: a parameter is set only if another one is set."""
 
     parameter: str
     other: str
@@ -108,7 +108,7 @@ class Needs(NamedTuple):
 
 Rule = BelongsTo | Needs | Distinct | NotAbove | NotLonger | Pairs | Cidr
 
-# Their names in the file, in the order in which a broken one is told.
+# Their names in the file, in the order in which violations are reported.
 RULES: Mapping[str, type[Rule]] = {
     "belongs_to": BelongsTo,
     "needs": Needs,
@@ -121,7 +121,7 @@ RULES: Mapping[str, type[Rule]] = {
 
 
 class Endpoints(NamedTuple):
-    """What the tasks or the smoke test call where a parameter has a value: the ends of endpoints' names."""
+    """What the tasks or the smoke test call if a parameter is set: suffixes of VPC endpoint names."""
 
     parameter: str
     value: str
@@ -129,17 +129,17 @@ class Endpoints(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """A parameter that names a bucket, and who must be let write into it."""
+    """A parameter that names a bucket, and who must be allowed to write to it."""
 
     parameter: str
     written_by: Literal["nobody", "load-balancer"] = "nobody"
 
 
 class Key(NamedTuple):
-    """A parameter that names a KMS key, and which services its policy must let use it.
+    """A parameter that names a KMS key, and which services its key policy must allow.
 
-    `through` is the service through which this environment's roles must be let use it too. None of them uses
-    it where the parameter `unless` has a value.
+    `through` is the service through which the roles of this environment must be allowed to use it too. None
+    of them uses it if the parameter `unless` is set.
     """
 
     parameter: str
@@ -149,19 +149,19 @@ class Key(NamedTuple):
 
 
 class Runtime(NamedTuple):
-    """All that a layer says. An output of another layer is written `layer.Title`.
+    """Everything that a layer declares. An output of another layer is written `layer.Title`.
 
-    Of the layer itself: its stack policy, who else changes its resources, whether the pipeline changes it on
-    every release (`released`, with the output that names the `revision`), the `role` that always operates its
-    stack, the connection that it `waits_for_connection`, and whether it may change during a release. Of the
-    parameters that are `moved_by_releases` the stack keeps its values: each release brings those of the layer
-    that has them in `gives_to_releases`.
+    About the layer itself: its stack policy, who else changes its resources, whether the pipeline changes it
+    in every release (`released`, with the output that names the `revision`), the `role` that always operates
+    its stack, the connection for which it waits (`waits_for_connection`), and whether it may change during a
+    release. For parameters that are `moved_by_releases` the stack keeps its values: each release uses those
+    of the layer that has them in `gives_to_releases`.
 
-    Of the whole, which is put together from all layers: `controller` has outputs of this layer by what they
-    name there, `controller_parameters`, `network`, `cluster`, `domain`, `capacity` and `image` have
-    parameters (`image` also what images are built from, and what starts the application on this machine).
-    For rehearsals, `health_rate` is the parameter that makes a version which is not well, and `host` the one
-    with the name by which users come.
+    About the whole project, collected from all layers: `controller` has outputs of this layer by their role
+    there; `controller_parameters`, `network`, `cluster`, `domain`, `capacity` and `image` have parameters
+    (`image` also what images are built from, and what starts the application on your machine). For
+    rehearsals, `health_rate` is the parameter that makes a version fail requests, and `host` the one with the
+    host name that users use.
     """
 
     stack_policy: PolicyDocument | None = None
@@ -210,9 +210,9 @@ def stack_policy_file(slug: str) -> str:
 
 
 def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
-    """The document of `build/runtime.json`, from what each layer says, by slug.
+    """The document of `build/runtime.json`, from the declarations of each layer, by slug.
 
-    Raises ValueError where two layers say who is what in the controller, the network and so on.
+    Raises ValueError if two layers declare the same role in the controller, the network and so on.
     """
     declared = layers.values()
     rules = {
@@ -239,7 +239,7 @@ def document(layers: Mapping[str, Runtime]) -> dict[str, Any]:
         "rules": {name: found for name, found in rules.items() if found},
         "controller": {
             "type": "code-deploy",
-            # They are made for this controller, and go with it.
+            # They exist only for this controller, and are removed with it.
             "layers": list(controller),
             **_merged("controller", controller.values()),
             **_merged("controller", [layer.controller_parameters for layer in declared]),
@@ -275,7 +275,7 @@ def _merged(name: str, parts: Any) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold, without what a class sets by itself."""
+    """The values as JSON, without those that a class sets by itself."""
     if hasattr(value, "_fields"):
         return {
             name: _plain(member)

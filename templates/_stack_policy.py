@@ -13,10 +13,10 @@ ANY_UPDATE = Action("Update", "*")
 def deny_updates(*titles: str, types: Sequence[str] = ()) -> PolicyDocument:
     """A stack policy that protects the resources with these logical ids or of these types, and only these.
 
-    A policy may name only what its stack has. A type it may name always, so what a condition makes, or what
-    may come later, is protected by its type.
+    A policy can name only resources that its stack has, but any type. So resources that have a condition, or
+    that may be added later, are protected by their type.
     """
-    # A stack policy denies what it does not allow.
+    # A stack policy denies everything that it does not allow.
     allowed = Statement(Effect=Allow, Action=[ANY_UPDATE], Principal=Principal("*"), Resource=["*"])
     by_title = Statement(
         Effect=Deny,

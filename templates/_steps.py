@@ -1,4 +1,4 @@
-"""The rows of the tables of builds in `_application.py`, and what is built from them."""
+"""The rows of the build tables in `_application.py`, and what is built from them."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,15 @@ from troposphere.codebuild import EnvironmentVariable
 from templates._containers import Secret, arn_parameter, value_from
 from templates._iam import allow, arn
 
-# With the image, before anything is deployed; just before users get the new version; once they have it.
+# Together with the image build, before anything is deployed; just before users get the new version; after
+# they have it.
 When = Literal["build", "before deploy", "after deploy"]
 
-# What the pipeline calls its own builds and actions.
+# Names of the pipeline's own builds and actions.
 TAKEN = {
     *("Source", "Verify", "ImageBuild", "PrepareTaskDefinition", "ExecuteTaskDefinition", "Render"),
     *("Approve", "Deploy", "TagRelease"),
-    # Roles that the layer has besides.
+    # Other roles of the layer.
     *("Pipeline", "CodeDeploy", "SourceAction", "BuildAction", "CloudFormationAction", "DeployAction"),
 }
 
@@ -38,12 +39,12 @@ class StoredParameter(NamedTuple):
 
 
 class BuildStep(NamedTuple):
-    """A build of the pipeline: a project, a role and a log group of its own, and an action in a stage.
+    """A build in the pipeline: its own project, role and log group, and an action in a stage.
 
-    Its commands are one bash script, run in what was pushed, with the commit's id as `COMMIT_ID`. They are
-    embedded in the project, so a push cannot change them, only what they call. A command that fails stops the
-    release, and so does a variable that is not set. Each of the `secrets` is an environment variable that
-    this step's role alone may read; `statements` are further permissions of that role.
+    Its commands are one bash script, run in the pushed files, with the commit ID as `COMMIT_ID`. They are
+    part of the project, so a push cannot change them, only the files that they call. A failing command stops
+    the release, and so does a variable that is not set. Each of the `secrets` is an environment variable that
+    only the role of this step may read; `statements` are further permissions of that role.
     """
 
     name: str
@@ -54,7 +55,7 @@ class BuildStep(NamedTuple):
 
 
 class RegistryLogin(NamedTuple):
-    """A registry that asks for a login when the application's image is built.
+    """A registry that needs a login when the application's image is built.
 
     The parameter gives the ARN of a secret in JSON with the keys `username` and `password`, as a side
     container's `credentials` does: they may name the same.
@@ -78,7 +79,7 @@ def login_secrets(logins: Sequence[RegistryLogin]) -> list[Secret]:
 
 
 def login_commands(logins: Sequence[RegistryLogin]) -> list[str]:
-    """What logs in before an image is built."""
+    """The commands that log in before an image is built."""
     return [
         f'docker login --username "$LOGIN_{number}_USERNAME" --password-stdin {login.registry}'
         f' <<< "$LOGIN_{number}_PASSWORD"'
@@ -87,7 +88,7 @@ def login_commands(logins: Sequence[RegistryLogin]) -> list[str]:
 
 
 def build_parameters(steps: Sequence[BuildStep], logins: Sequence[RegistryLogin]) -> list[Parameter]:
-    """The rows of all secrets, for the table of the layer with the builds: each once."""
+    """The parameters of all secrets, for the layer with the builds, each once."""
     rows = [*(secret for step in steps for secret in step.secrets), *login_secrets(logins)]
     found: dict[str, Parameter] = {}
     for row in rows:
@@ -107,8 +108,8 @@ def build_parameters(steps: Sequence[BuildStep], logins: Sequence[RegistryLogin]
 
 
 def secret_variables(secrets: Sequence[Secret | StoredParameter]) -> list[EnvironmentVariable]:
-    """What a project is told of its secrets: CodeBuild gives the build their values, and masks its log."""
-    # An ARN with key, stage and version behind it is taken too: https://github.com/aws/aws-cdk/issues/12703
+    """The secrets of a project: CodeBuild passes their values to the build, and masks them in its log."""
+    # An ARN with key, stage and version appended is accepted too: https://github.com/aws/aws-cdk/issues/12703
     return [
         EnvironmentVariable(Name=secret.name, Type="SECRETS_MANAGER", Value=value_from(secret))
         if isinstance(secret, Secret)
@@ -118,7 +119,7 @@ def secret_variables(secrets: Sequence[Secret | StoredParameter]) -> list[Enviro
 
 
 def secret_statements(secrets: Sequence[Secret | StoredParameter]) -> list[Statement]:
-    """The rights to read these secrets and no others. What a key of yours encrypts needs kms:Decrypt, too."""
+    """Permissions to read these secrets only. Secrets with your own KMS key also need kms:Decrypt."""
     arns = {secret.parameter: Ref(secret.parameter) for secret in secrets if isinstance(secret, Secret)}
     stored = {
         secret.parameter: arn("ssm", f"parameter${{{secret.parameter}}}")
@@ -132,14 +133,14 @@ def secret_statements(secrets: Sequence[Secret | StoredParameter]) -> list[State
 
 
 def specification(step: BuildStep) -> str:
-    """The build specification of a step: its commands as one script, which ends at the first that fails."""
+    """The buildspec of a step: its commands as one script, which ends at the first failing command."""
     script = "\n".join(("set -euo pipefail", *(command.strip("\n") for command in step.commands)))
     head = "version: 0.2\nenv:\n  shell: bash\nphases:\n  build:\n    commands:\n      - |\n"
     return f"{head}{indent(script, ' ' * 8)}\n"
 
 
 def problems(steps: Sequence[BuildStep], logins: Sequence[RegistryLogin]) -> Iterator[str]:
-    """What CodePipeline and CodeBuild would refuse of the tables, or what would mean something else."""
+    """What CodePipeline and CodeBuild would refuse in the tables, or interpret differently."""
     names = [step.name for step in steps]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"build step {name} is there twice"

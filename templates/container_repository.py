@@ -44,7 +44,7 @@ RUNTIME = Runtime(
             "`ImageBuildRole`, `TagReleaseRole`",
         ),
     ),
-    # A release pushes into it, and has no part in its settings.
+    # A release pushes images, but does not change the repository's settings.
     untouched_by_releases=True,
     image={"tag": "InitialImageTag", **CODE.image},
 )
@@ -58,14 +58,14 @@ def build() -> Template:
         Repository(
             "Repository",
             RepositoryName=APPLICATION_NAME,
-            # A tag names one image for ever: what a task pulls again is what was released.
+            # Immutable tags: a task that pulls again gets the image that was released.
             ImageTagMutability="IMMUTABLE",
             ImageScanningConfiguration=ImageScanningConfiguration(ScanOnPush=True),
             EncryptionConfiguration=EncryptionConfiguration(
                 EncryptionType=If(has(t, "KmsKeyArn"), "KMS", "AES256"), KmsKey=optional_value(t, "KmsKeyArn")
             ),
             LifecyclePolicy=LifecyclePolicy(LifecyclePolicyText=_lifecycle_policy_text()),
-            # Where this is false, deleting the stack fails as long as there are images.
+            # If this is false, deleting the stack fails as long as there are images.
             EmptyOnDelete=If(protected, False, True),
         )
     )
@@ -105,7 +105,7 @@ def _lifecycle_policy_text() -> Sub:
     text = json.dumps(
         {"rules": [{"rulePriority": number, **rule} for number, rule in enumerate(rules, 1)]}, indent=2
     )
-    # CloudFormation puts the number in, so it must not stand in quotes.
+    # CloudFormation inserts the number, so it must not be in quotes.
     return Sub(text.replace('"${ImageRetentionCount}"', "${ImageRetentionCount}"))
 
 

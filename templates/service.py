@@ -1,9 +1,9 @@
-"""The ECS service, whose releases are CodeDeploy's.
+"""The ECS service, which CodeDeploy releases.
 
-Owns: the service's creation. From the first release on CodeDeploy owns its task sets, with their revision,
-network and platform version, and auto scaling its desired count; ECS refuses a stack update of these, so the
-stack policy keeps every update away. Imports: cluster, target group and security group from infrastructure;
-family, container name and port from task-definition. Exports: the service's name.
+Owns: the creation of the service. From the first release on, CodeDeploy owns its task sets with their
+revision, subnets and platform version, and auto scaling its desired count. ECS refuses stack updates of
+these, so the stack policy denies every update. Imports: cluster, target group and security group from
+infrastructure; family, container name and port from task-definition. Exports: the service's name.
 """
 
 from troposphere import GetAtt, If, NoValue, Parameter, Ref, Select, Split, Sub, Template
@@ -27,8 +27,8 @@ PARAMETERS = (
     Parameter(
         "HealthCheckGracePeriodSeconds",
         Type="Number",
-        # ECS would take another value, but CloudFormation's update of such a service has been seen to be
-        # refused whatever it changes; docs/first-run.md asks.
+        # ECS would accept another value, but every CloudFormation update of such a service has been observed
+        # to fail; docs/first-run.md asks AWS.
         Description=(
             "Seconds after the start of a task in which failed health checks are ignored; cannot be"
             " changed after creation"
@@ -42,7 +42,7 @@ PARAMETERS = (
 )
 
 RUNTIME = Runtime(
-    # ECS refuses nearly every update of a service whose deployments are CodeDeploy's, so none is tried.
+    # ECS refuses nearly every update of a service with the controller CODE_DEPLOY, so none is tried.
     stack_policy=deny_updates("Service"),
     changed_by=(
         Changed(
@@ -61,7 +61,7 @@ RUNTIME = Runtime(
             ),
         ),
     ),
-    # Every release brings those of the pipeline's stack.
+    # Each release uses the values of the pipeline's stack.
     moved_by_releases=("PrivateSubnetIds", "PlatformVersion", "CapacityProviderStrategy"),
     controller={"service": "ServiceName"},
     network={"private_subnets": "PrivateSubnetIds"},
@@ -73,7 +73,8 @@ RUNTIME = Runtime(
             [["HealthCheckGracePeriodSeconds"]],
             "a task that was unhealthy when it started would be ended before it can be found healthy",
         ),
-        # The alarm rings in the third minute that has an unhealthy task, and one minute touches two.
+        # The alarm goes off in the third minute with an unhealthy task, and a minute of failures can touch
+        # two.
         NotLonger(
             [["HealthCheckGracePeriodSeconds"], ["HealthyThresholdCount", "HealthCheckIntervalSeconds"]],
             [["UnhealthyThresholdCount", "HealthCheckIntervalSeconds"]],
@@ -94,16 +95,16 @@ def build() -> Template:
             "Service",
             ServiceName=APPLICATION_NAME,
             Cluster=import_value("infrastructure", "ClusterName"),
-            # ECS takes one of the two.
+            # ECS accepts only one of the two.
             LaunchType=If(has_providers, NoValue, "FARGATE"),
             CapacityProviderStrategy=If(has_providers, _providers(), NoValue),
             PlatformVersion=Ref("PlatformVersion"),
-            # Circuit breaker, deployment alarms and strategies exist with the controller ECS only.
+            # Circuit breaker, deployment alarms and strategies exist only with the controller ECS.
             DeploymentController=DeploymentController(Type="CODE_DEPLOY"),
-            # The family without a revision: ECS takes the latest when the service is created, and the text
-            # never changes afterwards, whatever CodeDeploy runs.
+            # The family without a revision: ECS uses the latest when the service is created, and the value
+            # never changes afterwards, whatever revision CodeDeploy deploys.
             TaskDefinition=import_value("task-definition", "TaskDefinitionFamily"),
-            # No DesiredCount: ECS begins with one task, then auto scaling owns the number.
+            # No DesiredCount: ECS starts with one task, then auto scaling sets the count.
             LoadBalancers=[
                 LoadBalancer(
                     ContainerName=import_value("task-definition", "ContainerName"),
@@ -119,7 +120,7 @@ def build() -> Template:
                     Subnets=Ref("PrivateSubnetIds"),
                 )
             ),
-            # On by default since 2025: it would stop and start tasks while CodeDeploy counts them.
+            # Enabled by default since 2025; it would stop and start tasks during a deployment.
             AvailabilityZoneRebalancing="DISABLED",
             EnableECSManagedTags=True,
             PropagateTags="SERVICE",
@@ -131,9 +132,9 @@ def build() -> Template:
 
 
 def _providers() -> list[CapacityProviderStrategyItem]:
-    """What the parameter says, FARGATE:WEIGHT:BASE,FARGATE_SPOT:WEIGHT, as each release writes it."""
-    # An index that is not there fails the stack. That it does not in the branch of an Fn::If that is not
-    # taken is not documented, so an empty value has them all too.
+    """The parameter FARGATE:WEIGHT:BASE,FARGATE_SPOT:WEIGHT, in the same form as in each release."""
+    # Fn::Select with an index out of range fails the stack. It is not documented whether that is so in the
+    # unused branch of Fn::If, so an empty value has all parts too.
     parts = Split(":", Sub("${CapacityProviderStrategy}:0:0,:0"))
     base = Select(0, Split(",", Select(2, parts)))
     return [

@@ -1,4 +1,4 @@
-"""The task definition of the application, and the log group that it writes to.
+"""The task definition of the application, and its log group.
 
 Owns: the revisions that this stack registers, and the log group. Two others register revisions of the same
 family: at each release the pipeline's deploy action registers this stack's latest one with the new image by
@@ -50,7 +50,7 @@ FARGATE_SIZES = {
     32768: (61440, 122880, 249856),
 }
 
-# What the application in app/ is made for.
+# What the application in app/ expects.
 STOP_TIMEOUT_SECONDS = 30
 
 PARAMETERS = (
@@ -89,8 +89,8 @@ PARAMETERS = (
 RUNTIME = Runtime(
     released=True,
     revision="TaskDefinitionArn",
-    # CloudFormation goes on using the role that a stack was last operated with, so a person and the pipeline
-    # use the same one, which can touch only this stack's resources.
+    # CloudFormation keeps using the role of a stack's last operation, so people and the pipeline use the same
+    # role, which can change only this stack's resources.
     role="infrastructure.TaskDefinitionStackRoleArn",
     changed_by=(
         Changed(
@@ -107,7 +107,7 @@ RUNTIME = Runtime(
     capacity={"cpu": "TaskCpu"},
     rules=(
         Pairs("TaskCpu", "TaskMemory", unit="MiB", of="Fargate", pairs=FARGATE_SIZES),
-        # ECS stops a task when the load balancer has let go of it: a later answer reaches nobody.
+        # ECS stops a task after its deregistration from the load balancer: later responses reach nobody.
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/load-balancer-connection-draining.html
         NotAbove("StopTimeoutSeconds", "DeregistrationDelaySeconds"),
     ),
@@ -120,7 +120,7 @@ RUNTIME = Runtime(
 
 
 def build() -> Template:
-    """The task-definition layer's template. Raises ValueError with all that is wrong with its tables."""
+    """The task-definition layer's template. Raises ValueError with every mistake in its tables."""
     wrong = list(_containers.problems(_application.SIDE_CONTAINERS, _application.SECRETS))
     if wrong:
         raise ValueError("; ".join(wrong))
@@ -132,18 +132,18 @@ def build() -> Template:
             LogGroupName=_application.LOG_GROUP_NAME,
             RetentionInDays=Ref("LogRetentionDays"),
             KmsKeyId=log_key(t),
-            # Logs outlive what wrote them. A first creation that fails leaves nothing behind.
+            # Logs survive the stack. A first creation that fails leaves nothing behind.
             DeletionPolicy=RetainExceptOnCreate,
             UpdateReplacePolicy=Retain,
         )
     )
 
     shared_settings: dict[str, Any] = {
-        # The agent behind ECS Exec does not run on a read-only root file system. The application writes
-        # no files, so it needs no volume for temporary ones.
+        # The agent of ECS Exec needs a writable root file system. The application writes no files, so it
+        # needs no volume for temporary files.
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
         "ReadonlyRootFilesystem": If(has_shell, False, True),
-        # A session of ECS Exec leaves processes behind, which somebody has to reap.
+        # Sessions of ECS Exec leave zombie processes, which an init process must reap.
         "LinuxParameters": LinuxParameters(InitProcessEnabled=If(has_shell, True, False)),
         "StopTimeout": Ref("StopTimeoutSeconds"),
         "LogConfiguration": LogConfiguration(
@@ -152,7 +152,7 @@ def build() -> Template:
                 "awslogs-group": Ref(log_group),
                 "awslogs-region": Region,
                 "awslogs-stream-prefix": _application.LOG_STREAM_PREFIX,
-                # A log service that does not answer must not stop the application.
+                # If the log service does not answer, the application must not block.
                 "mode": "non-blocking",
             },
         ),
@@ -182,7 +182,7 @@ def build() -> Template:
             Family=_application.APPLICATION_NAME,
             RequiresCompatibilities=["FARGATE"],
             NetworkMode="awsvpc",
-            # What the pipeline's build projects and `make image` build for.
+            # The architecture for which the pipeline's build projects and `make image` build.
             RuntimePlatform=RuntimePlatform(
                 CpuArchitecture=Ref("Architecture"), OperatingSystemFamily="LINUX"
             ),
@@ -191,8 +191,8 @@ def build() -> Template:
             TaskRoleArn=import_value("infrastructure", "TaskRoleArn"),
             ExecutionRoleArn=import_value("infrastructure", "TaskExecutionRoleArn"),
             ContainerDefinitions=[container, *beside],
-            # A revision is never updated but replaced, and CloudFormation would deregister the old one
-            # while the service runs it, or a rollback needs it.
+            # A revision is always replaced, and CloudFormation would deregister the old one while the service
+            # runs it, or a rollback needs it.
             DeletionPolicy=Retain,
             UpdateReplacePolicy=Retain,
         )

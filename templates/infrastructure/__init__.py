@@ -1,8 +1,8 @@
-"""The ground on which the service stands: cluster, load balancer, security groups and roles.
+"""What the service needs to run: cluster, load balancer, security groups and roles.
 
 Owns: the cluster, unless it exists; the load balancer with its listeners, target groups and security groups;
-the task's two roles; and two things that the pipeline needs before it exists and must not take along when it
-goes: the connection to GitHub, and CloudFormation's role for the task-definition stack. Imports: nothing.
+the two task roles; and two resources that must exist before the pipeline and survive its deletion: the
+connection to GitHub, and CloudFormation's role for the task-definition stack. Imports: nothing.
 Exports: the names, ids and ARNs of all these that later layers need.
 """
 
@@ -42,7 +42,7 @@ from templates.infrastructure.task_roles import add_task_definition_stack_role, 
 
 _OCTET_REGEX = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
 _IPV4_REGEX = rf"{_OCTET_REGEX}(\.{_OCTET_REGEX}){{3}}"
-# No wider than /8: nobody means the whole internet here.
+# Not wider than /8: the test listener must not be open to the whole internet.
 IPV4_RANGE_REGEX = rf"{_IPV4_REGEX}/([89]|[12]\d|3[0-2])"
 _SUBNET_REGEX = "(|subnet-[0-9a-f]{8}([0-9a-f]{9})?)"
 _SUBNETS = "must be subnet IDs such as subnet-0123456789abcdef0"
@@ -88,7 +88,8 @@ PARAMETERS = (
         AllowedValues=["internet-facing", "internal"],
         Default="internet-facing",
     ),
-    # Texts, not List<AWS::EC2::Subnet::Id>: a list of that type cannot be empty, and one of the two is.
+    # CommaDelimitedList, not List<AWS::EC2::Subnet::Id>: that type cannot be empty, and one of the two
+    # parameters is.
     Parameter(
         "PublicSubnetIds",
         Type="CommaDelimitedList",
@@ -169,16 +170,16 @@ PARAMETERS = (
 )
 
 
-# CodeDeploy sends the listeners from one target group to the other, outside CloudFormation.
+# CodeDeploy changes the target groups of the listeners outside CloudFormation.
 _DEFAULT_ACTIONS = (Delegation("DefaultActions", "CodeDeploy", "forwards-to-target-groups"),)
 _ACTIONS = (Delegation("Actions", "CodeDeploy", "forwards-to-target-groups"),)
 
 RUNTIME = Runtime(
-    # Nothing that a release moves may be changed by a stack update. One of a listener would send it back to
-    # blue, which has no tasks after every other release.
+    # A stack update must not change what a release changes. An update of a listener would send its traffic
+    # back to blue, which has no tasks after every second release.
     stack_policy=deny_updates(
         *("ProductionListener", "TestListener", "BlueTargetGroup", "GreenTargetGroup"),
-        # Those of the table: CodeDeploy moves them like their listener.
+        # Those of LISTENER_RULES: CodeDeploy changes them with their listener.
         types=(ListenerRule.resource_type,),
     ),
     changed_by=(
@@ -246,11 +247,11 @@ def _add_cluster(t: Template) -> None:
     cluster = t.add_resource(
         Cluster(
             "Cluster",
-            # One that is not ours is neither changed nor deleted, and its providers are not associated anew:
-            # that would take away those that its owner has.
+            # An existing cluster is neither changed nor deleted, and its capacity providers are not
+            # associated: that would remove those of its owner.
             Condition=is_cluster_created,
             ClusterName=Ref("ClusterName"),
-            # What a release may name; the launch type FARGATE needs none.
+            # A release may name these; the launch type FARGATE needs none.
             CapacityProviders=["FARGATE", "FARGATE_SPOT"],
             ClusterSettings=[ClusterSetting(Name="containerInsights", Value="enabled")],
         )
@@ -265,7 +266,7 @@ def _add_connection(t: Template) -> None:
         Connection(
             "Connection",
             Condition=is_connection_created,
-            # 32 characters at most (November 2026), which the patterns of the two names respect.
+            # At most 32 characters (November 2026), which the patterns of both parameters guarantee.
             ConnectionName=Sub("${Project}-${Environment}"),
             ProviderType="GitHub",
         )

@@ -1,7 +1,8 @@
-"""What listeners do with some paths and hosts, and further certificates: tables in `_application.py`.
+"""Listener rules for paths and hosts, and further certificates, from the tables in `_application.py`.
 
-A rule stands on both listeners, so that a new version is tried as it will be used. One that forwards to the
-service begins like its listener; from the first release on its actions are CodeDeploy's.
+Each rule is added to both listeners, so that a new version is tested as it will be used. A rule that forwards
+to the service starts with the target group of its listener; from the first release on CodeDeploy changes its
+actions.
 """
 
 from collections.abc import Sequence
@@ -13,19 +14,19 @@ from templates._application import CERTIFICATES, LISTENER_RULES
 from templates._listeners import Fixed, ListenerRule, Redirect, problems
 from templates._parameters import has, is_test_listener_https
 
-# The ends of the names of what is on the production listener and on the test listener.
+# Suffixes of the logical IDs on the production listener and on the test listener.
 ENDS = ("Listener", "TestListener")
 
 
 def moved_rules() -> list[str]:
-    """The logical ids of the rules whose actions CodeDeploy changes."""
+    """The logical IDs of the rules whose actions CodeDeploy changes."""
     return [f"{rule.name}{end}Rule" for rule in LISTENER_RULES if rule.answer is None for end in ENDS]
 
 
 def add_listener_rules(t: Template, targets: Sequence[tuple[elb.Listener, elb.TargetGroup]]) -> None:
     """The table's rules, on the production listener and on the test listener.
 
-    `targets` has both with the target group that each begins with. Raises ValueError with all that is wrong
+    `targets` maps each listener to its initial target group. Raises ValueError with everything that is wrong
     with the table.
     """
     found = list(problems(LISTENER_RULES))
@@ -83,7 +84,7 @@ def _filled_in(host: str) -> str | Sub:
 
 
 def add_certificates(t: Template, production_listener: elb.Listener, test_listener: elb.Listener) -> None:
-    """The table's certificates, each on the listeners that speak HTTPS."""
+    """The certificates of the table, each on the HTTPS listeners."""
     for certificate in CERTIFICATES:
         title = certificate.parameter.removesuffix("CertificateArn")
         is_given = has(t, certificate.parameter)

@@ -1,6 +1,6 @@
-"""The way from the clients to the tasks: security groups, load balancer, target groups, listeners.
+"""Everything between the clients and the tasks: security groups, load balancer, target groups, listeners.
 
-From the first release on, which target group a listener forwards to is CodeDeploy's, not CloudFormation's.
+From the first release on, CodeDeploy decides to which target group a listener forwards, not CloudFormation.
 """
 
 from typing import Any
@@ -31,16 +31,16 @@ ANYWHERE = "0.0.0.0/0"
 HTTP_PORT = 80
 HTTPS_PORT = 443
 
-# What AWS recommends and its console sets. The listener cannot be changed once releases have run, so it
-# begins with the strongest policy that clients with TLS 1.2 can speak.
+# AWS's recommendation, and the default of the console. The listener cannot be changed after the first
+# release, so it has the strongest policy that clients with TLS 1.2 support.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
-# The application keeps its connections open for longer than this; it would answer 502 at random otherwise.
+# The application must keep idle connections open for longer; otherwise some requests fail with 502.
 IDLE_TIMEOUT_SECONDS = 60
 
 HEALTH_CHECKS = (
-    # With the defaults a task that stops answering is out after 30 s, well within the first step of any
+    # With the defaults a task that stops answering is unhealthy after 30 s, well within the first step of any
     # release (1 minute).
     Parameter(
         "HealthCheckIntervalSeconds",
@@ -92,8 +92,8 @@ HEALTH_CHECKS = (
         MinValue=0,
         MaxValue=3600,
     ),
-    # New tasks behind a target group that has none yet get their full share at once: this is about those
-    # that auto scaling adds, not about a release.
+    # Slow start does not apply to the first targets of a target group, so it affects tasks that auto scaling
+    # adds, but not a release.
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html
     Parameter(
         "SlowStartSeconds",
@@ -110,17 +110,17 @@ HEALTH_CHECKS = (
 
 
 def add_security_groups(t: Template) -> list[SecurityGroup]:
-    """Those of the load balancer and of the tasks, which let each other through; returns the former."""
+    """The security groups of load balancer and tasks, with rules for each other; returns the former."""
     service_security_group = t.add_resource(
         SecurityGroup(
             "ServiceSecurityGroup",
             GroupDescription="Tasks of the service",
             VpcId=Ref("VpcId"),
-            # A task pulls its image, writes its logs and reads its secrets over HTTPS, whose addresses are
-            # AWS's and change. Name resolution needs no rule: security groups do not filter traffic to
+            # A task pulls its image, writes logs and reads secrets over HTTPS, at addresses of AWS that
+            # change. Name resolution needs no rule: security groups do not filter traffic to
             # Amazon's DNS server, nor to the task metadata endpoint.
             # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
-            # An application that calls something else, a database, has a row in the table.
+            # For anything else that the application calls, such as a database, add a row to EGRESS.
             SecurityGroupEgress=[
                 _rule(HTTPS_PORT, "HTTPS to AWS services", CidrIp=ANYWHERE),
                 *egress_rules(EGRESS),
@@ -140,7 +140,7 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
             VpcId=Ref("VpcId"),
             SecurityGroupIngress=[
                 http,
-                # The condition is the listeners', below.
+                # Same condition as for the listeners, below.
                 If("HasCertificate", https, NoValue),
                 If(
                     has(t, "TestListenerCidr"),
@@ -151,8 +151,8 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
             SecurityGroupEgress=[to_tasks],
         )
     )
-    # The load balancer's second group, for the rules of other layers. CloudFormation compares the rules that
-    # a group lists with those that it has, and takes a rule of another stack for drift; this one lists none.
+    # A second security group of the load balancer, for rules of other layers. For a group with inline rules,
+    # CloudFormation reports a rule of another stack as drift; this one has no inline rules.
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
     test_listener_security_group = t.add_resource(
         SecurityGroup(
@@ -162,7 +162,7 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
             SecurityGroupEgress=[to_tasks],
         )
     )
-    # Each of the two groups names the other, so one rule has to stand outside.
+    # The two groups refer to each other, so one rule must be a resource of its own.
     t.add_resource(
         SecurityGroupIngress(
             "ServiceSecurityGroupIngress",
@@ -193,7 +193,7 @@ def add_security_groups(t: Template) -> list[SecurityGroup]:
 
 
 def _from_clients(t: Template, port: int, protocol: str) -> SecurityGroupRule:
-    """The rule that lets clients in at a port: from one range, or from those of a prefix list."""
+    """The ingress rule for clients on a port: from one range, or from the ranges of a prefix list."""
     has_prefix_list = has(t, "LoadBalancerPrefixListId")
     is_open_to_anywhere = t.add_condition(
         "IsOpenToAnywhere",
@@ -212,7 +212,7 @@ def _rule(port: Any, description: str | If, **peer: Any) -> SecurityGroupRule:
 
 
 def add_load_balancer(t: Template, security_groups: list[SecurityGroup]) -> LoadBalancer:
-    """The load balancer. It has a name of CloudFormation's making; people come by a domain of their own."""
+    """The load balancer. CloudFormation generates its name; users connect to the team's own domain."""
     has_access_log_bucket = has(t, "AccessLogBucketName")
     is_internal = t.add_condition("IsInternal", Equals(Ref("LoadBalancerScheme"), "internal"))
     load_balancer = t.add_resource(
@@ -241,7 +241,7 @@ def add_load_balancer(t: Template, security_groups: list[SecurityGroup]) -> Load
     export(t, "LoadBalancerFullName", full_name, "Name of the load balancer in metrics")
     dns_name = GetAtt(load_balancer, "DNSName")
     export(t, "LoadBalancerDnsName", dns_name, "Name at which the load balancer answers")
-    # For stacks of others: an alias of their own, an alarm, a rule of their group.
+    # For stacks of others: an alias record, an alarm, a rule in their security group.
     export(t, "LoadBalancerArn", Ref(load_balancer), "ARN of the load balancer")
     hosted_zone = GetAtt(load_balancer, "CanonicalHostedZoneID")
     export(t, "LoadBalancerHostedZoneId", hosted_zone, "Hosted zone of the load balancer's own name")
@@ -260,7 +260,7 @@ def _add_web_acl(t: Template, load_balancer: LoadBalancer) -> None:
 
 
 def _add_domain(t: Template, load_balancer: LoadBalancer) -> None:
-    # One record, since the load balancer has IPv4 addresses only.
+    # One record is enough: the load balancer has IPv4 addresses only.
     t.add_resource(
         RecordSetType(
             "DomainRecordSet",
@@ -271,7 +271,7 @@ def _add_domain(t: Template, load_balancer: LoadBalancer) -> None:
             AliasTarget=AliasTarget(
                 DNSName=GetAtt(load_balancer, "DNSName"),
                 HostedZoneId=GetAtt(load_balancer, "CanonicalHostedZoneID"),
-                # There is no other record that could take over.
+                # There is no other record to fail over to.
                 EvaluateTargetHealth=False,
             ),
         )
@@ -283,9 +283,9 @@ def _attribute(key: str, value: Any) -> LoadBalancerAttributes:
 
 
 def add_target_groups(t: Template) -> tuple[TargetGroup, TargetGroup]:
-    """Blue and green, alike in all: each has the production traffic after every other release."""
+    """The identical target groups blue and green; each is live after every second release."""
     blue_target_group, green_target_group = _target_group(t, "Blue"), _target_group(t, "Green")
-    # The service is created behind blue. How it gets behind green is CodeDeploy's business.
+    # The service is created with blue. CodeDeploy registers its tasks with green.
     export(t, "BlueTargetGroupArn", Ref(blue_target_group), "ARN of the blue target group")
     output(t, "GreenTargetGroupArn", Ref(green_target_group), "ARN of the green target group")
     return blue_target_group, green_target_group
@@ -298,7 +298,7 @@ def _target_group(t: Template, colour: str) -> TargetGroup:
         TargetGroup(
             f"{colour}TargetGroup",
             VpcId=Ref("VpcId"),
-            # A Fargate task has a network interface of its own, whose address is the target.
+            # Each Fargate task has its own network interface, whose IP address is the target.
             TargetType="ip",
             Protocol="HTTP",
             Port=Ref("ContainerPort"),
@@ -312,7 +312,7 @@ def _target_group(t: Template, colour: str) -> TargetGroup:
                 TargetGroupAttribute(
                     Key="deregistration_delay.timeout_seconds", Value=Ref("DeregistrationDelaySeconds")
                 ),
-                # A client that stuck to its target would not move with the traffic.
+                # With stickiness, clients would not move when traffic is shifted.
                 TargetGroupAttribute(Key="stickiness.enabled", Value="false"),
                 If(has_slow_start, slow_start, NoValue),
             ],
@@ -328,10 +328,10 @@ def _target_group(t: Template, colour: str) -> TargetGroup:
 def add_listeners(
     t: Template, load_balancer: LoadBalancer, blue: TargetGroup, green: TargetGroup
 ) -> tuple[Listener, Listener]:
-    """Production traffic to blue, tests to green, until the first release turns them round."""
+    """Production traffic to blue, test traffic to green, until the first deployment swaps them."""
     has_certificate = has(t, "CertificateArn")
-    # One listener whatever the protocol, so that what refers to it needs no condition. CodeDeploy rewrites
-    # its action at each release; the simple form is what it begins with.
+    # One listener for either protocol, so that references to it need no condition. CodeDeploy changes its
+    # action in each release; this is only the initial one.
     production_listener = t.add_resource(
         Listener(
             "ProductionListener",
@@ -347,7 +347,7 @@ def add_listeners(
         Listener(
             "RedirectListener",
             Condition=has_certificate,
-            # A production listener that moves from port 80 must have left it first.
+            # The production listener must have released port 80 first.
             DependsOn=production_listener,
             LoadBalancerArn=Ref(load_balancer),
             Protocol="HTTP",
@@ -362,9 +362,9 @@ def add_listeners(
             ],
         )
     )
-    # As production, where it is new: the load balancer tells the tasks of its listener's protocol, whatever a
-    # client says, and an application that wants HTTPS would only ever redirect. One that is older stays as it
-    # is, because CodeDeploy moves its actions.
+    # New test listeners use HTTPS, as production does: the load balancer passes the listener's protocol to
+    # the tasks, and an application that requires HTTPS would answer every test with a redirect. An existing
+    # HTTP listener stays as it is, because CodeDeploy changes its actions.
     is_https = is_test_listener_https(t)
     test_listener = t.add_resource(
         Listener(

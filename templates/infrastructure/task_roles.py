@@ -1,4 +1,4 @@
-"""The roles around a task: the application's, that of ECS to start it, and CloudFormation's to define it."""
+"""Task role, task execution role, and CloudFormation's role for the task-definition stack."""
 
 from typing import NamedTuple
 
@@ -27,12 +27,12 @@ class TaskRoles(NamedTuple):
 
 
 def add_task_roles(t: Template) -> TaskRoles:
-    """The application's role, and that with which ECS starts its tasks."""
+    """The task role, and the role with which ECS starts tasks."""
     return TaskRoles(task=_task_role(t), execution=_task_execution_role(t))
 
 
 def _task_role(t: Template) -> Role:
-    # What the application itself may do: nothing, until somebody adds a policy here.
+    # Permissions of the application: none, until you add a policy here.
     task_role = t.add_resource(
         Role(
             "TaskRole",
@@ -52,7 +52,7 @@ def _task_role(t: Template) -> Role:
                                     awacs.ssmmessages.OpenControlChannel,
                                     awacs.ssmmessages.OpenDataChannel,
                                 ],
-                                # These actions know no resources.
+                                # These actions do not support resource-level permissions.
                                 "*",
                             )
                         ),
@@ -69,7 +69,7 @@ def _task_role(t: Template) -> Role:
 def _task_execution_role(t: Template) -> Role:
     # What ECS does to start a task, before the application runs.
     statements = [
-        # This action knows no resources.
+        # This action does not support resource-level permissions.
         allow([awacs.ecr.GetAuthorizationToken], "*", sid="LogInToRegistry"),
         allow(
             [
@@ -89,7 +89,7 @@ def _task_execution_role(t: Template) -> Role:
     ]
     secret_arns = _containers.secret_arns(_application.SECRETS, _application.SIDE_CONTAINERS)
     if secret_arns:
-        # Each ARN is a secret's or a parameter's, so only one of the two applies to it.
+        # Each ARN belongs to a secret or to a parameter, so only one of the two actions applies to it.
         reading = [awacs.secretsmanager.GetSecretValue, awacs.ssm.GetParameters]
         statements.append(allow(reading, *secret_arns, sid="ReadSecrets"))
     task_execution_role = t.add_resource(
@@ -106,7 +106,8 @@ def _task_execution_role(t: Template) -> Role:
 
 
 def _trust_tasks() -> PolicyDocument:
-    # The conditions that ECS documents against the confused deputy; it sends no cluster's ARN.
+    # The conditions that ECS documents against the confused deputy problem; ECS does not send the ARN of the
+    # cluster.
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
     return trust(
         "ecs-tasks.amazonaws.com",
@@ -116,18 +117,18 @@ def _trust_tasks() -> PolicyDocument:
 
 
 def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
-    """CloudFormation's own role for the task-definition stack, the only stack that a push can change.
+    """CloudFormation's service role for the task-definition stack, the only stack that a push can change.
 
-    CloudFormation goes on using the role with which a stack was last operated, for people too, so the
-    role is here, where it outlives that stack and the pipeline.
+    CloudFormation keeps using the role of a stack's last operation, also for people. So the role is in this
+    layer, where it outlives that stack and the pipeline.
     """
     task_role_arns = [GetAtt(role, "Arn") for role in task_roles]
     task_definition_stack_role = t.add_resource(
         Role(
             "TaskDefinitionStackRole",
             Description="CloudFormation, for the task-definition stack only",
-            # No conditions: CloudFormation documents none for the roles it is given, and a condition on a
-            # key that it does not send would make the role unusable.
+            # No conditions: CloudFormation documents none for service roles, and a condition on a key that it
+            # does not send would make the role unusable.
             AssumeRolePolicyDocument=trust("cloudformation.amazonaws.com"),
             PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
             Policies=[
@@ -140,9 +141,9 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                                 awacs.ecs.DescribeTaskDefinition,
                                 awacs.ecs.RegisterTaskDefinition,
                             ],
-                            # These actions know no resources, but for the last one in the reference of
-                            # 2026 (UNVERIFIED, see the pipeline's roles). What a revision can do is fenced
-                            # by the roles that may be passed to it, below.
+                            # These actions do not support resource-level permissions, except the last one
+                            # according to the reference of 2026 (UNVERIFIED, see the pipeline's roles). The
+                            # roles that may be passed, below, limit what a revision can do.
                             "*",
                             sid="RegisterRevisions",
                         ),
@@ -182,7 +183,7 @@ def add_task_definition_stack_role(t: Template, task_roles: TaskRoles) -> None:
                         ),
                         allow(
                             [awacs.logs.DescribeLogGroups, awacs.logs.DescribeResourcePolicies],
-                            # These actions list what the account has.
+                            # These actions list all resources of the account.
                             "*",
                             sid="LookUpLogGroups",
                         ),

@@ -1,11 +1,11 @@
 """The release pipeline: from a push to a blue/green deployment.
 
 Owns: the pipeline, its artifact bucket, build projects and roles; CodeDeploy's application and deployment
-group. Imports: from every other layer, what a release acts on; from service-preference, the alarms that stop
-it. Exports: nothing.
+group. Imports: from every other layer, the resources that a release changes; from service-preference, the
+alarms that stop it. Exports: nothing.
 
-What belongs to one release happens in one locked stage, Build: there the task-definition stack is changed,
-and what it says then is written down for the deployment. Two pushes close together cannot mix.
+All steps of one release that must not mix with another run in one locked stage, Build: it changes the
+task-definition stack and records the resulting revision for the deployment.
 """
 
 from troposphere import Equals, GetAtt, Parameter, Ref, Sub, Template
@@ -29,7 +29,7 @@ PARAMETERS = (
         "GitHubOwner",
         Type="String",
         Description="GitHub user or organization, spelled exactly as on GitHub",
-        # The underscore is that of a user whom a company manages (name_company).
+        # Names of managed users contain an underscore (name_company).
         AllowedPattern="[A-Za-z0-9][A-Za-z0-9_-]{0,38}",
         ConstraintDescription="must be 1 to 39 letters, digits, hyphens and underscores",
     ),
@@ -44,7 +44,7 @@ PARAMETERS = (
         "GitHubBranch",
         Type="String",
         Description="Branch whose pushes are released",
-        # A trigger would take *, ? and brackets for a pattern.
+        # A trigger would interpret *, ? and brackets as a pattern.
         AllowedPattern="[A-Za-z0-9._/-]{1,255}",
         ConstraintDescription="must be the name of one branch, without wildcards",
     ),
@@ -81,7 +81,8 @@ PARAMETERS = (
         Description=("CodeBuild image on x86_64; it must contain bash, the AWS CLI, Python and docker"),
         # https://docs.aws.amazon.com/codebuild/latest/userguide/ec2-compute-images.html
         Default="aws/codebuild/amazonlinux-x86_64-standard:5.0",
-        # For x86_64, as the projects and the tasks are then. Not one's own: no project has the right to pull.
+        # For x86_64, like the projects and the tasks. Not a private image: the projects have no permission to
+        # pull it.
         AllowedPattern="aws/codebuild/(amazonlinux2?-x86_64-)?standard:[a-z0-9.-]+",
         ConstraintDescription="must be a CodeBuild image for x86_64 (aws/codebuild/...)",
     ),
@@ -106,7 +107,7 @@ PARAMETERS = (
         "DeploymentConfigName",
         Type="String",
         Description="How traffic is shifted to a new version (CodeDeploy's deployment configuration)",
-        # The predefined configurations for ECS: all there are.
+        # All predefined deployment configurations for ECS.
         # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
         AllowedValues=[
             "CodeDeployDefault.ECSAllAtOnce",
@@ -123,7 +124,7 @@ PARAMETERS = (
         Description="Minutes to keep the old tasks after a release, during which a rollback is immediate",
         Default=10,
         MinValue=0,
-        # As of November 2026; the API says 2880.
+        # As of November 2026; the API reference says 2880.
         # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
         MaxValue=2800,
     ),
@@ -154,7 +155,8 @@ PARAMETERS = (
 _BUILD_LOGS = "CodeBuild: its log streams"
 
 RUNTIME = Runtime(
-    # A pipeline that is made before a person has completed the connection fails, and pushes do not start it.
+    # If the pipeline is created before a person has completed the connection, its executions fail and pushes
+    # do not start it.
     waits_for_connection="infrastructure.ConnectionArn",
     changed_by=(
         Changed(
@@ -181,9 +183,9 @@ RUNTIME = Runtime(
         "pipeline": "PipelineName",
     },
     controller_parameters={"alarms": "DeploymentAlarms", "termination_wait": "TerminationWaitMinutes"},
-    # What comes from another repository is another team's, also where all names are the same.
+    # An environment of another repository belongs to another team, even if all names are the same.
     repository={"owner": "GitHubOwner", "name": "GitHubRepository", "shipped_project": "sample"},
-    # Render writes them into the AppSpec.
+    # The project Render writes them into the AppSpec.
     gives_to_releases=("PrivateSubnetIds", "PlatformVersion", "CapacityProviderStrategy"),
     capacity={"providers": "CapacityProviderStrategy"},
     buckets=(Bucket("ArtifactLogBucketName"),),
@@ -191,7 +193,7 @@ RUNTIME = Runtime(
 
 
 def build() -> Template:
-    """The pipeline layer's template. Raises ValueError with all that is wrong with its tables."""
+    """The pipeline layer's template. Raises ValueError with every mistake in its tables."""
     wrong = list(problems(BUILD_STEPS, REGISTRY_LOGINS))
     if wrong:
         raise ValueError("; ".join(wrong))
@@ -208,11 +210,12 @@ def build() -> Template:
     pipeline = t.add_resource(
         Pipeline(
             "Pipeline",
-            # The first execution starts at once, and the role alone may do nothing.
+            # The first execution starts at once, and the role has no permissions without this policy.
             DependsOn=[pipeline_policy],
             Name=Sub("${Project}-${Environment}"),
             PipelineType="V2",
-            # Each commit is released, in order. PARALLEL would start a second deployment of one group.
+            # Each commit is released, in order. PARALLEL would start a second deployment in the same
+            # deployment group.
             ExecutionMode="QUEUED",
             RoleArn=GetAtt(pipeline_role, "Arn"),
             ArtifactStore=ArtifactStore(Type="S3", Location=Ref(bucket)),

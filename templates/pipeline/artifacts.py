@@ -1,4 +1,4 @@
-"""The bucket through which the pipeline's actions hand files to one another, and who may touch what in it."""
+"""The artifact bucket, through which the pipeline's actions pass files, and who may access what in it."""
 
 from collections.abc import Sequence
 
@@ -25,13 +25,13 @@ from troposphere.s3 import (
 from templates._iam import allow, policy
 from templates._parameters import has
 
-# Names of the artifacts. The store keeps an artifact as <pipeline>/<artifact>/<random>, with the names cut
-# to 20 and 10 characters; these fit, so a role can be given its own artifacts by name. Long seen, in every
-# pipeline's bucket, but in no documentation: UNVERIFIED.
+# Names of the artifacts. The object key of an artifact is <pipeline>/<artifact>/<random>, with the names cut
+# to 20 and 10 characters; these names are short enough, so a role can get permissions for its own artifacts
+# by name. Observed in every pipeline's bucket, but not documented: UNVERIFIED.
 SOURCE = "Source"
 IMAGE = "Image"
 RELEASE = "Release"
-# All of them, and whatever else CodePipeline keeps in the bucket.
+# All of them, and everything else that CodePipeline stores in the bucket.
 EVERY = "*"
 
 NONCURRENT_DAYS = 1
@@ -39,7 +39,7 @@ INCOMPLETE_UPLOAD_DAYS = 1
 
 
 def add_artifact_bucket(t: Template) -> Bucket:
-    """The private, versioned, expiring bucket that answers over TLS only."""
+    """The private, versioned bucket, whose objects expire and which accepts TLS only."""
     has_artifact_log_bucket = has(t, "ArtifactLogBucketName")
     artifact_bucket = t.add_resource(
         Bucket(
@@ -105,7 +105,7 @@ def add_artifact_bucket(t: Template) -> Bucket:
 
 def artifact_access(bucket: Bucket, reads: Sequence[str] = (), writes: Sequence[str] = ()) -> list[Statement]:
     """Statements for a role that reads and writes these artifacts and sees no others."""
-    # What CodePipeline and CodeBuild ask before they use a bucket.
+    # What CodePipeline and CodeBuild read before they use a bucket.
     # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
     of_bucket = [awacs.s3.GetBucketAcl, awacs.s3.GetBucketLocation, awacs.s3.GetBucketVersioning]
     of_objects = [awacs.s3.GetObject, awacs.s3.GetObjectVersion] if reads else []

@@ -1,6 +1,6 @@
-"""The CodeBuild projects of the pipeline, each with a log group and a role of its own.
+"""The CodeBuild projects of the pipeline, each with its own log group and role.
 
-Their build specifications are embedded: a push to the repository cannot change what a step with rights does.
+The buildspecs are part of the template: a push cannot change what a step with permissions does.
 """
 
 import re
@@ -45,20 +45,20 @@ from templates.pipeline.artifacts import IMAGE, RELEASE, SOURCE, artifact_access
 
 BUILDSPECS = Path(__file__).parent / "buildspecs"
 TIMEOUT_MINUTES = 30
-# In the place of capacity providers: the service keeps the launch type that it was created with.
+# Used instead of capacity providers: the service keeps the launch type with which it was created.
 LAUNCH_TYPE = "launch-type"
 
-# The pipeline's variable with which a commit is built again, and its value in every other execution.
+# The pipeline variable that makes a commit be built again, and its value in every other execution.
 REBUILD, NO_REBUILD = "Rebuild", "none"
-# An image of a commit that is built again has another tag: tags are immutable. With release- in front it has
-# at most 128 characters.
+# If a commit is built again, its image gets another tag, because tags are immutable. Together with release-
+# it has at most 128 characters.
 REBUILD_COMMANDS = [
     "case $REBUILD in *[!A-Za-z0-9_.-]*)"
     f' echo "error: {REBUILD} must be a part of a tag: A-Z a-z 0-9 _ . -" >&2; exit 1 ;; esac',
     f'if [ "$REBUILD" != {NO_REBUILD} ]; then COMMIT_ID=$COMMIT_ID-$REBUILD; fi',
 ]
 
-# The only stack that the pipeline touches; the last part of its ARN is new with each creation.
+# The only stack that the pipeline changes; the last part of its ARN changes each time it is created.
 TASK_DEFINITION_STACK_ARN = arn("cloudformation", "stack/${TaskDefinitionStackName}/*")
 
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
@@ -72,7 +72,7 @@ PUSH_IMAGE = [
 
 
 class BuildProjects(NamedTuple):
-    """The projects by what they do; `steps` are the team's own, by their names."""
+    """The projects by purpose; `steps` are the team's own, by name."""
 
     verify: Project
     image_build: Project
@@ -90,7 +90,7 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
     """The four projects and those of `BUILD_STEPS`: each role has the artifacts and secrets of its step."""
     repository_arn = import_value("container-repository", "RepositoryArn")
     repository_name = import_value("container-repository", "RepositoryName")
-    # Runs pushed code. It may see the commit, and answers with its exit status alone.
+    # Runs pushed code. It can read the commit, and its only output is its exit status.
     verify = _project(t, "Verify", artifact_access(bucket, reads=[SOURCE]), variables={})
     # Runs pushed code too: the Dockerfile's.
     image_build = _project(
@@ -98,7 +98,7 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         "ImageBuild",
         [
             *artifact_access(bucket, reads=[SOURCE], writes=[IMAGE]),
-            # The token is for the whole registry; there is no resource to name.
+            # The token is for the whole registry; the action does not support resource-level permissions.
             allow([awacs.ecr.GetAuthorizationToken], "*"),
             allow([awacs.ecr.BatchGetImage, *PUSH_IMAGE], repository_arn),
             *secret_statements(login_secrets(REGISTRY_LOGINS)),
@@ -121,13 +121,14 @@ def add_build_projects(t: Template, bucket: Bucket) -> BuildProjects:
         [
             *artifact_access(bucket, reads=[IMAGE], writes=[RELEASE]),
             allow([awacs.cloudformation.DescribeStacks], TASK_DEFINITION_STACK_ARN),
-            # IAM knows no resource for it.
+            # It does not support resource-level permissions.
             allow([awacs.ecs.DescribeTaskDefinition], "*"),
         ],
         variables={
             "TASK_DEFINITION_STACK_NAME": Ref("TaskDefinitionStackName"),
             **container,
-            # How a release moves the service: the stack of the service cannot. Never from what was pushed.
+            # Settings of the service that a release changes, because its stack cannot. Never taken from what
+            # was pushed.
             "SUBNET_IDS": Join(",", Ref("PrivateSubnetIds")),
             "SECURITY_GROUP_ID": import_value("infrastructure", "ServiceSecurityGroupId"),
             "ASSIGN_PUBLIC_IP": ASSIGN_PUBLIC_IP,
@@ -200,7 +201,7 @@ def _project(
                 Policy(
                     PolicyName=title,
                     PolicyDocument=policy(
-                        # Not CreateLogGroup: the group is there, with its retention.
+                        # Not CreateLogGroup: the log group exists, with its retention.
                         allow(
                             [awacs.logs.CreateLogStream, awacs.logs.PutLogEvents], GetAtt(log_group, "Arn")
                         ),
@@ -236,11 +237,8 @@ def _project(
 
 
 def build_specification(slug: str) -> str:
-    """The buildspec without its lines of comment: a template has a longest length, and the file is at hand.
-
-    A line that begins with # must be a comment there, whether of YAML, bash or Python. Three stand for what
-    `_application.py` says: `# REGISTRY_LOGINS`, `# REBUILD`, and `@CODE@` in a line for what the image is
-    built from.
+    """The buildspec without its comment lines, since a template's length is limited. `# REGISTRY_LOGINS`, `#
+    REBUILD`, and `@CODE@` in a line for what the image is built from.
     """
     lines = []
     for line in (BUILDSPECS / f"{slug}.yml").read_text().splitlines(keepends=True):
@@ -253,7 +251,7 @@ def build_specification(slug: str) -> str:
 
 
 def inserts() -> dict[str, list[str]]:
-    """The commands that stand for a comment in the buildspecs."""
+    """The commands that replace a comment in the buildspecs."""
     return {
         "# REGISTRY_LOGINS": login_commands(REGISTRY_LOGINS),
         "# REBUILD": REBUILD_COMMANDS if CODE.rebuilds else [],

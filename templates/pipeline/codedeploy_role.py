@@ -1,4 +1,4 @@
-"""CodeDeploy's role: AWS's managed policy, or instead of it rights on this service's resources only."""
+"""CodeDeploy's role, with the AWS managed policy or with permissions for this service's resources only."""
 
 import awacs.awslambda
 import awacs.cloudwatch
@@ -18,7 +18,7 @@ from templates._parameters import optional_value
 from templates.pipeline.artifacts import RELEASE, artifact_access
 from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 
-# Of the service in whatever cluster: its name has the project and the environment in it.
+# The service in any cluster: its name contains the project and the environment.
 TASK_SETS = arn("ecs", f"task-set/*/{NAME}/*")
 
 
@@ -45,7 +45,7 @@ def add_codedeploy_role(t: Template, bucket: Bucket) -> Role:
             Policies=[
                 Policy(
                     PolicyName="TagTaskSets",
-                    # The service propagates its tags to task sets, and the managed policy lacks this.
+                    # The service propagates its tags to task sets, which the managed policy does not allow.
                     # That CreateTaskSet is refused without it is UNVERIFIED.
                     PolicyDocument=policy(allow([awacs.ecs.TagResource], TASK_SETS)),
                 ),
@@ -63,7 +63,7 @@ def add_codedeploy_role(t: Template, bucket: Bucket) -> Role:
 
 
 def _scoped_statements(bucket: Bucket) -> list[Statement]:
-    """What the managed policy allows everywhere, allowed here. UNVERIFIED as a whole: docs/first-run.md."""
+    """The managed policy, limited to this service's resources. UNVERIFIED as a whole: docs/first-run.md."""
     elb = awacs.elasticloadbalancing
     return [
         allow(
@@ -71,14 +71,14 @@ def _scoped_statements(bucket: Bucket) -> list[Statement]:
             arn("ecs", f"service/*/{NAME}"),
         ),
         allow([awacs.ecs.CreateTaskSet, awacs.ecs.DeleteTaskSet], TASK_SETS),
-        # IAM knows no resource for these.
+        # These do not support resource-level permissions.
         allow([elb.DescribeTargetGroups, elb.DescribeListeners, elb.DescribeRules], "*"),
         allow(
             [elb.ModifyListener],
             import_value("infrastructure", "ProductionListenerArn"),
             import_value("infrastructure", "TestListenerArn"),
         ),
-        # These listeners have rules as soon as somebody adds one.
+        # For rules that somebody may add to these listeners.
         allow(
             [elb.ModifyRule],
             Sub(

@@ -29,7 +29,7 @@ from templates.pipeline.notifications import deployment_trigger
 
 
 class BlueGreen(NamedTuple):
-    """What a deployment is started on."""
+    """The application and the group in which a deployment is started."""
 
     application: Application
     deployment_group: DeploymentGroup
@@ -87,7 +87,7 @@ def add_deployment_group(t: Template, bucket: Bucket) -> BlueGreen:
             ),
             AlarmConfiguration=AlarmConfiguration(
                 Enabled=If(has_deployment_alarms, True, False),
-                # A release that nobody can watch stops.
+                # If the state of the alarms cannot be read, the release stops.
                 IgnorePollAlarmFailure=False,
                 Alarms=_watched_alarms(t),
             ),

@@ -1,4 +1,4 @@
-"""What the pipeline layer tells service-preference's topic: executions and deployments without a release."""
+"""Notifications of the pipeline layer to service-preference's topic: executions and deployments that fail."""
 
 from troposphere import Ref, Template
 from troposphere.codedeploy import TriggerConfig
@@ -7,14 +7,14 @@ from troposphere.events import Rule, Target
 
 from templates._exports import import_value
 
-# Failed; stopped by a person; overtaken by a newer one; cancelled, because the pipeline itself was changed.
+# Failed; stopped by a person; superseded by a newer one; cancelled, because the pipeline itself was changed.
 NOT_RELEASED = ["FAILED", "STOPPED", "SUPERSEDED", "CANCELED"]
 
 NOTIFICATION_TOPIC_ARN = import_value("service-preference", "NotificationTopicArn")
 
 
 def deployment_trigger() -> TriggerConfig:
-    """Has CodeDeploy tell of deployments that end otherwise than planned."""
+    """CodeDeploy's notification of deployments that do not succeed."""
     return TriggerConfig(
         TriggerName="releases",
         TriggerTargetArn=NOTIFICATION_TOPIC_ARN,
@@ -23,7 +23,7 @@ def deployment_trigger() -> TriggerConfig:
 
 
 def add_pipeline_rule(t: Template, pipeline: Pipeline) -> Rule:
-    """Tells of executions that end without a release, in whatever stage and for whatever reason."""
+    """Notifies of executions that end without a release, in any stage and for any reason."""
     # https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
     return t.add_resource(
         Rule(

@@ -1,7 +1,7 @@
 """The pipeline's role and the roles of its actions: each may do what its action does, and no more.
 
-An action's role trusts the pipeline's role alone. So that neither has to exist before the other, the
-pipeline's right to assume them is a policy of its own.
+The role of an action trusts only the pipeline's role. The pipeline's permission to assume these roles is a
+separate policy, so that neither role must exist before the other.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from templates.pipeline.connection import CONNECTION_ARN
 from templates.pipeline.deployment_group import BlueGreen
 from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 
-# One at a time, made and executed in one locked stage.
+# One at a time, created and executed in one locked stage.
 CHANGE_SET_NAME = "pipeline"
 
 
@@ -47,8 +47,9 @@ class ActionRoles(NamedTuple):
 
 
 def add_pipeline_role(t: Template) -> Role:
-    """The pipeline's role, with no rights yet."""
-    # CodePipeline documents no key against confused deputies: a condition could lock it out.
+    """The pipeline's role, without permissions yet."""
+    # CodePipeline documents no condition key against the confused deputy problem: a condition could lock it
+    # out.
     return t.add_resource(
         Role(
             "PipelineRole",
@@ -83,7 +84,7 @@ def add_action_roles(
 def add_pipeline_policy(
     t: Template, bucket: Bucket, pipeline_role: Role, roles: ActionRoles
 ) -> ManagedPolicy:
-    """What the pipeline itself may do: assume its actions' roles, keep the artifacts, tell of an approval."""
+    """The pipeline's own permissions: assume its actions' roles, store artifacts, notify of an approval."""
     return t.add_resource(
         ManagedPolicy(
             "PipelineManagedPolicy",
@@ -100,16 +101,17 @@ def add_pipeline_policy(
 
 def _source_statements(bucket: Bucket) -> list[Statement]:
     return [
-        # Both, whichever of the two a connection's ARN begins with.
+        # Both prefixes, because the ARN of a connection can begin with either.
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodestarConnectionSource.html
         allow(
             [awacs.codeconnections.UseConnection, awacs.codestar_connections.UseConnection],
             CONNECTION_ARN,
         ),
-        # AWS documents the right to read and to write together; what is read is the action's own.
+        # AWS documents the permissions to read and to write together; what is read are the action's own
+        # artifacts.
         *artifact_access(bucket, reads=[SOURCE]),
-        # The action sends an ACL with its upload and fails without the right to, although the bucket ignores
-        # ACLs. https://github.com/aws/aws-cdk/issues/13557
+        # The action sends an ACL with its upload and fails without this permission, although the bucket
+        # ignores ACLs. https://github.com/aws/aws-cdk/issues/13557
         allow([awacs.s3.PutObject, awacs.s3.PutObjectAcl], artifact_objects(bucket, SOURCE)),
     ]
 
@@ -143,8 +145,9 @@ def _cloudformation_statements(bucket: Bucket) -> list[Statement]:
             when=[of_ours],
         ),
         allow(
-            # The events give a failed action the reason of the resource that failed. The template's
-            # configuration has tags; whether CreateChangeSet asks for their own rights AWS does not say.
+            # With the events, a failed action shows the reason of the resource that failed. The template
+            # configuration has tags; AWS does not document whether CreateChangeSet needs permissions of its
+            # own for them.
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
             [
                 awacs.cloudformation.DescribeStacks,
@@ -155,8 +158,8 @@ def _cloudformation_statements(bucket: Bucket) -> list[Statement]:
             TASK_DEFINITION_STACK_ARN,
         ),
         _pass_role(["cloudformation.amazonaws.com"], stack_role_arn),
-        # CloudFormation is given a signed address of the template, taken out of its artifact. Where in the
-        # bucket that is, is not documented: the right to one artifact could be too narrow to sign it.
+        # CloudFormation gets a signed URL of the template, extracted from its artifact. Where in the bucket
+        # it is stored is not documented: permission for one artifact could be too narrow to sign it.
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CloudFormation.html
         *artifact_access(bucket, reads=[EVERY]),
     ]
@@ -183,9 +186,9 @@ def _deploy_statements(bucket: Bucket, blue_green: BlueGreen) -> list[Statement]
             [awacs.codedeploy.GetDeploymentConfig],
             arn("codedeploy", "deploymentconfig:${DeploymentConfigName}"),
         ),
-        # The action's documentation gives "*" only; that IAM matches it by family, as its reference of 2026
-        # says, is UNVERIFIED. What keeps it in bounds is the next statement: a task definition takes no
-        # roles but these.
+        # The action's documentation gives "*" only; that IAM supports the family as resource, as its
+        # reference of 2026 says, is UNVERIFIED. The next statement limits the action: a task definition can
+        # use no roles but these.
         allow([awacs.ecs.RegisterTaskDefinition], "*"),
         _pass_role(
             ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"],

@@ -1,4 +1,4 @@
-"""What starts the pipeline, and the stages that a release goes through, in the shape in which they run."""
+"""The trigger and the stages of the pipeline, written in the order in which their actions run."""
 
 import json
 from typing import Any, get_args
@@ -32,9 +32,8 @@ from templates.pipeline.deployment_group import BlueGreen
 from templates.pipeline.notifications import NOTIFICATION_TOPIC_ARN
 from templates.pipeline.roles import CHANGE_SET_NAME, ActionRoles
 
-# What a push can release: the application, and the generated task definition with this environment's
-# values. The rest of the repository is deployed by people. A filter holds at most 8 patterns
-# (November 2026).
+# What a push can release: the application, and the generated task definition with this environment's values.
+# Everything else is deployed by people. A filter holds at most 8 patterns (November 2026).
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GitFilePathFilterCriteria.html
 RELEASED_PATHS = (*CODE.released_paths, "build/task-definition.yaml", Sub("build/config/${Environment}/**"))
 
@@ -45,15 +44,15 @@ COMMIT_ID = "#{Source.CommitId}"
 
 CHANGE_SET = {"StackName": Ref("TaskDefinitionStackName"), "ChangeSetName": CHANGE_SET_NAME}
 
-# All of a stage: a change set is gone once its execution has failed, so that executing it again could only
-# fail again. https://github.com/aws/aws-cdk/issues/21677
+# Retry the whole stage: after a failed execution the change set no longer exists, so executing it again could
+# only fail. https://github.com/aws/aws-cdk/issues/21677
 RETRY_ALL_ACTIONS = FailureConditions(
     Result="RETRY", RetryConfiguration=RetryConfiguration(RetryMode="ALL_ACTIONS")
 )
 
 
 def trigger() -> PipelineTriggerDeclaration:
-    """Starts the pipeline at a push to the branch that changes what is released."""
+    """Starts the pipeline on a push to the branch that changes a released file."""
     return PipelineTriggerDeclaration(
         ProviderType="CodeStarSourceConnection",
         GitConfiguration=GitConfiguration(
@@ -69,11 +68,11 @@ def trigger() -> PipelineTriggerDeclaration:
 
 
 def variables() -> list[VariableDeclaration]:
-    """What a person can give an execution that is started by hand."""
+    """Variables of an execution that is started by hand."""
     return [
         VariableDeclaration(
             Name=REBUILD,
-            # Without a default, a push could start nothing. One is never empty.
+            # Without a default, a push could not start an execution. A default must not be empty.
             DefaultValue=NO_REBUILD,
             Description="Builds the commit again, for a newer base image: any part of a tag, such as a date",
         )
@@ -83,9 +82,9 @@ def variables() -> list[VariableDeclaration]:
 def stages(
     projects: BuildProjects, blue_green: BlueGreen, roles: ActionRoles, is_approval_required: str
 ) -> list[Stages | If]:
-    """The pipeline as its picture: which actions a release goes through, side by side or one after the other.
+    """The actions of a release, in parallel or one after the other, as in the diagram of docs/pipeline.md.
 
-    `is_approval_required` is the condition under which a person is asked before the deployment.
+    `is_approval_required` is the condition under which a person must approve the deployment.
     """
     source = _source(roles)
     verify = _codebuild("Verify", projects.verify, roles, inputs=[SOURCE])
@@ -117,7 +116,7 @@ def stages(
             then(render),
             OnFailure=RETRY_ALL_ACTIONS,
         ),
-        # A stage of its own: a deployment that is tried again is not asked about again.
+        # A stage of its own: a retried deployment needs no second approval.
         If(is_approval_required, stage("Approve", approve), NoValue),
         stage(
             "Deploy",
@@ -163,7 +162,7 @@ def _source(roles: ActionRoles) -> Actions:
             "FullRepositoryId": Sub("${GitHubOwner}/${GitHubRepository}"),
             "BranchName": Ref("GitHubBranch"),
             "OutputArtifactFormat": "CODE_ZIP",
-            # The trigger does, with its filter; this would start the pipeline at any push.
+            # The trigger does this, with its filter; this setting would start the pipeline on every push.
             # https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-triggers.html
             "DetectChanges": "false",
         },
@@ -180,7 +179,7 @@ def _prepare_task_definition(roles: ActionRoles) -> Actions:
         {
             "ActionMode": "CHANGE_SET_REPLACE",
             **CHANGE_SET,
-            # No Capabilities: the stack holds no IAM resource, and a push cannot add one.
+            # No Capabilities: the stack has no IAM resource, and a push cannot add one.
             "RoleArn": import_value("infrastructure", "TaskDefinitionStackRoleArn"),
             "TemplatePath": f"{SOURCE}::build/task-definition.yaml",
             "TemplateConfiguration": Sub(f"{SOURCE}::build/config/${{Environment}}/task-definition.json"),
@@ -190,8 +189,8 @@ def _prepare_task_definition(roles: ActionRoles) -> Actions:
 
 
 def _execute_task_definition(roles: ActionRoles) -> Actions:
-    # Whether this pair passes when nothing changes is UNVERIFIED in AWS's words; pipelines that run it
-    # at every commit, changed or not, are common (CDK Pipelines).
+    # Whether this pair of actions succeeds if nothing changes is UNVERIFIED in AWS's documentation; pipelines
+    # that run it on every commit, changed or not, are common (CDK Pipelines).
     return _action(
         "ExecuteTaskDefinition",
         ("Deploy", "CloudFormation"),
@@ -201,7 +200,7 @@ def _execute_task_definition(roles: ActionRoles) -> Actions:
 
 
 def _approve() -> Actions:
-    """Asks a person, and tells the topic: while nobody answers, for seven days, no release goes by."""
+    """Manual approval, with a notification. It blocks later executions for up to seven days."""
     return Actions(
         Name="Approve",
         ActionTypeId=_action_type("Approval", "Manual"),
@@ -228,8 +227,7 @@ def _deploy(blue_green: BlueGreen, roles: ActionRoles) -> Actions:
             # <IMAGE1_NAME> in taskdef.json.
             "Image1ContainerName": "IMAGE1_NAME",
         },
-        # Three small files and nothing else: the action takes no artifact of 3 MB or more
-        # (November 2026).
+        # Three small files and nothing else: the action accepts no artifact of 3 MB or more (November 2026).
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
         inputs=[RELEASE],
     )
@@ -243,7 +241,7 @@ def _codebuild(
     rebuild: bool = False,
     **properties: Any,
 ) -> Actions:
-    """`commit`: whether the build is given the commit's id; `rebuild`: and whether it is built again."""
+    """`commit`: whether the build gets the commit ID; `rebuild`: and whether it is built again."""
     configuration: dict[str, Any] = {"ProjectName": Ref(project)}
     variables = [{"name": "COMMIT_ID", "value": COMMIT_ID}] if commit else []
     if rebuild and CODE.rebuilds:

@@ -1,4 +1,4 @@
-"""What may be tuned at any time: how many tasks there are, how a release is tried, who is told of it.
+"""What can be changed at any time: number of tasks, smoke test, alarms and notifications.
 
 Owns: the scalable target and its two policies, and with them the service's desired count; the smoke test,
 the alarms that stop a release and the notifications of the pipeline. Imports: cluster and load balancer from
@@ -22,7 +22,7 @@ from templates.service_preference.alarms import add_alarms
 from templates.service_preference.notifications import add_notification_topic
 from templates.service_preference.smoke_test import add_smoke_test
 
-# A path, and the statuses that pass where they are not 200 to 299.
+# A path and, unless they are 200 to 299, the status codes that pass.
 _SMOKE_PATH = r"/[!-+.-~-]*( [2-5]\d\d(-[2-5]\d\d)?)*"
 
 PARAMETERS = (
@@ -33,7 +33,7 @@ PARAMETERS = (
             "Minimum number of tasks; with two or more, the service survives the loss of an Availability Zone"
         ),
         Default=1,
-        # At zero nothing would measure the load that brings the next task.
+        # With zero tasks there would be no load to scale on.
         MinValue=1,
         MaxValue=5000,
     ),
@@ -87,7 +87,7 @@ PARAMETERS = (
         ),
         Default="/health,/",
         AllowedPattern=f"{_SMOKE_PATH}(,{_SMOKE_PATH})*",
-        # A function's variables have 4 KB in all (November 2026).
+        # The environment variables of a function have at most 4 KB in total (November 2026).
         # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
         MaxLength=3400,
         ConstraintDescription=(
@@ -152,7 +152,7 @@ PARAMETERS = (
     Parameter(
         "NotificationKeyArn",
         Type="String",
-        # AWS's own key for SNS would shut out all publishers: its policy cannot be changed.
+        # The AWS managed key for SNS would deny all publishers: its key policy cannot be changed.
         Description=(
             "KMS key that encrypts notifications; its key policy must allow events.amazonaws.com,"
             " cloudwatch.amazonaws.com and, by kms:ViaService, this account to use it through SNS"
@@ -178,7 +178,7 @@ RUNTIME = Runtime(
     fixed_at_creation=(TEST_LISTENER_HTTPS,),
     host="SmokeHost",
     capacity={"minimum": "MinCapacity", "maximum": "MaxCapacity"},
-    # What the smoke test calls; its own log takes another way.
+    # What the smoke test calls; its log does not need an endpoint.
     endpoints=(Endpoints("SmokeTest", "enabled", ("codedeploy", "ec2")),),
     rules=(NotAbove("MinCapacity", "MaxCapacity"),),
     keys=(
@@ -225,7 +225,7 @@ def _add_scaling(t: Template) -> None:
         t.add_resource(
             ScalingPolicy(
                 title,
-                # Has to differ among the policies of one service only.
+                # Must be unique only among the policies of one service.
                 PolicyName=name,
                 PolicyType="TargetTrackingScaling",
                 ScalingTargetId=Ref(scalable_target),

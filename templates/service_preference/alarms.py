@@ -1,8 +1,8 @@
-"""What stops a release and rolls it back: errors, unhealthy tasks and latency, seen by the load balancer.
+"""Alarms that stop a release and roll it back: errors, unhealthy tasks, latency at the load balancer.
 
-CodeDeploy watches at most 50 alarms of a deployment group (its page of quotas, November 2026; the texts of
-its API still say ten). It stops a deployment at once when one of them is in ALARM already, so none of these
-stays there without cause: missing data is not breaching.
+A deployment group can have at most 50 alarms (CodeDeploy's quotas, November 2026; its API reference still
+says ten). CodeDeploy stops a deployment at once if one of them is already in ALARM, so none of these stays in
+ALARM without cause: missing data is not breaching.
 """
 
 from typing import Any
@@ -15,34 +15,35 @@ from templates._alarms import has_latency_limit, name_output
 from templates._exports import export, import_value
 
 PERIOD_SECONDS = 60
-# Data points to alarm, of how many. One late or odd minute is no reason to roll back, and a canary step is
+# Data points to alarm, and evaluation periods. One bad minute is no reason to roll back, and a canary step is
 # longer.
 OF_ANSWERS = (2, 3)
-# A new task that uses the service's whole grace period (60 s) is unhealthy from the 30th second to the 80th,
-# which touches two minutes.
+# A new task that uses the whole grace period of the service (60 s) is unhealthy from second 30 to 80, which
+# touches two minutes.
 OF_UNHEALTHY_TASKS = (3, 4)
 
-# Below the floor, a share says little: one error among five requests is 20 %. A count of errors exists only
-# in minutes that have errors, hence FILL.
+# With few requests, a share says little: one error among five requests is 20 %. The metric of errors has data
+# only in minutes with errors, hence FILL.
 TARGET_RATE = "IF(FILL(requests, 0) >= ${AlarmMinRequests}, 100 * FILL(errors, 0) / requests, 0)"
-# RequestCount leaves out what the load balancer refused for want of a target, which is just what its own
-# 503 reports, and has what it answered with 502 or 504 in a target's place. So the larger of both counts:
-# when all fail, the share is 100 % either way; where some are refused, it is rather overstated.
+# RequestCount does not contain requests that were refused because there was no target (reported as the load
+# balancer's own 503), but does contain those answered with 502 or 504 instead of by a target. So the larger
+# of both counts is used: if all requests fail, the share is 100 % in both cases; if some are refused, it is
+# rather too high.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 _LARGER = "IF(FILL(errors, 0) > FILL(requests, 0), FILL(errors, 0), FILL(requests, 0))"
 LOAD_BALANCER_RATE = f"IF({_LARGER} >= ${{AlarmMinRequests}}, 100 * FILL(errors, 0) / {_LARGER}, 0)"
-# At the worst moment of a minute: the most that were ill, and the fewest that were well. Not Sum, which
-# counts a task once for each of the load balancer's nodes.
+# The worst moment of a minute: the maximum of unhealthy and the minimum of healthy tasks. Not Sum, which
+# counts a task once for each node of the load balancer.
 UNHEALTHY_SHARE = "IF(FILL(ill, 0) > 0, 100 * ill / (ill + well), 0)"
-# TargetResponseTime is in seconds. Few requests have no percentile worth the name.
+# TargetResponseTime is in seconds. With few requests, a percentile means little.
 LATENCY = "IF(FILL(requests, 0) >= ${AlarmMinRequests}, 1000 * seconds, 0)"
 
 
 def add_alarms(t: Template, topic: Topic) -> None:
-    """The alarms of each target group and of the load balancer itself; those on latency where a limit is set.
+    """The alarms of each target group and of the load balancer; on latency only if a limit is set.
 
-    Their names are given, and exported in either case: the pipeline's deployment group watches them, and an
-    export in use can neither change nor go away.
+    Their names are fixed, and always exported: the pipeline's deployment group uses them, and an export in
+    use can be neither changed nor removed.
     """
     limit = has_latency_limit(t)
     for colour in ("blue", "green"):
@@ -106,8 +107,9 @@ def _add_alarm(
 ) -> None:
     """An alarm on metrics of the load balancer.
 
-    `expression` is the Id and the text of what is compared with the parameter `threshold`; `metrics` has
-    metric and statistic by their Ids in it. Between releases nothing rolls back: `topic` is told.
+    `expression` is the Id and the text of the metric math that is compared with the parameter `threshold`;
+    `metrics` has its metrics and statistics by Id. Between releases there is nothing to roll back, so `topic`
+    is notified.
     """
     slug, description = name_and_description
     name = Sub(f"${{Project}}-${{Environment}}-{slug}")
@@ -126,7 +128,8 @@ def _add_alarm(
             ],
             ComparisonOperator="GreaterThanOrEqualToThreshold",
             Threshold=Ref(threshold),
-            # No OKActions: a new alarm goes to OK too. A rule tells of the end of one.
+            # No OKActions: a new alarm also changes to OK. An EventBridge rule notifies of the end of an
+            # alarm.
             AlarmActions=[Ref(topic)],
             EvaluationPeriods=periods,
             DatapointsToAlarm=datapoints,

@@ -1,4 +1,4 @@
-"""Who is told of alarms, failed releases and waiting approvals: a topic, and who publishes to it."""
+"""Notifications of alarms, failed releases and pending approvals: a topic, and who may publish to it."""
 
 from awacs.aws import (
     Allow,
@@ -21,7 +21,7 @@ from templates._parameters import has, optional_value
 
 
 def add_notification_topic(t: Template) -> Topic:
-    """The topic. It exists also when nobody is subscribed: an export in use cannot go away."""
+    """The topic. It exists even without subscribers: an export in use cannot be removed."""
     has_notification_email = has(t, "NotificationEmail")
     notification_topic = t.add_resource(
         Topic(
@@ -45,12 +45,13 @@ def add_notification_topic(t: Template) -> Topic:
                     Principal=Principal("Service", ["events.amazonaws.com"]),
                     Action=[Publish],
                     Resource=[Ref(notification_topic)],
-                    # No condition: AWS has said that a topic's policy cannot have one for EventBridge, and
-                    # shows none. Whether it sends aws:SourceArn to SNS is UNVERIFIED; if not, nobody would
-                    # ever be told, and nothing would say so.
+                    # No condition: AWS has said that a topic policy cannot have one for EventBridge, and its
+                    # examples have none. Whether EventBridge sends aws:SourceArn to SNS is UNVERIFIED; if
+                    # not, no notification would arrive, and nothing would show it.
                     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
                 ),
-                # The alarms of this layer; in a stack of before, the pipeline's, which begin with its name.
+                # The alarms of this layer; in older stacks, those of the pipeline, whose names begin with its
+                # name.
                 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/US_SetupSNS.html
                 Statement(
                     Effect=Allow,
@@ -78,7 +79,7 @@ def add_notification_topic(t: Template) -> Topic:
 
 
 def _add_end_of_alarms(t: Template, topic: Topic) -> None:
-    """Tells when an alarm of this environment is over. Its own action would do so when it is made, too.
+    """Notifies when an alarm is over. An OK action would also notify when an alarm is created.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
     """

@@ -1,8 +1,8 @@
-"""A check before any user sees a release: a function that asks the new version through the test listener.
+"""The smoke test: a function that checks a new version through the test listener before users see it.
 
-CodeDeploy calls it by name at AfterAllowTestTraffic. It runs in the private subnets and goes to the load
-balancer's private addresses, because the test listener is closed to the world; it needs a way from there to
-the APIs of CodeDeploy and EC2 (NAT or endpoints).
+CodeDeploy invokes it by name at AfterAllowTestTraffic. It runs in the private subnets and connects to the
+private addresses of the load balancer, because the test listener is not open to the internet. From there it
+must reach the APIs of CodeDeploy and EC2 (NAT gateway or VPC endpoints).
 """
 
 from pathlib import Path
@@ -23,17 +23,18 @@ from templates._exports import export, import_value
 from templates._iam import allow, arn, policy, trust
 from templates._parameters import has, is_test_listener_https, log_key, optional_value
 
-# Inline: what is reviewed in build/ is what runs, and no bucket has to exist before the stack.
+# Inline: the code that is reviewed in build/ is the code that runs, and no bucket must exist before the
+# stack.
 CODE = Path(__file__).parent / "hooks" / "smoke_test.py"
 
 TIMEOUT_SECONDS = 300
-# boto3 with its EC2 client needs 65 MB besides Lambda's runtime, and a function that runs out of memory is
-# killed without an answer.
+# boto3 with its EC2 client needs 65 MB in addition to Lambda's runtime, and a function that runs out of
+# memory is killed without reporting a result.
 MEMORY_MB = 256
-# How long the load balancer takes until a new rule is in force everywhere: AWS names no figure.
+# How long it takes until a new rule is in effect on all nodes of the load balancer: AWS documents no figure.
 WAIT_SECONDS = 30
-# A function in a VPC that nobody calls for 14 days loses its network, and the next call fails: that would be
-# CodeDeploy's, for the first release after a quiet fortnight.
+# A function in a VPC that is not invoked for 14 days loses its network interfaces, and the next invocation
+# fails: that would be CodeDeploy's, in the first release after two quiet weeks.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 AWAKE = "rate(7 days)"
 HTTPS_PORT = 443
@@ -41,9 +42,10 @@ ANYWHERE = "0.0.0.0/0"
 
 
 def add_smoke_test(t: Template) -> None:
-    """The function with its role, log group and way to the load balancer.
+    """The function with its role, log group and access to the load balancer.
 
-    It is there where it is disabled, too: the AppSpec of a release that is rolled back to may name it.
+    It exists even if the smoke test is disabled: the AppSpec of a release to which somebody rolls back may
+    name it.
     """
     port = Ref("TestListenerPort")
     load_balancer_group = import_value("infrastructure", "TestListenerSecurityGroupId")
@@ -59,7 +61,7 @@ def add_smoke_test(t: Template) -> None:
     role = t.add_resource(
         Role(
             "SmokeTestRole",
-            # The account alone: AWS shows this key in the trust of a function's role, and no other.
+            # Only aws:SourceAccount: AWS shows this key, and no other, in trust policies of function roles.
             # https://github.com/aws/agent-toolkit-for-aws (lambda-trust-policy.json)
             AssumeRolePolicyDocument=trust("lambda.amazonaws.com", StringEquals({SourceAccount: AccountId})),
             PermissionsBoundary=optional_value(t, "PermissionsBoundaryArn"),
@@ -69,8 +71,9 @@ def add_smoke_test(t: Template) -> None:
     security_group = t.add_resource(
         SecurityGroup(
             "SmokeTestSecurityGroup",
-            # Deleted before the role: Lambda uses the role to remove its network interfaces, and until they
-            # are gone the group cannot be deleted. https://github.com/aws/aws-cdk/issues/6701
+            # Must be deleted before the role: Lambda uses the role to remove its network interfaces, and as
+            # long as they exist the security group cannot be deleted.
+            # https://github.com/aws/aws-cdk/issues/6701
             DependsOn=[role],
             GroupDescription="Smoke test of new versions",
             VpcId=Ref("VpcId"),
@@ -110,7 +113,7 @@ def add_smoke_test(t: Template) -> None:
             Runtime="python3.13",
             Handler="index.handler",
             Code=Code(ZipFile=CODE.read_text()),
-            # Its own log group has to be there first: Lambda would make one that never forgets.
+            # The log group must exist first: Lambda would create one without retention.
             DependsOn=[log_group],
             Role=GetAtt(role, "Arn"),
             Timeout=TIMEOUT_SECONDS,
@@ -126,7 +129,7 @@ def add_smoke_test(t: Template) -> None:
                     "PROTOCOL": If(is_test_listener_https(t), "HTTPS", "HTTP"),
                     "SMOKE_HOST": If(has(t, "SmokeHost"), Ref("SmokeHost"), optional_value(t, "DomainName")),
                     "WAIT_SECONDS": WAIT_SECONDS,
-                    # What is asked, and what passes.
+                    # Requests to send, and what passes.
                     "REQUESTS": Ref("SmokeRequests"),
                     "PATHS": Ref("SmokePaths"),
                     "MAX_FIVE_XX_PERCENT": Ref("SmokeMaxFiveXxPercent"),
@@ -140,7 +143,7 @@ def add_smoke_test(t: Template) -> None:
 
 
 def _keep_awake(t: Template, function: Function) -> None:
-    """A call now and then, with which the function does nothing."""
+    """A regular invocation, in which the function does nothing."""
     rule = t.add_resource(
         Rule(
             "SmokeTestRule",
@@ -162,7 +165,8 @@ def _keep_awake(t: Template, function: Function) -> None:
 def _rights(log_group: LogGroup) -> PolicyDocument:
     return policy(
         allow([awacs.logs.CreateLogStream, awacs.logs.PutLogEvents], GetAtt(log_group, "Arn")),
-        # None of these knows a resource. That CodeDeploy's takes a deployment group is UNVERIFIED.
+        # None of these supports resource-level permissions. That CodeDeploy's action accepts a deployment
+        # group is UNVERIFIED.
         allow(
             [
                 awacs.codedeploy.PutLifecycleEventHookExecutionStatus,
@@ -171,7 +175,8 @@ def _rights(log_group: LogGroup) -> PolicyDocument:
             ],
             "*",
         ),
-        # With these Lambda puts the function into the network; interfaces have no name beforehand.
+        # Lambda attaches the function to the VPC with these; the names of network interfaces are not known in
+        # advance.
         # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
         allow(
             [
@@ -182,7 +187,7 @@ def _rights(log_group: LogGroup) -> PolicyDocument:
             ],
             arn("ec2", "*/*"),
         ),
-        # A subnet that another account shares has that account in its ARN.
+        # The ARN of a subnet that is shared by another account contains that account.
         # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html
         allow(
             [awacs.ec2.CreateNetworkInterface],
