@@ -134,7 +134,7 @@ def test_what_waits_is_shown_and_asked_for(
 
 
 def test_status_says_what_waits_and_how_it_goes_on(deployed: Shop, pipeline: Pipeline) -> None:
-    line = f"execution {EXECUTION} waits for a person: make approve ENV=dev"
+    line = f"execution {EXECUTION} waits for approval: make approve ENV=dev"
     assert line in deployed.talk("status")[1]
     pipeline.waits = False
     assert "make approve" not in deployed.talk("status")[1]

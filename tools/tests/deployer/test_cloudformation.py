@@ -220,7 +220,7 @@ def test_events_are_read_over_all_pages(client: Any, stubber: Stubber) -> None:
 @pytest.mark.parametrize(
     ("summaries", "deleted"), [([], True), ([{"ChangeSetName": "theirs", "ChangeSetId": "arn"}], False)]
 )
-def test_shell_is_deleted_only_when_nothing_else_is_in_it(
+def test_stack_in_review_is_deleted_only_when_it_has_no_other_change_set(
     summaries: list[dict[str, str]], deleted: bool, client: Any, stubber: Stubber
 ) -> None:
     shell = {
@@ -233,4 +233,4 @@ def test_shell_is_deleted_only_when_nothing_else_is_in_it(
     stubber.add_response("list_change_sets", {"Summaries": summaries})
     if deleted:
         stubber.add_response("delete_stack", {}, {"StackName": STACK_ARN})
-    change_sets.delete_shell(client, STACK_ARN)
+    change_sets.delete_stack_in_review(client, STACK_ARN)

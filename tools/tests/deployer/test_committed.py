@@ -73,7 +73,7 @@ def test_it_is_said_elsewhere(deployed: Shop) -> None:
     assert "what is deployed is not committed: build/pipeline.yaml\n" in told
     assert record() == {"commit": head, "layers": {"pipeline": head}, "uncommitted": True}
     _, shown, _ = deployed.talk("status")
-    assert f"last deployed commit  {head[:12]}, with files that were in no commit" in shown
+    assert f"last deployed commit  {head[:12]}, with uncommitted files" in shown
 
 
 def test_without_git_it_is_said_and_nothing_is_refused(deployed: Shop) -> None:

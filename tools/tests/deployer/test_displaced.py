@@ -73,6 +73,6 @@ def test_kept_plan_is_told_of_others_and_not_of_itself(deployed: Shop, tmp_path:
     assert displaced(deployed.run("plan", "--out", kept)) == []
     (first,) = displaced(deployed.run("plan", "--out", another))
     assert "/plan-" in first
-    assert "of a kept plan" in deployed.talk("plan")[1]
+    assert "of a saved plan" in deployed.talk("plan")[1]
     assert displaced(deployed.run("deploy", "--yes", "--plan", another)) == [first]
     assert names() == []

@@ -453,10 +453,10 @@ def test_what_was_not_checked_is_one_line_for_each_reason(capsys: pytest.Capture
     report.show(dev, [detect("service", fake)])
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        "service               as in the template (4 not checked)",
-        "3 not checked (CloudFormation gave no answer): AWS::A::A (2), AWS::B::B",
+        "service               in sync (4 not checked)",
+        "3 not checked (CloudFormation returned no result): AWS::A::A (2), AWS::B::B",
         "1 not checked (Access denied): AWS::Some::Type",
-        "dev: 0 real, 0 delegated, 1 as in the template, 4 not checked",
+        "dev: 0 real, 0 delegated, 1 in sync, 4 not checked",
     ]
 
 
@@ -474,7 +474,7 @@ def test_change_by_hand_is_real_drift(deployed: Shop) -> None:
     assert real == [("task-definition", "LogGroup", ["/RetentionInDays"])]
     code, shown, _ = deployed.talk("drift")
     assert code == 4
-    assert "/RetentionInDays: 7 in the template, 1 in reality" in shown
+    assert "/RetentionInDays: expected 7, actual 1" in shown
 
 
 def test_release_is_delegated_drift(deployed: Shop) -> None:

@@ -255,16 +255,16 @@ def test_attribute_beside_the_properties_leaves_the_resource_as_it_is(attribute:
 @pytest.mark.parametrize(
     ("policy", "before", "after", "fate"),
     [
-        ("DeletionPolicy", "RetainExceptOnCreate", "Delete", "deleted from now on, with what it holds"),
-        ("DeletionPolicy", "RetainExceptOnCreate", None, "deleted from now on, with what it holds"),
-        ("DeletionPolicy", "Retain", "Delete", "deleted from now on, with what it holds"),
-        ("DeletionPolicy", "Retain", "Snapshot", "a snapshot is all that is kept"),
-        ("DeletionPolicy", "Delete", "RetainExceptOnCreate", "kept from now on"),
+        ("DeletionPolicy", "RetainExceptOnCreate", "Delete", "deleted from now on, with its data"),
+        ("DeletionPolicy", "RetainExceptOnCreate", None, "deleted from now on, with its data"),
+        ("DeletionPolicy", "Retain", "Delete", "deleted from now on, with its data"),
+        ("DeletionPolicy", "Retain", "Snapshot", "only a snapshot of it is kept"),
+        ("DeletionPolicy", "Delete", "RetainExceptOnCreate", "retained from now on"),
         ("DeletionPolicy", None, "Delete", ""),
         # They differ for a creation that fails, and this resource is there.
         ("DeletionPolicy", "Retain", "RetainExceptOnCreate", ""),
-        ("UpdateReplacePolicy", "Retain", None, "deleted from now on, with what it holds"),
-        ("UpdateReplacePolicy", "Snapshot", "Retain", "kept from now on"),
+        ("UpdateReplacePolicy", "Retain", None, "deleted from now on, with its data"),
+        ("UpdateReplacePolicy", "Snapshot", "Retain", "retained from now on"),
         ("UpdateReplacePolicy", None, "Delete", ""),
     ],
 )
@@ -291,9 +291,9 @@ def test_database_is_saved_by_default() -> None:
 def test_retained_resource_stays_behind() -> None:
     kept = one("AWS::S3::Bucket", {"BucketName": "a"}, DeletionPolicy="Retain", UpdateReplacePolicy="Retain")
     removed = change(kept, {"a": template({})})
-    assert any("stays behind" in note for note in removed.notes)
+    assert any("retained, no longer managed" in note for note in removed.notes)
     other = one("AWS::S3::Bucket", {"BucketName": "b"}, DeletionPolicy="Retain", UpdateReplacePolicy="Retain")
-    assert any("stays behind" in note for note in change(kept, other).notes)
+    assert any("retained, no longer managed" in note for note in change(kept, other).notes)
     assert change(one("AWS::S3::Bucket", {}), {"a": template({})}).notes == ()
 
 
@@ -709,6 +709,6 @@ def test_secret_that_changes_is_told_and_not_shown() -> None:
     assert "second" not in repr(found)
     (value,) = found.resources[0].properties
     assert (value.path, value.before, value.after) == ("/Properties/Value", "a****", "a****")
-    assert value.because == found.outputs[0].because == "what NoEcho hides in it changes"
+    assert value.because == found.outputs[0].because == "a NoEcho value in it changes"
     assert [(one.path, one.before, one.after) for one in found.parameters] == [("Word", "****", "****")]
     assert compare(layer, layer, parameters=({"Word": "x"}, {"Word": "x"}))["a"].action == "nothing"

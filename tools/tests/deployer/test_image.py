@@ -156,7 +156,7 @@ def test_image_that_is_there_is_not_built_again(shop: Shop, programs: Engine) ->
 def test_without_an_engine_nothing_is_made(shop: Shop, programs: Engine) -> None:
     refused = shop.run("deploy", "--yes")
     assert refused["exit_code"] == 2
-    assert 'parameters.InitialImageTag: "first" must be in the repository' in refused["error"]["why"]
+    assert 'parameters.InitialImageTag: "first" is not in the repository' in refused["error"]["why"]
     assert refused["error"]["remedy"].splitlines()[1:] == [
         "  make deploy ENV=dev ONLY=container-repository",
         "  make image ENV=dev",

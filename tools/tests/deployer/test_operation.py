@@ -143,7 +143,7 @@ def test_execution_that_was_refused_has_not_begun(aws: FakeCloudFormation) -> No
 def test_execution_of_which_nothing_is_known_may_be_running(aws: FakeCloudFormation) -> None:
     gone = ConnectionClosedError(endpoint_url="https://aws")
     aws.trouble = _raising("", gone)
-    with pytest.raises(LostSight, match="whether the execution has begun"):
+    with pytest.raises(LostSight, match="whether the operation has started"):
         execute(aws, None)
 
 
@@ -167,7 +167,7 @@ def test_throttled_looks_are_borne_and_asked_less_often(aws: FakeCloudFormation)
 def test_lasting_trouble_loses_an_operation_from_sight(aws: FakeCloudFormation) -> None:
     aws.script("shop", (0, "CREATE_IN_PROGRESS"))
     aws.trouble = _raising("DescribeStacks", error("InternalFailure", status=500))
-    with pytest.raises(LostSight, match="goes on"):
+    with pytest.raises(LostSight, match="still in progress"):
         execute(aws, None)
     assert watch.PATIENCE_SECONDS < aws.clock.now < 2 * watch.PATIENCE_SECONDS
 
@@ -211,7 +211,7 @@ def test_stack_that_somebody_deletes_meanwhile_is_said_to_be_gone(aws: FakeCloud
     stack = before(aws)
     aws.script("shop", (0, "DELETE_COMPLETE"))
     aws.event("shop", "DELETE_COMPLETE", token="another")
-    with pytest.raises(StackFailed, match="gone"):
+    with pytest.raises(StackFailed, match="no longer exists"):
         execute(aws, stack)
 
 

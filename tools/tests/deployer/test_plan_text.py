@@ -239,7 +239,7 @@ def test_what_noecho_hides_is_nowhere(deployed: Shop, tmp_path: Path) -> None:
     value = properties(document, "container-repository", "Word")["/Properties/Value"]
     assert value["before"] == value["after"] == "****"
     assert "        Value" in text.splitlines()
-    assert "Value: user-****-end changes, because what NoEcho hides in it changes" in reviewed
+    assert "Value: user-****-end changes, because a NoEcho value in it changes" in reviewed
     assert "parameter Password: ****, because" not in reviewed
 
 

@@ -20,7 +20,7 @@ from ecs_blue_green.deployer.effects.states import ResolvedState, State, desired
 from ecs_blue_green.deployer.errors import BadInput, Blocked, Failure
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning.survey import Survey
-from ecs_blue_green.deployer.preflight import Trouble, image, names, network, quotas, references
+from ecs_blue_green.deployer.preflight import PreflightFinding, image, names, network, quotas, references
 from ecs_blue_green.deployer.preflight.network import Network
 from tests.deployer.followed import follows
 from tests.deployer.releases import client
@@ -129,7 +129,7 @@ def without_way_out(**changes: Any) -> Network:
 
 
 def judged(survey: Survey, seen: Network) -> list[str]:
-    return [str(trouble) for trouble in network.judge(survey, RUNTIME, PUBLIC, PRIVATE, seen)]
+    return [str(finding) for finding in network.judge(survey, RUNTIME, PUBLIC, PRIVATE, seen)]
 
 
 def test_network_that_is_right(built: Mapping[str, Layer]) -> None:
@@ -326,8 +326,8 @@ KEYS = {str(key.parameter): key for key in RUNTIME.keys}
 ACCESS_LOGS, ARTIFACT_LOGS = RUNTIME.buckets
 
 
-def looked_up(clients: Clients, survey: Survey, title: str, arn: str) -> list[Trouble]:
-    return list(references.troubles(clients, survey, title, arn, KEYS.get(title)))  # type: ignore[arg-type]
+def looked_up(clients: Clients, survey: Survey, title: str, arn: str) -> list[PreflightFinding]:
+    return list(references.findings(clients, survey, title, arn, KEYS.get(title)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -347,8 +347,8 @@ def test_what_a_parameter_names_must_exist(
     built: Mapping[str, Layer], clients: Clients, arn: str, service: str, operation: str, code: str
 ) -> None:
     clients.refuse(service, operation, code)
-    (trouble,) = looked_up(clients, survey_of(built), "SomeArn", arn)
-    assert str(trouble) == f'parameters.SomeArn: "{arn}" does not exist in account 000000000000'
+    (finding,) = looked_up(clients, survey_of(built), "SomeArn", arn)
+    assert str(finding) == f'parameters.SomeArn: "{arn}" does not exist in account 000000000000'
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_what_a_parameter_names_must_be_fit_for_use(
 ) -> None:
     clients.answer(service, operation, response)
     found = looked_up(clients, survey_of(built), "SomeArn", arn)
-    assert [said in str(trouble) for trouble in found] == [True] if said else found == []
+    assert [said in str(finding) for finding in found] == [True] if said else found == []
 
 
 KEY_SERVICES = {
@@ -402,7 +402,7 @@ THROUGH_SNS = {
 }
 
 
-def key_troubles(
+def key_findings(
     built: Mapping[str, Layer], clients: Clients, title: str, *statements: Mapping[str, Any]
 ) -> list[str]:
     clients.answer("kms", "describe_key", {"KeyMetadata": {"KeyId": "a", "KeyState": "Enabled"}})
@@ -422,7 +422,7 @@ def test_key_must_let_its_services_in(
     there = [user for user in KEY_SERVICES[title] if user not in missing]
     services = {"Effect": "Allow", "Principal": {"Service": there}}
     denied = {"Effect": "Deny", "Principal": {"Service": missing}}
-    found = key_troubles(built, clients, title, services, denied, THROUGH_SNS)
+    found = key_findings(built, clients, title, services, denied, THROUGH_SNS)
     expected = f"has a policy that does not let {' and '.join(missing)} use it; add that"
     assert [expected in one for one in found] == ([True] if missing else [])
 
@@ -483,7 +483,7 @@ def test_key_of_notifications_must_let_the_roles_in_through_sns(
     built: Mapping[str, Layer], clients: Clients, statement: Mapping[str, Any], good: bool
 ) -> None:
     services = {"Effect": "Allow", "Principal": {"Service": KEY_SERVICES["NotificationKeyArn"]}}
-    found = key_troubles(built, clients, "NotificationKeyArn", services, statement)
+    found = key_findings(built, clients, "NotificationKeyArn", services, statement)
     expected = (
         "does not let this account use it through SNS (kms:ViaService): docs/security.md has the statement"
     )
@@ -491,7 +491,7 @@ def test_key_of_notifications_must_let_the_roles_in_through_sns(
 
 
 def test_all_that_a_key_lacks_is_told_at_once(built: Mapping[str, Layer], clients: Clients) -> None:
-    (found,) = key_troubles(built, clients, "NotificationKeyArn")
+    (found,) = key_findings(built, clients, "NotificationKeyArn")
     assert (
         "does not let events.amazonaws.com and cloudwatch.amazonaws.com use it and does not let this" in found
     )
@@ -514,24 +514,24 @@ def test_bucket_for_access_logs_must_let_somebody_write(
         clients.answer("s3", "get_bucket_policy", {"Policy": policy})
     else:
         clients.refuse("s3", "get_bucket_policy", "NoSuchBucketPolicy")
-    found = list(references.bucket_troubles(clients, survey_of(built), ACCESS_LOGS, "logs"))  # type: ignore[arg-type]
+    found = list(references.bucket_findings(clients, survey_of(built), ACCESS_LOGS, "logs"))  # type: ignore[arg-type]
     assert bool(found) is not good
 
 
 def test_bucket_for_access_logs_must_be_in_the_region(built: Mapping[str, Layer], clients: Clients) -> None:
     clients.answer("s3", "head_bucket", {"BucketRegion": "eu-west-1"})
-    (trouble,) = references.bucket_troubles(clients, survey_of(built), ACCESS_LOGS, "logs")  # type: ignore[arg-type]
-    assert "is in eu-west-1, and must be in ap-northeast-1" in str(trouble)
+    (finding,) = references.bucket_findings(clients, survey_of(built), ACCESS_LOGS, "logs")  # type: ignore[arg-type]
+    assert "is in eu-west-1, and must be in ap-northeast-1" in str(finding)
 
 
 def test_only_the_load_balancer_needs_a_policy(built: Mapping[str, Layer], clients: Clients) -> None:
     clients.answer("s3", "head_bucket", {"BucketRegion": REGION})
     survey = survey_of(built, ArtifactLogBucketName="logs")
     assert list(references.buckets(survey, RUNTIME.buckets)) == [(ARTIFACT_LOGS, "logs")]
-    assert list(references.bucket_troubles(clients, survey, ARTIFACT_LOGS, "logs")) == []  # type: ignore[arg-type]
+    assert list(references.bucket_findings(clients, survey, ARTIFACT_LOGS, "logs")) == []  # type: ignore[arg-type]
 
 
-def quota_troubles(clients: Clients, survey: Survey) -> list[str]:
+def quota_findings(clients: Clients, survey: Survey) -> list[str]:
     return [str(one) for _, ask in quotas.questions(survey, RUNTIME.capacity) for one in ask(clients)]  # type: ignore[arg-type]
 
 
@@ -562,7 +562,7 @@ def test_quotas_are_not_exceeded(
     )
     clients.answer("elbv2", "describe_target_groups", {"TargetGroups": [{}] * groups})
     clients.answer("service-quotas", "get_service_quota", {"Quota": {"Value": cpus}})
-    found = quota_troubles(clients, survey_of(built))
+    found = quota_findings(clients, survey_of(built))
     assert [text in line for text, line in zip(said, found, strict=True)] == [True] * len(said)
 
 
@@ -587,7 +587,7 @@ def test_every_name_that_the_templates_set_is_looked_up(built: Mapping[str, Laye
 
 def test_type_that_the_region_lacks_is_named(built: Mapping[str, Layer], clients: Clients) -> None:
     survey = survey_of(built, {"infrastructure"}, region="ap-northeast-3")
-    found = [str(trouble) for trouble in preflight.examination._region(survey)]
+    found = [str(finding) for finding in preflight.examination._region(survey)]
     assert found == [
         'region: "ap-northeast-3" has no AWS::CodeConnections::Connection, as far as'
         " CloudFormation's schemas of this region say"
@@ -607,7 +607,7 @@ def test_type_that_the_region_lacks_is_named(built: Mapping[str, Layer], clients
     ],
 )
 def test_question_without_an_answer_says_why(error: Exception, why: str) -> None:
-    def ask() -> list[Trouble]:
+    def ask() -> list[PreflightFinding]:
         raise error
 
     found, told = preflight.examination._answer(preflight.examination.Question("x", ask))
@@ -622,7 +622,7 @@ def test_question_without_an_answer_says_why(error: Exception, why: str) -> None
     ],
 )
 def test_whoever_is_not_known_to_aws_is_told_so_at_once(error: Exception) -> None:
-    def ask() -> list[Trouble]:
+    def ask() -> list[PreflightFinding]:
         raise error
 
     with pytest.raises(type(error)):
@@ -637,8 +637,8 @@ def refused(answers: preflight.Answers, built: Mapping[str, Layer]) -> Failure:
     return caught.value
 
 
-WRONG = Trouble("parameters.VpcId", "vpc-1", "does not exist")
-ACT = Trouble("parameters.CertificateArn", "arn", "is PENDING_VALIDATION", "finish its validation")
+WRONG = PreflightFinding("parameters.VpcId", "vpc-1", "does not exist")
+ACT = PreflightFinding("parameters.CertificateArn", "arn", "is PENDING_VALIDATION", "finish its validation")
 
 
 def test_everything_is_told_at_once_and_a_wrong_file_counts_first(built: Mapping[str, Layer]) -> None:
@@ -685,7 +685,7 @@ def test_nothing_is_made_where_the_network_does_not_fit(dev: Shop) -> None:
         f'PrivateSubnetIds: "{PRIVATE[1]}" has no way',
     ):
         assert text in refused["error"]["why"]
-    assert {trouble["key"] for trouble in refused["preflight"]["troubles"]} == {
+    assert {finding["key"] for finding in refused["preflight"]["troubles"]} == {
         "parameters.PublicSubnetIds",
         "parameters.PrivateSubnetIds",
     }
@@ -739,7 +739,7 @@ def test_person_who_knows_better_goes_on(dev: Shop) -> None:
     assert dev.run("deploy", "--yes")["exit_code"] == 2
     code, _, said = dev.talk("deploy", "--yes", "--no-preflight")
     assert code == 0
-    assert f'gone on in spite of: parameters.PrivateSubnetIds: "{PRIVATE[0]}" has no way out' in said
+    assert f'ignored (--no-preflight): parameters.PrivateSubnetIds: "{PRIVATE[0]}" has no way out' in said
 
 
 @follows(remedies.ANOTHER_NAME)
@@ -753,7 +753,7 @@ def test_environment_whose_names_begin_like_anothers_is_not_changed_unasked(dev:
     assert dev.run("status")["exit_code"] == 0
     code, _, said = dev.talk("plan", "--no-preflight")
     assert code == 0
-    assert "gone on in spite of: params/dev.yaml and params/dev-eu.yaml are in one account" in said
+    assert "ignored (--no-preflight): params/dev.yaml and params/dev-eu.yaml are in one account" in said
     other.rename(dev.root / "dev-eu.yaml")
     assert dev.run("plan")["exit_code"] == 0
 

@@ -385,4 +385,4 @@ def test_image_of_another_registry_names_no_commit(deployed: Shop, releases: Rel
 def test_image_that_is_gone_is_said(deployed: Shop, releases: Releases) -> None:
     releases.release(f"{REGISTRY}@sha256:{'1' * 64}")
     _, shown, _ = deployed.talk("status")
-    assert "image                 is gone from its repository" in shown
+    assert "image                 no longer exists in its repository" in shown

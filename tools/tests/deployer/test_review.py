@@ -410,7 +410,7 @@ def test_deletion_policy_that_no_longer_keeps_is_an_effect(checkout: Checkout) -
     found = resources(checkout.review(), "task-definition")["LogGroup"]
     assert found["outcome"] == "in place"
     assert found["notes"] == [
-        "when it leaves the stack, or the stack is deleted, it is deleted from now on, with what it holds"
+        "when it leaves the stack, or the stack is deleted, it is deleted from now on, with its data"
     ]
     assert "in place: LogGroup" in checkout.talk()[1]
 

@@ -77,7 +77,7 @@ def test_lifted_stack_policy_is_named(deployed: Shop, built: Mapping[str, Layer]
     assert lifted.pop("infrastructure") == ["TestListener"]
     assert set(map(tuple, lifted.values())) == {()}
     _, shown, _ = deployed.talk("status")
-    assert "of infrastructure is lifted for TestListener; deploy puts it back" in shown
+    assert "of infrastructure is lifted for TestListener; the next deploy restores it" in shown
 
 
 def test_policy_that_denies_more_is_not_lifted(built: Mapping[str, Layer]) -> None:
@@ -120,7 +120,7 @@ def test_empty_environment_has_a_status(dev: Shop) -> None:
 
 @pytest.mark.parametrize("failed", ["ROLLBACK_COMPLETE", "CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"])
 def test_stack_that_was_never_made_has_no_lifted_policy(failed: str) -> None:
-    assert not current.is_made(Stack("name", "arn", failed))
+    assert not current.is_created(Stack("name", "arn", failed))
 
 
 def test_what_is_broken_does_not_hide_the_rest(deployed: Shop) -> None:

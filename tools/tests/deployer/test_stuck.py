@@ -202,7 +202,7 @@ def test_protected_load_balancer_of_a_failed_creation_is_repaired(failed: Shop) 
     done = failed.run("deploy", "--yes")
     assert done["exit_code"] == 0
     outcomes = {outcome["layer"]: outcome for outcome in done["outcomes"]}
-    assert outcomes["infrastructure"]["notes"][0] == "lowered the load balancer's protection"
+    assert outcomes["infrastructure"]["notes"][0] == "disabled the load balancer's deletion protection"
     (balancer,) = client("elbv2").describe_load_balancers()["LoadBalancers"]
     assert balancer["LoadBalancerArn"] != blocker.split()[0]
     attributes = client("elbv2").describe_load_balancer_attributes(

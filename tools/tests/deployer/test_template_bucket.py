@@ -90,7 +90,7 @@ def test_bucket_that_does_not_take_it_is_told(deployed: Shop) -> None:
     use_bucket(deployed, "nobodys-templates")
     code, _, errors = deployed.talk("deploy", "--yes")
     assert code == 1
-    assert f"template_bucket nobodys-templates does not take build/{LAYER}.yaml" in errors
+    assert f"build/{LAYER}.yaml cannot be written to template_bucket nobodys-templates" in errors
     assert "correct template_bucket in params/dev.yaml" in errors
     assert deployed.run("status")["exit_code"] == 0
 
@@ -147,7 +147,7 @@ def test_bucket_that_does_not_let_it_go_is_told(deployed: Shop, monkeypatch: pyt
         patch.setattr(BaseClient, "_make_api_call", refusing)
         ended = deployed.run("deploy", "--yes")
     assert ended["exit_code"] == 1
-    assert f"build/{LAYER}.yaml stays in template_bucket {BUCKET}" in ended["error"]["what"]
+    assert f"build/{LAYER}.yaml is left in template_bucket {BUCKET}" in ended["error"]["what"]
     (version,), made = left(deployed)
     assert made == []
     key = version["Key"]

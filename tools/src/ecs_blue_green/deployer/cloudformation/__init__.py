@@ -1,1 +1,1 @@
-"""CloudFormation's side: its calls, one operation on a stack, several stacks at once, what is in the way."""
+"""CloudFormation: change sets, an operation on one stack or on several at once, and deletion blockers."""

@@ -1,4 +1,4 @@
-"""Change sets, with CloudFormation's traps in one place: made, read whole, and removed again.
+"""Create, read and delete change sets, with CloudFormation's traps in one place.
 
 Every function takes the client as its first argument. A change set is named by its ARN.
 """
@@ -22,20 +22,20 @@ from ecs_blue_green.deployer.pace import Pace
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
 
-# CloudFormation's ways of saying that a change set holds no change.
+# The reasons that CloudFormation gives for a change set without changes.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-create.html
 EMPTY = ("didn't contain changes", "No updates are to be performed")
 # Asked for property values, DescribeChangeSet can leave resources out; it then says so in StatusReason.
 INCOMPLETE = "--include-property-values option can return incomplete"
-# What a property's new value is called while nobody can know it.
+# CloudFormation's placeholder for a value that is not known before the execution.
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 CHANGE_SET_GONE = ("ChangeSetNotFound", "ChangeSetNotFoundException")
-# A change set that was just made can be unknown for a moment.
+# A change set that was just created may not be found for a moment.
 UNKNOWN_SECONDS = 30.0
-# A change set is made for one run, or for a plan that is kept in a file. Its name tells; one of neither form
-# is somebody else's.
-PASSING, KEPT = "deploy", "plan"
-_OURS = re.compile(rf"({PASSING}|{KEPT})-[0-9a-f]{{16}}")
+# A change set is created for one run, or for a plan that is saved in a file. Its name tells which; a change
+# set with another name is somebody else's.
+EPHEMERAL, SAVED = "deploy", "plan"
+_OURS = re.compile(rf"({EPHEMERAL}|{SAVED})-[0-9a-f]{{16}}")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ChangeSet:
 
 
 class ChangeSetFailedError(Exception):
-    """CloudFormation could not make a change set; the message is its reason."""
+    """CloudFormation could not create a change set; the message is its reason."""
 
 
 def create(
@@ -68,21 +68,21 @@ def create(
     sleep: Sleep = clock.sleep,
     pace: Pace | None = None,
 ) -> ChangeSet | None:
-    """Make a change set and read all of it, or None when it would change nothing.
+    """Create a change set and read all of it; None when it has no changes.
 
-    `template` is the argument with the template: its text, or where it lies in S3. Without a `name` it gets
-    one that says that only this run needs it. A change set that fails or is empty is removed again, and so is
-    one that is not finished because `sleep` or a call raises.
+    `template` is the argument with the template: its text, or its URL in S3. Without a `name` the change set
+    is ephemeral: only this run needs it. A change set that fails or is empty is deleted again, and so is one
+    that is not finished because `sleep` or a call raises.
     Raises ChangeSetFailedError with the reason.
     """
     extra: dict[str, Any] = {"RoleARN": role_arn} if role_arn else {}
     if description:
         extra["Description"] = description
-    return _made(
+    return _created(
         client,
         {
             "StackName": stack_name,
-            "ChangeSetName": name or _passing_name(),
+            "ChangeSetName": name or _ephemeral_name(),
             "ChangeSetType": kind,
             **template,
             "Parameters": [
@@ -100,18 +100,18 @@ def create(
 def revert(
     client: "CloudFormationClient", stack: Stack, description: str, sleep: Sleep = clock.sleep
 ) -> ChangeSet | None:
-    """Make a change set that brings what is there back to what was deployed last, or None where it is so.
+    """Create a change set that reverts the drift of a stack; None when there is none.
 
-    It makes again what somebody deleted, and takes back what somebody changed, except for what AWS changes
-    itself. Removed again and raising like `create`.
+    It recreates resources that somebody deleted, and reverts changes, except for those that AWS makes itself.
+    Deleted again, and raising, like `create`.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
     """
     extra: dict[str, Any] = {"RoleARN": stack.role_arn} if stack.role_arn else {}
-    return _made(
+    return _created(
         client,
         {
             "StackName": stack.arn,
-            "ChangeSetName": _passing_name(),
+            "ChangeSetName": _ephemeral_name(),
             "ChangeSetType": "UPDATE",
             "DeploymentMode": "REVERT_DRIFT",
             "UsePreviousTemplate": True,
@@ -126,19 +126,19 @@ def revert(
     )
 
 
-def _passing_name() -> str:
-    return f"{PASSING}-{secrets.token_hex(8)}"
+def _ephemeral_name() -> str:
+    return f"{EPHEMERAL}-{secrets.token_hex(8)}"
 
 
-def _made(
+def _created(
     client: "CloudFormationClient", request: dict[str, Any], sleep: Sleep, pace: Pace
 ) -> ChangeSet | None:
-    """Have a change set made and read all of it; None when it would change nothing."""
+    """Create a change set and read all of it; None when it has no changes."""
     kind = request["ChangeSetType"]
     name = arn = request["ChangeSetName"]
     stack_arn = request["StackName"]
     try:
-        # The same call sent again, because its answer was lost, makes no second one.
+        # The token keeps a retry, after a lost response, from creating a second one.
         arn, stack_arn = _requested(client, **request, ClientToken=name)
         answer = _wait_for_change_set(client, arn, sleep, pace)
         if answer["Status"] == "CREATE_COMPLETE":
@@ -146,7 +146,7 @@ def _made(
         reason = answer.get("StatusReason", "CloudFormation gave no reason")
         details = _found_by_validation(client, arn, "FAIL") if "DescribeEvents" in reason else ()
     except BaseException as error:
-        # What AWS refused to make is not there.
+        # After a refusal there is nothing to delete.
         if arn != name or not isinstance(error, ClientError) or aws.is_passing(error):
             _try_to_remove(client, arn, stack_arn, kind)
         raise
@@ -157,34 +157,36 @@ def _made(
 
 
 def _requested(client: "CloudFormationClient", **request: Any) -> tuple[str, str]:
-    """Ask for a change set and give its ARN and its stack's."""
+    """Request a change set; its ARN and its stack's ARN."""
     try:
-        made = client.create_change_set(**request)
-        return made["Id"], made["StackId"]
+        created = client.create_change_set(**request)
+        return created["Id"], created["StackId"]
     except ClientError as error:
-        # A call whose answer was lost is sent again: then the one that exists under our own name is ours.
+        # A retry after a lost response: the change set with our name is the one that we requested.
         if error.response["Error"]["Code"] != "AlreadyExistsException":
             raise
-    there = client.describe_change_set(ChangeSetName=request["ChangeSetName"], StackName=request["StackName"])
-    return there["ChangeSetId"], there["StackId"]
+    existing = client.describe_change_set(
+        ChangeSetName=request["ChangeSetName"], StackName=request["StackName"]
+    )
+    return existing["ChangeSetId"], existing["StackId"]
 
 
 def _try_to_remove(client: "CloudFormationClient", arn: str, stack_arn: str, kind: str) -> None:
-    """Remove what may have been made, as far as that is possible now: what is left, the next run finds."""
+    """Delete what may have been created, if possible now; otherwise the next run finds it."""
     try:
         if arn.startswith("arn:"):
             remove(client, arn, stack_arn if kind == "CREATE" else None)
             return
-        # Its answer never came, so its name is all that is known.
+        # Without a response only its name is known.
         client.delete_change_set(ChangeSetName=arn, StackName=stack_arn)
         if kind == "CREATE":
-            delete_shell(client, stack_arn)
+            delete_stack_in_review(client, stack_arn)
     except (ClientError, BotoCoreError):
         return
 
 
 def _complete(client: "CloudFormationClient", arn: str, stack_arn: str, answer: Any) -> ChangeSet:
-    """A change set that can be executed, with all of its pages, and what validation warns of."""
+    """A change set that can be executed, with all pages of its changes and the warnings of its validation."""
     changes = tuple(_changes(client, arn, answer))
     return ChangeSet(arn, stack_arn, changes, _found_by_validation(client, arn, "WARN"))
 
@@ -192,19 +194,19 @@ def _complete(client: "CloudFormationClient", arn: str, stack_arn: str, answer: 
 def _found_by_validation(
     client: "CloudFormationClient", arn: str, mode: Literal["FAIL", "WARN"]
 ) -> tuple[str, ...]:
-    """What CloudFormation's validation of a change set found: each with the path into the template.
+    """The findings of CloudFormation's validation of a change set, each with its path in the template.
 
-    In the mode FAIL it is a cause for which the change set failed. In the mode WARN (a quota, a bucket or a
-    repository that is not empty) the change set is there, and only this call tells; a failed one can have
-    both. A validation that was skipped has found nothing.
+    A finding in mode FAIL makes the change set fail. With findings in mode WARN (a quota, a bucket or a
+    repository that is not empty) the change set is created, and only this call returns them; a failed change
+    set can have both. A validation that was skipped has no findings.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
 
-    The change set is named by its ARN: with a name the call fails. Failed events alone are not asked for:
-    whether a warning is one is not documented. A person who may not ask is told the change set's own, shorter
-    reason, and no warnings.
+    The call needs the ARN of the change set: with its name it fails. It does not filter failed events:
+    whether a warning is one is not documented. Without permission for this call there is only the change
+    set's own, shorter reason, and no warnings.
     """
     extra: dict[str, Any] = {}
-    found: dict[str, None] = {}
+    messages: dict[str, None] = {}
     try:
         while True:
             page = client.describe_events(ChangeSetName=arn, **extra)
@@ -215,12 +217,12 @@ def _found_by_validation(
                     and event.get("ValidationFailureMode", "FAIL") == mode
                 ):
                     path = event.get("ValidationPath") or event.get("LogicalResourceId", "")
-                    found[f"{path}: {event.get('ValidationStatusReason', '')}".rstrip(".")] = None
+                    messages[f"{path}: {event.get('ValidationStatusReason', '')}".rstrip(".")] = None
             if not page.get("NextToken"):
-                return tuple(found)
+                return tuple(messages)
             extra = {"NextToken": page["NextToken"]}
     except ClientError:
-        return tuple(found)
+        return tuple(messages)
 
 
 def read(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
@@ -237,7 +239,7 @@ def read(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
 
 
 def is_executed(client: "CloudFormationClient", arn: str) -> bool:
-    """Whether a change set is being executed, or was."""
+    """Whether a change set is being executed, or has been."""
     try:
         answer = client.describe_change_set(ChangeSetName=arn)
     except ClientError as error:
@@ -267,11 +269,11 @@ def _wait_for_change_set(client: "CloudFormationClient", arn: str, sleep: Sleep,
 def _changes(client: "CloudFormationClient", arn: str, first_page: Any) -> Iterator[ResourceChange]:
     changes = _all_pages(client, arn, first_page, values=True)
     if INCOMPLETE in first_page.get("StatusReason", ""):
-        # Without values the list is complete; what was left out is added from it.
-        there = {change["ResourceChange"]["LogicalResourceId"] for change in changes}
+        # Without values the list is complete; the missing changes come from it.
+        logical_ids = {change["ResourceChange"]["LogicalResourceId"] for change in changes}
         page = client.describe_change_set(ChangeSetName=arn)
         complete = _all_pages(client, arn, page, values=False)
-        changes += [c for c in complete if c["ResourceChange"]["LogicalResourceId"] not in there]
+        changes += [c for c in complete if c["ResourceChange"]["LogicalResourceId"] not in logical_ids]
     for change in changes:
         if change.get("Type", "Resource") == "Resource":
             yield _resource_change(change["ResourceChange"])
@@ -323,7 +325,7 @@ def _action(change: Any) -> Action:
     action = change["Action"]
     if action in ("Add", "Remove", "Import"):
         return action.lower()  # type: ignore[no-any-return]
-    # Both are asked: each has been seen without the other.
+    # Each of the two has been seen without the other.
     if change.get("PolicyAction", "").startswith("ReplaceAnd") or change.get("Replacement") == "True":
         return "replace"
     if action == "Dynamic" or change.get("Replacement") == "Conditional":
@@ -332,7 +334,7 @@ def _action(change: Any) -> Action:
 
 
 def delete(client: "CloudFormationClient", arn: str) -> None:
-    """Remove a change set; one that is gone already is no error."""
+    """Delete a change set; it is no error if it no longer exists."""
     try:
         client.delete_change_set(ChangeSetName=arn)
     except ClientError as error:
@@ -341,56 +343,56 @@ def delete(client: "CloudFormationClient", arn: str) -> None:
 
 
 @interrupts.uninterrupted()
-def remove(client: "CloudFormationClient", arn: str, shell_arn: str | None) -> None:
-    """Remove a change set, and the empty stack that was made for it where it is one of a new stack."""
+def remove(client: "CloudFormationClient", arn: str, in_review_arn: str | None) -> None:
+    """Delete a change set, and the stack in review that was created for it."""
     delete(client, arn)
-    if shell_arn:
-        delete_shell(client, shell_arn, but=arn)
+    if in_review_arn:
+        delete_stack_in_review(client, in_review_arn, but=arn)
 
 
 @interrupts.uninterrupted()
-def delete_shell(client: "CloudFormationClient", stack_name: str, but: str = "") -> None:
-    """Remove the empty stack that a first change set leaves, if nothing else is in it.
+def delete_stack_in_review(client: "CloudFormationClient", stack_name: str, but: str = "") -> None:
+    """Delete a stack in review, which has no resources, unless it has other change sets.
 
-    `but` is a change set that was just removed; the list can have it for a moment longer.
+    `but` is a change set that was just deleted; the list may have it for a moment longer.
     """
     stack = describe.stack(client, stack_name)
     if stack is None or stack.exists:
         return
-    if not any(found.arn != but for found in waiting(client, stack.arn)):
+    if not any(change_set.arn != but for change_set in waiting(client, stack.arn)):
         client.delete_stack(StackName=stack.arn)
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A change set as the list of a stack's change sets has it."""
+    """A change set as ListChangeSets returns it."""
 
     arn: str
     name: str
     description: str
-    made: datetime
+    created: datetime
     executable: bool
 
     @property
     def purpose(self) -> str | None:
-        """What we made it for, None where it is not ours."""
+        """What the deployer created it for, None when somebody else did."""
         match = _OURS.fullmatch(self.name)
         return match[1] if match else None
 
 
 def waiting(client: "CloudFormationClient", stack_name: str) -> list[Listed]:
-    """The change sets of a stack that wait for something; those that were executed or go away do not."""
+    """The change sets of a stack that have not been executed and are not being deleted."""
     pages = client.get_paginator("list_change_sets").paginate(StackName=stack_name)
     return [
         Listed(
-            found["ChangeSetId"],
-            found["ChangeSetName"],
-            found.get("Description", ""),
-            found.get("CreationTime", LONG_AGO),
-            found.get("ExecutionStatus") == "AVAILABLE",
+            summary["ChangeSetId"],
+            summary["ChangeSetName"],
+            summary.get("Description", ""),
+            summary.get("CreationTime", LONG_AGO),
+            summary.get("ExecutionStatus") == "AVAILABLE",
         )
         for page in pages
-        for found in page["Summaries"]
-        if not found.get("Status", "").startswith("DELETE_")
-        and not found.get("ExecutionStatus", "").startswith("EXECUTE_")
+        for summary in page["Summaries"]
+        if not summary.get("Status", "").startswith("DELETE_")
+        and not summary.get("ExecutionStatus", "").startswith("EXECUTE_")
     ]

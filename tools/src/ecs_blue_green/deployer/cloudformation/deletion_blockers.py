@@ -1,7 +1,7 @@
-"""What keeps CloudFormation from deleting a stack, each with how it is taken away.
+"""What blocks the deletion of a stack, and how each blocker is removed.
 
-`destroy` does so for an environment that is not protected, `deploy` for what is left of a failed first
-creation: whatever is in the way there has never served anybody.
+`destroy` removes them in an environment that is not protected, `deploy` for the remains of a failed first
+creation, which have never served anybody.
 """
 
 from collections.abc import Container, Iterator
@@ -37,7 +37,7 @@ class DeletionBlocker:
         return f"{self.physical_id} {self.why}"
 
     def remove(self, aws: Aws) -> str:
-        """Take it away, and say what was done."""
+        """Remove it, and say what was done."""
         if self.type == BUCKET:
             _empty_bucket(aws, self.physical_id)
             return f"emptied {self.physical_id}"
@@ -49,25 +49,25 @@ class DeletionBlocker:
             aws.client("elbv2").modify_load_balancer_attributes(
                 LoadBalancerArn=self.physical_id, Attributes=off
             )
-            return "lowered the load balancer's protection"
+            return "disabled the load balancer's deletion protection"
         aws.client("cloudformation").update_termination_protection(
             StackName=self.physical_id, EnableTerminationProtection=False
         )
-        return "lowered the stack's protection"
+        return "disabled the stack's termination protection"
 
 
 def find(
     aws: Aws, stack: Stack, *, protected_too: bool = False, staying: Container[str] = ()
 ) -> list[DeletionBlocker]:
-    """Everything in the way of deleting this stack. With `protected_too` also what was protected by name.
+    """The blockers of this stack's deletion; with `protected_too` also resources with deletion protection.
 
-    `staying` are the logical ids of what is not deleted with it: that is in nobody's way.
+    `staying` are the logical ids of what is retained: that blocks nothing.
     """
     return list(_find(aws, stack, protected_too, staying))
 
 
 def protected(aws: Aws, stack: Stack, staying: Container[str] = ()) -> list[DeletionBlocker]:
-    """The stack's load balancers that are protected from deletion, without those that stay anyway."""
+    """The stack's load balancers that are protected from deletion, without those that are retained."""
     return [
         DeletionBlocker(LOAD_BALANCER, physical_id, _PROTECTED)
         for logical_id, kind, physical_id in resources(aws, stack)
@@ -124,15 +124,15 @@ def _empty_bucket(aws: Aws, bucket: str) -> None:
 
 def _runs(aws: Aws, service_arn: str) -> bool:
     cluster, service = service_arn.split("/")[-2:]
-    found: Any = aws.client("ecs").describe_services(cluster=cluster, services=[service])["services"]
-    return bool(found) and found[0]["status"] == "ACTIVE"
+    services: Any = aws.client("ecs").describe_services(cluster=cluster, services=[service])["services"]
+    return bool(services) and services[0]["status"] == "ACTIVE"
 
 
 def _stop_service(aws: Aws, service_arn: str) -> None:
     """Scale the service to 0 and delete it with its task sets.
 
-    That CloudFormation deletes a CODE_DEPLOY service that has task sets is documented nowhere, so it is
-    not relied upon.
+    It is not documented that CloudFormation deletes a CODE_DEPLOY service that has task sets, so the
+    deployer does not rely on it.
     """
     client = aws.client("ecs")
     cluster, service = service_arn.split("/")[-2:]
@@ -143,9 +143,9 @@ def _stop_service(aws: Aws, service_arn: str) -> None:
 def _is_protected(aws: Aws, load_balancer_arn: str) -> bool:
     client = aws.client("elbv2")
     try:
-        found = client.describe_load_balancer_attributes(LoadBalancerArn=load_balancer_arn)["Attributes"]
+        attributes = client.describe_load_balancer_attributes(LoadBalancerArn=load_balancer_arn)["Attributes"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "LoadBalancerNotFound":
             raise
         return False
-    return {"Key": DELETION_PROTECTION, "Value": "true"} in found
+    return {"Key": DELETION_PROTECTION, "Value": "true"} in attributes

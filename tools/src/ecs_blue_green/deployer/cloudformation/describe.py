@@ -1,7 +1,7 @@
-"""CloudFormation's stacks as they are: what is deployed, what is being operated on, what has happened.
+"""Stacks as CloudFormation describes them: what is deployed, what is in progress, and the events.
 
 Every function takes the client as its first argument. A stack is named by its ARN as soon as that is known:
-a name can come to mean another stack.
+another stack can get the same name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,9 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
 
-# A stack in this one has no resources: only its first change set was made. CreateChangeSet takes it
-# as a stack to create.
-SHELL = "REVIEW_IN_PROGRESS"
+# A stack in review has no resources: only its first change set was created. For CreateChangeSet it is still a
+# stack to create.
+IN_REVIEW = "REVIEW_IN_PROGRESS"
 # A first creation that failed. All but CREATE_FAILED can only be deleted.
 FAILED_CREATIONS = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 STEADY = {
@@ -28,9 +28,9 @@ STEADY = {
     "IMPORT_ROLLBACK_COMPLETE",
 }
 SUCCESSES = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE"}
-# With these an operation begins; a rollback belongs to the operation that it takes back.
+# An operation begins with one of these; a rollback belongs to the operation that it rolls back.
 STARTS = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"}
-# Every status of a stack that is being operated on.
+# Every status of a stack with an operation in progress.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStacks.html
 IN_PROGRESS = [
     *sorted(STARTS),
@@ -41,7 +41,7 @@ IN_PROGRESS = [
     "IMPORT_ROLLBACK_IN_PROGRESS",
 ]
 
-# A resource that was not tried because another one failed first is no cause.
+# A resource that was cancelled because another one failed is not the cause.
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
@@ -67,11 +67,11 @@ class Stack:
     @property
     def exists(self) -> bool:
         """Whether it can have resources."""
-        return self.status != SHELL
+        return self.status != IN_REVIEW
 
     @property
     def moving(self) -> bool:
-        """Whether an operation is running."""
+        """Whether an operation is in progress."""
         return self.status.endswith("_IN_PROGRESS") and self.exists
 
     def since(self, before: "Stack") -> bool:
@@ -80,7 +80,7 @@ class Stack:
 
     @property
     def event(self) -> "Event":
-        """Its state, told as an event."""
+        """Its status as an event."""
         return Event("", self.name, STACK_TYPE, self.status, self.reason, self.changed, "", True)
 
 
@@ -99,55 +99,59 @@ class Event:
 
     @property
     def failed(self) -> bool:
-        """Whether it tells of a failure, and not of what was given up because of one."""
+        """Whether it is a failure, and not a cancellation because of one."""
         return self.status.endswith("_FAILED") and not self.reason.startswith(CANCELLED)
 
 
 def stack(client: "CloudFormationClient", name: str) -> Stack | None:
     """The stack of this name or ARN, or None. A deleted stack, which only its ARN still finds, is None."""
     try:
-        found = client.describe_stacks(StackName=name)["Stacks"][0]
+        description = client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in error.response["Error"].get("Message", ""):
             return None
         raise
-    if found["StackStatus"] == "DELETE_COMPLETE":
+    if description["StackStatus"] == "DELETE_COMPLETE":
         return None
-    outputs = found.get("Outputs", [])
+    outputs = description.get("Outputs", [])
     return Stack(
-        name=found["StackName"],
-        arn=found["StackId"],
-        status=found["StackStatus"],
-        reason=found.get("StackStatusReason", ""),
-        parameters={item["ParameterKey"]: item["ParameterValue"] for item in found.get("Parameters", [])},
-        tags={item["Key"]: item["Value"] for item in found.get("Tags", [])},
+        name=description["StackName"],
+        arn=description["StackId"],
+        status=description["StackStatus"],
+        reason=description.get("StackStatusReason", ""),
+        parameters={
+            item["ParameterKey"]: item["ParameterValue"] for item in description.get("Parameters", [])
+        },
+        tags={item["Key"]: item["Value"] for item in description.get("Tags", [])},
         outputs={item["OutputKey"]: item["OutputValue"] for item in outputs},
         exports={item["ExportName"]: item["OutputValue"] for item in outputs if "ExportName" in item},
-        role_arn=found.get("RoleARN"),
-        protected=found.get("EnableTerminationProtection", False),
+        role_arn=description.get("RoleARN"),
+        protected=description.get("EnableTerminationProtection", False),
         # Each is the time at which an operation began.
         changed=max(
-            found[key] for key in ("CreationTime", "LastUpdatedTime", "DeletionTime") if key in found
+            description[key]
+            for key in ("CreationTime", "LastUpdatedTime", "DeletionTime")
+            if key in description
         ),
     )
 
 
 def in_progress(client: "CloudFormationClient") -> dict[str, Event]:
-    """All stacks of the account and region that are being operated on: ARN to state."""
+    """All stacks of the account and region with an operation in progress: ARN to status."""
     pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=IN_PROGRESS)  # type: ignore[arg-type]
     return {
-        found["StackId"]: Event(
+        summary["StackId"]: Event(
             "",
-            found["StackName"],
+            summary["StackName"],
             STACK_TYPE,
-            found["StackStatus"],
-            found.get("StackStatusReason", ""),
-            found.get("LastUpdatedTime", found["CreationTime"]),
+            summary["StackStatus"],
+            summary.get("StackStatusReason", ""),
+            summary.get("LastUpdatedTime", summary["CreationTime"]),
             "",
             True,
         )
         for page in pages
-        for found in page["StackSummaries"]
+        for summary in page["StackSummaries"]
     }
 
 
@@ -162,32 +166,32 @@ def importers(client: "CloudFormationClient", export: str) -> list[str]:
         pages = client.get_paginator("list_imports").paginate(ExportName=export)
         return [name for page in pages for name in page["Imports"]]
     except ClientError as error:
-        # CloudFormation's way of saying "none".
+        # This is how CloudFormation says that there are none.
         if "is not imported by any stack" in error.response["Error"].get("Message", ""):
             return []
         raise
 
 
 def events(client: "CloudFormationClient", stack_arn: str) -> Iterator[Event]:
-    """The stack's events, newest first. Pages are asked for as they are needed."""
+    """The stack's events, newest first. Pages are read as they are needed."""
     for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_arn):
         yield from map(_event, page["StackEvents"])
 
 
 @dataclass(frozen=True)
 class Took:
-    """How long the last operation on a stack took that ended well: its creation or an update."""
+    """How long the last successful creation or update of a stack took."""
 
     created: bool
     seconds: float
 
 
-# So many pages of a hundred events are looked through for it: what is behind many that failed is old.
+# Only so many pages of a hundred events are read: an older duration says little.
 PAGES_LOOKED_THROUGH = 3
 
 
 def took(client: "CloudFormationClient", stack_arn: str) -> Took | None:
-    """How long the last operation took that ended well; None where that is not among the newest events."""
+    """How long the last successful operation took; None when it is not among the newest events."""
     pages = client.get_paginator("describe_stack_events").paginate(StackName=stack_arn)
     end: datetime | None = None
     for page in islice(pages, PAGES_LOOKED_THROUGH):
@@ -199,13 +203,13 @@ def took(client: "CloudFormationClient", stack_arn: str) -> Took | None:
             elif event.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS") and end:
                 return Took(event.status.startswith("CREATE"), (end - event.time).total_seconds())
             elif "CLEANUP" not in event.status:
-                # Of what was taken back, nothing is told.
+                # An operation that was rolled back does not count.
                 end = None
     return None
 
 
 def about_stack(stack_arn: str, status: str) -> Event:
-    """What is known of a stack without asking, told as an event."""
+    """An event about a stack that is known without asking AWS."""
     name = stack_arn.split("/")[1] if "/" in stack_arn else stack_arn
     return Event("", name, STACK_TYPE, status, "", datetime.now(UTC), "", True)
 

@@ -1,8 +1,8 @@
-"""One operation on one stack: start it, wait for its end, say what went wrong.
+"""One operation on one stack: start it, wait until it ends, and explain a failure.
 
-What tells that an operation is over is the stack's status, together with the time of its last operation: an
-answer that is older than the operation shows the one before. Events tell why it failed. They are recognised
-by the token with which the operation was started; a cancelled update is rolled back without it.
+The status of the stack, together with the time of its last operation, shows that an operation has ended: a
+stale response shows the operation before. The events tell why it failed. They carry the token with which the
+operation was started; the rollback of a cancelled update does not.
 """
 
 import secrets
@@ -22,22 +22,22 @@ from ecs_blue_green.deployer.errors import Failed, Failure
 
 OnEvent = Callable[[str, Event], None]
 
-# How often a stack may look untouched before its events are asked whether that is an old answer, and how
-# long until it is given up.
+# How often a stack may look unchanged before its events are read, because the response may be stale, and how
+# long until the deployer gives up.
 UNTOUCHED_LOOKS = 3
 UNTOUCHED_SECONDS = 300.0
 EVENT_TRIES = 4
 EVENT_PAUSE_SECONDS = 2.0
 
 
-# How a call is refused of which the one before was carried out.
+# Errors of a retry whose first attempt succeeded.
 _SENT_AGAIN = {*change_sets.CHANGE_SET_GONE, "InvalidChangeSetStatus", "ValidationError"}
 
 
 class StackFailed(Failed):
-    """An operation ended, and not as it was meant to; `status` is the stack's.
+    """An operation failed; `status` is the stack's.
 
-    `failed` are its events that tell of a failure, oldest first.
+    `failed` are the events of the failures, oldest first.
     """
 
     def __init__(self, status: str, what: str, why: str, remedy: str, failed: Sequence[Event] = ()) -> None:
@@ -47,7 +47,7 @@ class StackFailed(Failed):
 
 
 class LostSight(Failed):
-    """AWS can no longer be asked about an operation that goes on, or that may have begun."""
+    """AWS can no longer be asked about an operation that is in progress, or that may have started."""
 
     def __init__(self, cause: Failure, what: str) -> None:
         why = cause.why if isinstance(cause, LostSight) else str(cause)
@@ -56,7 +56,7 @@ class LostSight(Failed):
 
 @dataclass
 class Operation:
-    """An operation that was started: on which stack, by which token, and what the stack was before."""
+    """An operation that was started: the stack, the token, and the stack as it was before."""
 
     layer: str
     stack_arn: str
@@ -68,18 +68,18 @@ class Operation:
 
     @property
     def goals(self) -> set[str]:
-        """The statuses in which a stack is that still exists, where the operation succeeded."""
+        """The statuses of a stack after a successful operation, unless it is deleted."""
         if self.continues:
             return {"UPDATE_ROLLBACK_COMPLETE"}
         return set() if self.deletes else SUCCESSES
 
     @property
     def starts(self) -> set[str]:
-        """With which event about the stack it begins."""
+        """The statuses of the event with which it begins."""
         return {"UPDATE_ROLLBACK_IN_PROGRESS"} if self.continues else STARTS
 
     def is_over(self, stack: Stack | None) -> bool:
-        """Whether this answer is about the stack after the operation. An older answer is not."""
+        """Whether this response shows the stack after the operation; a stale one does not."""
         if stack is None:
             self.untouched += 1
             return self.deletes
@@ -103,22 +103,24 @@ def execute(
     on_event: OnEvent,
     sleep: Sleep,
 ) -> Stack:
-    """Execute a change set of a stack that was `before`, and give the stack as it is at the end.
+    """Execute a change set and return the stack afterwards; `before` is the stack as it was.
 
-    Raises StackFailed with the first real cause, LostSight when the operation goes on without us.
+    Raises StackFailed with the first real cause, LostSight when AWS cannot be asked any more.
     """
     token = _token("deploy")
     operation = Operation(layer, change_set.stack_arn, token, before)
     try:
         client.execute_change_set(ChangeSetName=change_set.arn, ClientRequestToken=token)
     except (ClientError, BotoCoreError) as error:
-        # The call may have been carried out although its answer says, or is, nothing.
+        # The execution may have started in spite of the error, or without a response.
         if not _has_begun(client, operation, error, sleep, change_set):
             raise
     begins = "UPDATE_IN_PROGRESS" if before and before.exists else "CREATE_IN_PROGRESS"
     stack = _finished(client, watch, operation, begins, on_event, sleep)
     if stack is None:
-        raise StackFailed("", f"{layer} is gone", "somebody deleted its stack meanwhile", "run again")
+        raise StackFailed(
+            "", f"the stack of {layer} no longer exists", "somebody deleted it meanwhile", "run again"
+        )
     return stack
 
 
@@ -131,7 +133,7 @@ def delete(
     sleep: Sleep,
     role_arn: str | None = None,
 ) -> None:
-    """Delete a stack and wait for its end. Raises StackFailed with the first real cause, or LostSight."""
+    """Delete a stack and wait for the end. Raises StackFailed with the first real cause, or LostSight."""
     operation = Operation(layer, stack.arn, _token("destroy"), stack, deletes=True)
     extra = {"RoleARN": role_arn} if role_arn else {}
     client.delete_stack(StackName=stack.arn, ClientRequestToken=operation.token, **extra)
@@ -147,7 +149,7 @@ def continue_rollback(
     on_event: OnEvent,
     sleep: Sleep,
 ) -> None:
-    """Go on with taking an update back, without the `skipped` resources, and wait for its end.
+    """Continue the rollback of an update, without the `skipped` resources, and wait until it ends.
 
     Raises StackFailed with the first real cause, or LostSight.
     """
@@ -168,10 +170,10 @@ def _has_begun(
     sleep: Sleep,
     change_set: ChangeSet | None = None,
 ) -> bool:
-    """Whether an operation that was answered with an error has begun all the same.
+    """Whether an operation has started although the call failed.
 
-    A call that was sent again, because its answer was lost, is refused: what it asks for goes on already.
-    Raises LostSight where AWS does not say.
+    A retry after a lost response fails because the operation is already in progress. Raises LostSight when
+    AWS cannot be asked.
     """
     refused = isinstance(error, ClientError) and not aws.is_passing(error)
     if refused and error.response["Error"]["Code"] not in _SENT_AGAIN:  # type: ignore[union-attr]
@@ -185,7 +187,9 @@ def _has_begun(
                 return True
             sleep(EVENT_PAUSE_SECONDS)
     except (ClientError, BotoCoreError) as second:
-        raise LostSight(aws.failure(error), "AWS cannot be asked whether the execution has begun") from second
+        raise LostSight(
+            aws.failure(error), "AWS cannot be asked whether the operation has started"
+        ) from second
     return False
 
 
@@ -205,14 +209,15 @@ def _finished(
         last = _last_word(client, operation)
         waited = clock.monotonic() - began > UNTOUCHED_SECONDS
         if last is None and waited:
-            silence = Failed("CloudFormation shows nothing of the operation", "it took it on minutes ago")
+            silence = Failed("CloudFormation does not show the operation", "it accepted it minutes ago")
             raise LostSight(silence, "the operation was accepted")
         if last is None or last.status.endswith("_IN_PROGRESS"):
             return False
         if stack is None or last.status == "DELETE_COMPLETE":
             return stack is None and last.status == "DELETE_COMPLETE"
-        # DeleteStack of a stack that others import from ends where it began, and so does going on with a
-        # rollback that fails again. Else the answer about the stack is older than the one about its events.
+        # DeleteStack of a stack with imported exports ends in the status in which it began, and so does a
+        # continued rollback that fails again. Otherwise the description of the stack is older than its
+        # events.
         return (operation.deletes or operation.continues or waited) and last.status == stack.status
 
     try:
@@ -220,7 +225,9 @@ def _finished(
             operation.stack_arn, is_over, sleep, lambda event: on_event(operation.layer, event), begins
         )
     except (ClientError, BotoCoreError) as error:
-        raise LostSight(aws.failure(error), "it goes on, but AWS can no longer be asked") from error
+        raise LostSight(
+            aws.failure(error), "it is still in progress, but AWS can no longer be asked"
+        ) from error
     if stack is None and operation.deletes:
         on_event(operation.layer, describe.about_stack(operation.stack_arn, "DELETE_COMPLETE"))
     if stack is None or stack.status in operation.goals:
@@ -229,16 +236,16 @@ def _finished(
 
 
 def _failure(client: Any, operation: Operation, stack: Stack, on_event: OnEvent, sleep: Sleep) -> StackFailed:
-    """Why the operation failed: what failed later mostly failed because of the first."""
+    """Why the operation failed: later failures are mostly caused by the first."""
     try:
-        told = _events_until_end(client, operation, sleep)
+        events = _events_until_end(client, operation, sleep)
     except (ClientError, BotoCoreError):
-        told = []
-    failed = [event for event in told if event.failed]
+        events = []
+    failed = [event for event in events if event.failed]
     for event in failed:
         on_event(operation.layer, event)
     failures = [event for event in failed if not event.about_stack]
-    last = told[-1] if told else None
+    last = events[-1] if events else None
     if failures:
         reason = failures[0].reason.rstrip(".") or "CloudFormation gave no reason"
         why = f"{failures[0].logical_id} ({failures[0].type}): {reason}"
@@ -254,30 +261,30 @@ def _failure(client: Any, operation: Operation, stack: Stack, on_event: OnEvent,
 
 
 def _events_until_end(client: Any, operation: Operation, sleep: Sleep) -> list[Event]:
-    """The operation's events, oldest first. They can appear later than the status that they lead to."""
-    told: list[Event] = []
+    """The operation's events, oldest first. They may appear later than the status of the stack."""
+    events: list[Event] = []
     for attempt in range(EVENT_TRIES):
-        told = _operation_events(client, operation)
-        if told and told[-1].about_stack and not told[-1].status.endswith("_IN_PROGRESS"):
+        events = _operation_events(client, operation)
+        if events and events[-1].about_stack and not events[-1].status.endswith("_IN_PROGRESS"):
             break
         if attempt < EVENT_TRIES - 1:
             sleep(EVENT_PAUSE_SECONDS)
-    return told
+    return events
 
 
 def _operation_events(client: Any, operation: Operation) -> list[Event]:
-    """The events of the operation, oldest first; those of its own token while its start is not to be seen."""
-    found: list[Event] = []
+    """The events of the operation, oldest first; only those with its token when its start is not found."""
+    events: list[Event] = []
     for event in describe.events(client, operation.stack_arn):
-        found.append(event)
+        events.append(event)
         if event.about_stack and event.status in operation.starts and event.token == operation.token:
-            return found[::-1]
-    # A deletion that is cancelled at once has no start.
-    return [event for event in reversed(found) if event.token == operation.token]
+            return events[::-1]
+    # A deletion that is cancelled at once has no event of its start.
+    return [event for event in reversed(events) if event.token == operation.token]
 
 
 def _last_word(client: Any, operation: Operation) -> Event | None:
-    """The newest event about the stack as a whole, where it belongs to the operation or ends the stack."""
+    """The newest event of the stack itself that belongs to the operation or says that it is deleted."""
     for event in describe.newest_events(client, operation.stack_arn):
         if event.about_stack and (event.token == operation.token or event.status == "DELETE_COMPLETE"):
             return event

@@ -1,4 +1,4 @@
-"""Work on several stacks: each when those that it waits for are done, independent ones at the same time."""
+"""Operate on several stacks: each after those that it depends on, independent ones at the same time."""
 
 import sys
 import threading
@@ -27,7 +27,7 @@ from ecs_blue_green.deployer.errors import (
 
 # As many stacks are worked on at the same time; AWS throttles an account, not a connection.
 WORKERS = 32
-# How long those who are asked to leave their stacks alone have to put down what they hold.
+# How long the workers have to clean up when the deployer is interrupted.
 LEAVE_SECONDS = 20.0
 
 Result = Literal["done", "nothing", "failed", "not started", "left running"]
@@ -36,11 +36,11 @@ GOOD = ("done", "nothing")
 
 @dataclass
 class Outcome:
-    """What became of one layer: the result, why, and what to type next.
+    """The result for one layer, the reason, and what to type next.
 
-    `interrupted` where that is because somebody pressed Ctrl-C. `stack` is the ARN, where there is one.
-    `start` and `end` are when the work began and ended: None where nothing was done, or is left running.
-    `failed` are the events that tell of a failure, oldest first.
+    `interrupted` when Ctrl-C is the reason. `stack` is the ARN, if there is one. `start` and `end` are None
+    when nothing was done, or the operation is still in progress. `failed` are the events of failures, oldest
+    first.
     """
 
     layer: str
@@ -58,8 +58,8 @@ class Outcome:
 
 Work = Callable[[str, Sleep], Outcome]
 Answer = Literal["go on", "finish", "leave"]
-# Called with the layers whose stacks are being operated on when a person presses Ctrl-C. `go on` forgets
-# it, `finish` starts nothing more and waits for what runs, `leave` gives up watching.
+# Called on Ctrl-C with the layers whose operations are in progress. `go on` ignores the interrupt, `finish`
+# starts nothing more and waits for these operations, `leave` stops waiting for them.
 OnInterrupt = Callable[[set[str]], Answer]
 
 
@@ -83,7 +83,7 @@ class _Ended:
 
 
 def leave(running: set[str]) -> Answer:
-    """The answer to Ctrl-C where nobody can be asked: AWS goes on, nothing is cancelled."""
+    """The answer to Ctrl-C without a user to ask: stop waiting; AWS continues, nothing is cancelled."""
     return "leave"
 
 
@@ -104,10 +104,10 @@ def run(
     on_interrupt: OnInterrupt = leave,
     sleep: Sleep | None = None,
 ) -> list[Outcome]:
-    """Call `work(layer, sleep)` for every layer and give the outcomes in the order of dependency.
+    """Call `work(layer, sleep)` for every layer; the outcomes in the order of dependencies.
 
-    A layer that fails stops those that wait for it; those already running finish. `sleep` is for tests; the
-    real one ends early when the run is left.
+    A layer that fails stops those that depend on it; those already in progress finish. `sleep` is for tests;
+    the real one ends early when the deployer is interrupted.
     """
     return _Run(waits_for, work, on_interrupt, sleep).outcomes()
 
@@ -162,7 +162,7 @@ class _Run:
             return
         self._running.add(layer)
         self._begun[layer] = clock.now()
-        # A daemon: a call that hangs must not keep a person waiting who asked to leave.
+        # A daemon: a call that hangs must not delay the exit after an interrupt.
         threading.Thread(target=self._attempt, args=(layer,), name=layer, daemon=True).start()
 
     def _take_in(self) -> None:
@@ -191,7 +191,7 @@ class _Run:
         self._order.done(layer)
 
     def _abandon(self) -> None:
-        """Wait no longer for those who do not leave by themselves."""
+        """Stop waiting for workers that do not end by themselves."""
         for layer in sorted(self._running):
             self._end(layer, Outcome(layer, "left running"))
 
@@ -202,7 +202,7 @@ class _Run:
                 with interrupts.interrupted_alone():
                     answer = self._on_interrupt(set(self._running))
             except KeyboardInterrupt:
-                # While the question stands, another interrupt is the answer.
+                # Another Ctrl-C at the question is the answer.
                 answer = "leave"
         if answer == "go on":
             return
@@ -225,17 +225,17 @@ class _Run:
         except LostSight as error:
             outcome = Outcome(layer, "left running", str(error), error.remedy)
         except Blocked as error:
-            # Somebody else has to act first: nothing was begun.
+            # Somebody has to act first: nothing was started.
             outcome = Outcome(layer, "not started", str(error), error.remedy)
         except (ClientError, BotoCoreError) as error:
-            trouble = aws.failure(error)
-            outcome = Outcome(layer, "failed", str(trouble), trouble.remedy)
+            failure = aws.failure(error)
+            outcome = Outcome(layer, "failed", str(failure), failure.remedy)
         except StackFailed as error:
             outcome = Outcome(layer, "failed", str(error), error.remedy, failed=error.failed)
         except Failure as error:
             outcome = Outcome(layer, "failed", str(error), error.remedy)
         except Exception as error:
-            # A mistake of this program must not hide what became of the other stacks.
+            # A bug of this program must not hide the results of the other stacks.
             traceback.print_exc(file=sys.stderr)
             outcome = Outcome(layer, "failed", f"the deployer itself failed: {error!r}", "report this")
         except BaseException as error:

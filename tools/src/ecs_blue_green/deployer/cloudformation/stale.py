@@ -6,14 +6,14 @@ A change set of ours says in its description which process made it, and for whic
 from datetime import UTC, datetime, timedelta
 
 from ecs_blue_green.deployer import identity
-from ecs_blue_green.deployer.cloudformation.change_sets import PASSING, Listed
+from ecs_blue_green.deployer.cloudformation.change_sets import EPHEMERAL, Listed
 
 # A person may look at a plan for a while before the answer; nobody does for an hour.
 STALE_AFTER = timedelta(hours=1)
 
 
 def description(verb: str) -> str:
-    """What a change set says of itself."""
+    """The description of a change set."""
     return f"deploy.py {verb}, {identity.me()}"
 
 
@@ -22,11 +22,11 @@ def is_stale(change_set: Listed, *, alone: bool) -> bool:
 
     `alone` says that no other deployer can be at work, because this one holds the lock.
     """
-    if change_set.purpose != PASSING:
+    if change_set.purpose != EPHEMERAL:
         return False
     owner = identity.read(change_set.description)
     if owner and owner.is_gone():
         return True
     if alone and change_set.description.startswith("deploy.py deploy,"):
         return True
-    return datetime.now(UTC) - change_set.made > STALE_AFTER
+    return datetime.now(UTC) - change_set.created > STALE_AFTER

@@ -1,8 +1,7 @@
-"""Watching operations: however many run, one call at a time asks about all of them.
+"""Wait for several operations with one call at a time.
 
-A thread for each operation waits in `until`. One of them, whoever comes first, looks for all; the others wait
-for what it sees. Several stacks are asked about by the list of those that are in progress, and only one that
-is not in it any more is described.
+A thread for each operation waits in `until`. The first of them asks for all; the others wait for its results.
+For several stacks it lists those in progress, and describes only a stack that is no longer in the list.
 """
 
 import threading
@@ -18,12 +17,13 @@ from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.cloudformation.describe import Event, Stack
 from ecs_blue_green.deployer.pace import Pace
 
-# AWS may be out of reach or throttle for this long before an operation is lost from sight. Each call has been
-# tried several times by then.
+# AWS may be unreachable or throttle for this long before the deployer gives up. Each call has been retried
+# several times by then.
 PATIENCE_SECONDS = 300.0
-# Naps are so short that an operation which has just begun is not overlooked in the shadow of an old one.
+# Naps are short, so that an operation which has just begun is asked about soon, in spite of long waits for
+# others.
 NAP_SECONDS = 0.5
-# An operation that takes this long is looked into, and again each time that it takes as long once more.
+# An operation that takes this long is looked into, and again each time that it has taken as long once more.
 LONG_SECONDS = 300.0
 
 Answer = TypeVar("Answer")
@@ -33,7 +33,7 @@ Tell = Callable[[Event], None]
 
 @dataclass(eq=False)
 class _Watched:
-    """One operation: what tells its end, who is told of it, and when to look next."""
+    """One operation: how its end is recognised, who is notified, and when to ask next."""
 
     stack_arn: str
     is_over: IsOver
@@ -50,9 +50,9 @@ class _Watched:
 
 
 class Watch:
-    """The watch over all operations of one run.
+    """Waits for all operations of one run.
 
-    With `follows`, every event of a resource is told as well, at the cost of one more call a look.
+    With `follows`, every event of a resource is passed on as well, at the cost of one more call each time.
     `look_into` is called with the ARN of a stack whose operation takes long.
     """
 
@@ -71,10 +71,10 @@ class Watch:
     def until(
         self, stack_arn: str, is_over: IsOver, sleep: Sleep, tell: Tell, status: str = ""
     ) -> Stack | None:
-        """Wait until `is_over` says so of the stack, None where it is gone, and give it as it is then.
+        """Wait until `is_over` is true of the stack (None when it no longer exists), and return it.
 
-        `tell` gets an event for each state of the stack after `status`. What `sleep` raises ends the waiting;
-        so does an error of AWS that does not pass by itself, or not in time.
+        `tell` gets an event for each status of the stack after `status`. An exception of `sleep` ends the
+        wait; so does an error of AWS that is not temporary, or lasts too long.
         """
         now = clock.monotonic()
         watched = _Watched(stack_arn, is_over, tell, now, now + self._pace.delay(0), status)
@@ -97,29 +97,29 @@ class Watch:
         napped = 0.0
         began = clock.monotonic()
         while True:
-            left = min(watched.due for watched in self._open()) - began - napped
-            if left <= 0:
+            remaining = min(watched.due for watched in self._open()) - began - napped
+            if remaining <= 0:
                 return
-            nap = min(left, NAP_SECONDS)
+            nap = min(remaining, NAP_SECONDS)
             sleep(nap)
             napped += nap
 
     def _open(self) -> list[_Watched]:
-        """Those whose end has not been seen yet."""
-        return [one for one in self._watched if not one.over and not one.error]
+        """The operations that have not ended yet."""
+        return [watched for watched in self._watched if not watched.over and not watched.error]
 
     def _look(self) -> None:
-        watched = self._open()
+        open_stacks = self._open()
         try:
-            moving = self._moving(watched)
-            for one in watched:
-                self._judge(one, moving)
+            moving = self._moving(open_stacks)
+            for watched in open_stacks:
+                self._judge(watched, moving)
             if self._follows:
-                self._tell_events(min(watched, key=lambda one: one.events_at))
-            for one in self._open():
-                if clock.monotonic() - one.began >= LONG_SECONDS * (one.looked_into + 1):
-                    one.looked_into += 1
-                    self._look_into(one.stack_arn)
+                self._tell_events(min(open_stacks, key=lambda watched: watched.events_at))
+            for watched in self._open():
+                if clock.monotonic() - watched.began >= LONG_SECONDS * (watched.looked_into + 1):
+                    watched.looked_into += 1
+                    self._look_into(watched.stack_arn)
         except (ClientError, BotoCoreError) as error:
             if not aws.is_passing(error) or clock.monotonic() - self._answered > PATIENCE_SECONDS:
                 raise
@@ -127,11 +127,11 @@ class Watch:
         else:
             self._answered = clock.monotonic()
         now = clock.monotonic()
-        for one in watched:
-            one.due = now + self._pace.delay(now - one.began)
+        for watched in open_stacks:
+            watched.due = now + self._pace.delay(now - watched.began)
 
     def _moving(self, watched: list[_Watched]) -> dict[str, Event]:
-        """Those of the stacks that are known to be in progress; nothing where a list would tell no more."""
+        """Those of the stacks that are in progress; nothing when a list has no advantage."""
         if len(watched) < 2 or not self._may_list:
             return {}
         try:
@@ -142,41 +142,41 @@ class Watch:
             self._may_list = False
             return {}
 
-    def _judge(self, one: _Watched, moving: dict[str, Event]) -> None:
-        if one.stack_arn in moving:
-            self._tell_status(one, moving[one.stack_arn])
+    def _judge(self, watched: _Watched, moving: dict[str, Event]) -> None:
+        if watched.stack_arn in moving:
+            self._tell_status(watched, moving[watched.stack_arn])
             return
-        stack = self._timed(lambda: describe.stack(self._client, one.stack_arn))
+        stack = self._timed(lambda: describe.stack(self._client, watched.stack_arn))
         try:
-            over = one.is_over(stack)
+            over = watched.is_over(stack)
         except Exception as error:
-            # It is the concern of the thread that waits for this one.
-            one.error = error
+            # For the thread that waits for this operation.
+            watched.error = error
             return
         if stack and (over or stack.moving):
             if over and self._follows:
-                self._tell_events(one)
-            self._tell_status(one, stack.event)
-        one.stack, one.over = stack, over
+                self._tell_events(watched)
+            self._tell_status(watched, stack.event)
+        watched.stack, watched.over = stack, over
 
-    def _tell_status(self, one: _Watched, event: Event) -> None:
-        if event.status != one.status:
-            one.status = event.status
-            one.tell(event)
+    def _tell_status(self, watched: _Watched, event: Event) -> None:
+        if event.status != watched.status:
+            watched.status = event.status
+            watched.tell(event)
 
-    def _tell_events(self, one: _Watched) -> None:
-        """Tell the events of the stack's resources since the last time."""
-        fresh: list[Event] = []
-        for event in describe.events(self._client, one.stack_arn):
-            if event.id == one.newest or (event.about_stack and event.status in describe.STARTS):
+    def _tell_events(self, watched: _Watched) -> None:
+        """Pass on the events of the stack's resources since the last time."""
+        events: list[Event] = []
+        for event in describe.events(self._client, watched.stack_arn):
+            if event.id == watched.newest or (event.about_stack and event.status in describe.STARTS):
                 break
-            fresh.append(event)
-        one.events_at = clock.monotonic()
-        if fresh:
-            one.newest = fresh[0].id
-        for event in reversed(fresh):
+            events.append(event)
+        watched.events_at = clock.monotonic()
+        if events:
+            watched.newest = events[0].id
+        for event in reversed(events):
             if not event.about_stack:
-                one.tell(event)
+                watched.tell(event)
 
     def _timed(self, ask: Callable[[], Answer]) -> Answer:
         began = clock.monotonic()

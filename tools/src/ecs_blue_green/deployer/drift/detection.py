@@ -1,7 +1,7 @@
-"""Where reality differs from the templates, and whose doing that is.
+"""Where the deployed resources differ from their templates, and who changed them.
 
-CloudFormation compares only properties that a template sets, and leaves out resource types that it cannot
-read: those are named here, and never count as clean.
+CloudFormation compares only properties that a template sets, and skips resource types without drift
+detection: those are listed here, and never count as in sync.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResourceDrifts.html
 """
 
@@ -28,9 +28,9 @@ Verdict = Literal["in sync", "delegated", "real", "not checked"]
 CHECKABLE = STEADY | {"UPDATE_ROLLBACK_FAILED"}
 FIRST_DELAY = 0.5
 LAST_DELAY = 10.0
-# "DetectStackDrift can take up to several minutes": one that takes much longer will not end.
+# "DetectStackDrift can take up to several minutes": one that takes much longer will not finish.
 PATIENCE_SECONDS = 1800
-# An environment variable that somebody set by hand may hold what nobody should read in a log.
+# An environment variable that was set by hand may hold a secret.
 HIDDEN = "(not shown)"
 _VARIABLES = re.compile(r"/(EnvironmentVariables|Variables)(/|$)|/Environment(/\d|$)")
 _VARIABLES_WITHIN = re.compile(r'"(Environment|EnvironmentVariables|Variables)"')
@@ -38,7 +38,7 @@ _VARIABLES_WITHIN = re.compile(r'"(Environment|EnvironmentVariables|Variables)"'
 
 @dataclass(frozen=True)
 class Difference:
-    """One property that is not as the template says. `owner` is who may have changed it, or None."""
+    """One property that differs from the template. `owner` is who may have changed it, or None."""
 
     path: str
     kind: str
@@ -49,7 +49,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class ResourceDrift:
-    """What became of one resource. `status` is CloudFormation's word, `reason` why it was not checked."""
+    """The drift of one resource. `status` is CloudFormation's own, `reason` says why it was not checked."""
 
     logical_id: str
     type: str
@@ -77,10 +77,10 @@ def detect(
     say: Callable[[str], None] = lambda text: None,
     sleep: Sleep = clock.sleep,
 ) -> list[StackDrift]:
-    """Have CloudFormation compare every stack, all at the same time, and sort what it finds.
+    """Detect the drift of every stack, all at the same time, and say who is responsible for it.
 
-    `stacks` are the environment's stacks by layer, none of them with an operation running; `owners` says
-    for each of them who else changes what in it.
+    `stacks` are the environment's stacks by layer, none of them with an operation in progress; `owners` says
+    for each of them who else changes its resources.
     """
     client = aws.client("cloudformation")
 
@@ -88,7 +88,7 @@ def detect(
         layer, stack = item
         return _stack(client, layer, stack, owners[layer], sleep)
 
-    say("CloudFormation compares the stacks with their templates")
+    say("CloudFormation detects drift of the stacks")
     with interrupts.threads(WORKERS) as pool:
         return list(pool.map(stack_drift, stacks.items()))
 
@@ -99,19 +99,19 @@ def _stack(client: Any, layer: str, stack: Stack | None, owners: Owners, sleep: 
     if stack.status not in CHECKABLE:
         return StackDrift(layer, stack, failure=f"it is {stack.status}")
     detection = _detection(client, stack.arn, sleep)
-    fresh = {}
+    results = {}
     for item in _pages(client, stack.arn):
-        # What could not be read this time keeps the result of an earlier detection.
+        # A resource that could not be read this time still has the result of an earlier detection.
         if item["Timestamp"] >= detection["Timestamp"]:
-            fresh[item["LogicalResourceId"]] = item
+            results[item["LogicalResourceId"]] = item
     failed = detection["DetectionStatus"] == "DETECTION_FAILED"
     failure = detection.get("DetectionStatusReason", "no reason given") if failed else ""
-    resources = tuple(_resources(client, stack, fresh, failure, owners))
+    resources = tuple(_resources(client, stack, results, failure, owners))
     return StackDrift(layer, stack, resources, failure)
 
 
 def _detection(client: Any, stack_arn: str, sleep: Sleep) -> Any:
-    """The finished detection of one stack; one that somebody else has begun is waited for."""
+    """The finished detection of one stack; waits for one that is already in progress."""
     waited, delay, started = 0.0, FIRST_DELAY, None
     while waited < PATIENCE_SECONDS:
         if started is None:
@@ -124,8 +124,8 @@ def _detection(client: Any, stack_arn: str, sleep: Sleep) -> Any:
         waited += delay
         delay = min(delay * 1.5, LAST_DELAY)
     raise Failed(
-        f"the drift detection of {stack_arn.split('/')[1]} does not end",
-        f"it was waited for {PATIENCE_SECONDS // 60} minutes",
+        f"the drift detection of {stack_arn.split('/')[1]} did not finish",
+        f"the deployer waited {PATIENCE_SECONDS // 60} minutes",
         "run again later",
     )
 
@@ -152,70 +152,70 @@ def _pages(client: Any, stack_arn: str) -> Iterator[Any]:
 
 
 def _resources(
-    client: Any, stack: Stack, fresh: Mapping[str, Any], failure: str, owners: Owners
+    client: Any, stack: Stack, results: Mapping[str, Any], failure: str, owners: Owners
 ) -> Iterator[ResourceDrift]:
     for page in client.get_paginator("list_stack_resources").paginate(StackName=stack.arn):
         for resource in page["StackResourceSummaries"]:
             if resource["ResourceStatus"] == "DELETE_COMPLETE":
                 continue
             logical_id, kind = resource["LogicalResourceId"], resource["ResourceType"]
-            item = fresh.get(logical_id)
-            if item is None:
+            result = results.get(logical_id)
+            if result is None:
                 # It does not say why: a type without drift detection is left out.
                 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
-                reason = "the detection failed" if failure else "CloudFormation gave no answer"
+                reason = "the detection failed" if failure else "CloudFormation returned no result"
                 physical_id = resource.get("PhysicalResourceId", "")
                 yield ResourceDrift(logical_id, kind, physical_id, "NOT_CHECKED", "not checked", reason)
             else:
-                yield _judged(item, owners)
+                yield _judged(result, owners)
 
 
-def _judged(item: Any, owners: Owners) -> ResourceDrift:
-    status = item["StackResourceDriftStatus"]
-    differences = tuple(_differences(item, owners)) if status == "MODIFIED" else ()
+def _judged(result: Any, owners: Owners) -> ResourceDrift:
+    status = result["StackResourceDriftStatus"]
+    differences = tuple(_differences(result, owners)) if status == "MODIFIED" else ()
     verdict: Verdict
     if status == "IN_SYNC":
-        # As the template says; what a release has moved must not be.
-        differences = tuple(_moved_back(item, owners))
+        # Equal to the template, although a release has changed it since.
+        differences = tuple(_moved_back(result, owners))
         verdict = "real" if differences else "in sync"
     elif status == "DELETED":
         verdict = "real"
     elif status == "MODIFIED":
-        # A modification without any detail is nobody's that we know of.
+        # A modification without details cannot be attributed to anybody.
         delegated = differences and all(difference.owner for difference in differences)
         verdict = "delegated" if delegated else "real"
     else:
         verdict = "not checked"
     return ResourceDrift(
-        logical_id=item["LogicalResourceId"],
-        type=item["ResourceType"],
-        physical_id=item.get("PhysicalResourceId", ""),
+        logical_id=result["LogicalResourceId"],
+        type=result["ResourceType"],
+        physical_id=result.get("PhysicalResourceId", ""),
         status=status,
         verdict=verdict,
-        reason=item.get("DriftStatusReason", "") if verdict == "not checked" else "",
+        reason=result.get("DriftStatusReason", "") if verdict == "not checked" else "",
         differences=differences,
     )
 
 
-def _differences(item: Any, owners: Owners) -> Iterator[Difference]:
-    expected = json.loads(item.get("ExpectedProperties") or "{}")
-    actual = json.loads(item.get("ActualProperties") or "{}")
-    for found in item.get("PropertyDifferences", []):
-        path = found["PropertyPath"]
+def _differences(result: Any, owners: Owners) -> Iterator[Difference]:
+    expected = json.loads(result.get("ExpectedProperties") or "{}")
+    actual = json.loads(result.get("ActualProperties") or "{}")
+    for difference in result.get("PropertyDifferences", []):
+        path = difference["PropertyPath"]
         yield Difference(
             path=path,
-            kind=found["DifferenceType"],
-            expected=_shown(path, found.get("ExpectedValue", "")),
-            actual=_shown(path, found.get("ActualValue", "")),
-            owner=owners.of(item["LogicalResourceId"], path, expected, actual),
+            kind=difference["DifferenceType"],
+            expected=_shown(path, difference.get("ExpectedValue", "")),
+            actual=_shown(path, difference.get("ActualValue", "")),
+            owner=owners.of(result["LogicalResourceId"], path, expected, actual),
         )
 
 
-def _moved_back(item: Any, owners: Owners) -> Iterator[Difference]:
-    expected = json.loads(item.get("ExpectedProperties") or "{}")
-    actual = json.loads(item.get("ActualProperties") or "{}")
-    for name, wanted in owners.beyond(item["LogicalResourceId"], expected, actual):
-        yield Difference(f"/{name}", "NOT_EQUAL", json.dumps(wanted), json.dumps(actual.get(name)), None)
+def _moved_back(result: Any, owners: Owners) -> Iterator[Difference]:
+    expected = json.loads(result.get("ExpectedProperties") or "{}")
+    actual = json.loads(result.get("ActualProperties") or "{}")
+    for name, deployed in owners.beyond(result["LogicalResourceId"], expected, actual):
+        yield Difference(f"/{name}", "NOT_EQUAL", json.dumps(deployed), json.dumps(actual.get(name)), None)
 
 
 def _shown(path: str, value: str) -> str:

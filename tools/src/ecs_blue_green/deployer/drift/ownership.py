@@ -1,8 +1,8 @@
-"""Which parts of the deployed resources somebody else than CloudFormation changes, and how far.
+"""Which properties of the deployed resources are changed outside of CloudFormation, and within which limits.
 
-CloudFormation creates the resources; CodeDeploy, auto scaling and ECS move some of their properties at run
-time. Such a difference between template and reality is delegated: it is how the system works, and "repairing"
-it would break a release. The layers say whose property is whose; here is how far an owner may change it.
+CloudFormation creates the resources; CodeDeploy, auto scaling and ECS change some of their properties at run
+time. Such drift is delegated: it is how the system works, and reverting it would break a release. The layers
+say who owns which property; here are the limits within which an owner may change it.
 """
 
 import json
@@ -17,26 +17,30 @@ from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.layers import Layer
 
-# Whether the actual value is still one that the owner may set: called with the property's expected and
+# Whether the actual value is one that the owner may set: called with the property's expected and
 # actual value and the ARNs of the two target groups.
 Limit = Callable[[Any, Any, Set[str]], bool]
 
 
 def _forwards_to_colours(expected: Any, actual: Any, colours: Set[str]) -> bool:
-    """Every request goes to blue or green, in whatever proportion."""
-    before, now = ([*value] if isinstance(value, list) else [] for value in (expected, actual))
-    forwards = [action for action in now if action.get("Type") == "forward"]
+    """Every request goes to blue or green, with any weights."""
+    expected_actions, actual_actions = (
+        [*value] if isinstance(value, list) else [] for value in (expected, actual)
+    )
+    forwards = [action for action in actual_actions if action.get("Type") == "forward"]
     return (
         bool(forwards)
         and all(_targets(action) and _targets(action) <= colours for action in forwards)
-        and _others(before) == _others(now)
+        and _others(expected_actions) == _others(actual_actions)
     )
 
 
 def _others(actions: Any) -> list[str]:
-    """What is done with a request before it is forwarded, such as an authentication."""
+    """The actions before the forward action, such as an authentication."""
     # Numbers come back as text from some types.
-    return [json.dumps(_texts(one), sort_keys=True) for one in actions if one.get("Type") != "forward"]
+    return [
+        json.dumps(_texts(action), sort_keys=True) for action in actions if action.get("Type") != "forward"
+    ]
 
 
 def _texts(value: Any) -> Any:
@@ -80,28 +84,28 @@ def _family(value: Any) -> str:
 
 
 def _resolved_latest(expected: Any, actual: Any, colours: Set[str]) -> bool:
-    """LATEST, or the version that ECS took for it."""
+    """LATEST, or the version that ECS resolved it to."""
     return str(expected) == "LATEST"
 
 
 def _as_deployed(expected: Any, actual: Any, colours: Set[str]) -> bool:
-    """What the last finished deployment brought, or one that runs; before any, as it was created."""
+    """What the last finished deployment set, or one in progress; before the first, what the template says."""
     return str(expected) == "LATEST" or _comparable(expected) == _comparable(actual)
 
 
 def _comparable(value: Any) -> str:
-    """One text for values that say the same: no list of a network's has an order."""
+    """One text for values that mean the same: lists in a network configuration have no order."""
     if isinstance(value, Mapping):
         members = {str(key).lower(): _comparable(member) for key, member in value.items()}
         return json.dumps(members, sort_keys=True)
     if isinstance(value, list):
         return json.dumps(sorted(map(_comparable, value)))
-    # A weight of a template's parameter is a text, and a number in an AppSpec.
+    # A weight that comes from a parameter is a string, in an AppSpec it is a number.
     return json.dumps(value if value is None or isinstance(value, bool) else str(value))
 
 
 def _anything(expected: Any, actual: Any, colours: Set[str]) -> bool:
-    """Whatever its owner makes it."""
+    """Any value."""
     return True
 
 
@@ -118,14 +122,16 @@ LIMITS: Mapping[runtime.Limit, Limit] = {
 def changed_by(
     layers: Mapping[str, Layer], environment: Environment
 ) -> dict[str, tuple[runtime.Changed, ...]]:
-    """Who else changes what in each layer: what it says of itself, and the rules that CodeDeploy moves."""
+    """Who else changes what in each layer: what it declares, and rules that CodeDeploy changes."""
     moved = traffic.moved_rules(ResolvedState(desired_state(layers, environment)))
-    found = {}
+    changes = {}
     for slug, layer in layers.items():
-        said = {changed.resource for changed in layer.runtime.changed_by}
-        rules = sorted(logical_id for owner, logical_id in moved if owner == slug and logical_id not in said)
-        found[slug] = (*layer.runtime.changed_by, *map(_rule, rules))
-    return found
+        declared = {changed.resource for changed in layer.runtime.changed_by}
+        rules = sorted(
+            logical_id for owner, logical_id in moved if owner == slug and logical_id not in declared
+        )
+        changes[slug] = (*layer.runtime.changed_by, *map(_rule, rules))
+    return changes
 
 
 def _rule(logical_id: str) -> runtime.Changed:
@@ -137,8 +143,7 @@ def _rule(logical_id: str) -> runtime.Changed:
 class Owners:
     """Who else changes what in one layer's resources. `colours` are the ARNs of the two target groups.
 
-    `brought` has what deployments brought, each as properties of the service: the last finished one's, and
-    those of one that runs.
+    `brought` has what the last finished deployment set, and one in progress, as properties of the service.
     """
 
     changed: Iterable[runtime.Changed]
@@ -146,10 +151,10 @@ class Owners:
     brought: tuple[Mapping[str, Any], ...] = ()
 
     def of(self, resource: str, path: str, expected: Any, actual: Any) -> str | None:
-        """Who may have made this difference, or None when it belongs to CloudFormation alone.
+        """Who may have made this change, or None when only CloudFormation may.
 
         `path` is a JSON pointer into the resource's properties. `expected` and `actual` are all of them,
-        because CloudFormation tells one and the same change as an addition, a removal or a new value.
+        because CloudFormation reports the same change as an addition, a removal or a new value.
         """
         top = path.lstrip("/").split("/")[0]
         for changed in self.changed:
@@ -161,20 +166,22 @@ class Owners:
     def beyond(
         self, resource: str, expected: Mapping[str, Any], actual: Mapping[str, Any]
     ) -> Iterator[tuple[str, Any]]:
-        """What is as the template says and not as the last deployment did: properties with its values."""
+        """What equals the template but not the last deployment: properties with the deployed values."""
         for changed in self.changed:
-            for one in changed.properties if changed.resource == resource else ():
-                if one.limit == "last-deployment" and not self._is_within(one, expected, actual):
-                    yield one.property, self._deployed(one.property, expected)[0]
+            for delegation in changed.properties if changed.resource == resource else ():
+                if delegation.limit == "last-deployment" and not self._is_within(
+                    delegation, expected, actual
+                ):
+                    yield delegation.property, self._deployed(delegation.property, expected)[0]
 
     def _is_within(
         self, delegation: runtime.Delegation, expected: Mapping[str, Any], actual: Mapping[str, Any]
     ) -> bool:
         top, limit = delegation.property, LIMITS[delegation.limit]
-        wanted = [expected.get(top)]
+        allowed = [expected.get(top)]
         if delegation.limit == "last-deployment":
-            wanted = self._deployed(top, expected)
-        return any(limit(value, actual.get(top), self.colours) for value in wanted)
+            allowed = self._deployed(top, expected)
+        return any(limit(value, actual.get(top), self.colours) for value in allowed)
 
     def _deployed(self, top: str, expected: Mapping[str, Any]) -> list[Any]:
         return [brought.get(top, expected.get(top)) for brought in self.brought or ({},)]

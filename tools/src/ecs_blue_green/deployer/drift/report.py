@@ -1,4 +1,4 @@
-"""What people and scripts read about drift."""
+"""Drift as text and as JSON."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,12 +15,12 @@ STYLES = {"real": "bold red", "delegated": "yellow", "not checked": "dim"}
 
 
 def show(environment: Environment, stacks: Iterable[StackDrift]) -> None:
-    """Every resource that is not as its template says; of how many nobody can tell; then the sums."""
+    """Every resource that has drifted, how many could not be checked, and the totals."""
     out = console()
     stacks = list(stacks)
-    for found in stacks:
-        out.print(_stack_line(found))
-        for resource in found.resources:
+    for stack in stacks:
+        out.print(_stack_line(stack))
+        for resource in stack.resources:
             for first, text in _resource_lines(resource):
                 for line in hanging(out, first, text):
                     out.print(line)
@@ -30,29 +30,29 @@ def show(environment: Environment, stacks: Iterable[StackDrift]) -> None:
     counts = _counts(stacks)
     out.print(
         f"{environment.name}: {counts['real']} real, {counts['delegated']} delegated, "
-        f"{counts['in_sync']} as in the template, {counts['not_checked']} not checked"
+        f"{counts['in_sync']} in sync, {counts['not_checked']} not checked"
     )
 
 
-def _stack_line(found: StackDrift) -> Text:
-    line = Text(f"{found.layer:<22}")
-    counts = Counter(resource.verdict for resource in found.resources)
-    if found.stack is None:
+def _stack_line(drift: StackDrift) -> Text:
+    line = Text(f"{drift.layer:<22}")
+    counts = Counter(resource.verdict for resource in drift.resources)
+    if drift.stack is None:
         line.append("not deployed", style="dim")
-    elif found.failure:
-        line.append(f"could not be checked: {found.failure}", style="bold red")
+    elif drift.failure:
+        line.append(f"could not be checked: {drift.failure}", style="bold red")
     else:
-        left = counts.pop("not checked", 0)
+        unchecked = counts.pop("not checked", 0)
         words = [f"{count} {verdict}" for verdict, count in sorted(counts.items()) if verdict != "in sync"]
-        clean = "as in the template" if counts or not left else "nothing could be checked"
+        clean = "in sync" if counts or not unchecked else "nothing could be checked"
         line.append(", ".join(words) or clean, style="" if words or not counts else "green")
-        if left and counts:
-            line.append(f" ({left} not checked)", style="dim")
+        if unchecked and counts:
+            line.append(f" ({unchecked} not checked)", style="dim")
     return line
 
 
 def _resource_lines(resource: ResourceDrift) -> Iterator[tuple[Text, Text]]:
-    """Lines, each with what those that follow it on a narrow terminal are indented by."""
+    """Lines, each after the text that sets the indent of its continuation lines on a narrow terminal."""
     if resource.verdict in ("in sync", "not checked"):
         return
     line = Text(f"{resource.logical_id}  ")
@@ -66,10 +66,10 @@ def _resource_lines(resource: ResourceDrift) -> Iterator[tuple[Text, Text]]:
 
 
 def _unchecked_lines(stacks: Iterable[StackDrift]) -> Iterator[tuple[Text, Text]]:
-    """What nobody can tell anything about: a line for each reason, with the types (--json: the resources)."""
+    """What was not checked: a line for each reason, with the types (--json: the resources)."""
     by_reason: dict[str, Counter[str]] = {}
-    for found in stacks:
-        for resource in found.resources:
+    for stack in stacks:
+        for resource in stack.resources:
             if resource.verdict == "not checked":
                 by_reason.setdefault(resource.reason or resource.status, Counter())[resource.type] += 1
     for reason, types in by_reason.items():
@@ -81,33 +81,33 @@ def _unchecked_lines(stacks: Iterable[StackDrift]) -> Iterator[tuple[Text, Text]
 def _change(difference: Difference) -> str:
     expected = "(none)" if difference.kind == "ADD" else difference.expected
     actual = "(none)" if difference.kind == "REMOVE" else difference.actual
-    return f"{expected} in the template, {actual} in reality"
+    return f"expected {expected}, actual {actual}"
 
 
 def document(environment: Environment, stacks: Iterable[StackDrift]) -> dict[str, Any]:
-    """The same for scripts, with the resources that are as their template says."""
+    """The same for scripts, with the resources that are in sync."""
     stacks = list(stacks)
     return {
         "summary": _counts(stacks),
         "stacks": [
             {
-                "layer": found.layer,
-                "stack": environment.stack_name(found.layer),
-                "status": found.stack.status if found.stack else None,
-                "failure": found.failure or None,
+                "layer": drift.layer,
+                "stack": environment.stack_name(drift.layer),
+                "status": drift.stack.status if drift.stack else None,
+                "failure": drift.failure or None,
                 "resources": [
                     asdict(resource)
                     | {"physical_id": resource.physical_id or None, "reason": resource.reason or None}
-                    for resource in found.resources
+                    for resource in drift.resources
                 ],
             }
-            for found in stacks
+            for drift in stacks
         ],
     }
 
 
 def _counts(stacks: Iterable[StackDrift]) -> dict[str, int]:
-    counts = Counter(resource.verdict for found in stacks for resource in found.resources)
+    counts = Counter(resource.verdict for stack in stacks for resource in stack.resources)
     return {
         "real": counts["real"],
         "delegated": counts["delegated"],

@@ -31,7 +31,7 @@ from ecs_blue_green.deployer.rules import LISTENER_RULE
 from ecs_blue_green.deployer.text import differing
 
 # Why a value changes that reads the same.
-OTHERWISE = "what NoEcho hides in it changes"
+OTHERWISE = "a NoEcho value in it changes"
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class _Comparison:
         if new is None or old is None or self._moves(slug):
             return self._whole(slug, old, new)
         changes = [self.resource(slug, logical_id) for logical_id in {**new_resources, **old_resources}]
-        found = LayerChange(
+        layer_change = LayerChange(
             layer=slug,
             stack=new.stack,
             action="update",
@@ -132,9 +132,11 @@ class _Comparison:
             parameters=tuple(_parameters(old, new)),
             tags=tuple(map_changes(old.tags, new.tags)),
         )
-        nothing = not (found.resources or found.outputs or found.parameters or found.tags)
-        # A template that says the same in other words is still another template: that is no change here.
-        return replace(found, action="nothing") if nothing else found
+        nothing = not (
+            layer_change.resources or layer_change.outputs or layer_change.parameters or layer_change.tags
+        )
+        # A template that is only written differently changes nothing here.
+        return replace(layer_change, action="nothing") if nothing else layer_change
 
     def resource(self, layer: str, logical_id: str) -> ResourceChange | None:
         """What happens to one resource, None when nothing does."""
@@ -146,11 +148,11 @@ class _Comparison:
 
     def _moves(self, slug: str) -> bool:
         """Whether the layer's stack is not the same one before and after."""
-        one, other = self.before, self.after
-        return (one.account, one.region, one.stacks[slug].stack) != (
-            other.account,
-            other.region,
-            other.stacks[slug].stack,
+        before, after = self.before, self.after
+        return (before.account, before.region, before.stacks[slug].stack) != (
+            after.account,
+            after.region,
+            after.stacks[slug].stack,
         )
 
     def _whole(self, slug: str, old: StackState | None, new: StackState | None) -> LayerChange:
@@ -196,33 +198,35 @@ class _Comparison:
                 "replace",
                 properties=(PropertyChange("/Type", old.type, new.type, "Always"),),
                 effect="refused",
-                notes=("CloudFormation does not change a resource's type: give it another logical id",),
+                notes=("CloudFormation cannot change the type of a resource: use another logical ID",),
             )
-        found = schema(new.type, self.after.region)
-        changes = list(self._changes(layer, old, new, found))
-        told = [change.label for change in changes if change.label]
-        for change in self._other_imports(layer, logical_id, new, found):
-            if not any(holds(label, change.label) or holds(change.label, label) for label in told):
+        type_schema = schema(new.type, self.after.region)
+        changes = list(self._changes(layer, old, new, type_schema))
+        labels = [change.label for change in changes if change.label]
+        for change in self._other_imports(layer, logical_id, new, type_schema):
+            if not any(holds(label, change.label) or holds(change.label, label) for label in labels):
                 changes.append(change)
-        return modification(logical_id, old, new, tuple(changes), found, moved=moved) if changes else None
+        return (
+            modification(logical_id, old, new, tuple(changes), type_schema, moved=moved) if changes else None
+        )
 
     def _changes(
-        self, layer: str, old: Resource, new: Resource, found: Schema | None
+        self, layer: str, old: Resource, new: Resource, type_schema: Schema | None
     ) -> Iterator[PropertyChange]:
         for difference in self._differences(old.properties, new.properties, (), ()):
             # A type without a schema, such as a custom resource: nothing is known.
             recreation: Recreation = (
-                found.recreation(difference.location, difference.before, difference.after)
-                if found
+                type_schema.recreation(difference.location, difference.before, difference.after)
+                if type_schema
                 else "Conditionally"
             )
             if recreation == "Always" and not difference.certain:
                 recreation = "Conditionally"
-            told = shown(difference.before, layer), shown(difference.after, layer)
-            hides = told[0] == told[1] and has_secret(difference.after)
+            values = shown(difference.before, layer), shown(difference.after, layer)
+            hides = values[0] == values[1] and has_secret(difference.after)
             yield PropertyChange(
                 "/".join(["/Properties", *difference.location]),
-                *told,
+                *values,
                 recreation,
                 difference.because or (OTHERWISE if hides else ""),
                 difference.certain,
@@ -232,14 +236,14 @@ class _Comparison:
             before, after = old.attributes.get(name), new.attributes.get(name)
             if not same(before, after):
                 yield PropertyChange(f"/{name}", shown(before, layer), shown(after, layer))
-        tags, wanted = self.before.stacks[layer].tags, self.after.stacks[layer].tags
-        if found and found.taggable:
-            for change in map_changes(tags, wanted):
-                recreation = "Never" if found.tags_updatable else "Always"
+        old_tags, new_tags = self.before.stacks[layer].tags, self.after.stacks[layer].tags
+        if type_schema and type_schema.taggable:
+            for change in map_changes(old_tags, new_tags):
+                recreation = "Never" if type_schema.tags_updatable else "Always"
                 yield replace(change, path=f"/Tags/{change.path}", recreation=recreation)
 
     def _other_imports(
-        self, layer: str, logical_id: str, new: Resource, found: Schema | None
+        self, layer: str, logical_id: str, new: Resource, type_schema: Schema | None
     ) -> Iterator[PropertyChange]:
         """Where a resource imports a value under another name, or begins or ceases to import it.
 
@@ -251,7 +255,7 @@ class _Comparison:
             if before.get(label) == after.get(label):
                 continue
             location, value = placed(new.properties, label)
-            recreation = found.recreation(location, None, value) if found else "Conditionally"
+            recreation = type_schema.recreation(location, None, value) if type_schema else "Conditionally"
             yield PropertyChange(
                 "/".join(["/Properties", *location]),
                 shown(value, layer),
@@ -303,8 +307,10 @@ class _Comparison:
                 continue
             if change.action == "modify":
                 resource = self.after.resources(reference.layer)[reference.logical_id]
-                found = schema(resource.type, self.after.region)
-                if change.effect in ("none", "refused") or (found and found.stays(reference.attribute)):
+                type_schema = schema(resource.type, self.after.region)
+                if change.effect in ("none", "refused") or (
+                    type_schema and type_schema.stays(reference.attribute)
+                ):
                     continue
             cause = f"{reference.logical_id} {_BECOMES[change.action]}"
             certain = certain or change.action == "replace"
@@ -320,42 +326,42 @@ class _Comparison:
             after = self.after.exported(name) if name in new else None
             title = new.get(name) or old[name]
             importers = self.before.importers(name)
-            told = shown(before, slug), shown(after, slug)
+            values = shown(before, slug), shown(after, slug)
             if name not in old:
-                yield ExportChange(name, title, "add", after=told[1])
+                yield ExportChange(name, title, "add", after=values[1])
             elif name not in new:
-                yield ExportChange(name, title, "remove", before=told[0], importers=importers)
+                yield ExportChange(name, title, "remove", before=values[0], importers=importers)
             elif not same(before, after):
-                yield ExportChange(name, title, "change", *told, importers=importers)
+                yield ExportChange(name, title, "change", *values, importers=importers)
             else:
                 certain, because = self._why(after)
                 if because:
                     action: Literal["change", "may change"] = "change" if certain else "may change"
-                    yield ExportChange(name, title, action, *told, because, importers)
+                    yield ExportChange(name, title, action, *values, because, importers)
 
     def _outputs(self, slug: str) -> Iterator[OutputChange]:
         """What happens to the outputs; of a stack that moves, all of them are new."""
         old = {} if slug in self.before.stacks and self._moves(slug) else self.before.outputs(slug)
         new = self.after.outputs(slug)
         for title in {**new, **old}:
-            before, was = old.get(title, (None, ""))
-            after, becomes = new.get(title, (None, ""))
-            told = shown(before, slug), shown(after, slug)
+            before, old_export = old.get(title, (None, ""))
+            after, new_export = new.get(title, (None, ""))
+            values = shown(before, slug), shown(after, slug)
             if title not in old:
-                yield OutputChange(title, "add", after=told[1], export=becomes)
+                yield OutputChange(title, "add", after=values[1], export=new_export)
             elif title not in new:
-                yield OutputChange(title, "remove", before=told[0], export=was)
+                yield OutputChange(title, "remove", before=values[0], export=old_export)
             elif not same(before, after):
-                because = OTHERWISE if told[0] == told[1] else ""
-                yield OutputChange(title, "change", *told, because, becomes)
-            elif was != becomes:
-                because = f"it was exported as {was}" if was else "it was not exported"
-                yield OutputChange(title, "change", *told, because, becomes)
+                because = OTHERWISE if values[0] == values[1] else ""
+                yield OutputChange(title, "change", *values, because, new_export)
+            elif old_export != new_export:
+                because = f"it was exported as {old_export}" if old_export else "it was not exported"
+                yield OutputChange(title, "change", *values, because, new_export)
             else:
                 certain, because = self._why(after)
                 if because:
                     action: Literal["change", "may change"] = "change" if certain else "may change"
-                    yield OutputChange(title, action, *told, because, becomes)
+                    yield OutputChange(title, action, *values, because, new_export)
 
 
 def _parameters(old: StackState, new: StackState) -> Iterator[PropertyChange]:
@@ -390,7 +396,7 @@ def _with_moves(layers: list[LayerChange]) -> list[LayerChange]:
         for change in layer.resources
         if change.action == "add"
     }
-    found = []
+    noted = []
     for layer in layers:
         resources = tuple(
             replace(
@@ -401,5 +407,5 @@ def _with_moves(layers: list[LayerChange]) -> list[LayerChange]:
             else change
             for change in layer.resources
         )
-        found.append(replace(layer, resources=resources))
-    return found
+        noted.append(replace(layer, resources=resources))
+    return noted

@@ -64,9 +64,9 @@ def placed(value: Any, label: Location) -> tuple[Location, Any]:
         if isinstance(value, list):
             key = name_key(value, value)
             names = [_text(member[key]) for member in value] if key else []
-            found = names.index(part) if part in names else None
-            location.append(part if found is None else str(found))
-            value = None if found is None else value[found]
+            index = names.index(part) if part in names else None
+            location.append(part if index is None else str(index))
+            value = None if index is None else value[index]
         else:
             location.append(part)
             value = value.get(part) if isinstance(value, dict) else None
@@ -98,7 +98,7 @@ def moved_by_releases(
 
     `before` and `after` have the parameters of the stacks that exist, by layer.
     """
-    kept = {
+    unreleased = {
         str(title): layer.fixed.get(title, "")
         for layer in layers.values()
         for title in layer.runtime.moved_by_releases
@@ -106,7 +106,7 @@ def moved_by_releases(
     for slug, values in after.items():
         for title in map(str, layers[slug].runtime.gives_to_releases):
             # A stack from before it had the parameter: what the service's stack keeps is what runs.
-            old = before[slug].get(title, kept.get(title, ""))
+            old = before[slug].get(title, unreleased.get(title, ""))
             if old != values[title]:
                 yield PropertyChange(title, old, values[title])
 
@@ -117,7 +117,9 @@ def pairs(before: list[Any], after: list[Any]) -> Iterator[Pair]:
     if key is None:
         yield from _aligned(before, after)
         return
-    old, new = ({_text(member[key]): index for index, member in enumerate(one)} for one in (before, after))
+    old, new = (
+        {_text(member[key]): index for index, member in enumerate(members)} for members in (before, after)
+    )
     for name, index in new.items():
         yield Pair(index, name, before[old[name]] if name in old else None, after[index])
     for name, index in old.items():
@@ -128,9 +130,11 @@ def pairs(before: list[Any], after: list[Any]) -> Iterator[Pair]:
 def orders(before: list[Any], after: list[Any]) -> tuple[list[str], list[str]]:
     """The names of the members that two lists share, in the order of each; nothing where they have none."""
     key = name_key(before, after)
-    names = [[_text(member[key]) for member in one] if key else [] for one in (before, after)]
+    names = [
+        [_text(member[key]) for member in member_names] if key else [] for member_names in (before, after)
+    ]
     shared = set(names[0]) & set(names[1])
-    old, new = ([name for name in one if name in shared] for one in names)
+    old, new = ([name for name in member_names if name in shared] for member_names in names)
     return old, new
 
 
@@ -143,8 +147,8 @@ def name_key(before: list[Any], after: list[Any]) -> str | None:
             key
             for key in NAMES
             if all(
-                len({_text(member[key]) for member in one if key in member}) == len(one)
-                for one in (before, after)
+                len({_text(member[key]) for member in members if key in member}) == len(members)
+                for members in (before, after)
             )
         ),
         None,
@@ -164,7 +168,7 @@ def _aligned(before: list[Any], after: list[Any]) -> Iterator[Pair]:
             yield from (Pair(j + k, str(j + k), before[i + k], after[j + k]) for k in range(i_end - i))
             continue
         for k in range(max(i_end - i, j_end - j)):
-            one = before[i + k] if i + k < i_end else None
-            other = after[j + k] if j + k < j_end else None
-            index = j + k if other is not None else i + k
-            yield Pair(index, str(index), one, other)
+            old_member = before[i + k] if i + k < i_end else None
+            new_member = after[j + k] if j + k < j_end else None
+            index = j + k if new_member is not None else i + k
+            yield Pair(index, str(index), old_member, new_member)

@@ -28,15 +28,18 @@ _POLICIES = {
     "UpdateReplacePolicy": "when another one replaces it",
 }
 _FATES = {
-    "kept": "it is kept from now on",
-    "snapshot": "a snapshot is all that is kept of it from now on",
-    "deleted": "it is deleted from now on, with what it holds",
+    "kept": "it is retained from now on",
+    "snapshot": "only a snapshot of it is kept from now on",
+    "deleted": "it is deleted from now on, with its data",
 }
 
 
 def removal(logical_id: str, old: Resource) -> ResourceChange:
     """What becomes of a resource that its template no longer has."""
-    notes = {"kept": ("it stays behind, outside any stack",), "snapshot": ("a snapshot of it is taken",)}
+    notes = {
+        "kept": ("it is retained, no longer managed by a stack",),
+        "snapshot": ("a snapshot of it is taken",),
+    }
     return ResourceChange(logical_id, old.type, "remove", notes=notes.get(_fate(old, "DeletionPolicy"), ()))
 
 
@@ -55,7 +58,7 @@ def modification(
     old: Resource,
     new: Resource,
     changes: tuple[PropertyChange, ...],
-    found: Schema | None,
+    type_schema: Schema | None,
     *,
     moved: bool = False,
 ) -> ResourceChange:
@@ -73,7 +76,7 @@ def modification(
     )
     effects: dict[Action, Effect] = {"replace": "replaced", "may replace": "may be replaced"}
     effect: Effect = effects.get(action, "in place")
-    notes = list(_notes(old, new, changes, found, action))
+    notes = list(_notes(old, new, changes, type_schema, action))
     if moved:
         notes.append(RULE_NOTE)
     fates = list(_fates(old, new))
@@ -90,9 +93,9 @@ def modification(
     if old.type == SERVICE and is_by_codedeploy(old.properties) and action == "modify":
         effect, note = _service_effect(new, changes)
         notes.append(note)
-    if found and any(found.is_read_only(location) for location in _locations(changes)):
+    if type_schema and any(type_schema.is_read_only(location) for location in _locations(changes)):
         effect = "refused"
-        notes.append("AWS sets a property itself that the template gives")
+        notes.append("the template sets a read-only property")
     return ResourceChange(logical_id, new.type, action, properties=changes, effect=effect, notes=tuple(notes))
 
 
@@ -108,29 +111,29 @@ def _notes(
     old: Resource,
     new: Resource,
     changes: Iterable[PropertyChange],
-    found: Schema | None,
+    type_schema: Schema | None,
     action: Action,
 ) -> Iterator[str]:
-    if found is None:
-        yield f"CloudFormation has no schema of {new.type} here: what a change does is not known"
+    if type_schema is None:
+        yield f"there is no schema for {new.type} in this region: the effect of a change is unknown"
     if action in ("replace", "may replace"):
         fate = _fate(new, "UpdateReplacePolicy")
         if fate == "kept":
-            yield "the old one stays behind, outside any stack"
+            yield "the old one is retained, no longer managed by a stack"
         elif fate == "snapshot":
             yield "a snapshot of the old one is taken before it is deleted"
-        names = found.named(new.properties) if found else {}
-        if names and canonical(names) == canonical(found.named(old.properties) if found else {}):
+        names = type_schema.named(new.properties) if type_schema else {}
+        if names and canonical(names) == canonical(type_schema.named(old.properties) if type_schema else {}):
             # The new one is created first, and the old one has the name.
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
             yield f"fails: a second one cannot have the same {' and '.join(names)}"
     if new.type == LISTENER and forwards(new.properties):
         yield "CloudFormation sends the template's actions again: traffic goes back to blue if green is live"
-    if found:
-        hidden = [location for location in _locations(changes) if found.is_write_only(location)]
+    if type_schema:
+        hidden = [location for location in _locations(changes) if type_schema.is_write_only(location)]
         if hidden:
             paths = ", ".join("/".join(location) for location in hidden)
-            yield f"AWS never shows {paths}: drift of it cannot be seen"
+            yield f"{paths} is write-only: its drift cannot be detected"
 
 
 def _locations(changes: Iterable[PropertyChange]) -> list[Location]:

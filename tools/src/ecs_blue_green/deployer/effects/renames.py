@@ -21,7 +21,7 @@ def with_renames(
     region: str,
 ) -> tuple[ResourceChange, ...]:
     """The changes, with those marked that are one resource under another logical id."""
-    found: dict[str, ResourceChange] = {change.logical_id: change for change in changes}
+    renamed: dict[str, ResourceChange] = {change.logical_id: change for change in changes}
     added = [change.logical_id for change in changes if change.action == "add"]
     for removed in (change.logical_id for change in changes if change.action == "remove"):
         scores = {
@@ -33,20 +33,20 @@ def with_renames(
         if not best or scores[best][0] < NEARLY:
             continue
         added.remove(best)
-        found[removed] = replace(found[removed], renamed=best)
+        renamed[removed] = replace(renamed[removed], renamed=best)
         shape = schema(new[best].type, region)
         names = shape.named(new[best].properties) if shape else {}
         taken = bool(names) and canonical(names) == canonical(
             shape.named(old[removed].properties) if shape else {}
         )
         note = (f"fails: {removed} still has the same {' and '.join(names)}",) if taken else ()
-        found[best] = replace(found[best], renamed=removed, notes=(*found[best].notes, *note))
-    return tuple(found.values())
+        renamed[best] = replace(renamed[best], renamed=removed, notes=(*renamed[best].notes, *note))
+    return tuple(renamed.values())
 
 
-def _likeness(one: Resource, other: Resource) -> float:
+def _likeness(removed: Resource, added: Resource) -> float:
     """The share of values in which two resources agree, from 0 to 1."""
-    first, second = dict(_leaves(one.properties, ())), dict(_leaves(other.properties, ()))
+    first, second = dict(_leaves(removed.properties, ())), dict(_leaves(added.properties, ()))
     together = first.keys() | second.keys()
     equal = sum(1 for key in together if first.get(key) == second.get(key))
     return equal / len(together) if together else 1.0

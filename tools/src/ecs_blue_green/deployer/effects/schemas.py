@@ -63,7 +63,7 @@ class Schema:
         )
 
     def is_write_only(self, changed: Location) -> bool:
-        """Whether AWS never shows what was set at this location, so that nobody can check it later."""
+        """Whether AWS never returns the value at this location, so that its drift cannot be detected."""
         return any(_touches(pattern, changed, None, None) for pattern in self.write_only)
 
     def stays(self, attribute: str | None) -> bool:
@@ -76,9 +76,9 @@ class Schema:
         That is its identifier, where the template gives all of it, or the property that is called like the
         type (`ServiceName` of a service).
         """
-        whole = all(name in properties and (name,) in self.create_only for name in self.identifier)
+        is_named = all(name in properties and (name,) in self.create_only for name in self.identifier)
         own = {"Name", f"{self.type.rpartition(':')[2]}Name"} & properties.keys()
-        names = self.identifier if whole else [name for name in own if (name,) in self.create_only]
+        names = self.identifier if is_named else [name for name in own if (name,) in self.create_only]
         return {name: properties[name] for name in names}
 
     def reference(self, properties: Mapping[str, Any]) -> Any:
@@ -97,9 +97,9 @@ def schema(resource_type: str, region: str) -> Schema | None:
 
 
 def document(resource_type: str, region: str) -> Mapping[str, Any]:
-    """The whole schema of a resource type as it is written. Raises KeyError for a type that is not there."""
-    found: Mapping[str, Any] = json.loads(_file(_types(region)[resource_type]).read_bytes())
-    return found
+    """The whole schema of a resource type as published. Raises KeyError for a type that does not exist."""
+    content: Mapping[str, Any] = json.loads(_file(_types(region)[resource_type]).read_bytes())
+    return content
 
 
 @cache
@@ -108,8 +108,8 @@ def _types(region: str) -> Mapping[str, str]:
     path = folder / f"{region}.json"
     # A region that is newer than the locked cfn-lint: the oldest region has every type that there is.
     path = path if path.exists() else folder / "us-east-1.json"
-    found: Mapping[str, str] = json.loads(path.read_bytes())
-    return found
+    files: Mapping[str, str] = json.loads(path.read_bytes())
+    return files
 
 
 @cache
@@ -141,10 +141,10 @@ def _file(digest: str) -> Path:
 @cache
 def _folder() -> Path:
     # Finding a top-level package does not run it.
-    found = find_spec("cfnlint")
-    if found is None or found.origin is None:
+    package = find_spec("cfnlint")
+    if package is None or package.origin is None:
         raise ModuleNotFoundError("cfn-lint is not installed: run make")
-    return Path(found.origin).parent / "data" / "schemas"
+    return Path(package.origin).parent / "data" / "schemas"
 
 
 def _locations(schema: Mapping[str, Any], key: str) -> tuple[Location, ...]:
@@ -153,8 +153,8 @@ def _locations(schema: Mapping[str, Any], key: str) -> tuple[Location, ...]:
 
 def _touches(pattern: Location, changed: Location, before: Any, after: Any) -> bool:
     """Whether a change at `changed` is one of what `pattern` names."""
-    for wanted, part in zip(pattern, changed, strict=False):
-        if wanted not in ("*", part):
+    for name, part in zip(pattern, changed, strict=False):
+        if name not in ("*", part):
             return False
     rest = pattern[len(changed) :]
     return not rest or _at(before, rest) != _at(after, rest)
@@ -169,4 +169,4 @@ def _at(value: Any, location: Location) -> list[Any]:
         members = list(value.values()) if name == "*" else [value[name]] if name in value else []
     else:
         members = value if isinstance(value, list) and name == "*" else []
-    return [found for member in members for found in _at(member, tuple(rest))]
+    return [nested for member in members for nested in _at(member, tuple(rest))]

@@ -162,15 +162,15 @@ class ResolvedState:
         """
         scope = self.scope(layer)
         properties = scope.template["Resources"][logical_id].get("Properties") or {}
-        found: dict[Location, set[str]] = {}
+        imports: dict[Location, set[str]] = {}
         for location, value in _values(properties, (), scope):
             names = {
                 str(resolve(argument, scope))
                 for argument in import_values(value, partial(holds, scope=scope))
             }
             if names:
-                found[location] = names
-        return found
+                imports[location] = names
+        return imports
 
     def importers(self, name: str) -> tuple[str, ...]:
         """The layers that import an export."""
@@ -192,12 +192,12 @@ class ResolvedState:
 
     def _reference(self, reference: Reference) -> Any:
         declared = self.stacks[reference.layer].template["Resources"].get(reference.logical_id)
-        found = schema(declared["Type"], self.region) if declared else None
-        if declared is None or found is None:
+        type_schema = schema(declared["Type"], self.region) if declared else None
+        if declared is None or type_schema is None:
             return None
         properties = declared.get("Properties") or {}
         value = (
-            found.reference(properties)
+            type_schema.reference(properties)
             if reference.attribute is None
             else properties.get(reference.attribute)
         )

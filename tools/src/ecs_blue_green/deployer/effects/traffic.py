@@ -77,8 +77,8 @@ def _targets(actions: Any) -> Iterator[Any]:
 
 def _identity(value: Any) -> Identity:
     if isinstance(value, Expression):
-        found = list(value.references)
-        return (found[0].layer, found[0].logical_id) if len(value.parts) == len(found) == 1 else None
+        target = list(value.references)
+        return (target[0].layer, target[0].logical_id) if len(value.parts) == len(target) == 1 else None
     if isinstance(value, str):
         # A deployment group names its target groups: ...:targetgroup/<name>/<id>
         return value.split("/")[-2] if ":targetgroup/" in value else value

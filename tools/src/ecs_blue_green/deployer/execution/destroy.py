@@ -13,7 +13,7 @@ from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import deletion_blockers, describe, operation, schedule
 from ecs_blue_green.deployer.cloudformation.deletion_blockers import DeletionBlocker
-from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, SHELL, Stack
+from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, IN_REVIEW, Stack
 from ecs_blue_green.deployer.cloudformation.operation import OnEvent
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS, Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
@@ -228,7 +228,7 @@ def _destroy_layer(
 ) -> Outcome:
     client = aws.client("cloudformation")
     outcome = Outcome(layer.slug, "done" if stack else "nothing")
-    if stack and stack.status == SHELL:
+    if stack and stack.status == IN_REVIEW:
         client.delete_stack(StackName=stack.arn)
     elif stack:
         found = deletion_blockers.find(

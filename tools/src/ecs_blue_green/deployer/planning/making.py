@@ -97,7 +97,7 @@ def _discard_step(client: Any, step: Step) -> None:
         arn = step.change_set.arn
         change_sets.remove(client, arn, step.change_set.stack_arn if is_new else None)
     elif step.stack and is_new:
-        change_sets.delete_shell(client, step.stack.arn)
+        change_sets.delete_stack_in_review(client, step.stack.arn)
 
 
 class _Planning:
@@ -198,7 +198,7 @@ class _Planning:
         for listed in change_sets.waiting(self._client, stack.arn):
             if stale.is_stale(listed, alone=self._verb == "deploy"):
                 change_sets.delete(self._client, listed.arn)
-            elif listed.purpose != change_sets.PASSING:
+            elif listed.purpose != change_sets.EPHEMERAL:
                 others.append(listed)
         found = Found(stack, others=tuple(others))
         if not stack.exists or deployed.is_failed(stack):
@@ -375,7 +375,7 @@ def request(
     client = aws.client("cloudformation")
     made: ChangeSet | None = None
     try:
-        with upload.given(aws, environment, layer) as sent:
+        with upload.template_argument(aws, environment, layer) as sent:
             made = change_sets.create(
                 client,
                 stack_name=stack.arn if stack else name,

@@ -20,7 +20,7 @@ from ecs_blue_green import shapes
 from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import change_sets, describe
-from ecs_blue_green.deployer.cloudformation.change_sets import KEPT, ChangeSet
+from ecs_blue_green.deployer.cloudformation.change_sets import SAVED, ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Blocked
@@ -76,7 +76,7 @@ def begin(path: Path, aws: Aws, environment: Environment) -> str:
                 f"{path} is not overwritten", f"{error}", f"{_ANOTHER}, or remove the file"
             ) from error
         discard(aws, environment, before)
-    name = f"{KEPT}-{secrets.token_hex(8)}"
+    name = f"{SAVED}-{secrets.token_hex(8)}"
     _write(path, {"schema": SCHEMA, "environment": environment.name, "name": name, "layers": None})
     return name
 

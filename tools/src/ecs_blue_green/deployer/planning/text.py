@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
-from ecs_blue_green.deployer.cloudformation.change_sets import KEPT, KNOWN_AFTER_APPLY, Listed
+from ecs_blue_green.deployer.cloudformation.change_sets import KNOWN_AFTER_APPLY, SAVED, Listed
 from ecs_blue_green.deployer.effects.comparison import OutputChange
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.rules import Finding
@@ -170,10 +170,10 @@ def _duration(seconds: float) -> str:
 
 
 def _displaced(listed: Listed) -> Line:
-    whose = "of a kept plan" if listed.purpose == KEPT else "of somebody else"
+    whose = "of a saved plan" if listed.purpose == SAVED else "of somebody else"
     said = f", {visible(listed.description)}" if listed.description else ""
     return Line(
-        f"    change set {listed.name} {whose} (made {listed.made:%Y-%m-%d %H:%M} UTC{said}) is deleted by"
+        f"    change set {listed.name} {whose} (made {listed.created:%Y-%m-%d %H:%M} UTC{said}) is deleted by"
         " CloudFormation when this is executed",
         "note",
     )

@@ -5,6 +5,6 @@ ask is said and blocks nothing.
 """
 
 from ecs_blue_green.deployer.preflight.examination import Answers, document, examine, no_image, notes, refuse
-from ecs_blue_green.deployer.preflight.trouble import Trouble
+from ecs_blue_green.deployer.preflight.finding import PreflightFinding
 
-__all__ = ["Answers", "Trouble", "document", "examine", "no_image", "notes", "refuse"]
+__all__ = ["Answers", "PreflightFinding", "document", "examine", "no_image", "notes", "refuse"]

@@ -21,18 +21,18 @@ def status(aws: Aws, stack: Stack | None, title: str) -> str | None:
     arn = stack.outputs.get(title) if stack else None
     if not arn:
         return None
-    found: str = aws.client("codeconnections").get_connection(ConnectionArn=arn)["Connection"][
+    state: str = aws.client("codeconnections").get_connection(ConnectionArn=arn)["Connection"][
         "ConnectionStatus"
     ]
-    return found
+    return state
 
 
 def require_available(aws: Aws, environment: Environment, named: Output) -> None:
     """Raise Blocked when the connection that an output names waits for a person."""
     stack = describe.stack(aws.client("cloudformation"), environment.stack_name(named.layer))
-    now = status(aws, stack, named.title)
-    if now not in (None, AVAILABLE):
-        raise pending(environment, str(now))
+    state = status(aws, stack, named.title)
+    if state not in (None, AVAILABLE):
+        raise pending(environment, str(state))
 
 
 def pending(environment: Environment, status: str) -> Blocked:
@@ -49,6 +49,8 @@ def pending(environment: Environment, status: str) -> Blocked:
 def console(environment: Environment) -> str:
     """Where a person completes it: Developer Tools, Settings, Connections."""
     region = environment.region
-    domain = next((there for prefix, there in CONSOLES.items() if region.startswith(prefix)), None)
+    domain = next(
+        (special_domain for prefix, special_domain in CONSOLES.items() if region.startswith(prefix)), None
+    )
     host = f"{region}.{domain or 'console.aws.amazon.com'}"
     return f"https://{host}/codesuite/settings/connections?region={region}"

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.planning.survey import Survey
-from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+from ecs_blue_green.deployer.preflight.finding import PreflightFinding, parameter
 from ecs_blue_green.runtime import Domain
 
 # What cannot stand beside a new record of the name.
@@ -21,20 +21,22 @@ def relevant(survey: Survey, domain: Domain | None) -> bool:
     return survey.concerns(domain.name, domain.zone)
 
 
-def troubles(aws: Aws, survey: Survey, domain: Domain) -> Iterator[Trouble]:
+def findings(aws: Aws, survey: Survey, domain: Domain) -> Iterator[PreflightFinding]:
     """What is wrong with the zone or the name."""
     zone, name = survey.value(domain.zone), survey.value(domain.name)
     client = aws.client("route53")
     try:
-        found = client.get_hosted_zone(Id=zone)["HostedZone"]["Name"].rstrip(".")
+        zone_name = client.get_hosted_zone(Id=zone)["HostedZone"]["Name"].rstrip(".")
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchHostedZone":
             raise
         reason = f"does not exist in account {survey.environment.account}"
-        yield Trouble(parameter(domain.zone), zone, reason)
+        yield PreflightFinding(parameter(domain.zone), zone, reason)
         return
-    if name != found and not name.endswith(f".{found}"):
-        yield Trouble(parameter(domain.name), name, f"is not in the hosted zone {zone}, which is {found}")
+    if name != zone_name and not name.endswith(f".{zone_name}"):
+        yield PreflightFinding(
+            parameter(domain.name), name, f"is not in the hosted zone {zone}, which is {zone_name}"
+        )
         return
     # Sorted by name and type: what is wanted is the first.
     listed = client.list_resource_record_sets(
@@ -42,7 +44,7 @@ def troubles(aws: Aws, survey: Survey, domain: Domain) -> Iterator[Trouble]:
     )
     for record in listed["ResourceRecordSets"]:
         if record["Name"].rstrip(".") == name and record["Type"] in OTHERS:
-            yield Trouble(
+            yield PreflightFinding(
                 parameter(domain.name),
                 name,
                 f"has a record {record['Type']} in the hosted zone {zone} that these stacks did not make",

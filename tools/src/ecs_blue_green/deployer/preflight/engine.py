@@ -51,14 +51,14 @@ def run(
     Its output goes to standard error when `shown`, else it is kept for the message of a failure. `sleep`
     may raise, which ends the program. Raises Failed with the last lines.
     """
-    with tempfile.TemporaryFile("w+") as kept:
+    with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             command,
             cwd=cwd,
             env={**environ, **(variables or {})},
             stdin=subprocess.PIPE if secret is not None else subprocess.DEVNULL,
             # Standard output is for what was asked for, so this goes to standard error, by its number.
-            stdout=2 if shown else kept,
+            stdout=2 if shown else output,
             stderr=subprocess.STDOUT,
             text=True,
             # Ctrl-C is a question to the deployer, which may decide to go on.
@@ -77,8 +77,8 @@ def run(
             raise
         if process.returncode == 0:
             return
-        kept.seek(0)
-        lines = kept.read().rstrip().splitlines()[-SHOWN_LINES:]
+        output.seek(0)
+        lines = output.read().rstrip().splitlines()[-SHOWN_LINES:]
     words = " ".join(command[:2])
     raise Failed(
         f"{words} ended with {process.returncode}",

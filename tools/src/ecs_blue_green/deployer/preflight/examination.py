@@ -7,9 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs_blue_green.deployer import aws as door
 from ecs_blue_green.deployer import interrupts, remedies
-from ecs_blue_green.deployer.aws import Aws
+from ecs_blue_green.deployer.aws import CONNECTIONS, EXPIRED, Aws, failure
 from ecs_blue_green.deployer.effects.schemas import schema
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Blocked
@@ -25,12 +24,12 @@ from ecs_blue_green.deployer.preflight import (
     quotas,
     references,
 )
+from ecs_blue_green.deployer.preflight.finding import PreflightFinding, parameter
 from ecs_blue_green.deployer.preflight.image import Image
-from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
 from ecs_blue_green.runtime import Runtime
 
 # Each question is one call, or a few: this many run side by side, as many as there are connections.
-WORKERS = door.CONNECTIONS
+WORKERS = CONNECTIONS
 
 ImageState = Literal["not needed", "there", "to be built", "missing", "placeholder"]
 
@@ -39,7 +38,7 @@ class Question(NamedTuple):
     """What a person is told when it cannot be answered, and how to ask it."""
 
     about: str
-    ask: Callable[[], Iterable[Trouble]]
+    ask: Callable[[], Iterable[PreflightFinding]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Answers:
     where there is none yet or nothing waits for it. `engine` is the program that will build the image.
     """
 
-    troubles: tuple[Trouble, ...] = ()
+    findings: tuple[PreflightFinding, ...] = ()
     unchecked: tuple[str, ...] = ()
     image: ImageState = "not needed"
     engine: str | None = None
@@ -63,75 +62,75 @@ class Answers:
         return self.connection not in (None, connection.AVAILABLE)
 
 
-def examine(aws: Aws, survey: Survey, wanted: Image, runtime: Runtime) -> Answers:
+def examine(aws: Aws, survey: Survey, required: Image, runtime: Runtime) -> Answers:
     """Ask everything that matters for what would change; nothing is asked when nothing is new.
 
     Raises Failure when AWS cannot be asked at all: credentials, network.
     """
-    troubles: list[Trouble] = [*_region(survey)]
+    findings: list[PreflightFinding] = [*_region(survey)]
     unchecked: list[str] = []
     with interrupts.threads(WORKERS) as pool:
-        picture = pool.submit(_image, aws, survey, wanted)
+        picture = pool.submit(_image, aws, survey, required)
         link = pool.submit(_connection, aws, survey)
         questions = _questions(aws, survey, runtime)
         asked = [(question, pool.submit(_answer, question)) for question in questions]
         for question, future in asked:
-            found, why = future.result()
-            troubles += found
+            answers, why = future.result()
+            findings += answers
             if why:
                 unchecked.append(f"{question.about}: {why}")
         state, program = picture.result()
         status, waiting, why = link.result()
         if why:
             unchecked.append(f"the connection: {why}")
-    return Answers(tuple(dict.fromkeys(troubles)), tuple(unchecked), state, program, status, waiting)
+    return Answers(tuple(dict.fromkeys(findings)), tuple(unchecked), state, program, status, waiting)
 
 
 def refuse(
     environment: Environment,
     answers: Answers,
-    wanted: Image,
+    required: Image,
     *,
     plan_only: bool = False,
     tolerant: bool = False,
 ) -> None:
-    """Raise what the troubles amount to: BadInput when the file is wrong, Blocked when a person must act.
+    """Raise what the findings amount to: BadInput when the file is wrong, Blocked when a person must act.
 
     A plan (`plan_only`) may be made where no image can be built: it may be carried out elsewhere. `tolerant`
     is for accounts that are set up in a way that the checks take for wrong; the image is no such matter.
     """
     file = f"params/{environment.name}.yaml"
-    told = [] if tolerant else [*answers.troubles]
+    findings = [] if tolerant else [*answers.findings]
     ways_out = []
-    if told:
-        wrong = any(not trouble.act for trouble in told)
+    if findings:
+        wrong = any(not finding.action for finding in findings)
         ways_out.append(remedies.CORRECT(file=file) if wrong else remedies.DO_WHAT_IT_SAYS())
     if answers.image == "missing" and not plan_only:
-        told.append(no_image(wanted))
-        ways_out.append(remedies.BUILD_IMAGE(commands=image.steps(environment, wanted)))
-    if not told:
+        findings.append(no_image(required))
+        ways_out.append(remedies.BUILD_IMAGE(commands=image.steps(environment, required)))
+    if not findings:
         return
-    kind = Blocked if all(trouble.act for trouble in told) else BadInput
+    kind = Blocked if all(finding.action for finding in findings) else BadInput
     raise kind(
         f"account {environment.account} is not ready for what {file} says",
-        "".join(f"\n  {trouble}" for trouble in told),
+        "".join(f"\n  {finding}" for finding in findings),
         f"nothing was changed; {'; '.join(ways_out)}",
     )
 
 
-def notes(environment: Environment, answers: Answers, wanted: Image) -> Iterator[str]:
+def notes(environment: Environment, answers: Answers, required: Image) -> Iterator[str]:
     """What else a person should know before the question is asked."""
     if answers.image == "to be built":
-        yield f"the image {wanted} is not there yet: {answers.engine} will build and push it"
+        yield f"the image {required} is not there yet: {answers.engine} will build and push it"
     if answers.image == "missing":
-        yield f"not there yet, and no engine to build it: the image {wanted}"
+        yield f"not there yet, and no engine to build it: the image {required}"
     if answers.image == "placeholder":
-        yield f"the emulator has placeholders for the image {wanted} and for the handshake with GitHub"
+        yield f"the emulator has placeholders for the image {required} and for the handshake with GitHub"
     elif answers.connection_waits:
         layers = ", ".join(answers.waiting)
         yield f"{layers} waits until somebody completes the connection: it is {answers.connection}"
-    for trouble in answers.troubles:
-        yield f"gone on in spite of: {trouble}"
+    for finding in answers.findings:
+        yield f"ignored (--no-preflight): {finding}"
     for text in answers.unchecked:
         yield f"not checked: {text}"
 
@@ -140,8 +139,13 @@ def document(answers: Answers) -> dict[str, Any]:
     """The same for scripts."""
     return {
         "troubles": [
-            {"key": one.key, "value": one.value or None, "reason": one.reason, "act": one.act or None}
-            for one in answers.troubles
+            {
+                "key": finding.key,
+                "value": finding.value or None,
+                "reason": finding.reason,
+                "act": finding.action or None,
+            }
+            for finding in answers.findings
         ],
         "unchecked": list(answers.unchecked),
         "image": answers.image,
@@ -151,26 +155,26 @@ def document(answers: Answers) -> dict[str, Any]:
 
 def _questions(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Question]:
     if network.relevant(survey, runtime.network):
-        yield Question("the network", partial(network.troubles, aws, survey, runtime))
+        yield Question("the network", partial(network.findings, aws, survey, runtime))
     if providers.named(survey, runtime) or providers.existing(survey, runtime):
         yield Question(
-            "the cluster and its capacity providers", partial(providers.troubles, aws, survey, runtime)
+            "the cluster and its capacity providers", partial(providers.findings, aws, survey, runtime)
         )
     if runtime.domain and domain.relevant(survey, runtime.domain):
-        yield Question("the hosted zone", partial(domain.troubles, aws, survey, runtime.domain))
+        yield Question("the hosted zone", partial(domain.findings, aws, survey, runtime.domain))
     for title, arn, key in references.arns(survey, runtime.keys):
-        yield Question(title, partial(references.troubles, aws, survey, title, arn, key))
+        yield Question(title, partial(references.findings, aws, survey, title, arn, key))
     for bucket, name in references.buckets(survey, runtime.buckets):
-        yield Question(bucket.parameter, partial(references.bucket_troubles, aws, survey, bucket, name))
+        yield Question(bucket.parameter, partial(references.bucket_findings, aws, survey, bucket, name))
     for named in names.taken(survey):
-        yield Question(f"whether {named.name} is free", partial(names.troubles, aws, named))
+        yield Question(f"whether {named.name} is free", partial(names.findings, aws, named))
     if not aws.emulated:
         for about, ask in quotas.questions(survey, runtime.capacity):
             yield Question(about, partial(ask, aws))
 
 
-def _answer(question: Question) -> tuple[list[Trouble], str]:
-    """The troubles, and why the question could not be answered."""
+def _answer(question: Question) -> tuple[list[PreflightFinding], str]:
+    """The findings, and why the question could not be answered."""
     try:
         return list(question.ask()), ""
     except (ClientError, BotoCoreError) as error:
@@ -179,43 +183,43 @@ def _answer(question: Question) -> tuple[list[Trouble], str]:
 
 def _why_not(error: ClientError | BotoCoreError) -> str:
     """Why a question could not be answered; raises the error where the others could not either."""
-    trouble = door.failure(error)
-    expired = isinstance(error, ClientError) and error.response["Error"]["Code"] in door.EXPIRED
-    # Whoever is not known to AWS, or no longer, need not look at the rest. A service that cannot be
-    # reached may be one that the region does not have.
-    if isinstance(trouble, BadInput) or expired:
+    reason = failure(error)
+    expired = isinstance(error, ClientError) and error.response["Error"]["Code"] in EXPIRED
+    # Without valid credentials no other question can be answered either. A service that cannot be reached may
+    # not exist in the region.
+    if isinstance(reason, BadInput) or expired:
         raise error
-    return str(trouble)
+    return str(reason)
 
 
-def _region(survey: Survey) -> Iterator[Trouble]:
+def _region(survey: Survey) -> Iterator[PreflightFinding]:
     """Resource types that the region does not have, as CloudFormation's schemas say."""
     region = survey.environment.region
     types = dict.fromkeys(resource.type for _, _, resource in survey.new_resources())
     for resource_type in types:
         if schema(resource_type, region) is None:
             reason = f"has no {resource_type}, as far as CloudFormation's schemas of this region say"
-            yield Trouble("region", region, reason)
+            yield PreflightFinding("region", region, reason)
 
 
-def _image(aws: Aws, survey: Survey, wanted: Image) -> tuple[ImageState, str | None]:
+def _image(aws: Aws, survey: Survey, required: Image) -> tuple[ImageState, str | None]:
     if not image.needed(survey):
         return "not needed", None
     if aws.emulated:
         return "placeholder", None
-    if image.digest(aws, wanted):
+    if image.digest(aws, required):
         return "there", None
     program = engine.running()
     return ("to be built" if program else "missing"), program
 
 
-def no_image(wanted: Image) -> Trouble:
+def no_image(required: Image) -> PreflightFinding:
     """The image is not there, and nobody here can build it."""
-    return Trouble(
-        parameter(wanted.parameter),
-        wanted.tag,
-        f"must be in the repository {wanted.repository} when the service is made, which would wait for it for"
-        " hours; it is not, and no container engine runs here that could build it",
+    return PreflightFinding(
+        parameter(required.parameter),
+        required.tag,
+        f"is not in the repository {required.repository}, and no container engine runs here to build it: "
+        "without it the creation of the service would hang for hours",
     )
 
 

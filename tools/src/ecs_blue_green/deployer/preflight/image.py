@@ -58,7 +58,7 @@ def wanted(environment: Environment, layers: Mapping[str, Layer], named: NamedIm
     layer, repository = _resource(layers, REPOSITORY)
     defining_layer, task_definition = _resource(layers, TASK_DEFINITION)
     service_layer, _ = _resource(layers, SERVICE)
-    tags = (template.parameter_values(one, environment) for one in layers.values())
+    tags = (template.parameter_values(of_layer, environment) for of_layer in layers.values())
     # What Fargate takes where the template says nothing.
     platform = {"OperatingSystemFamily": "LINUX", "CpuArchitecture": "X86_64"} | {
         key: template.text(value, layers[defining_layer], environment)
@@ -66,7 +66,7 @@ def wanted(environment: Environment, layers: Mapping[str, Layer], named: NamedIm
     }
     return Image(
         repository=template.text(repository["RepositoryName"], layers[layer], environment),
-        tag=next(found[named.tag] for found in tags if named.tag in found),
+        tag=next(values[named.tag] for values in tags if named.tag in values),
         parameter=named.tag,
         platform=f"{platform['OperatingSystemFamily'].lower()}/{ARCHITECTURES[platform['CpuArchitecture']]}",
         root=root,
@@ -84,14 +84,14 @@ def needed(survey: Survey) -> bool:
 def digest(aws: Aws, image: Image) -> str | None:
     """The digest of the image in the repository; None when it is not there."""
     try:
-        found = aws.client("ecr").describe_images(
+        details = aws.client("ecr").describe_images(
             repositoryName=image.repository, imageIds=[{"imageTag": image.tag}]
         )["imageDetails"]
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ImageNotFoundException", "RepositoryNotFoundException"):
             return None
         raise
-    return str(found[0]["imageDigest"]) if found else None
+    return str(details[0]["imageDigest"]) if details else None
 
 
 def push(
@@ -121,9 +121,9 @@ def push(
             f"the layer {image.layer} makes it",
             remedies.DEPLOY(deploy=commands.make("deploy", environment.name, ONLY=image.layer)),
         ) from error
-    there = digest(aws, image)
-    if there:
-        return there, False
+    existing = digest(aws, image)
+    if existing:
+        return existing, False
     named = image.named
     if not (image.root / named.dockerfile_path).is_file():
         raise BadInput(f"there is no {named.dockerfile_path}", "it says how the image is built")
@@ -155,14 +155,14 @@ def push(
         engine.run([program, "push", name], cwd=image.root, shown=shown, sleep=sleep)
     except Failed:
         # Tags are immutable: somebody else may have been faster, and theirs is as good.
-        there = digest(aws, image)
-        if there is None:
+        existing = digest(aws, image)
+        if existing is None:
             raise
-        return there, False
-    made = digest(aws, image)
-    if made is None:
+        return existing, False
+    pushed = digest(aws, image)
+    if pushed is None:
         raise Failed(f"the repository has no image {image} after the push", f"{program} reported no failure")
-    return made, True
+    return pushed, True
 
 
 def _log_in(aws: Aws, program: str, registry: str, folder: Path, sleep: Sleep) -> None:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.effects.states import Resource
 from ecs_blue_green.deployer.planning.survey import Survey
-from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+from ecs_blue_green.deployer.preflight.finding import PreflightFinding, parameter
 
 CONNECTION = "AWS::CodeConnections::Connection"
 
@@ -49,16 +49,16 @@ def taken(survey: Survey) -> Iterator[Named]:
                 yield Named(layer, logical_id, name, resource, survey)
 
 
-def troubles(aws: Aws, named: Named) -> Iterator[Trouble]:
+def findings(aws: Aws, named: Named) -> Iterator[PreflightFinding]:
     """Whether the name is free."""
     _, exists, what = EXISTS[named.resource.type]
     try:
-        found = exists(aws, named)
+        taken = exists(aws, named)
     except ClientError as error:
         if error.response["Error"]["Code"] not in MISSING:
             raise
-        found = False
-    if found:
+        taken = False
+    if taken:
         owner = _owner(aws, named)
         if owner and _is_free_in_time(named, *owner):
             return
@@ -67,14 +67,14 @@ def troubles(aws: Aws, named: Named) -> Iterator[Trouble]:
         value = named.name if title else named.survey.environment.project
         if owner:
             layer, logical_id = owner
-            yield Trouble(
+            yield PreflightFinding(
                 key,
                 value,
                 f"leads to the {what} {named.name}, which is {layer}:{logical_id} under another logical id",
                 f"give it the logical id {logical_id} in {layer} back; do not delete it",
             )
         else:
-            yield Trouble(
+            yield PreflightFinding(
                 key,
                 value,
                 f"leads to the {what} {named.name}, which exists outside the stacks of this environment",
@@ -111,8 +111,8 @@ def _is_called(aws: Aws, named: Named, physical_id: str) -> bool:
     """Whether a physical id is that of the resource with the name: the name, or an ARN that has it."""
     if named.resource.type == CONNECTION and physical_id:
         # Its ARN has an id that AWS chose.
-        found = aws.client("codeconnections").get_connection(ConnectionArn=physical_id)["Connection"]
-        return bool(found["ConnectionName"] == named.name)
+        connection = aws.client("codeconnections").get_connection(ConnectionArn=physical_id)["Connection"]
+        return bool(connection["ConnectionName"] == named.name)
     return named.name == physical_id or (
         physical_id.startswith("arn:") and named.name in re.split("[:/]", physical_id)
     )
@@ -124,17 +124,17 @@ def _is_free_in_time(named: Named, layer: str, logical_id: str) -> bool:
 
 
 def _cluster(aws: Aws, named: Named) -> bool:
-    found = aws.client("ecs").describe_clusters(clusters=[named.name])["clusters"]
+    clusters = aws.client("ecs").describe_clusters(clusters=[named.name])["clusters"]
     # A deleted cluster can be seen for a while, and its name is free.
-    return any(cluster["status"] != "INACTIVE" for cluster in found)
+    return any(cluster["status"] != "INACTIVE" for cluster in clusters)
 
 
 def _service(aws: Aws, named: Named) -> bool:
     cluster = named.resource.properties.get("Cluster")
     if not isinstance(cluster, str):
         return False
-    found = aws.client("ecs").describe_services(cluster=cluster, services=[named.name])["services"]
-    return any(service["status"] != "INACTIVE" for service in found)
+    services = aws.client("ecs").describe_services(cluster=cluster, services=[named.name])["services"]
+    return any(service["status"] != "INACTIVE" for service in services)
 
 
 def _repository(aws: Aws, named: Named) -> bool:
@@ -142,8 +142,8 @@ def _repository(aws: Aws, named: Named) -> bool:
 
 
 def _log_group(aws: Aws, named: Named) -> bool:
-    found = aws.client("logs").describe_log_groups(logGroupNamePrefix=named.name)["logGroups"]
-    return any(group["logGroupName"] == named.name for group in found)
+    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=named.name)["logGroups"]
+    return any(group["logGroupName"] == named.name for group in groups)
 
 
 def _build_project(aws: Aws, named: Named) -> bool:
@@ -175,7 +175,7 @@ def _connection(aws: Aws, named: Named) -> bool:
     extra: dict[str, str] = {}
     while True:
         page = client.list_connections(**extra)
-        if any(found["ConnectionName"] == named.name for found in page["Connections"]):
+        if any(connection["ConnectionName"] == named.name for connection in page["Connections"]):
             return True
         if not page.get("NextToken"):
             return False

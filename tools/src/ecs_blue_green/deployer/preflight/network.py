@@ -12,7 +12,7 @@ from typing import Any
 from ecs_blue_green.deployer import interrupts
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.planning.survey import Survey
-from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+from ecs_blue_green.deployer.preflight.finding import PreflightFinding, parameter
 from ecs_blue_green.runtime import Endpoints, Runtime
 from ecs_blue_green.runtime import Network as Named
 
@@ -60,7 +60,7 @@ def relevant(survey: Survey, named: Named) -> bool:
     return survey.concerns(named.vpc, *named.of_load_balancer, named.private_subnets)
 
 
-def troubles(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Trouble]:
+def findings(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[PreflightFinding]:
     """Everything about the network that would not work."""
     named = runtime.network
     vpc = survey.value(named.vpc)
@@ -82,22 +82,22 @@ def read(aws: Aws, vpc: str, subnets: list[str]) -> Network:
         return [item for page in pages for item in page[key]]
 
     def endpoints() -> tuple[list[Any], Mapping[str, Any]]:
-        found = every("describe_vpc_endpoints", "VpcEndpoints", Filters=in_vpc)
-        ids = sorted({group["GroupId"] for endpoint in found for group in endpoint.get("Groups", [])})
-        wanted = [{"Name": "group-id", "Values": ids}]
-        groups = every("describe_security_groups", "SecurityGroups", Filters=wanted) if ids else []
-        return found, {group["GroupId"]: group for group in groups}
+        endpoints = every("describe_vpc_endpoints", "VpcEndpoints", Filters=in_vpc)
+        ids = sorted({group["GroupId"] for endpoint in endpoints for group in endpoint.get("Groups", [])})
+        filters = [{"Name": "group-id", "Values": ids}]
+        groups = every("describe_security_groups", "SecurityGroups", Filters=filters) if ids else []
+        return endpoints, {group["GroupId"]: group for group in groups}
 
     with interrupts.threads(5) as pool:
         vpcs = pool.submit(every, "describe_vpcs", "Vpcs", Filters=in_vpc)
         named = [{"Name": "subnet-id", "Values": subnets}]
-        found = pool.submit(every, "describe_subnets", "Subnets", Filters=named)
+        details = pool.submit(every, "describe_subnets", "Subnets", Filters=named)
         tables = pool.submit(every, "describe_route_tables", "RouteTables", Filters=in_vpc)
         gateways = pool.submit(every, "describe_nat_gateways", "NatGateways", Filter=in_vpc)
         ends = pool.submit(endpoints)
         return Network(
             vpc=bool(vpcs.result()),
-            subnets={subnet["SubnetId"]: subnet for subnet in found.result()},
+            subnets={subnet["SubnetId"]: subnet for subnet in details.result()},
             tables=tables.result(),
             gateways={gateway["NatGatewayId"]: gateway for gateway in gateways.result()},
             endpoints=ends.result()[0],
@@ -107,30 +107,34 @@ def read(aws: Aws, vpc: str, subnets: list[str]) -> Network:
 
 def judge(
     survey: Survey, runtime: Runtime, balancer: list[str], private: list[str], network: Network
-) -> Iterator[Trouble]:
+) -> Iterator[PreflightFinding]:
     """What is wrong, from what EC2 has said of the load balancer's subnets and of the tasks' private ones."""
     named = runtime.network
     vpc, region = survey.value(named.vpc), survey.environment.region
     if not network.vpc:
-        yield Trouble(parameter(named.vpc), vpc, f"does not exist in {region}")
+        yield PreflightFinding(parameter(named.vpc), vpc, f"does not exist in {region}")
         return
     own = {subnet: title for title in named.of_load_balancer for subnet in survey.values(title)}
     for subnets, titles in ((balancer, own), (private, dict.fromkeys(private, named.private_subnets))):
         for subnet in subnets:
             title = titles[subnet]
-            found = network.subnets.get(subnet)
-            if found is None:
-                yield Trouble(parameter(title), subnet, f"does not exist in {region}")
-            elif found["VpcId"] != vpc:
-                yield Trouble(parameter(title), subnet, f"is in {found['VpcId']}, and {named.vpc} is {vpc}")
-    here = {name for name, subnet in network.subnets.items() if subnet["VpcId"] == vpc}
-    yield from _of_load_balancer(survey, network, own, [subnet for subnet in balancer if subnet in here])
-    yield from _private(survey, runtime, network, [subnet for subnet in private if subnet in here])
+            details = network.subnets.get(subnet)
+            if details is None:
+                yield PreflightFinding(parameter(title), subnet, f"does not exist in {region}")
+            elif details["VpcId"] != vpc:
+                yield PreflightFinding(
+                    parameter(title), subnet, f"is in {details['VpcId']}, and {named.vpc} is {vpc}"
+                )
+    vpc_subnets = {name for name, subnet in network.subnets.items() if subnet["VpcId"] == vpc}
+    yield from _of_load_balancer(
+        survey, network, own, [subnet for subnet in balancer if subnet in vpc_subnets]
+    )
+    yield from _private(survey, runtime, network, [subnet for subnet in private if subnet in vpc_subnets])
 
 
 def _of_load_balancer(
     survey: Survey, network: Network, titles: Mapping[str, str], subnets: list[str]
-) -> Iterator[Trouble]:
+) -> Iterator[PreflightFinding]:
     public = _with_public_addresses(survey)
     zones: dict[str, str] = {}
     for subnet in subnets:
@@ -138,17 +142,17 @@ def _of_load_balancer(
         zone = network.subnets[subnet]["AvailabilityZone"]
         if zone in zones:
             reason = f"is in {zone} like {zones[zone]}; a load balancer takes one subnet of a zone"
-            yield Trouble(key, subnet, reason)
+            yield PreflightFinding(key, subnet, reason)
         zones.setdefault(zone, subnet)
         free = network.subnets[subnet]["AvailableIpAddressCount"]
         if free < LOAD_BALANCER_ADDRESSES:
             reason = f"has {free} free addresses; a load balancer needs {LOAD_BALANCER_ADDRESSES}"
-            yield Trouble(key, subnet, reason)
+            yield PreflightFinding(key, subnet, reason)
         if subnet not in public:
             continue
         route = network.default_route(subnet)
         if not route or not str(route.get("GatewayId", "")).startswith("igw-") or _is_dead(route):
-            yield Trouble(
+            yield PreflightFinding(
                 key,
                 subnet,
                 f"must have a route to an internet gateway; {_said(network, subnet, route)}",
@@ -157,33 +161,35 @@ def _of_load_balancer(
 
 def _with_public_addresses(survey: Survey) -> set[str]:
     """The subnets in which the templates put a load balancer that the internet reaches."""
-    found: set[str] = set()
+    subnets: set[str] = set()
     for layer in survey.world.stacks:
         for resource in survey.world.resources(layer).values():
             # Without a scheme it is internet-facing:
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-elasticloadbalancingv2-loadbalancer.html
             if resource.type == LOAD_BALANCER and resource.properties.get("Scheme") != "internal":
-                found |= {str(subnet) for subnet in resource.properties.get("Subnets", [])}
-    return found
+                subnets |= {str(subnet) for subnet in resource.properties.get("Subnets", [])}
+    return subnets
 
 
-def _private(survey: Survey, runtime: Runtime, network: Network, subnets: list[str]) -> Iterator[Trouble]:
+def _private(
+    survey: Survey, runtime: Runtime, network: Network, subnets: list[str]
+) -> Iterator[PreflightFinding]:
     key, most = parameter(runtime.network.private_subnets), runtime.capacity.maximum
     zones = {network.subnets[subnet]["AvailabilityZone"] for subnet in subnets}
     if len(subnets) > 1 and len(zones) == 1:
-        yield Trouble(key, "", f"must be in two zones or more; all are in {zones.pop()}")
+        yield PreflightFinding(key, "", f"must be in two zones or more; all are in {zones.pop()}")
     # During a release old and new tasks run side by side.
     needed = 2 * int(survey.value(most) or 1)
     free = sum(network.subnets[subnet]["AvailableIpAddressCount"] for subnet in subnets)
     if subnets and free < needed:
         reason = f"have {free} free addresses; a release at {most} needs {needed}"
-        yield Trouble(key, "", reason)
+        yield PreflightFinding(key, "", reason)
     for subnet in subnets:
         route = network.default_route(subnet)
         endpoints = runtime.network.endpoints
         lacking = "" if _leads_out(network, route) else _lacking(survey, endpoints, network, subnet)
         if lacking:
-            yield Trouble(
+            yield PreflightFinding(
                 key,
                 subnet,
                 f"has no way out: {_said(network, subnet, route)}, and {lacking}",
@@ -281,13 +287,13 @@ def _lets_in(network: Network, endpoint: Any, cidr: str) -> bool:
 
     A rule for single security groups cannot be meant for those that are yet to be made.
     """
-    wanted = ipaddress.ip_network(cidr)
+    source = ipaddress.ip_network(cidr)
     for group in endpoint.get("Groups", []):
         for rule in network.groups.get(group["GroupId"], {}).get("IpPermissions", []):
             everything = rule["IpProtocol"] == "-1"
             https = rule["IpProtocol"] == "tcp" and rule["FromPort"] <= 443 <= rule["ToPort"]
             ranges = [ipaddress.ip_network(item["CidrIp"]) for item in rule.get("IpRanges", [])]
-            if (everything or https) and any(_holds(outer, wanted) for outer in ranges):
+            if (everything or https) and any(_holds(outer, source) for outer in ranges):
                 return True
             if (everything or https) and rule.get("PrefixListIds"):
                 return True

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.planning.survey import Survey
-from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+from ecs_blue_green.deployer.preflight.finding import PreflightFinding, parameter
 from ecs_blue_green.deployer.release.service import CLUSTER
 from ecs_blue_green.runtime import Runtime
 
@@ -25,26 +25,26 @@ def existing(survey: Survey, runtime: Runtime) -> str:
     return survey.value(cluster.name) if survey.value(cluster.existing) == "true" else ""
 
 
-def troubles(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[Trouble]:
+def findings(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[PreflightFinding]:
     """A cluster that is not there, and providers that it neither has nor gets: releases would fail."""
-    given, title = existing(survey, runtime), runtime.capacity.providers
-    known, is_there = _known(aws, survey, runtime, given)
-    if given and runtime.cluster and not is_there:
+    existing_name, title = existing(survey, runtime), runtime.capacity.providers
+    known, is_there = _known(aws, survey, runtime, existing_name)
+    if existing_name and runtime.cluster and not is_there:
         reason = f"does not exist in {survey.environment.region}, and {runtime.cluster.existing} is true"
-        yield Trouble(parameter(runtime.cluster.name), given, reason)
+        yield PreflightFinding(parameter(runtime.cluster.name), existing_name, reason)
         return
-    missing = [one for one in named(survey, runtime) if one not in known]
+    missing = [provider for provider in named(survey, runtime) if provider not in known]
     if missing and title:
         has = ", ".join(sorted(known)) or "none"
         reason = f"names {', '.join(missing)}, and the cluster's capacity providers are: {has}"
-        yield Trouble(parameter(title), survey.value(title), reason)
+        yield PreflightFinding(parameter(title), survey.value(title), reason)
 
 
-def _known(aws: Aws, survey: Survey, runtime: Runtime, given: str) -> tuple[set[str], bool]:
+def _known(aws: Aws, survey: Survey, runtime: Runtime, existing_name: str) -> tuple[set[str], bool]:
     """The providers that the cluster has or gets, and whether it is there already."""
     output = runtime.controller.cluster
     stack = survey.stacks.get(output.layer)
-    name = given or (stack.outputs.get(output.title, "") if stack else "")
+    name = existing_name or (stack.outputs.get(output.title, "") if stack else "")
     known, is_there = set[str](), False
     for cluster in aws.client("ecs").describe_clusters(clusters=[name])["clusters"] if name else ():
         # One that was deleted is told for a while, as INACTIVE.
@@ -55,5 +55,5 @@ def _known(aws: Aws, survey: Survey, runtime: Runtime, given: str) -> tuple[set[
     if output.layer in survey.layers:
         for resource in survey.world.resources(output.layer).values():
             if resource.type == CLUSTER:
-                known |= {str(one) for one in resource.properties.get("CapacityProviders", [])}
+                known |= {str(provider) for provider in resource.properties.get("CapacityProviders", [])}
     return known, is_there

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.planning.survey import Survey
-from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+from ecs_blue_green.deployer.preflight.finding import PreflightFinding, parameter
 from ecs_blue_green.runtime import Capacity
 
 ROLE = "AWS::IAM::Role"
@@ -16,7 +16,9 @@ FARGATE_CPU = ("fargate", "L-3032A538")
 CPU_UNITS = 1024
 
 
-def questions(survey: Survey, capacity: Capacity) -> Iterator[tuple[str, Callable[[Aws], Iterator[Trouble]]]]:
+def questions(
+    survey: Survey, capacity: Capacity
+) -> Iterator[tuple[str, Callable[[Aws], Iterator[PreflightFinding]]]]:
     """What to ask for these stacks: what it is about, and how to ask it. `capacity` names parameters."""
     count: dict[str, int] = {}
     for _, _, resource in survey.new_resources():
@@ -30,12 +32,12 @@ def questions(survey: Survey, capacity: Capacity) -> Iterator[tuple[str, Callabl
         yield "the quota of Fargate", lambda aws: _fargate(aws, survey, capacity)
 
 
-def _roles(aws: Aws, needed: int) -> Iterator[Trouble]:
+def _roles(aws: Aws, needed: int) -> Iterator[PreflightFinding]:
     summary = aws.client("iam").get_account_summary()["SummaryMap"]
     yield from _exceeded("roles", summary["Roles"], needed, summary["RolesQuota"])
 
 
-def _load_balancers(aws: Aws, balancers: int, groups: int) -> Iterator[Trouble]:
+def _load_balancers(aws: Aws, balancers: int, groups: int) -> Iterator[PreflightFinding]:
     client = aws.client("elbv2")
     limits = {
         limit["Name"]: int(limit["Max"])
@@ -63,7 +65,7 @@ def _load_balancers(aws: Aws, balancers: int, groups: int) -> Iterator[Trouble]:
             yield from _exceeded(words, count(operation, key, "application"), needed, limits[name])
 
 
-def _fargate(aws: Aws, survey: Survey, capacity: Capacity) -> Iterator[Trouble]:
+def _fargate(aws: Aws, survey: Survey, capacity: Capacity) -> Iterator[PreflightFinding]:
     service, code = FARGATE_CPU
     quota = aws.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"][
         "Value"
@@ -72,7 +74,7 @@ def _fargate(aws: Aws, survey: Survey, capacity: Capacity) -> Iterator[Trouble]:
     tasks, cpu = survey.value(capacity.minimum), survey.value(capacity.cpu)
     needed = 2 * int(tasks) * int(cpu) / CPU_UNITS
     if needed > quota:
-        yield Trouble(
+        yield PreflightFinding(
             parameter(capacity.minimum),
             tasks,
             f"and {capacity.cpu} {cpu} need {needed:g} virtual CPUs in a release, and this account may have"
@@ -81,11 +83,11 @@ def _fargate(aws: Aws, survey: Survey, capacity: Capacity) -> Iterator[Trouble]:
         )
 
 
-def _exceeded(what: str, there: int, needed: int, quota: int) -> Iterator[Trouble]:
-    if there + needed > quota:
-        yield Trouble(
+def _exceeded(what: str, used: int, needed: int, quota: int) -> Iterator[PreflightFinding]:
+    if used + needed > quota:
+        yield PreflightFinding(
             "account",
             "",
-            f"has {there} of {quota} {what}, and {needed} more are needed",
+            f"has {used} of {quota} {what}, and {needed} more are needed",
             "have the quota raised (Service Quotas), or delete what nobody needs",
         )

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.planning.survey import Survey
-from ecs_blue_green.deployer.preflight.trouble import Trouble, parameter
+from ecs_blue_green.deployer.preflight.finding import PreflightFinding, parameter
 from ecs_blue_green.runtime import Bucket, Key
 
 # How each service says that there is no such thing.
@@ -45,7 +45,9 @@ def arns(survey: Survey, keys: Iterable[Key]) -> Iterator[tuple[str, str, Key | 
             yield title, value, None if instead and survey.value(instead) else key
 
 
-def troubles(aws: Aws, survey: Survey, title: str, arn: str, key: Key | None = None) -> Iterator[Trouble]:
+def findings(
+    aws: Aws, survey: Survey, title: str, arn: str, key: Key | None = None
+) -> Iterator[PreflightFinding]:
     """What is wrong with the thing that a parameter names; `key` says who must be let use it.
 
     Nothing for a service that is not known here.
@@ -61,7 +63,7 @@ def troubles(aws: Aws, survey: Survey, title: str, arn: str, key: Key | None = N
         wrong = f"does not exist in account {survey.environment.account}", ""
     if wrong:
         reason, act = wrong
-        yield Trouble(parameter(title), arn, reason, act)
+        yield PreflightFinding(parameter(title), arn, reason, act)
 
 
 def _certificate(aws: Aws, environment: Environment, arn: str, key: Key | None) -> tuple[str, str] | None:
@@ -86,7 +88,9 @@ def _key(aws: Aws, environment: Environment, arn: str, key: Key | None) -> tuple
         return None
     statements = list(_allowing(json.loads(client.get_key_policy(KeyId=arn)["Policy"])))
     services = [service.format(region=environment.region) for service in key.services]
-    missing = " and ".join(one for one in services if not any(_names(stated, one) for stated in statements))
+    missing = " and ".join(
+        principal for principal in services if not any(_names(stated, principal) for stated in statements)
+    )
     lacks = [f"does not let {missing} use it"] if missing else []
     through = (key.through or "").format(region=environment.region)
     if through and not any(_lets_roles(stated, environment, through) for stated in statements):
@@ -114,7 +118,7 @@ def _lets_roles(statement: Mapping[str, Any], environment: Environment, service:
     limits = _through(statement)
     if limits and not any(fnmatch.fnmatchcase(service, limit) for limit in limits):
         return False
-    return "*" in whom or any(roles.fullmatch(one) for one in whom)
+    return "*" in whom or any(roles.fullmatch(principal) for principal in whom)
 
 
 def _principals(statement: Mapping[str, Any], kind: str) -> list[str]:
@@ -140,8 +144,8 @@ def _web_acl(aws: Aws, environment: Environment, arn: str, key: Key | None) -> N
 
 
 def _secret(aws: Aws, environment: Environment, arn: str, key: Key | None) -> tuple[str, str] | None:
-    found = aws.client("secretsmanager").describe_secret(SecretId=arn)
-    return ("is scheduled for deletion", "") if "DeletedDate" in found else None
+    secret = aws.client("secretsmanager").describe_secret(SecretId=arn)
+    return ("is scheduled for deletion", "") if "DeletedDate" in secret else None
 
 
 def _stored_parameter(
@@ -149,9 +153,9 @@ def _stored_parameter(
 ) -> tuple[str, str] | None:
     # The ARN does not show whether the name begins with a slash. The value is not read.
     name = arn.partition(":parameter/")[2]
-    wanted = [{"Key": "Name", "Option": "Equals", "Values": [name, f"/{name}"]}]
-    found = aws.client("ssm").describe_parameters(ParameterFilters=wanted)["Parameters"]
-    return None if found else ("does not exist in this account and region", "")
+    filters = [{"Key": "Name", "Option": "Equals", "Values": [name, f"/{name}"]}]
+    parameters = aws.client("ssm").describe_parameters(ParameterFilters=filters)["Parameters"]
+    return None if parameters else ("does not exist in this account and region", "")
 
 
 def _policy(aws: Aws, environment: Environment, arn: str, key: Key | None) -> None:
@@ -178,7 +182,7 @@ def buckets(survey: Survey, named: Iterable[Bucket]) -> Iterator[tuple[Bucket, s
             yield bucket, name
 
 
-def bucket_troubles(aws: Aws, survey: Survey, bucket: Bucket, name: str) -> Iterator[Trouble]:
+def bucket_findings(aws: Aws, survey: Survey, bucket: Bucket, name: str) -> Iterator[PreflightFinding]:
     """What is wrong with a bucket for logs: the load balancer is not created when it cannot write.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
@@ -186,14 +190,16 @@ def bucket_troubles(aws: Aws, survey: Survey, bucket: Bucket, name: str) -> Iter
     region = survey.environment.region
     client = aws.client("s3")
     try:
-        there = client.head_bucket(Bucket=name).get("BucketRegion", region)
+        bucket_region = client.head_bucket(Bucket=name).get("BucketRegion", region)
     except ClientError as error:
         if error.response["Error"]["Code"] not in MISSING:
             raise
-        yield Trouble(parameter(bucket.parameter), name, "does not exist")
+        yield PreflightFinding(parameter(bucket.parameter), name, "does not exist")
         return
-    if there != region:
-        yield Trouble(parameter(bucket.parameter), name, f"is in {there}, and must be in {region}")
+    if bucket_region != region:
+        yield PreflightFinding(
+            parameter(bucket.parameter), name, f"is in {bucket_region}, and must be in {region}"
+        )
         return
     if bucket.written_by == "nobody":
         return
@@ -206,7 +212,7 @@ def bucket_troubles(aws: Aws, survey: Survey, bucket: Bucket, name: str) -> Iter
     if not _lets_write(policy):
         reason = "has no policy that lets Elastic Load Balancing write"
         act = "add s3:PutObject for its principal to the policy"
-        yield Trouble(parameter(bucket.parameter), name, reason, act)
+        yield PreflightFinding(parameter(bucket.parameter), name, reason, act)
 
 
 def _lets_write(policy: Mapping[str, Any]) -> bool:

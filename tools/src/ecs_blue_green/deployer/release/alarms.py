@@ -10,17 +10,17 @@ NAMES_AT_ONCE = 100
 
 def in_alarm(aws: Aws, names: Iterable[str]) -> tuple[str, ...]:
     """Those of the alarms that are in ALARM: what CodeDeploy goes by."""
-    wanted = list(names)
-    found: list[str] = []
-    for start in range(0, len(wanted), NAMES_AT_ONCE):
+    alarm_names = list(names)
+    alarms: list[str] = []
+    for start in range(0, len(alarm_names), NAMES_AT_ONCE):
         answer = aws.client("cloudwatch").describe_alarms(
-            AlarmNames=wanted[start : start + NAMES_AT_ONCE],
+            AlarmNames=alarm_names[start : start + NAMES_AT_ONCE],
             AlarmTypes=["MetricAlarm", "CompositeAlarm"],
             StateValue="ALARM",
         )
-        found += [
+        alarms += [
             alarm["AlarmName"]
             for kind in ("MetricAlarms", "CompositeAlarms")
             for alarm in answer.get(kind, [])
         ]
-    return tuple(found)
+    return tuple(alarms)

@@ -58,23 +58,23 @@ def waiting(aws: Aws, environment: Environment, service: Service) -> list[Waitin
     ]
 
 
-def approve(aws: Aws, service: Service, one: Waiting) -> None:
+def approve(aws: Aws, service: Service, approval: Waiting) -> None:
     """Let it go on. Raises Failed where something else waits there by now, or nothing."""
     client = aws.client("codepipeline")
     try:
         client.put_approval_result(
             pipelineName=service.pipeline,
-            stageName=one.stage,
-            actionName=one.action,
+            stageName=approval.stage,
+            actionName=approval.action,
             result={"summary": SUMMARY, "status": "Approved"},
-            token=one.token,
+            token=approval.token,
         )
     except (
         client.exceptions.InvalidApprovalTokenException,
         client.exceptions.ApprovalAlreadyCompletedException,
     ) as error:
         raise Failed(
-            f"execution {one.execution} does not wait any more",
+            f"execution {approval.execution} does not wait any more",
             "it was approved, rejected or stopped meanwhile",
             "run it again to see what waits now",
         ) from error
@@ -84,12 +84,12 @@ def _described(
     aws: Aws, environment: Environment, service: Service, pipeline: Any, stage: Any, action: Any
 ) -> Waiting:
     execution = stage["latestExecution"]["pipelineExecutionId"]
-    found = aws.client("codepipeline").get_pipeline_execution(
+    details = aws.client("codepipeline").get_pipeline_execution(
         pipelineName=service.pipeline, pipelineExecutionId=execution
     )["pipelineExecution"]
-    source: Any = next(iter(found.get("artifactRevisions", [])), {})
+    source: Any = next(iter(details.get("artifactRevisions", [])), {})
     commit = source.get("revisionId", "")
-    tag = _tag(commit, pipeline, found)
+    tag = _tag(commit, pipeline, details)
     image = _image(aws, environment, service, tag) if commit else None
     return Waiting(
         stage["stageName"],
@@ -106,21 +106,25 @@ def _described(
 
 def _tag(commit: str, pipeline: Any, execution: Any) -> str:
     """The tag of the image: the commit, and behind it what the execution was given for a variable."""
-    defaults = {one["name"]: one.get("defaultValue") for one in pipeline.get("variables", [])}
-    given = [
-        one["resolvedValue"]
-        for one in execution.get("variables", [])
-        if one["resolvedValue"] != defaults.get(one["name"])
+    defaults = {variable["name"]: variable.get("defaultValue") for variable in pipeline.get("variables", [])}
+    values = [
+        variable["resolvedValue"]
+        for variable in execution.get("variables", [])
+        if variable["resolvedValue"] != defaults.get(variable["name"])
     ]
-    return "-".join([commit, *given])
+    return "-".join([commit, *values])
 
 
 def _image(aws: Aws, environment: Environment, service: Service, tag: str) -> images.Image | None:
     """The image that the pipeline makes of a commit: in the repository of those that run, with its tag."""
-    now = live.of_service(aws, service)
-    for revision in live.revisions(now):
+    current = live.of_service(aws, service)
+    for revision in live.revisions(current):
         for container in live.containers(aws, revision):
-            own = images.own(environment, container["image"]) if container["name"] in now.containers else None
+            own = (
+                images.own(environment, container["image"])
+                if container["name"] in current.containers
+                else None
+            )
             if own:
                 return images.Image(own.repository, {"imageTag": tag})
     return None

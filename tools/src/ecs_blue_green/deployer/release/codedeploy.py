@@ -91,8 +91,8 @@ class AppSpec:
 def group(client: "CodeDeployClient", service: Service) -> Group:
     """The deployment group of the service."""
     application, name = service.application, service.deployment_group
-    found: Any = client.get_deployment_group(applicationName=application, deploymentGroupName=name)
-    info = found["deploymentGroupInfo"]
+    description: Any = client.get_deployment_group(applicationName=application, deploymentGroupName=name)
+    info = description["deploymentGroupInfo"]
     alarms = info.get("alarmConfiguration", {})
     return Group(
         application=application,
@@ -129,11 +129,11 @@ def succeeded(client: "CodeDeployClient", group: Group, since: datetime) -> list
         createTimeRange={"start": since},
     )
     ids = [deployment_id for page in pages for deployment_id in page["deployments"]]
-    found: list[Deployment] = []
+    deployments: list[Deployment] = []
     for start in range(0, len(ids), BATCH):
         answer = client.batch_get_deployments(deploymentIds=ids[start : start + BATCH])
-        found += [_deployment(info) for info in answer["deploymentsInfo"]]
-    return sorted(found, key=lambda deployment: deployment.created)
+        deployments += [_deployment(info) for info in answer["deploymentsInfo"]]
+    return sorted(deployments, key=lambda deployment: deployment.created)
 
 
 def app_spec(client: "CodeDeployClient", group: Group, deployment: Deployment) -> AppSpec:
@@ -164,31 +164,34 @@ def brought(client: "CodeDeployClient", service: Service) -> tuple[Mapping[str, 
     so what an earlier deployment said counts. A revision that cannot be read says nothing.
     """
     of = group(client, service)
-    finished = [one for one in succeeded(client, of, made(client, of)) if one.creator != CODEDEPLOY_ROLLBACK]
-    found: dict[str, Any] = {}
-    for one in reversed(finished):
-        found = {**_moved(client, of, one), **found}
-        if found.keys() >= set(MOVED):
+    finished = [
+        done for done in succeeded(client, of, made(client, of)) if done.creator != CODEDEPLOY_ROLLBACK
+    ]
+    properties: dict[str, Any] = {}
+    for done in reversed(finished):
+        properties = {**_moved(client, of, done), **properties}
+        if properties.keys() >= set(MOVED):
             break
     running = client.list_deployments(
         applicationName=of.application, deploymentGroupName=of.name, includeOnlyStatuses=RUNNING
     )["deployments"]
-    return _as_properties(found), *(
-        _as_properties({**found, **_moved(client, of, deployment(client, one))}) for one in running
+    return _as_properties(properties), *(
+        _as_properties({**properties, **_moved(client, of, deployment(client, deployment_id))})
+        for deployment_id in running
     )
 
 
 def _moved(client: "CodeDeployClient", group: Group, deployment: Deployment) -> dict[str, Any]:
     try:
-        said = app_spec(client, group, deployment).properties
+        properties = app_spec(client, group, deployment).properties
     except Failed:
         return {}
-    return {name: said[name] for name in MOVED if name in said}
+    return {name: properties[name] for name in MOVED if name in properties}
 
 
-def _as_properties(found: Mapping[str, Any]) -> Mapping[str, Any]:
+def _as_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     # A service has the one or the other.
-    return {**found, "LaunchType": None} if "CapacityProviderStrategy" in found else found
+    return {**properties, "LaunchType": None} if "CapacityProviderStrategy" in properties else properties
 
 
 def create(
@@ -213,7 +216,7 @@ def create(
             "alarms": [{"name": name} for name in alarms],
         }
     try:
-        made = client.create_deployment(
+        created = client.create_deployment(
             applicationName=group.application,
             deploymentGroupName=group.name,
             revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": spec.content}},
@@ -226,7 +229,7 @@ def create(
             error.response["Error"].get("Message", "").rstrip("."),
             remedies.ROLL_BACK_THAT_ONE(),
         ) from error
-    return made["deploymentId"]
+    return created["deploymentId"]
 
 
 def end_wait(client: "CodeDeployClient", deployment_id: str, look: str) -> None:

@@ -26,23 +26,25 @@ class Image:
 
 def own(environment: Environment, name: str) -> Image | None:
     """The image that a container definition names; None for one of another account, region or registry."""
-    found = _ECR.fullmatch(name)
-    if found is None or (found["account"], found["region"]) != (environment.account, environment.region):
+    match = _ECR.fullmatch(name)
+    if match is None or (match["account"], match["region"]) != (environment.account, environment.region):
         return None
-    tag = found["tag"] or "latest"
-    identifier = {"imageDigest": found["digest"]} if found["digest"] else {"imageTag": tag}
-    return Image(found["repository"], identifier)
+    tag = match["tag"] or "latest"
+    identifier = {"imageDigest": match["digest"]} if match["digest"] else {"imageTag": tag}
+    return Image(match["repository"], identifier)
 
 
 def tags(aws: Aws, image: Image) -> list[str] | None:
     """The image's tags, or None when it is gone. Raises what the client raises otherwise."""
     client = aws.client("ecr")
-    wanted: Any = [image.identifier]
+    identifiers: Any = [image.identifier]
     try:
-        (found,) = client.describe_images(repositoryName=image.repository, imageIds=wanted)["imageDetails"]
+        (details,) = client.describe_images(repositoryName=image.repository, imageIds=identifiers)[
+            "imageDetails"
+        ]
     except (client.exceptions.ImageNotFoundException, client.exceptions.RepositoryNotFoundException):
         return None
-    return list(found.get("imageTags", []))
+    return list(details.get("imageTags", []))
 
 
 def commits(names: list[str]) -> tuple[str, ...]:
@@ -50,6 +52,6 @@ def commits(names: list[str]) -> tuple[str, ...]:
 
     They are several where commits made the same image, such as one that changed a document alone.
     """
-    found = [match for match in map(_COMMIT.fullmatch, names) if match]
-    released = [match for match in found if match["released"]]
-    return tuple(sorted({match["commit"] for match in released or found}))
+    matches = [match for match in map(_COMMIT.fullmatch, names) if match]
+    released = [match for match in matches if match["released"]]
+    return tuple(sorted({match["commit"] for match in released or matches}))

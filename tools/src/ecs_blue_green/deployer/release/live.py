@@ -79,7 +79,7 @@ class Live:
     @property
     def revision(self) -> str | None:
         """The task definition (ARN) of the primary task set."""
-        primary = (one for one in self.task_sets if one.status == "PRIMARY")
+        primary = (task_set for task_set in self.task_sets if task_set.status == "PRIMARY")
         return next((task_set.task_definition for task_set in primary), None)
 
     @property
@@ -117,19 +117,19 @@ def read(aws: Aws, service: Service) -> Live:
     """Take the snapshot. What is not deployed yet is left out."""
     with interrupts.threads(4) as pool:
         weights = pool.submit(_weights, aws, service)
-        found = pool.submit(of_service, aws, service)
+        service_state = pool.submit(of_service, aws, service)
         deployment = pool.submit(_deployment, aws, service)
         executing = pool.submit(_executing, aws, service)
         executions, found_progress = executing.result()
-        now = found.result()
+        current = service_state.result()
         return replace(
-            now,
+            current,
             weights=weights.result(),
             blue=service.blue,
             green=service.green,
             deployment=deployment.result(),
             execution=executions[0] if executions else None,
-            tasks=now.desired if now.state else None,
+            tasks=current.desired if current.state else None,
             building=found_progress.building,
             approval=found_progress.approval,
         )
@@ -144,35 +144,35 @@ def of_service(aws: Aws, service: Service) -> Live:
         answer = client.describe_services(cluster=service.cluster, services=[service.name])["services"]
     except (client.exceptions.ClusterNotFoundException, client.exceptions.ServiceNotFoundException):
         answer = []
-    found: Any = answer[0] if answer else {"status": MISSING}
-    task_sets = found.get("taskSets", [])
+    description: Any = answer[0] if answer else {"status": MISSING}
+    task_sets = description.get("taskSets", [])
     return Live(
         service=service.name,
-        state=found["status"],
-        desired=found.get("desiredCount", 0),
-        event=next((event["message"] for event in found.get("events", [])), ""),
+        state=description["status"],
+        desired=description.get("desiredCount", 0),
+        event=next((event["message"] for event in description.get("events", [])), ""),
         task_sets=tuple(map(_task_set, task_sets)),
-        containers=frozenset(one["containerName"] for one in map(_behind, task_sets) if one),
+        containers=frozenset(behind["containerName"] for behind in map(_behind, task_sets) if behind),
     )
 
 
-def revisions(now: Live) -> list[str]:
+def revisions(current: Live) -> list[str]:
     """The task definition revisions of the task sets, each once."""
-    return list(dict.fromkeys(task_set.task_definition for task_set in now.task_sets))
+    return list(dict.fromkeys(task_set.task_definition for task_set in current.task_sets))
 
 
 def containers(aws: Aws, revision: str) -> list[Any]:
     """The container definitions of a revision, as DescribeTaskDefinition gives them."""
-    found = aws.client("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
-    return list(found["containerDefinitions"])
+    task_definition = aws.client("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
+    return list(task_definition["containerDefinitions"])
 
 
-def refuse_gone(environment: Environment, now: Live) -> None:
+def refuse_gone(environment: Environment, current: Live) -> None:
     """Raise Blocked where the service was deleted behind CloudFormation's back."""
-    if now.gone:
+    if current.gone:
         raise Blocked(
-            f"the service {now.service} is gone",
-            f"somebody deleted it (ECS: {now.state}), and CloudFormation believes that it is there",
+            f"the service {current.service} is gone",
+            f"somebody deleted it (ECS: {current.state}), and CloudFormation believes that it is there",
             remedies.RESTORE(restore=commands.make("restore", environment.name)),
         )
 
@@ -211,14 +211,14 @@ def _behind(task_set: Any) -> Any:
     return next(iter(task_set.get("loadBalancers", [])), {})
 
 
-def _task_set(found: Any) -> TaskSet:
+def _task_set(description: Any) -> TaskSet:
     return TaskSet(
-        id=found["id"],
-        status=found["status"],
-        task_definition=found["taskDefinition"],
-        target_group=_behind(found).get("targetGroupArn", ""),
-        running=found.get("runningCount", 0),
-        steady=found.get("stabilityStatus") == "STEADY_STATE",
+        id=description["id"],
+        status=description["status"],
+        task_definition=description["taskDefinition"],
+        target_group=_behind(description).get("targetGroupArn", ""),
+        running=description.get("runningCount", 0),
+        steady=description.get("stabilityStatus") == "STEADY_STATE",
     )
 
 
@@ -244,7 +244,9 @@ def _executing(aws: Aws, service: Service) -> tuple[list[str], Progress]:
         "pipelineExecutionSummaries"
     ]
     running = [
-        found["pipelineExecutionId"] for found in newest if found["status"] in ("InProgress", "Stopping")
+        execution["pipelineExecutionId"]
+        for execution in newest
+        if execution["status"] in ("InProgress", "Stopping")
     ][::-1]
     if not running:
         return [], unknown

@@ -43,27 +43,29 @@ class Writer:
     version: str = ""
 
 
-def groups(aws: Aws, now: Live) -> list[str]:
+def groups(aws: Aws, current: Live) -> list[str]:
     """The log groups to which the containers of the task sets write."""
-    found: dict[str, None] = {}
-    for revision in live.revisions(now):
+    names: dict[str, None] = {}
+    for revision in live.revisions(current):
         for container in live.containers(aws, revision):
             logging = container.get("logConfiguration", {})
             if logging.get("logDriver") == "awslogs":
-                found[logging["options"]["awslogs-group"]] = None
-    return list(found)
+                names[logging["options"]["awslogs-group"]] = None
+    return list(names)
 
 
 class Reader:
     """The events of log groups since a time, each given once, and who wrote them."""
 
-    def __init__(self, aws: Aws, environment: Environment, cluster: str, now: Live, since: datetime) -> None:
+    def __init__(
+        self, aws: Aws, environment: Environment, cluster: str, current: Live, since: datetime
+    ) -> None:
         self._aws = aws
         self._environment = environment
         self._cluster = cluster
-        self._now = now
-        self.groups = groups(aws, now)
-        self.serving = now.containers
+        self._now = current
+        self.groups = groups(aws, current)
+        self.serving = current.containers
         self._since = dict.fromkeys(self.groups, _milliseconds(since))
         self._given: dict[str, int] = {}
         self._tasks: dict[str, str] = {}
@@ -71,9 +73,9 @@ class Reader:
 
     def read(self) -> list[Event]:
         """What is there and was not given yet, the oldest first."""
-        found = [event for group in self.groups for event in self._of(group)]
-        self._look_up({_parts(event.stream)[1] for event in found})
-        return sorted(found, key=lambda event: (event.time, event.id))
+        events = [event for group in self.groups for event in self._of(group)]
+        self._look_up({_parts(event.stream)[1] for event in events})
+        return sorted(events, key=lambda event: (event.time, event.id))
 
     def writer(self, event: Event) -> Writer:
         """Who wrote an event that was given."""
@@ -120,7 +122,7 @@ class Reader:
 def _version(aws: Aws, environment: Environment, revision: str, serving: Iterable[str]) -> str:
     """What runs in a revision, as short as people write it."""
     containers = live.containers(aws, revision)
-    first = next((one for one in containers if one["name"] in serving), containers[0])
+    first = next((container for container in containers if container["name"] in serving), containers[0])
     image = images.own(environment, first["image"])
     try:
         commits = images.commits(images.tags(aws, image) or []) if image else ()

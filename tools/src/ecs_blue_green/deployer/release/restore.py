@@ -88,23 +88,23 @@ def intend(
     Leaves change sets behind, which `discard` or their execution removes.
     """
     deployed = {slug: stack for slug, stack in stacks.items() if stack and stack.exists}
-    now = live.read(aws, service)
-    if not now.state:
+    current = live.read(aws, service)
+    if not current.state:
         raise Blocked(
             f"no service is deployed in {environment.name}",
             "none of its stacks has one",
             remedies.DEPLOY(deploy=commands.make("deploy", environment.name)),
         )
-    if now.gone and now.deployment:
+    if current.gone and current.deployment:
         raise Blocked(
-            f"deployment {now.deployment} is running",
+            f"deployment {current.deployment} is running",
             "CodeDeploy would look for the task sets of the service that is gone",
             remedies.WAIT_FOR_DEPLOYMENT(status=commands.make("status", environment.name)),
         )
     client = aws.client("cloudformation")
     templates = _Templates(client, environment, deployed)
-    request = _request(aws, environment, service, now, templates) if now.gone else {}
-    return Intention(service, now, request, _scaling(client, templates, sleep))
+    request = _request(aws, environment, service, current, templates) if current.gone else {}
+    return Intention(service, current, request, _scaling(client, templates, sleep))
 
 
 def discard(aws: Aws, intention: Intention) -> None:
@@ -131,15 +131,15 @@ def create(
     return _steady(aws, environment, service, say, sleep)
 
 
-def refuse_divided(now: Live) -> None:
+def refuse_divided(current: Live) -> None:
     """Raise Failed where the listener sends some requests to the other target group, which has no tasks.
 
     A release that was under way when the service was deleted leaves it so. Only CodeDeploy moves it.
     """
-    if now.colour == "shifting" and not now.deployment:
+    if current.colour == "shifting" and not current.deployment:
         raise Failed(
             "some of the requests go where nothing runs",
-            f"a release was under way when the service was deleted, and left the listener at {now.traffic}",
+            f"the service was deleted during a release; the listener still sends {current.traffic}",
             "release: push a commit, or retry the pipeline's last stage; CodeDeploy then moves the listener",
         )
 
@@ -185,16 +185,16 @@ class _Templates:
 
 
 def _request(
-    aws: Aws, environment: Environment, service: Service, now: Live, templates: _Templates
+    aws: Aws, environment: Environment, service: Service, current: Live, templates: _Templates
 ) -> dict[str, Any]:
     """CreateService's request for the service as its template says, but for what a release moves."""
     layer, properties = _declared(environment, service, templates)
     released = _released(aws, service)
     if released:
         properties = _as_released(properties, released)
-    given = {name: value for name, value in properties.items() if name not in _NOT_AT_CREATION}
+    creatable = {name: value for name, value in properties.items() if name not in _NOT_AT_CREATION}
     shape = aws.client("ecs").meta.service_model.operation_model("CreateService").input_shape
-    request: dict[str, Any] = _as_request(environment, given, shape)
+    request: dict[str, Any] = _as_request(environment, creatable, shape)
     tags = {**templates.stacks[layer].tags, **{tag["key"]: tag["value"] for tag in request.get("tags", [])}}
     request |= {
         "cluster": service.cluster,
@@ -210,7 +210,7 @@ def _request(
     if tags:
         request["tags"] = [{"key": key, "value": value} for key, value in tags.items()]
     (load_balancer,) = request["loadBalancers"]
-    request["loadBalancers"] = [load_balancer | _target(now)]
+    request["loadBalancers"] = [load_balancer | _target(current)]
     return request
 
 
@@ -284,16 +284,16 @@ def _fewest(service: Service, templates: _Templates) -> int:
     return 1
 
 
-def _target(now: Live) -> dict[str, str]:
+def _target(current: Live) -> dict[str, str]:
     """The target group that the production listener names, the one with most of the traffic.
 
     "During a deployment, CodeDeploy determines which task set in your service has the status PRIMARY, and it
     associates one target group with it. Then, it also associates the other target group with the replacement
     task set" (botocore, ecs CreateService, loadBalancers): so what was live stays so, and no listener moves.
     """
-    if not now.weights:
+    if not current.weights:
         return {}
-    return {"targetGroupArn": max(now.weights, key=lambda arn: now.weights[arn])}
+    return {"targetGroupArn": max(current.weights, key=lambda arn: current.weights[arn])}
 
 
 def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, ChangeSet]:
@@ -303,15 +303,15 @@ def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, Chan
         for slug, _, properties in templates.of_type(SCALABLE_TARGET)
         if properties.get("ScalableDimension") == DESIRED_COUNT
     }
-    made: dict[str, ChangeSet] = {}
+    saved: dict[str, ChangeSet] = {}
     try:
         for slug in sorted(layers):
             stack = templates.stacks[slug]
             change_set = change_sets.revert(client, stack, stale.description("restore"), sleep)
             if change_set:
-                made[slug] = change_set
+                saved[slug] = change_set
     except BaseException as error:
-        _discard(client, made.values())
+        _discard(client, saved.values())
         if not isinstance(error, change_sets.ChangeSetFailedError):
             raise
         raise Failed(
@@ -319,7 +319,7 @@ def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, Chan
             str(error).rstrip("."),
             "correct the cause, then run again",
         ) from error
-    return made
+    return saved
 
 
 def _drained(aws: Aws, environment: Environment, service: Service, say: Say, sleep: Sleep) -> None:
@@ -340,21 +340,25 @@ def _drained(aws: Aws, environment: Environment, service: Service, say: Say, sle
 
 def _steady(aws: Aws, environment: Environment, service: Service, say: Say, sleep: Sleep) -> Live:
     """Wait until as many tasks as wanted run and are healthy."""
-    waited, told = 0, ""
+    waited, last_text = 0, ""
     while True:
-        now = live.read(aws, service)
-        primary = [task_set for task_set in now.task_sets if task_set.status == "PRIMARY"]
+        current = live.read(aws, service)
+        primary = [task_set for task_set in current.task_sets if task_set.status == "PRIMARY"]
         running = sum(task_set.running for task_set in primary)
-        text = f"{running} of {now.desired} tasks run"
-        if text != told:
+        text = f"{running} of {current.desired} tasks run"
+        if text != last_text:
             say(text)
-            told = text
-        if now.state == ACTIVE and running >= now.desired and all(one.steady for one in primary):
-            return now
+            last_text = text
+        if (
+            current.state == ACTIVE
+            and running >= current.desired
+            and all(task_set.steady for task_set in primary)
+        ):
+            return current
         if waited >= PATIENCE_SECONDS:
             raise Failed(
                 f"{service.name} is there again, and its tasks are not steady",
-                f"{text}; ECS: {now.event or 'nothing'}",
+                f"{text}; ECS: {current.event or 'nothing'}",
                 remedies.REMOVE_CAUSE(status=commands.make("status", environment.name)),
             )
         sleep(POLL_SECONDS)

@@ -72,18 +72,18 @@ def intend(aws: Aws, environment: Environment, service: Service, *, stops: bool 
         )
     client = aws.client("codedeploy")
     group = codedeploy.group(client, service)
-    now = live.read(aws, service)
-    live.refuse_gone(environment, now)
-    running = codedeploy.deployment(client, now.deployment) if now.deployment else None
+    current = live.read(aws, service)
+    live.refuse_gone(environment, current)
+    running = codedeploy.deployment(client, current.deployment) if current.deployment else None
     if running and not running.ended:
-        return _with_running(client, environment, group, running, now, stops=stops)
+        return _with_running(client, environment, group, running, current, stops=stops)
     if stops:
         raise Blocked(
             f"no deployment runs in {environment.name}",
             "so there is none to stop",
             remedies.GO_BACK_INSTEAD(rollback=commands.make("rollback", environment.name)),
         )
-    return _with_none_running(aws, environment, group, now)
+    return _with_none_running(aws, environment, group, current)
 
 
 def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployment | None]:
@@ -109,12 +109,12 @@ def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployme
 
 def history(client: Any, group: Group) -> tuple[Deployment | None, Deployment | None]:
     """The deployment whose revision runs, and the one to go back to, as CodeDeploy tells."""
-    made = codedeploy.made(client, group)
-    recently = max(made, datetime.now(UTC) - RECENT)
-    found = previous(codedeploy.succeeded(client, group, recently))
-    if found[1] is None and recently > made:
-        found = previous(codedeploy.succeeded(client, group, made))
-    return found
+    created = codedeploy.made(client, group)
+    recently = max(created, datetime.now(UTC) - RECENT)
+    pair = previous(codedeploy.succeeded(client, group, recently))
+    if pair[1] is None and recently > created:
+        pair = previous(codedeploy.succeeded(client, group, created))
+    return pair
 
 
 def carry_out(
@@ -157,7 +157,7 @@ def carry_out(
 
 
 def _with_running(
-    client: Any, environment: Environment, group: Group, running: Deployment, now: Live, *, stops: bool
+    client: Any, environment: Environment, group: Group, running: Deployment, current: Live, *, stops: bool
 ) -> Intention:
     spec = codedeploy.app_spec(client, group, running)
     if stops and running.creator == codedeploy.CODEDEPLOY_ROLLBACK:
@@ -167,12 +167,12 @@ def _with_running(
             remedies.FOLLOW_ROLLBACK(rollback=commands.make("rollback", environment.name)),
         )
     if running.is_rollback and not stops:
-        others = {task_set.task_definition for task_set in now.task_sets} - {spec.task_definition}
+        others = {task_set.task_definition for task_set in current.task_sets} - {spec.task_definition}
         leaves = next(iter(others), "")
         return Intention("follow", group, running, leaves, spec.task_definition, spec)
-    old = [task_set for task_set in now.task_sets if task_set.task_definition != spec.task_definition]
-    if not old and len(now.task_sets) > 1:
-        old = [task_set for task_set in now.task_sets if task_set.status != "PRIMARY"]
+    old = [task_set for task_set in current.task_sets if task_set.task_definition != spec.task_definition]
+    if not old and len(current.task_sets) > 1:
+        old = [task_set for task_set in current.task_sets if task_set.status != "PRIMARY"]
     if not old:
         raise Blocked(
             f"deployment {running.id} is about to end",
@@ -180,11 +180,17 @@ def _with_running(
             remedies.ROLL_BACK_AFTER_END(),
         )
     return Intention(
-        "stop", group, running, spec.task_definition, old[0].task_definition, spec, execution=now.execution
+        "stop",
+        group,
+        running,
+        spec.task_definition,
+        old[0].task_definition,
+        spec,
+        execution=current.execution,
     )
 
 
-def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Live) -> Intention:
+def _with_none_running(aws: Aws, environment: Environment, group: Group, live_state: Live) -> Intention:
     client = aws.client("codedeploy")
     current, target = history(client, group)
     if current is None or target is None:
@@ -194,7 +200,7 @@ def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Li
             remedies.REVERT() if current else remedies.RELEASE(),
         )
     leaves = codedeploy.app_spec(client, group, current).task_definition
-    running = {task_set.task_definition for task_set in now.task_sets if task_set.status == "PRIMARY"}
+    running = {task_set.task_definition for task_set in live_state.task_sets if task_set.status == "PRIMARY"}
     if running and running != {leaves}:
         raise Blocked(
             "what runs is not what CodeDeploy deployed last",
@@ -204,17 +210,19 @@ def _with_none_running(aws: Aws, environment: Environment, group: Group, now: Li
     spec = codedeploy.app_spec(client, group, target)
     require_usable(aws, environment, spec.task_definition)
     ignored = alarms.in_alarm(aws, group.alarms) if group.watches_alarms else ()
-    return Intention("deploy", group, target, leaves, spec.task_definition, spec, ignored, now.execution)
+    return Intention(
+        "deploy", group, target, leaves, spec.task_definition, spec, ignored, live_state.execution
+    )
 
 
 def require_usable(aws: Aws, environment: Environment, task_definition: str) -> str:
     """The ARN of a revision, or of a family's newest. Raises Blocked when ECS could not start tasks of it."""
     remedy = remedies.REVERT_FOR_IMAGE()
     what = f"{short(task_definition)} cannot be started again"
-    found = aws.client("ecs").describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
-    if found["status"] != "ACTIVE":
-        raise Blocked(what, f"the revision is {found['status']}: somebody deregistered it", remedy)
-    for container in found["containerDefinitions"]:
+    definition = aws.client("ecs").describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+    if definition["status"] != "ACTIVE":
+        raise Blocked(what, f"the revision is {definition['status']}: somebody deregistered it", remedy)
+    for container in definition["containerDefinitions"]:
         image = images.own(environment, container["image"])
         try:
             if image and images.tags(aws, image) is None:
@@ -223,7 +231,7 @@ def require_usable(aws: Aws, environment: Environment, task_definition: str) -> 
             # Who may deploy need not be able to read the repository; then ECS will find out.
             if error.response["Error"]["Code"] != "AccessDeniedException":
                 raise
-    return str(found["taskDefinitionArn"])
+    return str(definition["taskDefinitionArn"])
 
 
 def _its_rollback(client: Any, deployment_id: str, sleep: Sleep) -> str | None:
@@ -247,41 +255,43 @@ def _follow(
     sleep: Sleep,
 ) -> None:
     """Watch a deployment until it has ended, or all traffic is where it should go."""
-    told = ""
+    last_text = ""
     while True:
-        found = codedeploy.deployment(aws.client("codedeploy"), deployment_id)
-        now = live.read(aws, service)
-        text = f"{deployment_id} is {found.status}, traffic: {now.traffic}"
-        if text != told:
+        current_deployment = codedeploy.deployment(aws.client("codedeploy"), deployment_id)
+        current = live.read(aws, service)
+        text = f"{deployment_id} is {current_deployment.status}, traffic: {current.traffic}"
+        if text != last_text:
             say(text)
-            told = text
-        if found.ended and found.status != "Succeeded":
+            last_text = text
+        if current_deployment.ended and current_deployment.status != "Succeeded":
             raise Failed(
-                f"deployment {deployment_id} is {found.status}",
-                found.error or found.rollback_message or "CodeDeploy gave no reason",
+                f"deployment {deployment_id} is {current_deployment.status}",
+                current_deployment.error
+                or current_deployment.rollback_message
+                or "CodeDeploy gave no reason",
                 remedies.REMOVE_CAUSE(status=look),
             )
-        if found.ended or _is_back(now, returns):
+        if current_deployment.ended or _is_back(current, returns):
             return
         sleep(POLL_SECONDS)
 
 
-def _is_back(now: Live, returns: str) -> bool:
-    primary = {task_set.task_definition for task_set in now.task_sets if task_set.status == "PRIMARY"}
-    return now.colour in ("blue", "green") and primary == {returns}
+def _is_back(current: Live, returns: str) -> bool:
+    primary = {task_set.task_definition for task_set in current.task_sets if task_set.status == "PRIMARY"}
+    return current.colour in ("blue", "green") and primary == {returns}
 
 
 def _arrived(aws: Aws, service: Service, returns: str, look: str, sleep: Sleep) -> Live:
     """What is live, once it is what was wanted: a deployment's status alone does not prove that."""
     waited = 0
     while True:
-        now = live.read(aws, service)
-        if _is_back(now, returns):
-            return now
+        current = live.read(aws, service)
+        if _is_back(current, returns):
+            return current
         if waited >= PATIENCE_SECONDS:
             raise Failed(
                 f"{short(returns)} does not get all traffic",
-                f"traffic: {now.traffic or 'nowhere'}",
+                f"traffic: {current.traffic or 'nowhere'}",
                 remedies.LOOK_AT_DEPLOYMENT(status=look),
             )
         sleep(POLL_SECONDS)

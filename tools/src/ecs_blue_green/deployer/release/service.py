@@ -108,7 +108,7 @@ def _completed(service: Service, group: Any, target_groups: Iterable[str]) -> Se
     (pair,) = group["loadBalancerInfo"]["targetGroupPairInfoList"]
     # .../targetgroup/<name>/<id>
     arns = {arn.split("/")[-2]: arn for arn in target_groups}
-    blue, green = (arns.get(one["name"], "") for one in pair["targetGroups"])
+    blue, green = (arns.get(target_group["name"], "") for target_group in pair["targetGroups"])
     return replace(
         service,
         cluster=group["ecsServices"][0]["clusterName"],

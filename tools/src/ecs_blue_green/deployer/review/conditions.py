@@ -71,7 +71,7 @@ class Clause:
 
     def _within(self, other: "Clause") -> bool:
         return all(
-            any(_value_within(self.operator, value, other.operator, wanted) for wanted in other.values)
+            any(_value_within(self.operator, value, other.operator, allowed) for allowed in other.values)
             for value in self.values
         )
 
@@ -135,34 +135,37 @@ def _text(value: Any, layer: str) -> str:
     return str(value).lower() if isinstance(value, bool) else shown(value, layer) or ""
 
 
-def _value_within(operator: str, value: str, other: str, wanted: str) -> bool:
+def _value_within(operator: str, value: str, other: str, allowed: str) -> bool:
     """Whether what has the one value by its operator has the other by the other's."""
-    if (operator, value) == (other, wanted):
+    if (operator, value) == (other, allowed):
         return True
     if other in ("StringLike", "ArnLike") and operator == other:
-        return patterns.within(value, wanted)
+        return patterns.within(value, allowed)
     if (operator, other) == ("StringEquals", "StringLike"):
-        return patterns.matches(value, wanted)
+        return patterns.matches(value, allowed)
     if (operator, other) == ("StringLike", "StringEquals"):
-        return not patterns.is_pattern(value) and value == wanted
+        return not patterns.is_pattern(value) and value == allowed
     if other == "StringEqualsIgnoreCase" and operator in ("StringEquals", other):
-        return value.lower() == wanted.lower()
+        return value.lower() == allowed.lower()
     if operator == other == "IpAddress":
-        return _subnet(value, wanted)
-    return _numbers_within(operator, value, other, wanted)
+        return _subnet(value, allowed)
+    return _numbers_within(operator, value, other, allowed)
 
 
 def _subnet(inner: str, outer: str) -> bool:
     try:
-        one, other = ipaddress.ip_network(inner, strict=False), ipaddress.ip_network(outer, strict=False)
+        inner_network, outer_network = (
+            ipaddress.ip_network(inner, strict=False),
+            ipaddress.ip_network(outer, strict=False),
+        )
     except ValueError:
         return False
-    return isinstance(one, type(other)) and one.subnet_of(other)  # type: ignore[arg-type]
+    return isinstance(inner_network, type(outer_network)) and inner_network.subnet_of(outer_network)  # type: ignore[arg-type]
 
 
-def _numbers_within(operator: str, value: str, other: str, wanted: str) -> bool:
+def _numbers_within(operator: str, value: str, other: str, allowed: str) -> bool:
     try:
-        number, bound = float(value), float(wanted)
+        number, bound = float(value), float(allowed)
     except ValueError:
         return False
     for open_end, closed in (_BELOW, _ABOVE):

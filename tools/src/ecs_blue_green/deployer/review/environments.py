@@ -144,15 +144,16 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
             notes=("its file goes away; its stacks stay: destroy them first (make destroy)",),
         )
     before = desired_state(base.layers, old) if old else State(new.account, new.region, {})
-    kept = _keeping(head, base, before, new)
-    after = desired_state(kept, new)
+    layers_after = _keeping(head, base, before, new)
+    after = desired_state(layers_after, new)
     kept_tags = {
-        slug: tuple(map_changes(layer.tags(new), new.stack_tags(slug))) for slug, layer in kept.items()
+        slug: tuple(map_changes(layer.tags(new), new.stack_tags(slug)))
+        for slug, layer in layers_after.items()
     }
     states = ResolvedState(before), ResolvedState(after)
     layers = tuple(comparison.compare_resolved(*states))
-    said = head.runtime or base.runtime
-    released = said.released if said else ()
+    runtime = head.runtime or base.runtime
+    released = runtime.released if runtime else ()
     release, branch = _release(states[1], files)
     access = tuple(access for layer in layers for access in _access(layer.layer, states, base, head))
     releases = bool(release) or any(layer.layer in released for layer in layers if layer.action == "update")
@@ -165,13 +166,13 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
         access=access,
         release=release,
         branch=branch,
-        needs=tuple(_needs(states[1], said, layers, access)) if old and said and releases else (),
+        needs=tuple(_needs(states[1], runtime, layers, access)) if old and runtime and releases else (),
         notes=() if old else ("a new environment",),
         own=tuple(_own(new)),
         released=released,
         kept_tags={slug: tags for slug, tags in kept_tags.items() if tags},
-        moves=tuple(moved_by_releases(kept, *_parameters_of_both(before, after))),
-        like=None if old else _like(name, base, head, kept),
+        moves=tuple(moved_by_releases(layers_after, *_parameters_of_both(before, after))),
+        like=None if old else _like(name, base, head, layers_after),
     )
 
 
@@ -215,15 +216,15 @@ def _keeping(head: Revision, base: Revision, before: State, environment: Environ
     layers = dict(head.layers)
     if head.runtime is None:
         layers = {slug: _fixing_as(layer, base.layers.get(slug)) for slug, layer in layers.items()}
-    there = {
+    deployed = {
         slug: stack
         for slug, stack in before.stacks.items()
         if (before.account, before.region, stack.stack)
         == (environment.account, environment.region, environment.stack_name(slug))
     }
-    for slug in layers.keys() & there:
-        layers[slug] = layers[slug].keeping(there[slug].parameters, there[slug].tags)
-    return agreed(layers, there)
+    for slug in layers.keys() & deployed:
+        layers[slug] = layers[slug].keeping(deployed[slug].parameters, deployed[slug].tags)
+    return agreed(layers, deployed)
 
 
 def _parameters_of_both(before: State, after: State) -> tuple[dict[str, Mapping[str, str]], ...]:
@@ -235,11 +236,11 @@ def _parameters_of_both(before: State, after: State) -> tuple[dict[str, Mapping[
 def _fixing_as(layer: Layer, other: Layer | None) -> Layer:
     """The layer with those of its parameters fixed at creation that the other revision fixes."""
     declared = other.runtime.fixed_at_creation if other else ()
-    fixed = tuple(one for one in declared if one.parameter in layer.parameters)
+    fixed = tuple(parameter for parameter in declared if parameter.parameter in layer.parameters)
     return replace(
         layer,
         runtime=layer.runtime._replace(fixed_at_creation=fixed),
-        fixed={str(one.parameter): one.for_new_stacks for one in fixed},
+        fixed={str(parameter.parameter): parameter.for_new_stacks for parameter in fixed},
     )
 
 
@@ -335,36 +336,36 @@ def _triggered(pipeline: Mapping[str, Any], files: tuple[str, ...]) -> tuple[tup
         for push in trigger.get("GitConfiguration", {}).get("Push", []):
             patterns = push.get("FilePaths", {}).get("Includes", ["**"])
             branches = push.get("Branches", {}).get("Includes", [])
-            found = tuple(f for f in files if any(fnmatchcase(f, str(pattern)) for pattern in patterns))
-            return found, str(branches[0]) if branches else ""
+            matching = tuple(f for f in files if any(fnmatchcase(f, str(pattern)) for pattern in patterns))
+            return matching, str(branches[0]) if branches else ""
     return (), ""
 
 
 def _needs(
-    state: ResolvedState, said: Runtime, layers: Iterable[LayerChange], access: Iterable[Access]
+    state: ResolvedState, runtime: Runtime, layers: Iterable[LayerChange], access: Iterable[Access]
 ) -> Iterator[Need]:
     """What a release finds only when a layer that no push deploys has been deployed before.
 
     That is what the released layers import, and what the roles may do that a release works with: those that
     CloudFormation has for their stacks, those that they import, and the pipeline's own.
     """
-    released = [slug for slug in said.released if slug in state.stacks]
+    released = [slug for slug in runtime.released if slug in state.stacks]
     for slug in released:
         for layer in layers:
             for export in layer.exports:
                 if export.name in state.imports(slug) and export.action == "add":
                     yield Need(layer.layer, f"{slug} imports {export.output}, which is new")
-    roles = set(_roles(state, said, released))
+    roles = set(_roles(state, runtime, released))
     for opened in access:
         if opened.layer not in released and (opened.layer, opened.resource) in roles:
             yield Need(opened.layer, f"{opened.resource} {opened.words}")
 
 
-def _roles(state: ResolvedState, said: Runtime, released: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _roles(state: ResolvedState, runtime: Runtime, released: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The roles that a release works with, and the policies attached to them, by layer and logical id."""
-    operating = {tuple(role) for slug in released if (role := said.layers[slug].role)}
+    operating = {tuple(role) for slug in released if (role := runtime.layers[slug].role)}
     imported = {name for slug in released for name in state.imports(slug)}
-    found = {
+    role_ids = {
         (reference.layer, reference.logical_id)
         for name, output in state.exports().items()
         if name in imported or output in operating
@@ -377,5 +378,5 @@ def _roles(state: ResolvedState, said: Runtime, released: Iterable[str]) -> Iter
             if not resource.type.startswith(IAM):
                 continue
             used = {(r.layer, r.logical_id) for r in references(dict(resource.properties))}
-            if runs or (slug, logical_id) in found or used & found:
+            if runs or (slug, logical_id) in role_ids or used & role_ids:
                 yield slug, logical_id

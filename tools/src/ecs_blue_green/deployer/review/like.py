@@ -64,20 +64,20 @@ class Like:
 
 def likest(new: Candidate, others: Iterable[Candidate]) -> Like | None:
     """The one with the fewest differences, one on AWS before the emulator; None without others."""
-    found = [(other.is_local, _like(new, other)) for other in others]
-    ranked = sorted(found, key=lambda one: (one[0], one[1].differences, one[1].name))
+    likenesses = [(other.is_local, _like(new, other)) for other in others]
+    ranked = sorted(likenesses, key=lambda likeness: (likeness[0], likeness[1].differences, likeness[1].name))
     return ranked[0][1] if ranked else None
 
 
 def _like(new: Candidate, other: Candidate) -> Like:
     here, there = _resources(new.state), _resources(other.state)
-    left = Counter(_anonymous(one, other.own) for one in other.access)
+    remaining = Counter(_anonymous(one, other.own) for one in other.access)
     more = []
     for one in new.access:
         text = _anonymous(one, new.own)
-        if left[text]:
+        if remaining[text]:
             # Each of the other's stands for one.
-            left[text] -= 1
+            remaining[text] -= 1
         else:
             more.append(one)
     return Like(

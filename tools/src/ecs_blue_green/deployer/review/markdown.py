@@ -84,8 +84,8 @@ def _said_of(
     environments: Iterable[EnvironmentReview], say: Callable[[EnvironmentReview], Iterator[str]]
 ) -> dict[str, list[str]]:
     """What is said of the environments, with their names; alike sentences once, in the words of the first."""
-    found: dict[str, tuple[str, list[str]]] = {}
+    groups: dict[str, tuple[str, list[str]]] = {}
     for environment in environments:
         for text in say(environment):
-            found.setdefault(alike(text, environment), (text, []))[1].append(environment.name)
-    return dict(found.values())
+            groups.setdefault(alike(text, environment), (text, []))[1].append(environment.name)
+    return dict(groups.values())

@@ -94,7 +94,7 @@ def _spans(outer: tuple[str, str], inner: tuple[str, str]) -> bool:
 
 def _contains(outer: str, inner: str) -> bool:
     try:
-        one, other = ipaddress.ip_network(outer), ipaddress.ip_network(inner)
+        outer_network, inner_network = ipaddress.ip_network(outer), ipaddress.ip_network(inner)
     except ValueError:
         return False
-    return isinstance(one, type(other)) and other.subnet_of(one)  # type: ignore[arg-type]
+    return isinstance(outer_network, type(inner_network)) and inner_network.subnet_of(outer_network)  # type: ignore[arg-type]

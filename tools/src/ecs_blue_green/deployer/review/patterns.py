@@ -27,32 +27,32 @@ def within(inner: str, outer: str) -> bool:
         return matches(inner, outer)
     # Row by row from the end: whether the rest of `inner` from each place is within the rest of `outer`.
     row = [False] * len(inner) + [True]
-    for wanted in reversed(outer):
+    for pattern_part in reversed(outer):
         following = row
         row = [False] * (len(inner) + 1)
-        row[-1] = wanted == "*" and following[-1]
+        row[-1] = pattern_part == "*" and following[-1]
         for place in range(len(inner) - 1, -1, -1):
             have = inner[place]
-            if wanted == "*":
+            if pattern_part == "*":
                 row[place] = following[place] or row[place + 1]
-            elif have != "*" and (wanted == "?" or (have == wanted and have != "?")):
+            elif have != "*" and (pattern_part == "?" or (have == pattern_part and have != "?")):
                 row[place] = following[place + 1]
     return row[0]
 
 
-def overlap(one: str, other: str) -> bool:
+def overlap(first: str, second: str) -> bool:
     """Whether there is a text for which both patterns stand."""
-    row = [True] + [False] * len(other)
-    for place, wanted in enumerate(other):
-        row[place + 1] = row[place] and wanted == "*"
-    for have in one:
+    row = [True] + [False] * len(second)
+    for place, character in enumerate(second):
+        row[place + 1] = row[place] and character == "*"
+    for have in first:
         before = row
         row = [before[0] and have == "*"]
-        for place, wanted in enumerate(other):
-            if have == "*" or wanted == "*":
+        for place, character in enumerate(second):
+            if have == "*" or character == "*":
                 both = row[place] or before[place + 1] or before[place]
             else:
-                both = before[place] and (have == wanted or "?" in (have, wanted))
+                both = before[place] and (have == character or "?" in (have, character))
             row.append(both)
     return row[-1]
 

@@ -33,7 +33,7 @@ class Element:
         if not self.negated:
             return "*" in self.names if other.negated else all(map(self._has, other.names))
         if not other.negated:
-            return not any(patterns.overlap(one, name) for one in self.names for name in other.names)
+            return not any(patterns.overlap(denied, name) for denied in self.names for name in other.names)
         return all(map(other._has, self.names))
 
     def _has(self, name: str) -> bool:
@@ -96,12 +96,12 @@ def _is_covered(permission: Permission, others: Iterable[Permission]) -> bool:
 
 
 def _permissions(resource: Resource | None, layer: str) -> list[Permission]:
-    found = {
+    permissions = {
         permission: None
         for statement in _statements(resource.properties if resource else None)
         for permission in _taken_apart(statement, layer)
     }
-    return list(found)
+    return list(permissions)
 
 
 def _statements(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -121,9 +121,9 @@ def _like(like: Like) -> dict[str, Any]:
     return {
         "name": like.name,
         "values": [_value(change) for change in like.values],
-        "added": [asdict(one) for one in like.added],
-        "missing": [asdict(one) for one in like.missing],
-        "access": [asdict(one) for one in like.access],
+        "added": [asdict(entry) for entry in like.added],
+        "missing": [asdict(entry) for entry in like.missing],
+        "access": [asdict(entry) for entry in like.access],
     }
 
 

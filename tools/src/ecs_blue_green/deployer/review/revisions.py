@@ -98,12 +98,12 @@ def _declared(build: Build) -> tuple[Runtime | None, str]:
     return None, "" if is_older else str(build.declared)
 
 
-def _ordered(found: Mapping[str, Layer], environments: Mapping[str, Environment]) -> Mapping[str, Layer]:
+def _ordered(unordered: Mapping[str, Layer], environments: Mapping[str, Environment]) -> Mapping[str, Layer]:
     # The order is the same in every environment: it comes from the templates.
     for settings in environments.values():
-        order = layers.in_order(layers.dependencies(found, settings))
-        return {slug: found[slug] for slug in order}
-    return found
+        order = layers.in_order(layers.dependencies(unordered, settings))
+        return {slug: unordered[slug] for slug in order}
+    return unordered
 
 
 def _commit(root: Path, name: str) -> str:

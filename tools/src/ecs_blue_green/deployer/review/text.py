@@ -58,8 +58,8 @@ def meanings(reviews: Iterable[EnvironmentReview]) -> dict[str, str]:
 def summary(layer: LayerChange) -> str:
     """How many resources of a layer have which outcome: `1 added, 2 in place`."""
     counts = Counter(map(outcome, layer.resources))
-    found = [f"{counts[name]} {name}" for name in OUTCOMES if counts[name]]
-    return ", ".join(found) or "no resource changes"
+    counted = [f"{counts[name]} {name}" for name in OUTCOMES if counts[name]]
+    return ", ".join(counted) or "no resource changes"
 
 
 def lines(review: EnvironmentReview) -> Iterator[Line]:
@@ -121,8 +121,8 @@ def _new(review: EnvironmentReview, like: Like) -> Iterator[Line]:
 
 
 def _opening(access: Iterable[Access]) -> Iterator[Line]:
-    for one in access:
-        yield Line(f"!   {one.layer}: {one.resource} {one.words}", "blocked")
+    for entry in access:
+        yield Line(f"!   {entry.layer}: {entry.resource} {entry.words}", "blocked")
 
 
 def allowing_all(review: EnvironmentReview) -> Iterator[str]:
@@ -177,9 +177,9 @@ def _layer(layer: LayerChange) -> Iterator[Line]:
     for export in layer.exports:
         yield from _export(export)
     # What happens to an export has been told.
-    told = {export.output for export in layer.exports}
+    exported = {export.output for export in layer.exports}
     for output in layer.outputs:
-        if output.output not in told:
+        if output.output not in exported:
             yield from _output(output)
 
 
@@ -193,7 +193,9 @@ def _tags(layers: Iterable[LayerChange]) -> dict[tuple[PropertyChange, ...], Cou
     counts: dict[tuple[PropertyChange, ...], Counter[str]] = {}
     for layer in layers:
         if layer.tags and layer.action == "update":
-            tagged = [one for one in layer.resources if any(part.is_stack_tag for part in one.properties)]
+            tagged = [
+                change for change in layer.resources if any(part.is_stack_tag for part in change.properties)
+            ]
             counts.setdefault(layer.tags, Counter())[layer.layer] = len(tagged)
     return counts
 
@@ -265,12 +267,12 @@ def grouped(reviews: Iterable[EnvironmentReview]) -> list[tuple[str, list[Line]]
 
     Those that differ by nothing but their names and ids are put together; the lines are the first one's.
     """
-    found: dict[tuple[str, ...], tuple[list[str], list[Line]]] = {}
+    groups: dict[tuple[str, ...], tuple[list[str], list[Line]]] = {}
     for review in reviews:
         text = list(lines(review))
         same = tuple(alike(line.text, review) for line in text)
-        found.setdefault(same, ([], text))[0].append(review.name)
-    return [(_title(names), text) for names, text in found.values()]
+        groups.setdefault(same, ([], text))[0].append(review.name)
+    return [(_title(names), text) for names, text in groups.values()]
 
 
 def alike(text: str, review: EnvironmentReview) -> str:

@@ -1,4 +1,4 @@
-"""An environment as it is now: its stacks, what serves the users, and what a person should know of."""
+"""The current status of an environment: its stacks, what is live, and what needs attention."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,8 +18,7 @@ from ecs_blue_green.deployer.execution.lock import Holder
 from ecs_blue_green.deployer.execution.owner import Owners, Record
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.policy import Update
-from ecs_blue_green.deployer.release import alarms, codedeploy, live
-from ecs_blue_green.deployer.release import images as release_images
+from ecs_blue_green.deployer.release import alarms, codedeploy, images, live
 from ecs_blue_green.deployer.release.live import Live
 from ecs_blue_green.deployer.release.service import Service, located
 from ecs_blue_green.runtime import Runtime
@@ -31,15 +30,14 @@ _UPDATES: tuple[Update, ...] = ("Update:Modify", "Update:Replace", "Update:Delet
 
 @dataclass(frozen=True)
 class Status:
-    """What `read` found.
+    """The answer of `read_status`.
 
     `images` has the image of the container that gets the traffic, by the task definition's ARN; `commits` are
-    what the tags of the one in production name, and `image_gone` says that its registry has it no more.
+    those that tag the image in production, and `image_gone` says that the repository no longer has it.
     `lifted` has, by layer, the resources that the deployed stack policy protects less than the one in
-    `build/`. `alarms_watched` is None where there is no deployment group yet; `alarms_parameter` is the
-    parameter that says it, where that is known. `unread` says what AWS did not tell, and why: somebody who
-    looks because something is broken should see the rest. `left` are the stacks whose layer has left the
-    project.
+    `build/`. `alarms_watched` is None before there is a deployment group; `alarms_parameter` is the parameter
+    that decides it, where that is known. `unread` has what AWS refused to answer, and why: everything else is
+    still shown. `left` are the stacks of layers that have been removed from the project.
     """
 
     stacks: Mapping[str, Stack | None]
@@ -59,39 +57,39 @@ class Status:
 
     @property
     def is_well(self) -> bool:
-        """Whether AWS told all of it, and the service is there with tasks that run."""
+        """Whether AWS answered everything, and the service exists and has running tasks."""
         return not (self.unread or self.live.gone or self.live.idle)
 
 
-def read(
+def read_status(
     aws: Aws, environment: Environment, layers: Mapping[str, Layer], runtime: Runtime | BadInput
 ) -> Status:
-    """Ask AWS for all of it. What is not deployed yet is left out.
+    """Ask AWS for the status. What is not deployed yet is left out.
 
-    `runtime` is what the layers say of themselves, or why that is not known. Raises what the client raises
-    only where not even the stacks can be read.
+    `runtime` is what the layers declare, or why that is not known. Raises what the client raises only when
+    the stacks themselves cannot be read.
     """
     client, store = aws.client("cloudformation"), aws.client("ssm")
     unread: list[str] = []
     with interrupts.threads(WORKERS) as pool:
         names = {slug: environment.stack_name(slug) for slug in layers}
-        found = pool.map(lambda name: describe.stack(client, name), names.values())
-        holder = pool.submit(_told, unread, None, lambda: lock.look(store, environment))
-        last = pool.submit(_told, unread, history.Record(), lambda: history.read(store, environment))
-        recorded = pool.submit(_told, unread, Record(), lambda: owner.read(store, environment))
-        stacks = dict(zip(layers, found, strict=True))
-        lifted = pool.submit(_told, unread, {}, lambda: _lifted(client, layers, stacks))
-        service: Service = _told(unread, Service(), lambda: located(aws, runtime, stacks))
-        ringing = pool.submit(_told, unread, (None, ()), lambda: _alarms(aws, service))
-        now = _live(unread, aws, service)
-        images: dict[str, str] = _told(unread, {}, lambda: _images(aws, now))
-        tags = _tags(unread, aws, environment, images.get(now.revision or "", ""))
+        described = pool.map(lambda name: describe.stack(client, name), names.values())
+        holder = pool.submit(_answer, unread, None, lambda: lock.look(store, environment))
+        last = pool.submit(_answer, unread, history.Record(), lambda: history.read(store, environment))
+        recorded = pool.submit(_answer, unread, Record(), lambda: owner.read(store, environment))
+        stacks = dict(zip(layers, described, strict=True))
+        lifted = pool.submit(_answer, unread, {}, lambda: _lifted(client, layers, stacks))
+        service: Service = _answer(unread, Service(), lambda: located(aws, runtime, stacks))
+        ringing = pool.submit(_answer, unread, (None, ()), lambda: _alarms(aws, service))
+        current = _live(unread, aws, service)
+        image_names: dict[str, str] = _answer(unread, {}, lambda: _images(aws, current))
+        tags = _tags(unread, aws, environment, image_names.get(current.revision or "", ""))
         watched, in_alarm = ringing.result()
         return Status(
             stacks=stacks,
-            live=now,
-            images=images,
-            commits=release_images.commits(tags or []),
+            live=current,
+            images=image_names,
+            commits=images.commits(tags or []),
             image_gone=tags is None,
             alarms=in_alarm,
             alarms_watched=watched,
@@ -99,30 +97,32 @@ def read(
             lifted=lifted.result(),
             holder=holder.result(),
             deployed=last.result(),
-            left=_told(unread, {}, lambda: left.find(client, environment, layers, recorded.result().layers)),
+            left=_answer(
+                unread, {}, lambda: left.find(client, environment, layers, recorded.result().layers)
+            ),
             owners=owner.of(environment, layers, runtime, recorded.result(), stacks),
             unread=tuple(unread),
         )
 
 
 def _live(unread: list[str], aws: Aws, service: Service) -> Live:
-    """The snapshot; where CodeDeploy or CodePipeline does not answer, the load balancer and ECS still may."""
-    whole: Live | None = _told(unread, None, lambda: live.read(aws, service))
-    without = replace(service, application="", deployment_group="", pipeline="")
-    return whole or _told(unread, Live(), lambda: live.read(aws, without))
+    """What is live; when CodeDeploy or CodePipeline refuses to answer, what the load balancer and ECS say."""
+    complete: Live | None = _answer(unread, None, lambda: live.read(aws, service))
+    load_balancer_only = replace(service, application="", deployment_group="", pipeline="")
+    return complete or _answer(unread, Live(), lambda: live.read(aws, load_balancer_only))
 
 
-def _told(unread: list[str], otherwise: T, ask: Callable[[], T]) -> T:
-    """What AWS answers; where it refuses, `otherwise`, and `unread` gets the reason."""
+def _answer(unread: list[str], default: T, ask: Callable[[], T]) -> T:
+    """The answer of AWS; when it refuses, `default`, and `unread` gets the reason."""
     try:
         return ask()
     except ClientError as error:
         unread.append(str(failure(error)))
-        return otherwise
+        return default
 
 
 def lifted(layer: Layer, deployed_policy: str | None) -> tuple[str, ...]:
-    """The resources that the layer's own stack policy protects from some update, and the deployed one not."""
+    """The resources that the layer's stack policy protects from an update, and the deployed one does not."""
     return tuple(
         logical_id
         for logical_id, resource in layer.resources.items()
@@ -137,20 +137,20 @@ def lifted(layer: Layer, deployed_policy: str | None) -> tuple[str, ...]:
 def _lifted(
     client: Any, layers: Mapping[str, Layer], stacks: Mapping[str, Stack | None]
 ) -> dict[str, tuple[str, ...]]:
-    found = {}
+    lifted_names = {}
     for slug, layer in layers.items():
         stack = stacks[slug]
-        # A first creation that failed has nothing to protect; while one runs, its policy is yet to come.
-        if not layer.stack_policy or stack is None or not is_made(stack):
+        # A failed creation has nothing to protect; one in progress does not have its policy yet.
+        if not layer.stack_policy or stack is None or not is_created(stack):
             continue
         names = lifted(layer, client.get_stack_policy(StackName=stack.arn).get("StackPolicyBody"))
         if names:
-            found[slug] = names
-    return found
+            lifted_names[slug] = names
+    return lifted_names
 
 
-def is_made(stack: Stack) -> bool:
-    """Whether its first creation has succeeded, so that its policy should be there."""
+def is_created(stack: Stack) -> bool:
+    """Whether the stack was created successfully, so that it should have its policy."""
     return (
         stack.exists
         and stack.status != "CREATE_IN_PROGRESS"
@@ -166,17 +166,17 @@ def _alarms(aws: Aws, service: Service) -> tuple[bool | None, tuple[str, ...]]:
     return group.watches_alarms, alarms.in_alarm(aws, group.alarms)
 
 
-def _images(aws: Aws, now: Live) -> dict[str, str]:
-    images = {}
-    for arn in live.revisions(now):
+def _images(aws: Aws, current: Live) -> dict[str, str]:
+    names = {}
+    for arn in live.revisions(current):
         for container in live.containers(aws, arn):
-            if container["name"] in now.containers:
-                images[arn] = container["image"]
-    return images
+            if container["name"] in current.containers:
+                names[arn] = container["image"]
+    return names
 
 
 def _tags(unread: list[str], aws: Aws, environment: Environment, image: str) -> list[str] | None:
-    """The tags of an image of our own registry, None when it is gone from there."""
-    ours = release_images.own(environment, image)
+    """The tags of an image in the environment's own registry, None when it no longer exists there."""
+    ours = images.own(environment, image)
     none: list[str] | None = []
-    return _told(unread, none, lambda: release_images.tags(aws, ours)) if ours else none
+    return _answer(unread, none, lambda: images.tags(aws, ours)) if ours else none

@@ -1,4 +1,4 @@
-"""What people and scripts read about an environment as it is now."""
+"""The status of an environment as text and as JSON."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from ecs_blue_green.deployer.terminal import console, hanging
 
 
 def show(environment: Environment, status: Status) -> None:
-    """Every stack with its status and outputs, what is live, then what a person should know of."""
+    """Every stack with its status and outputs, what is live, then the warnings."""
     out = console()
     for slug, stack in status.stacks.items():
         out.print(_stack_line(environment, slug, stack))
@@ -28,22 +28,25 @@ def show(environment: Environment, status: Status) -> None:
                 out.print(line)
     for slug, stack in status.left.items():
         _row(slug, f"{stack.status}, {LEFT}", style="yellow")
-    now = status.live
-    _row("live", f"{now.colour} ({now.traffic})" if now.traffic and not now.gone else now.colour)
-    if now.revision:
-        _row("revision", short(now.revision))
-        _row("image", status.images.get(now.revision, "unknown"))
+    live = status.live
+    _row(
+        "live",
+        f"{live.colour} ({live.traffic})" if live.traffic and not live.gone else live.colour,
+    )
+    if live.revision:
+        _row("revision", short(live.revision))
+        _row("image", status.images.get(live.revision, "unknown"))
         if status.commits:
             _row("commit", " or ".join(status.commits))
-    for task_set in now.task_sets:
+    for task_set in live.task_sets:
         out.print(Text(f"    {_task_set(status, task_set)}"))
-    if now.deployment:
-        _row("deployment", f"{now.deployment} is running")
-    if now.execution:
-        _row("pipeline", f"execution {now.execution} is running")
-    if now.approval:
+    if live.deployment:
+        _row("deployment", f"{live.deployment} is running")
+    if live.execution:
+        _row("pipeline", f"execution {live.execution} is running")
+    if live.approval:
         approve = commands.make("approve", environment.name)
-        _row("approval", f"execution {now.approval} waits for a person: {approve}")
+        _row("approval", f"execution {live.approval} waits for approval: {approve}")
     if status.deployed.commits:
         _row("last deployed commit", _deployed(status.deployed))
     for word, text in _warnings(environment, status):
@@ -56,9 +59,9 @@ def _deployed(record: Record) -> str:
     for slug, commit in record.layers.items():
         if commit != record.commit:
             others.setdefault(commit[:12], []).append(slug)
-    told = [f"{', '.join(slugs)} from {commit}" for commit, slugs in others.items()]
-    text = "; ".join([*([record.commit[:12]] if record.commit else []), *told])
-    return f"{text}, with files that were in no commit" if record.uncommitted else text
+    sources = [f"{', '.join(slugs)} from {commit}" for commit, slugs in others.items()]
+    text = "; ".join([*([record.commit[:12]] if record.commit else []), *sources])
+    return f"{text}, with uncommitted files" if record.uncommitted else text
 
 
 def _row(word: str, text: str, style: str = "") -> None:
@@ -80,7 +83,7 @@ def _stack_line(environment: Environment, slug: str, stack: Stack | None) -> Tex
 
 
 def _task_set(status: Status, task_set: TaskSet) -> str:
-    place = _colour(status, task_set) or "no target group of ours"
+    place = _colour(status, task_set) or "another target group"
     steady = "" if task_set.steady else ", not steady"
     revision = short(task_set.task_definition)
     return f"{task_set.status:<10}{revision}, {place}, {task_set.running} running{steady}"
@@ -92,19 +95,19 @@ def _colour(status: Status, task_set: TaskSet) -> str | None:
 
 
 def _warnings(environment: Environment, status: Status) -> Iterator[tuple[str, str]]:
-    """What a person should know of, each with a word that docs/operations.md has a section about."""
-    now = status.live
-    if now.gone:
+    """The warnings, each with a word that docs/operations.md explains."""
+    live = status.live
+    if live.gone:
         yield (
             "service",
-            f"{now.service} is gone, somebody deleted it (ECS: {now.state}); to create it again: "
+            f"{live.service} is gone, somebody deleted it (ECS: {live.state}); to create it again: "
             + commands.make("restore", environment.name),
         )
-    if now.idle:
-        newest = f"; ECS: {now.event}" if now.event else ""
-        yield "service", f"no task of {now.service} runs, and {now.desired} should{newest}"
+    if live.idle:
+        newest = f"; ECS: {live.event}" if live.event else ""
+        yield "service", f"no task of {live.service} runs, and {live.desired} should{newest}"
     if status.image_gone:
-        yield "image", "is gone from its repository, so no other task can start with it"
+        yield "image", "no longer exists in its repository: no new task can start"
     for alarm in status.alarms:
         stops = "stops every release" if status.alarms_watched else "stops no release: they are disabled"
         yield "alarm", f"{alarm} is in ALARM, which {stops}"
@@ -112,11 +115,11 @@ def _warnings(environment: Environment, status: Status) -> Iterator[tuple[str, s
         where = f" ({status.alarms_parameter})" if status.alarms_parameter else ""
         yield "alarms", f"are disabled for deployments{where}: no alarm stops a release"
     for layer, names in status.lifted.items():
-        yield "stack policy", f"of {layer} is lifted for {', '.join(names)}; deploy puts it back"
-    for other in status.owners.others:
+        yield "stack policy", f"of {layer} is lifted for {', '.join(names)}; the next deploy restores it"
+    for owner in status.owners.others:
         yield (
             "repository",
-            f"this is the environment of {other.repository}, as {other.place} says, and not of"
+            f"this is the environment of {owner.repository}, as {owner.place} says, and not of"
             f" {status.owners.own}: nothing can be changed from here",
         )
     if status.holder:
@@ -127,8 +130,8 @@ def _warnings(environment: Environment, status: Status) -> Iterator[tuple[str, s
 
 def document(environment: Environment, status: Status) -> dict[str, Any]:
     """The same for scripts."""
-    now, holder = status.live, status.holder
-    weights = now.weights
+    live, holder = status.live, status.holder
+    weights = live.weights
     return {
         "stacks": [
             {
@@ -143,21 +146,24 @@ def document(environment: Environment, status: Status) -> dict[str, Any]:
             for slug, stack in status.stacks.items()
         ],
         "live": {
-            "colour": now.colour,
-            "weights": {"blue": weights.get(now.blue, 0), "green": weights.get(now.green, 0)},
-            "revision": now.revision,
-            "image": status.images.get(now.revision or ""),
+            "colour": live.colour,
+            "weights": {"blue": weights.get(live.blue, 0), "green": weights.get(live.green, 0)},
+            "revision": live.revision,
+            "image": status.images.get(live.revision or ""),
             "commits": list(status.commits),
-            "service": {"name": now.service, "state": now.state, "desired": now.desired}
-            if now.service
+            "service": {"name": live.service, "state": live.state, "desired": live.desired}
+            if live.service
             else None,
             "task_sets": [
-                asdict(one)
-                | {"colour": _colour(status, one), "image": status.images.get(one.task_definition)}
-                for one in now.task_sets
+                asdict(task_set)
+                | {
+                    "colour": _colour(status, task_set),
+                    "image": status.images.get(task_set.task_definition),
+                }
+                for task_set in live.task_sets
             ],
-            "deployment": now.deployment,
-            "pipeline_execution": now.execution,
+            "deployment": live.deployment,
+            "pipeline_execution": live.execution,
         },
         "alarms": {"watched": status.alarms_watched, "in_alarm": list(status.alarms)},
         "lock": holder
@@ -174,7 +180,7 @@ def document(environment: Environment, status: Status) -> dict[str, Any]:
         "left": left_documents(status.left),
         "repository": {
             "own": status.owners.own,
-            "found": [asdict(one) for one in status.owners.found],
+            "found": [asdict(owner) for owner in status.owners.found],
         },
         "unread": list(status.unread),
     }

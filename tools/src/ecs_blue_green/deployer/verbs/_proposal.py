@@ -62,7 +62,7 @@ def make(
     except BadInput as error:
         if not tolerant:
             raise
-        report.say(f"gone on in spite of: {error}")
+        report.say(f"ignored (--no-preflight): {error}")
     if note := owner.shipped(settings, runtime):
         report.say(note)
     wanted = image.wanted(settings, layers, runtime.image, invocation.root)

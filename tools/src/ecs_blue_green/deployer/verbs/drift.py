@@ -66,5 +66,5 @@ def _brought(door: Aws, service: Service) -> tuple[Mapping[str, Any], ...]:
     try:
         return codedeploy.brought(door.client("codedeploy"), service)
     except ClientError as error:
-        report.say(f"what the last deployment brought is not known: {aws.failure(error)}")
+        report.say(f"what the last deployment changed is unknown: {aws.failure(error)}")
         return ()

@@ -12,18 +12,18 @@ def run(invocation: Invocation) -> int:
     """Say which image is in the repository afterwards."""
     project = invocation.load()
     settings, layers, runtime = project.environment, project.layers, project.runtime
-    wanted = image.wanted(settings, layers, runtime.image, invocation.root)
+    image_name = image.wanted(settings, layers, runtime.image, invocation.root)
     report.say_where(settings, invocation.talks)
     with aws.connect(settings, invocation.root) as door:
         session.refuse_other(invocation, door, settings, layers, runtime)
         if door.emulated:
-            report.say(f"the emulator has a placeholder for the image {wanted}: nothing to push")
-            invocation.document |= {"image": str(wanted), "digest": None, "pushed": False}
+            report.say(f"the emulator has a placeholder for the image {image_name}: nothing to push")
+            invocation.document |= {"image": str(image_name), "digest": None, "pushed": False}
             return EXIT_DONE
         invocation.begun = True
         # The engine's program is ended with this one.
-        digest, made = image.push(door, settings, wanted, None, report.say, shown=True)
-    invocation.document |= {"image": str(wanted), "digest": digest, "pushed": made}
+        digest, pushed = image.push(door, settings, image_name, None, report.say, shown=True)
+    invocation.document |= {"image": str(image_name), "digest": digest, "pushed": pushed}
     if invocation.talks:
-        report.say(f"{wanted} is {digest}" + ("" if made else ", which was there already"))
+        report.say(f"{image_name} is {digest}" + ("" if pushed else ", which was there already"))
     return EXIT_DONE

@@ -16,7 +16,7 @@ def run(invocation: Invocation) -> int:
     if isinstance(runtime, BadInput):
         report.say_found_by_type(runtime)
     with aws.connect(settings, invocation.root) as door:
-        found = current.read(door, settings, layers, runtime)
+        found = current.read_status(door, settings, layers, runtime)
     invocation.document |= status_report.document(settings, found)
     if invocation.talks:
         status_report.show(settings, found)
