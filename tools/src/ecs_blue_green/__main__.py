@@ -1,6 +1,7 @@
 """The command line of what runs on this machine: `python -m ecs_blue_green serve`, `rehearse`, `run` ..."""
 
 import argparse
+import gc
 import math
 import os
 import sys
@@ -107,6 +108,8 @@ def main(argv: list[str]) -> int:
     from ecs_blue_green.emulator.serve import Settings
     from ecs_blue_green.emulator.serve import serve as run
 
+    # What is made is mostly needed to the end: what is not is seldom looked for.
+    gc.set_threshold(50_000)
     run(
         Settings(
             port=arguments.port,
@@ -148,7 +151,13 @@ def _seconds(text: str) -> float:
 if __name__ == "__main__":
     try:
         _run_where_the_emulator_is(sys.argv[1:])
-        sys.exit(main(sys.argv[1:]))
+        status = main(sys.argv[1:])
+        if sys.argv[1] == "serve":
+            # All is saved, and memory is left to the system.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+        sys.exit(status)
     except Failure as failure:
         sys.stderr.writelines(f"{line}\n" for line in failure.lines)
         sys.exit(failure.exit_code)

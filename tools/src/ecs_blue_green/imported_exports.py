@@ -1,23 +1,30 @@
 """Which exports a template imports, for whoever reads one: the deployer and the emulator."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 
-def import_values(value: Any, holds: Callable[[str], bool | None] = lambda _: None) -> Iterator[Any]:
+def import_values(value: Any, holds: Callable[[str], bool | None] = lambda _: None) -> list[Any]:
     """The names of all exports that a part of a template imports, as they stand there.
 
     `holds` says whether a condition of the template is true. Of an Fn::If whose condition is known, only what
     it gives is looked at; of any other, both.
     """
+    found: list[Any] = []
+    _add(value, holds, found)
+    return found
+
+
+def _add(value: Any, holds: Callable[[str], bool | None], found: list[Any]) -> None:
     if isinstance(value, list):
         for member in value:
-            yield from import_values(member, holds)
+            if isinstance(member, dict | list):
+                _add(member, holds, found)
     elif isinstance(value, dict):
         for key, member in value.items():
             if key == "Fn::ImportValue":
-                yield member
+                found.append(member)
             elif key == "Fn::If" and (truth := holds(member[0])) is not None:
-                yield from import_values(member[1 if truth else 2], holds)
-            else:
-                yield from import_values(member, holds)
+                _add(member[1 if truth else 2], holds, found)
+            elif isinstance(member, dict | list):
+                _add(member, holds, found)

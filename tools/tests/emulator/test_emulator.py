@@ -84,6 +84,28 @@ def test_leaves_no_process_behind(tmp_path: Path) -> None:
     assert lock.holder(tmp_path) is None
 
 
+def test_one_that_was_started_ahead_is_the_one_that_runs(tmp_path: Path) -> None:
+    with emulator.running(tmp_path, PARAMETER_FILE) as endpoint:
+        Aws(endpoint).client("sns").create_topic(Name="kept")
+    with emulator.started_ahead(tmp_path, PARAMETER_FILE):
+        wait_for(lambda: lock.holder(tmp_path) is not None)
+        pid = holder(tmp_path).pid
+        with emulator.running(tmp_path, PARAMETER_FILE) as endpoint:
+            assert holder(tmp_path).pid == pid
+            assert len(Aws(endpoint).client("sns").list_topics()["Topics"]) == 1
+        assert not is_running(pid)
+
+
+def test_one_that_was_started_ahead_and_is_not_wanted_leaves_nothing_behind(tmp_path: Path) -> None:
+    with emulator.started_ahead(tmp_path / "new", PARAMETER_FILE):
+        assert not (tmp_path / "new").exists()
+    with emulator.started_ahead(tmp_path, PARAMETER_FILE):
+        wait_for(lambda: lock.holder(tmp_path) is not None)
+        pid = holder(tmp_path).pid
+    assert not is_running(pid)
+    assert lock.holder(tmp_path) is None
+
+
 def test_is_in_a_session_of_its_own(tmp_path: Path) -> None:
     """Ctrl-C on the terminal must not reach the emulator before the command is done with it."""
     with emulator.running(tmp_path, PARAMETER_FILE):

@@ -285,14 +285,15 @@ def dependencies(layers: Mapping[str, Layer], environment: Environment) -> dict[
             exporter[name] = slug
     found: dict[str, set[str]] = {}
     for slug, layer in layers.items():
-        missing = sorted(imports(layer, environment) - exporter.keys())
+        imported = imports(layer, environment)
+        missing = sorted(imported - exporter.keys())
         if missing:
             raise BadInput(
                 f"build/{slug}.yaml imports {', '.join(missing)}",
                 "no template in build/ exports it",
                 remedies.GENERATE(),
             )
-        found[slug] = {exporter[name] for name in imports(layer, environment)}
+        found[slug] = {exporter[name] for name in imported}
     try:
         TopologicalSorter(found).prepare()
     except CycleError as error:

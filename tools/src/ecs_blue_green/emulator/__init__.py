@@ -32,6 +32,49 @@ STOP_SECONDS = 30.0
 HANDOVER_SECONDS = 3.0
 
 
+# What was started ahead, by its state folder, until `running` takes it over.
+_ahead: dict[Path, subprocess.Popen[str]] = {}
+
+
+@contextmanager
+def started_ahead(state: Path, parameter_file: Path) -> Iterator[None]:
+    """Have the emulator start while the block imports what it needs: `running` in it takes it over.
+
+    Only on a state that is there and that nobody uses. What goes wrong is not told here: `running` meets it
+    again. Nothing is lost of one that nobody takes over, since it was asked for nothing.
+    """
+    with contextlib.suppress(EmulatorError, OSError):
+        if state.is_dir() and lock.holder(state) is None:
+            _ahead[state] = _start(state, parameter_file, SECONDS_A_MINUTE, DOCUMENTED.options)
+    try:
+        yield
+    finally:
+        child = _ahead.pop(state, None)
+        if child:
+            _drop(child)
+
+
+def _taken_over(state: Path) -> tuple[subprocess.Popen[str], str] | None:
+    """What was started ahead and its endpoint, unless it did not start."""
+    child = _ahead.pop(state, None)
+    if child is None:
+        return None
+    try:
+        return child, _endpoint(child, state)
+    except EmulatorError:
+        _drop(child)
+        return None
+    except BaseException:
+        _drop(child)
+        raise
+
+
+def _drop(child: subprocess.Popen[str]) -> None:
+    """End one that was asked for nothing."""
+    child.kill()
+    child.communicate()
+
+
 @contextmanager
 def running(
     state: Path,
@@ -53,6 +96,14 @@ def running(
     At the end of the block the child saves its state and is gone; it does the same when this process dies.
     Raises EmulatorError when it does not start, or when another command is using the folder.
     """
+    is_plain = minute == SECONDS_A_MINUTE and not (attended or hooks_are_called or validation.options)
+    taken = _taken_over(state) if is_plain else None
+    if taken:
+        try:
+            yield taken[1]
+        finally:
+            _stop(taken[0])
+        return
     with disk.usable(state):
         shared = _server_or_free(state)
     if shared and attended:

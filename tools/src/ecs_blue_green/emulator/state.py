@@ -30,7 +30,7 @@ def attach(folder: Path) -> None:
     saved = _read(file)
     try:
         for key, module in engine.app._state_map.items():
-            if key in saved:
+            if key in saved and not _is_empty(saved[key]):
                 engine.service_module(module).load_persisted_state(saved[key])
     except Exception as error:  # whatever a damaged or foreign document makes ministack raise
         raise _unreadable(file, error) from error
@@ -68,12 +68,20 @@ def _save(file: Path, services: dict[str, Callable[[], Any]]) -> None:
 
 def _write(file: Path, services: dict[str, Callable[[], Any]]) -> None:
     fresh = file.with_suffix(".new")
+    states = {key: get_state() for key, get_state in services.items()}
+    document = {"services": {key: state for key, state in states.items() if not _is_empty(state)}}
     with fresh.open("w") as out:
-        document = {"services": {key: get_state() for key, get_state in services.items()}}
-        json.dump(document, out, default=engine.persistence._json_default)
+        # In one text: piece by piece, json would make it in Python, which takes longer than to start.
+        out.write(json.dumps(document, default=engine.persistence._json_default))
         out.flush()
         os.fsync(out.fileno())
     fresh.replace(file)
+
+
+def _is_empty(state: Any) -> bool:
+    """Whether a service keeps nothing. To load that as well would import what some are made of."""
+    stores = state.values() if isinstance(state, dict) else ()
+    return bool(stores) and not any(getattr(kept, "_data", kept) for kept in stores)
 
 
 def _keep_objects_and_code() -> None:

@@ -8,7 +8,7 @@ import html
 from functools import cache
 from typing import Any
 
-import botocore.session
+from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
 
@@ -27,8 +27,8 @@ def request(service: str, operation: str, properties: dict[str, Any]) -> dict[st
 @cache
 def service_model(service: str) -> ServiceModel:
     """The model of a service, loaded once."""
-    model: ServiceModel = botocore.session.get_session().get_service_model(service)
-    return model
+    # Not by a session, which brings along what makes clients.
+    return ServiceModel(create_loader().load_service_model(service, "service-2"), service)
 
 
 def operation_model(service: str, operation: str) -> OperationModel:
