@@ -36,13 +36,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """
     only_check = is_check(sys.argv[1:] if arguments is None else arguments)
     try:
-        # Everything is made before anything is written: a mistake leaves build/ as it was.
+        # Everything is generated before anything is written: after an error, build/ is as it was.
         wanted = {root / "build" / name: text.encode() for name, text in files(root / "params").items()}
         present = {path: path.read_bytes() for path in on_disk(root / "build")}
         stale = sorted(path for path in {*present, *wanted} if present.get(path) != wanted.get(path))
         if only_check:
             return check(stale, present, wanted, root)
-        # Told when all is done: whoever stops reading does not leave build/ half written.
+        # Printed at the end: if the reader of the output goes away, build/ is complete all the same.
         done = [write(path, wanted.get(path), root) for path in stale]
         sys.stdout.writelines(f"{line}\n" for line in done)
         for path in environment.unread(root / "params"):
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             print(f"warning: in {place}, {secret.words}", file=sys.stderr)
             print("hint: make it a row of SECRETS in templates/_application.py", file=sys.stderr)
         if not stale:
-            print("nothing changed: build/ is what templates/ and params/ give")
+            print("nothing changed: build/ is up to date")
         print(longest({path.name: text for path, text in wanted.items() if path.suffix == ".yaml"}))
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         raise
     except OSError as error:
         print(f"error: {error.filename or 'build/'}: {error.strerror or error}", file=sys.stderr)
-        print("hint: these files must be yours to read and write", file=sys.stderr)
+        print("hint: you need read and write permission for these files", file=sys.stderr)
         return 1
     return 0
 
@@ -181,7 +181,7 @@ def files(params: Path) -> dict[str, str]:
     ]
     if wrong:
         problems = "".join(f"\n  {where}: {problem}" for where, problem in wrong)
-        raise Failed(f"no file is written, because what the modules give cannot be deployed:{problems}")
+        raise Failed(f"no file was written, because the templates cannot be deployed:{problems}")
     texts[runtime.FILE] = written(declared) + "\n"
     known = runtime.made(declared, runtime.FILE)
     parameters = {slug: document.get("Parameters", {}) for slug, document in documents.items()}
@@ -206,7 +206,7 @@ def told(name: str) -> Iterator[None]:
             name, line = error.filename.removeprefix(f"{ROOT}/"), error.lineno
         where = f"{name}, line {line}" if line else name
         why = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
-        raise Failed(f"no file is written, because of {where}", why) from error
+        raise Failed(f"no file was written, because of an error in {where}", why) from error
 
 
 def module(slug: str) -> str:
@@ -226,7 +226,7 @@ def unknown(declared: Mapping[str, Any], documents: Mapping[str, Mapping[str, An
 
 
 def needed(root: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """The layers of `build/` that are no more and that others cannot do without, each with the reason."""
+    """The removed layers that others still need, each with the reason."""
     try:
         before = runtime.read(root / "build")
     except runtime.Unusable:
@@ -236,17 +236,17 @@ def needed(root: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[s
         importers = [other for other, document in documents.items() if named in json.dumps(document)]
         places = [place for place in runtime.uses(before, slug) if not place.startswith(f"layers.{slug}.")]
         why = [
-            *([f"what it exports is imported by {', '.join(importers)}"] if importers else []),
-            *([f"what it outputs is what the deployer knows as {', '.join(places)}"] if places else []),
+            *([f"its exports are imported by {', '.join(importers)}"] if importers else []),
+            *([f"the deployer needs its outputs for {', '.join(places)}"] if places else []),
         ]
         if why:
-            yield f"{slug} is gone, and is needed: {'; '.join(why)}"
+            yield f"{slug} was removed, but is still needed: {'; '.join(why)}"
 
 
 def blanks(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """The lines in texts of several lines that end with a blank, each with its file and why it is refused.
+    """The lines with trailing space in multi-line strings, each with its file and the reason.
 
-    YAML has no block for such a text: a program would become one escaped line that nobody can review.
+    YAML has no block style for such a string: a program would become one escaped line that nobody can review.
     """
     for slug, document in documents.items():
         for place, line in template_yaml.ending_with_blank(document):
@@ -259,17 +259,17 @@ def blanks(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, st
             ]
             yield (
                 " or ".join(found) or module(slug),
-                f"a line of {slug}'s {place} ends with a blank: {line!r}. Remove it: the whole text would"
-                " become one escaped line in build/",
+                f"a line of {slug}'s {place} ends with a space or tab: {line!r}. Remove it, or the whole text"
+                " becomes one escaped line in build/",
             )
 
 
 def too_long(
     texts: Mapping[str, str], documents: Mapping[str, Mapping[str, Any]], params: Path
 ) -> Iterator[tuple[str, str]]:
-    """The templates that CloudFormation would not take, each with the reason.
+    """The templates that are too long for CloudFormation, each with the reason.
 
-    One that is too long for a call goes through a bucket where every environment names one.
+    A template that is too long for a call is uploaded to a bucket, if every environment names one.
     """
     for slug, document in documents.items():
         text = texts[f"{slug}.yaml"]
@@ -287,8 +287,8 @@ def too_long(
         elif without:
             yield (
                 slug,
-                f"{size}, {template_yaml.LONGEST:,} are allowed in a call. Name an existing bucket,"
-                f" `template_bucket: NAME`, in {', '.join(without)}: it goes through that",
+                f"{size}, {template_yaml.LONGEST:,} are allowed in a call. Name an existing bucket"
+                f" as `template_bucket` in {', '.join(without)}, and it is uploaded there",
             )
 
 

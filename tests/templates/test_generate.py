@@ -49,7 +49,7 @@ def test_fresh_files_are_said_to_be_fresh_and_what_nothing_reads_is_named(
     assert generate.main([], root) == 0
     output, errors = capsys.readouterr()
     fresh, length = output.splitlines()
-    assert fresh == "nothing changed: build/ is what templates/ and params/ give"
+    assert fresh == "nothing changed: build/ is up to date"
     assert re.fullmatch(r"longest template: [a-z-]+\.yaml, [\d,]+ of 51,200 bytes as JSON", length)
     assert errors == "note: params/staging.yml is not read: mv params/staging.yml params/staging.yaml\n"
 
@@ -128,7 +128,7 @@ def test_program_with_a_blank_at_the_end_of_a_line_is_refused(copy: Path) -> Non
         f"templates/pipeline/buildspecs/image-build.yml, line {place + 1}: a line of pipeline's"
         in done.stderr
     )
-    assert "Resources.ImageBuildProject.Properties.Source.BuildSpec ends with a blank" in done.stderr
+    assert "Resources.ImageBuildProject.Properties.Source.BuildSpec ends with a space or tab" in done.stderr
     assert contents(copy) == before
 
 
@@ -205,7 +205,7 @@ def test_layer_that_others_cannot_do_without_is_told_with_the_reason(
     monkeypatch.delitem(LAYERS, slug)
     code = generate.main([], root)
     errors = capsys.readouterr().err
-    told = f"LAYERS in templates/__init__.py: {slug} is gone, and is needed: "
+    told = f"LAYERS in templates/__init__.py: {slug} was removed, but is still needed: "
     if slug in released["layers"]:
         assert (code, contents(root)) == (1, before)
         (line,) = [line for line in errors.splitlines() if told in line]

@@ -88,5 +88,5 @@ def test_refusal_names_the_layer_and_writes_nothing(
     monkeypatch.setattr(container_repository, "is_protected", other)
     assert generate.main(["--check"]) == 1
     said = capsys.readouterr().err
-    assert "no file is written, because of templates/container_repository.py, line " in said
+    assert "no file was written, because of an error in templates/container_repository.py, line " in said
     assert "there is another condition HasKmsKey already" in said
