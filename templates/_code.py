@@ -1,14 +1,15 @@
-"""The row of `_application.py` that says where the application's code is, and what the layers make of it."""
+"""The row of `_application.py` that says where the application's code is, and how layers use it."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Of a file or folder in the repository: what no shell, YAML or trigger takes for anything else.
+# Path of a file or folder in the repository: characters without a special meaning in shell, YAML and
+# triggers.
 _PATH_REGEX = r"\.|(?!\.\.?(/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*(/(?!\.\.?(/|$))[A-Za-z0-9_.-]+)*"
 _PATTERN_REGEX = r"[A-Za-z0-9_.*-]+(/[A-Za-z0-9_.*-]+)*"
-# A trigger's filter holds 8 patterns (November 2026), and what is generated takes two of them.
+# The filter of a trigger can have 8 patterns (November 2026); generated files need two of them.
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GitFilePathFilterCriteria.html
 _MOST_PATTERNS = 6
 
@@ -17,18 +18,17 @@ WHOLE_REPOSITORY = "."
 
 @dataclass(frozen=True)
 class Code:
-    """Where the application is in the repository. All paths are from the repository's top.
+    """Where the application is in the repository. All paths are relative to its top level.
 
-    The image is built from `folder`, its build context, by `dockerfile`, which is in the folder where nothing
-    else is said. A push releases what changes one of `paths`: all of the folder where nothing else is said.
-    Both have to be said where the folder is the whole repository, `"."`.
+    The image is built from `folder`, the build context, with `dockerfile` (by default the one in the folder).
+    A push is released if it changes one of `paths` (by default anything in the folder). Both are required if
+    the folder is the whole repository, `"."`.
 
-    `command` starts the application in `folder` on this machine, for `make rehearse` and `make run`, with the
-    port on which it has to listen in `PORT`. Without one, the folder is a Python package, and is started as
-    one.
+    `command` starts the application in `folder` on your machine, for `make rehearse` and `make run`; it must
+    listen on the port in `PORT`. Without a command, the folder is started as a Python package.
 
-    With `rebuilds` a commit that was built can be built again, for a newer base image: the pipeline has the
-    variable `Rebuild`, and an image the commit and its value for a tag.
+    With `rebuilds` a commit can be built again, for a newer base image: the pipeline has the variable
+    `Rebuild`, and the tag of an image consists of the commit and that value.
     """
 
     folder: str
@@ -60,7 +60,7 @@ class Code:
 
     @property
     def released_paths(self) -> tuple[str, ...]:
-        """The patterns of what a push releases, as a trigger has them."""
+        """The file patterns of the pipeline's trigger."""
         if self.paths:
             return tuple(self.paths)
         outside = self.dockerfile and not self.dockerfile.startswith(f"{self.folder}/")
@@ -68,12 +68,12 @@ class Code:
 
     @property
     def build_arguments(self) -> str:
-        """What `docker build` is told at the repository's top."""
+        """The arguments of `docker build` at the top level of the repository."""
         return f"--file {self.dockerfile} {self.folder}" if self.dockerfile else self.folder
 
     @property
     def image(self) -> dict[str, Any]:
-        """What builds the first image, rehearses and lints has to know."""
+        """What the first image, rehearsals and the lint need to know."""
         return {
             "folder": self.folder,
             **({"dockerfile": self.dockerfile} if self.dockerfile else {}),

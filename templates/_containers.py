@@ -1,4 +1,4 @@
-"""The rows of the tables of `_application.py` that are about containers, and what is built from them."""
+"""The rows of the container tables in `_application.py`, and what is built from them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from troposphere import Parameter, Ref, Sub, ecs
 
-# The application's container, where one beside it waits for that.
+# The application's container, if a side container waits for it.
 APPLICATION = "application"
 
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html
@@ -15,7 +15,7 @@ Condition = Literal["START", "HEALTHY", "COMPLETE", "SUCCESS"]
 
 _OF_SECRETS_MANAGER = r"secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+"
 _OF_PARAMETER_STORE = r"ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+"
-# An image of a private repository in ECR: the account and the region may be functions of the template.
+# An image in a private ECR repository; account and region may be template functions.
 _ECR_IMAGE_REGEX = (
     r"(?P<account>\d{12}|\$\{AWS::AccountId\})\.dkr\.ecr\.(?P<region>[a-z0-9-]+|\$\{AWS::Region\})"
     r"\.(amazonaws\.com(\.cn)?|\$\{AWS::URLSuffix\})/(?P<repository>[^:@]+)"
@@ -23,7 +23,7 @@ _ECR_IMAGE_REGEX = (
 
 
 class Variable(NamedTuple):
-    """An environment variable of the application's container, and the parameter that gives its value."""
+    """An environment variable of the application's container, and the parameter with its value."""
 
     name: str
     parameter: Parameter
@@ -32,10 +32,10 @@ class Variable(NamedTuple):
 class Secret(NamedTuple):
     """An environment variable whose value stays in Secrets Manager or Parameter Store.
 
-    The parameter gives the ARN of the secret or parameter in this account and region. Of a secret in JSON,
-    such as those that RDS manages, `key` chooses one value, and of each secret `stage` or `version` one that
-    is not the current one; several rows may name the same parameter. What is encrypted with a key of your
-    own needs `kms:Decrypt` on that key in the execution role.
+    The parameter has the ARN of the secret or parameter in this account and region. `key` selects one value
+    of a JSON secret, such as those that RDS manages; `stage` or `version` select another version than the
+    current one. Several rows may use the same parameter. If it is encrypted with your own KMS key, the task
+    execution role needs `kms:Decrypt` on that key.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Secret(NamedTuple):
 
     @property
     def is_part(self) -> bool:
-        """Whether it names a part of a secret: Parameter Store knows none."""
+        """Whether it selects a part of a secret, which Parameter Store does not support."""
         return bool(self.key or self.stage or self.version)
 
 
 class HealthCheck(NamedTuple):
-    """A command inside a container that ends with 0 while it is well."""
+    """A command inside a container that exits with 0 if the container is healthy."""
 
     command: Sequence[str]
     interval_seconds: int = 30
@@ -62,13 +62,13 @@ class HealthCheck(NamedTuple):
 
 
 class SideContainer(NamedTuple):
-    """A container beside the application's, in each of its tasks.
+    """A container beside the application's, in every task.
 
-    Without an image it is of the application's, and is released with it. `environment` has texts, with
-    `${Environment}` in them where it differs. `waits_for` has the containers, `APPLICATION` or others of the
-    table, that must be so far before it starts; the application waits for this one where
-    `application_waits_for` says so. When one that is essential ends, the task ends. `credentials` is the
-    parameter with the ARN of the secret for a private registry other than ECR.
+    Without an image it uses that of the application, and is released with it. `environment` has strings, with
+    `${Environment}` where they differ. `waits_for` has the conditions of other containers (`APPLICATION` or
+    others of the table) that must be met before it starts; with `application_waits_for` the application waits
+    for this one. If an essential container stops, the task stops. `credentials` is the parameter with the ARN
+    of the secret for a private registry other than ECR.
     """
 
     name: str
@@ -86,12 +86,12 @@ class SideContainer(NamedTuple):
 
 
 def variable_parameters(variables: Sequence[Variable]) -> list[Parameter]:
-    """The rows of the environment variables, for the table of a layer that needs their values."""
+    """The parameters of the environment variables, for the table of a layer that needs them."""
     return [variable.parameter for variable in variables]
 
 
 def health_rate_parameter(variables: Sequence[Variable]) -> str | None:
-    """The parameter by which a rehearsal makes a version that is not well, while the application has it."""
+    """The parameter with which a rehearsal makes a version fail requests, if the application has it."""
     titles = (str(variable.parameter.title) for variable in variables if variable.name == "HEALTH_RATE")
     return next(titles, None)
 
@@ -102,7 +102,7 @@ def all_secrets(secrets: Sequence[Secret], containers: Sequence[SideContainer]) 
 
 
 def secret_parameters(secrets: Sequence[Secret], containers: Sequence[SideContainer]) -> list[Parameter]:
-    """The rows of all secrets and logins, for the table of a layer that needs their ARNs: each once."""
+    """The parameters of all secrets and registry credentials, for a layer that needs them, each once."""
     rows = all_secrets(secrets, containers)
     parts = {secret.parameter for secret in rows if secret.is_part}
     found = {}
@@ -118,7 +118,7 @@ def secret_parameters(secrets: Sequence[Secret], containers: Sequence[SideContai
 
 
 def arn_parameter(title: str, description: str, is_secret: bool) -> Parameter:
-    """The row of an ARN: of a secret in Secrets Manager alone, or of a Parameter Store parameter too."""
+    """The parameter of an ARN: of a secret in Secrets Manager or, unless `is_secret`, of Parameter Store."""
     what = "a secret" if is_secret else "a secret or of a Parameter Store parameter"
     patterns = [_OF_SECRETS_MANAGER] if is_secret else [_OF_SECRETS_MANAGER, _OF_PARAMETER_STORE]
     return Parameter(
@@ -136,12 +136,12 @@ def environment(variables: Sequence[Variable]) -> list[ecs.Environment]:
 
 
 def container_secrets(secrets: Sequence[Secret]) -> list[ecs.Secret]:
-    """A container's secrets. ECS is told the key and the version behind the ARN."""
+    """The secrets of a container, with key and version appended to the ARN."""
     return [ecs.Secret(Name=secret.name, ValueFrom=value_from(secret)) for secret in secrets]
 
 
 def value_from(secret: Secret) -> Ref | Sub:
-    """The ARN of a secret, and behind it which part of it is wanted."""
+    """The ARN of a secret, followed by the selected part."""
     if not secret.is_part:
         return Ref(secret.parameter)
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
@@ -149,12 +149,12 @@ def value_from(secret: Secret) -> Ref | Sub:
 
 
 def secret_arns(secrets: Sequence[Secret], containers: Sequence[SideContainer]) -> list[Ref]:
-    """The ARN of each secret that ECS reads to start a task. IAM knows no keys and versions."""
+    """The ARN of each secret that ECS reads to start a task, without keys and versions, for IAM."""
     return [Ref(parameter.title) for parameter in secret_parameters(secrets, containers)]
 
 
 def repository_arns(containers: Sequence[SideContainer]) -> list[Sub]:
-    """The private repositories in ECR from which side containers come."""
+    """The private ECR repositories of the side containers' images."""
     matches = (re.match(_ECR_IMAGE_REGEX, container.image or "") for container in containers)
     found = {
         f"arn:${{AWS::Partition}}:ecr:{match['region']}:{match['account']}:repository/{match['repository']}"
@@ -165,7 +165,7 @@ def repository_arns(containers: Sequence[SideContainer]) -> list[Sub]:
 
 
 def dependencies(containers: Sequence[SideContainer]) -> list[ecs.ContainerDependency]:
-    """What the application waits for."""
+    """The containers for which the application waits."""
     return [
         ecs.ContainerDependency(ContainerName=container.name, Condition=container.application_waits_for)
         for container in containers
@@ -174,7 +174,7 @@ def dependencies(containers: Sequence[SideContainer]) -> list[ecs.ContainerDepen
 
 
 def side_container(container: SideContainer, application: Any, **shared: Any) -> ecs.ContainerDefinition:
-    """The definition of a side container, from that of the application and what all containers have."""
+    """The definition of a side container, from that of the application and the shared properties."""
     image: Any = application.Image
     if container.image:
         image = Sub(container.image) if "${" in container.image else container.image
@@ -218,7 +218,7 @@ def side_container(container: SideContainer, application: Any, **shared: Any) ->
 
 
 def problems(containers: Sequence[SideContainer], secrets: Sequence[Secret]) -> Iterator[str]:
-    """What ECS would refuse of the tables, or what would never start."""
+    """What ECS would refuse in the tables, or what would never start."""
     for secret in all_secrets(secrets, containers):
         if secret.stage and secret.version:
             yield f"secret {secret.name} must have a stage or a version, not both"
@@ -270,7 +270,7 @@ def problems(containers: Sequence[SideContainer], secrets: Sequence[Secret]) -> 
 
 
 def _unmet(waiting: str, container: SideContainer, condition: Condition) -> Iterator[str]:
-    """Why a container never gets so far."""
+    """Why a container never meets the condition."""
     if condition == "HEALTHY" and not container.health_check:
         yield f"{waiting} waits for {container.name} to be healthy, which has no health check"
     if condition in ("COMPLETE", "SUCCESS") and container.is_essential:

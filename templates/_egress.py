@@ -8,7 +8,7 @@ from troposphere.ec2 import SecurityGroupRule
 
 from templates._parameters import PREFIX_LIST_REGEX
 
-# By the column of a row: what its parameter must be, and what the rule of the security group calls it.
+# By column of a row: the constraints of its parameter, and the property of the security group rule.
 _GROUP = ("AWS::EC2::SecurityGroup::Id", "", "", "DestinationSecurityGroupId")
 _PREFIX_LIST = (
     "String",
@@ -26,7 +26,7 @@ PORTS = range(1, 65_536)
 
 
 class Egress(NamedTuple):
-    """A way out of the tasks, to a port of one of three: each is the parameter that names it."""
+    """A way out of the tasks, to a port of one of three kinds of destination, named by a parameter."""
 
     description: str
     port: int
@@ -36,13 +36,13 @@ class Egress(NamedTuple):
 
     @property
     def kinds(self) -> list[tuple[str, tuple[str, str, str, str]]]:
-        """Its parameters with what they must be: a row has one."""
+        """Its parameters with their constraints; a valid row has exactly one."""
         columns = ((self.security_group, _GROUP), (self.cidr, _RANGE), (self.prefix_list, _PREFIX_LIST))
         return [(title, kind) for title, kind in columns if title]
 
 
 def egress_parameters(ways: Sequence[Egress]) -> list[Parameter]:
-    """The rows of all ways out, for the table of the layer with the security group: each once."""
+    """The parameters of all ways out, for the layer with the security group, each once."""
     found: dict[str, Parameter] = {}
     for way in ways:
         for title, (kind, pattern, constraint, _) in way.kinds:
@@ -53,12 +53,12 @@ def egress_parameters(ways: Sequence[Egress]) -> list[Parameter]:
 
 
 def ranges(ways: Sequence[Egress]) -> list[str]:
-    """The parameters that are ranges of addresses."""
+    """The parameters that are address ranges."""
     return sorted({way.cidr for way in ways if way.cidr})
 
 
 def egress_rules(ways: Sequence[Egress]) -> list[SecurityGroupRule]:
-    """The rules of the tasks' security group. Raises ValueError with all that is wrong with the table."""
+    """The egress rules of the tasks' security group. Raises ValueError with every mistake in the table."""
     found = list(_problems(ways))
     if found:
         raise ValueError("; ".join(found))
@@ -81,7 +81,7 @@ def _problems(ways: Sequence[Egress]) -> Iterator[str]:
             yield f"way out {way.description!r} must have one of security_group, cidr and prefix_list"
         if way.port not in PORTS:
             yield f"way out {way.description!r} must have a port from 1 to {PORTS.stop - 1}"
-        # EC2 refuses the same rule twice, whatever its description.
+        # EC2 refuses a duplicate rule, even with another description.
         if way[1:] in seen:
             yield f"way out {way.description!r} is there twice"
         seen.add(way[1:])

@@ -1,8 +1,8 @@
-"""How one layer gives a value to another: one spelling for exports, one for imports.
+"""Exports and imports of the layers, always spelled in the same way.
 
-Widely used convention (widdix/aws-cf-templates among others): the export is the stack's name plus the
-output's logical id, and the importing stack is told the other stack's *name* by a parameter. So a name is
-unique in its account and region without a registry, and the order of the stacks can be read off the files.
+A common convention (for example in widdix/aws-cf-templates): the name of an export is the stack name plus the
+output's logical ID, and the importing stack gets the other stack's *name* from a parameter. So export names
+are unique in an account and region, and the order of the stacks can be derived from the files.
 """
 
 import re
@@ -13,14 +13,15 @@ from troposphere import Export, ImportValue, Output, Parameter, Sub, Template
 
 
 def output(template: Template, title: str, value: Any, description: str) -> Output:
-    """Add output `title`, for people and for the deployer. No layer can import it, and it may change."""
+    """Add output `title`, for people and for the deployer. It is not exported, so its value may change."""
     return template.add_output(Output(title, Description=description, Value=value))
 
 
 def export(template: Template, title: str, value: Any, description: str) -> Output:
     """Add output `title`, exported as `<stack name>-<title>`.
 
-    Export only what never changes: while a stack imports it, an export can be neither changed nor removed.
+    Export only what never changes: as long as a stack imports it, an export can be neither changed nor
+    removed.
     """
     added = output(template, title, value, description)
     added.Export = Export(Sub(f"${{AWS::StackName}}-{title}"))
@@ -29,7 +30,7 @@ def export(template: Template, title: str, value: Any, description: str) -> Outp
 
 def stack_names(*layers: str) -> list[Parameter]:
     """Rows of a layer's table of parameters: the names of the stacks from which it imports."""
-    # No pattern: a name that is none has no export, and CloudFormation says so.
+    # No pattern: with a wrong name, CloudFormation reports that the export does not exist.
     return [
         Parameter(
             stack_name_parameter(layer),
@@ -41,7 +42,7 @@ def stack_names(*layers: str) -> list[Parameter]:
 
 
 def import_value(layer: str, title: str) -> ImportValue:
-    """What `layer` (a slug such as `task-definition`) exports as `title`.
+    """The value that `layer` (a slug such as `task-definition`) exports as `title`.
 
     The importing layer has the row `*stack_names(layer)` among its parameters; see `problems`.
     """
@@ -49,15 +50,15 @@ def import_value(layer: str, title: str) -> ImportValue:
 
 
 def stack_name_parameter(layer: str) -> str:
-    """The parameter by which a template is told the name of another layer's stack."""
+    """The parameter with the name of another layer's stack."""
     return layer.title().replace("-", "") + "StackName"
 
 
 def problems(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Every export and import of the templates, by slug, that does not follow the convention.
+    """Exports and imports of the templates that do not follow the convention.
 
-    Gives the slug of the template that is wrong, and what is wrong. A template that follows it all the same
-    without the functions above is fine.
+    Yields the slug of the template and the problem. A template may follow the convention without the
+    functions above.
     """
     layers = {stack_name_parameter(slug): slug for slug in documents}
     for slug, document in documents.items():

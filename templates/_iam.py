@@ -6,12 +6,12 @@ import awacs.sts
 from awacs.aws import Action, Allow, Condition, ConditionElement, PolicyDocument, Principal, Statement
 from troposphere import Sub
 
-# The version of IAM's policy language, not a date of ours.
+# The version of the IAM policy language.
 POLICY_VERSION = "2012-10-17"
 
 
 def arn(service: str, resource: str) -> Sub:
-    """ARN of a resource of this account and region; its name may hold parameters (`${...}`)."""
+    """ARN of a resource in this account and region; its name may contain parameters (`${...}`)."""
     return Sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
 
@@ -21,7 +21,7 @@ def allow(
     sid: str | None = None,
     when: Sequence[ConditionElement] = (),
 ) -> Statement:
-    """A statement that allows these actions on these resources, where all conditions of `when` hold."""
+    """A statement that allows these actions on these resources if all conditions of `when` are met."""
     named = {"Sid": sid} if sid else {}
     limited = {"Condition": Condition(list(when))} if when else {}
     return Statement(**named, Effect=Allow, Action=list(actions), Resource=list(resources), **limited)
@@ -30,8 +30,8 @@ def allow(
 def policy(*statements: Statement) -> PolicyDocument:
     """The statements as a policy document.
 
-    Raises ValueError where a statement has two conditions of one operator: awacs would keep the last and say
-    nothing, and the statement would allow more than it reads.
+    Raises ValueError if a statement has two conditions with the same operator: awacs would silently keep the
+    last, and the statement would allow more than it seems to.
     """
     for statement in statements:
         condition = statement.properties.get("Condition")
@@ -43,10 +43,10 @@ def policy(*statements: Statement) -> PolicyDocument:
 
 
 def trust(service: str, *conditions: ConditionElement) -> PolicyDocument:
-    """Trust policy that lets one AWS service (`ecs-tasks.amazonaws.com`) assume the role.
+    """Trust policy that allows one AWS service (`ecs-tasks.amazonaws.com`) to assume the role.
 
-    Give conditions only where the service's own documentation names them: a service that does not send
-    the key can no longer assume the role.
+    Add conditions only if the service's documentation names them: a service that does not send the key can no
+    longer assume the role.
     """
     statement = Statement(
         Effect=Allow, Action=[awacs.sts.AssumeRole], Principal=Principal("Service", [service])

@@ -8,7 +8,7 @@ from troposphere import Parameter
 
 from templates._parameters import CERTIFICATE_OR_EMPTY
 
-# Values of all conditions of a rule together, and its priorities (November 2026).
+# Limits (November 2026): values of all conditions of a rule, and priorities.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html
 MOST_VALUES = 5
@@ -16,7 +16,7 @@ PRIORITIES = range(1, 50_001)
 
 
 class Redirect(NamedTuple):
-    """An answer: the client shall ask there. What is left out is as in its request."""
+    """A redirect. What is left out stays as in the request."""
 
     host: str = "#{host}"
     path: str = "/#{path}"
@@ -24,7 +24,7 @@ class Redirect(NamedTuple):
 
 
 class Fixed(NamedTuple):
-    """An answer that is always the same, by the load balancer itself."""
+    """A fixed response of the load balancer."""
 
     status: int
     body: str = ""
@@ -32,10 +32,11 @@ class Fixed(NamedTuple):
 
 
 class ListenerRule(NamedTuple):
-    """What the load balancer does with requests of some paths and hosts; the lowest priority is asked first.
+    """A rule for requests to some paths and hosts; the lowest priority is evaluated first.
 
-    Without an answer they go to the service, as all do that no rule is for. `*` stands for any characters and
-    `?` for one; a host may have the name of the environment in it, `admin.${Environment}.example.com`.
+    Without an answer the requests go to the service, like all requests without a rule. `*` stands for any
+    characters and `?` for one; a host may contain the name of the environment,
+    `admin.${Environment}.example.com`.
     """
 
     name: str
@@ -46,14 +47,14 @@ class ListenerRule(NamedTuple):
 
 
 class Certificate(NamedTuple):
-    """A further certificate of the HTTPS listeners, for other names, and the parameter with its ARN."""
+    """A further certificate of the HTTPS listeners, for other host names, and the parameter with its ARN."""
 
     parameter: str
     description: str
 
 
 def certificate_parameters(certificates: Sequence[Certificate]) -> list[Parameter]:
-    """The rows of further certificates, for the table of the layer with the listeners."""
+    """The parameters of further certificates, for the layer with the listeners."""
     return [
         Parameter(
             certificate.parameter,
@@ -67,7 +68,7 @@ def certificate_parameters(certificates: Sequence[Certificate]) -> list[Paramete
 
 
 def problems(rules: Sequence[ListenerRule]) -> Iterator[str]:
-    """What Elastic Load Balancing would refuse of a table of rules, or never use."""
+    """What Elastic Load Balancing would refuse in a table of rules, or never use."""
     priorities: dict[int, str] = {}
     for rule in rules:
         if not re.fullmatch("[A-Z][A-Za-z0-9]*", rule.name):

@@ -237,8 +237,11 @@ def _project(
 
 
 def build_specification(slug: str) -> str:
-    """The buildspec without its comment lines, since a template's length is limited. `# REGISTRY_LOGINS`, `#
-    REBUILD`, and `@CODE@` in a line for what the image is built from.
+    """The buildspec without its comment lines, because the length of a template is limited.
+
+    A line that begins with # must be a comment there, in YAML, bash and Python. Three stand for what
+    `_application.py` says: `# REGISTRY_LOGINS`, `# REBUILD`, and `@CODE@` in a line for what the image is
+    built from.
     """
     lines = []
     for line in (BUILDSPECS / f"{slug}.yml").read_text().splitlines(keepends=True):
