@@ -3,8 +3,50 @@
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
+from ecs_blue_green.documents import operations
+from ecs_blue_green.documents.operations import Operation
+from tests import called_operations
+
+RECORDER = called_operations.Recorder()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def clients_are_watched() -> Iterator[None]:
+    """What the deployer calls of AWS is known (`called_operations`)."""
+    with pytest.MonkeyPatch.context() as patch:
+        called_operations.watch_clients(RECORDER, patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def every_operation_is_one_that_the_policies_know() -> Iterator[None]:
+    """The permissions of whoever deploys are made of the operations that tests are seen to call."""
+    yield
+    unknown = RECORDER.unknown()
+    if unknown and not called_operations.IS_RECORDING:
+        names = ", ".join(f"{one.service}:{one.operation} ({one.room})" for one in sorted(unknown))
+        pytest.fail(f"{names} is not in {operations.FILE.name}: {called_operations.RECORD}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down what was called; a worker of pytest-xdist hands it to who started it."""
+    if not called_operations.IS_RECORDING:
+        return
+    called = sorted(RECORDER.called)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["operations"] = [list(one) for one in called]
+    else:
+        called_operations.write(RECORDER.called)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker has seen called."""
+    RECORDER.called.update(Operation(*one) for one in getattr(node, "workeroutput", {}).get("operations", ()))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,12 +2,11 @@
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError
-from botocore.validate import validate_parameters
 
 from ecs_blue_green.deployer import invocation
 from ecs_blue_green.documents import approver_policy, deployer_policy
@@ -66,29 +65,25 @@ class Pipeline:
         return {"pipelineExecution": {"artifactRevisions": [source], "variables": variables}}
 
     def result(self, request: Any) -> Any:
-        if self.refusal:
-            raise ClientError({"Error": {"Code": self.refusal, "Message": ""}}, "PutApprovalResult")
-        self.results.append(request)
-        return {}
+        if not self.refusal:
+            self.results.append(request)
+        return {"Error": {"Code": self.refusal, "Message": ""}} if self.refusal else {}
 
 
 @pytest.fixture
 def pipeline(deployed: Shop, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     found = Pipeline()
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+    send = BaseClient._make_request  # type: ignore[attr-defined]
 
-    def made(self: Any, operation: str, request: Any) -> Any:
-        service = self.meta.service_model
-        found.called.add((service.service_name, operation))
-        if service.service_name != "codepipeline":
-            return call(self, operation, request)
-        validate_parameters(request, service.operation_model(operation).input_shape)
-        try:
-            return found.answer(operation, request)
-        except ClientError as error:
-            raise self.exceptions.from_code(found.refusal)(error.response, operation) from None
+    def sent(self: Any, model: Any, request: Any, context: Any) -> Any:
+        service = model.service_model.service_name
+        found.called.add((service, model.name))
+        if service != "codepipeline":
+            return send(self, model, request, context)
+        answer = found.answer(model.name, json.loads(request["body"]))
+        return SimpleNamespace(status_code=400 if "Error" in answer else 200), answer
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", made)
+    monkeypatch.setattr(BaseClient, "_make_request", sent)
     return found
 
 

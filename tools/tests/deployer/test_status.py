@@ -78,6 +78,8 @@ def test_lifted_stack_policy_is_named(deployed: Shop, built: Mapping[str, Layer]
     assert set(map(tuple, lifted.values())) == {()}
     _, shown, _ = deployed.talk("status")
     assert "of infrastructure is lifted for TestListener; the next deploy restores it" in shown
+    assert deployed.run("deploy", "--yes")["exit_code"] == 0
+    assert not any(stack["policy_lifted_for"] for stack in deployed.run("status")["stacks"])
 
 
 def test_policy_that_denies_more_is_not_lifted(built: Mapping[str, Layer]) -> None:

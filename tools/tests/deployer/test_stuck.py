@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from ecs_blue_green.deployer.cloudformation.describe import Stack
@@ -284,18 +285,30 @@ def test_update_without_rollback_is_rolled_back_first(deployed: Shop) -> None:
     assert set(actions(deployed.run("deploy", "--yes")).values()) == {"nothing"}
 
 
-def test_stack_that_was_only_reviewed_is_taken_up(dev: Shop) -> None:
-    tags = {"Project": "sample", "Environment": "dev", "Layer": "container-repository"}
+def only_review(layer: str) -> None:
+    """Somebody makes a change set for a stack that is not there, and leaves it at that."""
+    tags = {"Project": "sample", "Environment": "dev", "Layer": layer}
     client("cloudformation").create_change_set(
-        StackName="sample-dev-container-repository",
+        StackName=f"sample-dev-{layer}",
         ChangeSetName="somebodys",
         ChangeSetType="CREATE",
         TemplateBody="Resources: {Topic: {Type: 'AWS::SNS::Topic'}}",
         Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
     )
-    assert status("container-repository") == "REVIEW_IN_PROGRESS"
+    assert status(layer) == "REVIEW_IN_PROGRESS"
+
+
+def test_stack_that_was_only_reviewed_is_taken_up(dev: Shop) -> None:
+    only_review("container-repository")
     assert actions(dev.run("plan"))["container-repository"] == "create"
     assert dev.results("deploy", "--yes") == dict.fromkeys(LAYERS, "done")
+
+
+def test_stack_that_was_only_reviewed_is_destroyed(dev: Shop) -> None:
+    only_review("container-repository")
+    assert dev.results("destroy", "--yes")["container-repository"] == "done"
+    with pytest.raises(ClientError, match="does not exist"):
+        status("container-repository")
 
 
 def test_update_that_was_taken_back_is_planned_again(deployed: Shop) -> None:

@@ -1,18 +1,25 @@
 """The deployer's own rights: what it calls is allowed, and little else."""
 
 import fnmatch
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
+import botocore.session
 import pytest
+from botocore import xform_name
 from botocore.client import BaseClient
+from botocore.stub import Stubber
 
 from ecs_blue_green.deployer import layers
+from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.effects.schemas import document
-from ecs_blue_green.documents import approver_policy
+from ecs_blue_green.documents import approver_policy, operations
 from ecs_blue_green.documents import deployer_policy as policy
+from tests import called_operations
 from tests.deployer.shop import Shop
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -135,19 +142,68 @@ def test_every_call_of_a_plan_is_allowed_to_the_role_that_plans_on_github(
     assert needed - allowed == set()
 
 
-def test_every_call_of_a_life_is_among_those_read_from_the_code(
-    deployed: Shop, called: set[tuple[str, str]]
-) -> None:
-    path = deployed.root / "params" / "dev.yaml"
-    path.write_text(path.read_text() + "  MaxCapacity: 4\n")
-    for verb in ("plan", "deploy", "status", "drift", "image", "destroy", "deploy"):
-        assert deployed.run(verb, *(["--yes"] if verb in ("deploy", "destroy") else []))["exit_code"] in (
-            0,
-            4,
-        )
-    known = {(service, name) for service, names in policy.operations().items() for name in names}
-    assert called - known == set()
-    assert len(called) > 40
+def test_operations_are_those_that_the_source_calls() -> None:
+    """Both ways: no permission stays when a call goes, and no call is there that no test makes."""
+    recorded = {(called.room, xform_name(called.operation)) for called in operations.read()}
+    can_call = {(room, name) for room, names in called_operations.words().items() for name in names}
+    assert recorded - can_call == set(), called_operations.RECORD
+    assert can_call - recorded == set(), f"write a test that calls it; {called_operations.RECORD}"
+
+
+def test_operations_are_committed_in_order() -> None:
+    rows = operations.FILE.read_text(encoding="utf-8").splitlines()
+    assert rows[0] == ",".join(operations.Operation._fields)
+    assert rows[1:] == [",".join(one) for one in sorted(operations.read())]
+
+
+def test_call_that_the_file_lacks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the deployer, not of a test; a client that a test stubs counts as well."""
+    recorder = called_operations.Recorder(known=lambda: ())
+    called_operations.watch_clients(recorder, monkeypatch)
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": policy.REGION}
+    client = boto3.client("cloudformation", **keys)  # type: ignore[call-overload]
+    with Stubber(client) as stubber:
+        stubber.add_response("describe_stacks", {"Stacks": []})
+        client.describe_stacks(StackName="a")
+        assert recorder.unknown() == set()
+        stubber.add_client_error("describe_stacks", "ValidationError", "Stack with id a does not exist")
+        assert describe.stack(client, "a") is None
+    called = operations.Operation("cloudformation", "DescribeStacks", "cloudformation")
+    assert recorder.unknown() == {called} == recorder.called
+    assert recorder.unknown() == set()
+
+
+def test_what_a_person_is_told_to_type_is_allowed(allowed: list[Statement]) -> None:
+    """By what the deployer calls itself, or listed by hand with the reason."""
+    told: set[str] = set()
+    for path in sorted(called_operations.DEPLOYER.rglob("*.py")):
+        for service, command in re.findall(r"\baws ([a-z0-9]+) ([a-z]+(?:-[a-z]+)+)", path.read_text()):
+            name = {"s3api": "s3"}.get(service, service)
+            known = {xform_name(one, "-"): one for one in _operation_names(name)}
+            told.add(f"{policy.PREFIXES.get(name, name)}:{known[command]}")
+    assert told >= policy.TYPED.keys()
+    assert "s3:DeleteObject" in told
+    assert policy.TYPED.keys().isdisjoint(policy.calls())
+    actions = {action for statement in allowed for action in statement["Action"]}
+    assert told - actions == set()
+
+
+def _operation_names(service: str) -> list[str]:
+    model = botocore.session.get_session().get_service_model(service)
+    return list(model.operation_names)
+
+
+def test_every_permission_has_its_reason(allowed: list[Statement]) -> None:
+    """A call, a handler, a key, or one of the lists that say why."""
+    keyed = {
+        action for services in policy.keys().values() for actions in services.values() for action in actions
+    }
+    listed = {*policy.TAGGING, *policy.TYPED, *policy.PUSH, *policy.VALIDATION, *policy.IN_BUCKET}
+    reasons = policy.calls() | policy.handlers() | keyed | listed
+    # A role of a stack's is made under the boundary and passed on, and a service makes its own.
+    reasons |= {"iam:PassRole", "iam:CreateServiceLinkedRole", *policy.WITH_BOUNDARY}
+    actions = {action for statement in allowed for action in statement["Action"]}
+    assert actions - reasons == set()
 
 
 def test_every_call_is_allowed(allowed: list[Statement]) -> None:

@@ -1,12 +1,12 @@
 """What whoever deploys an environment has to be allowed, as managed policies in a template of their own.
 
-Nothing in it is written down by hand that can be derived: which operations the deployer calls is read from
-its code, what CloudFormation asks for on the caller's behalf from the handlers of the resource types in
-`build/`, as the schemas that cfn-lint ships say. `python -m ecs_blue_green.documents.deployer_policy` writes
+Nothing in it is written down by hand that can be derived: which operations the deployer calls is what its
+tests are seen to call (`operations.py`), what CloudFormation asks for on the caller's behalf comes from the
+handlers of the resource types in `build/`, as the schemas that cfn-lint ships say. What is listed by hand
+says why. `python -m ecs_blue_green.documents.deployer_policy` writes
 docs/deployer-policy.yaml, and a test compares them.
 """
 
-import ast
 import fnmatch
 import json
 import re
@@ -18,11 +18,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import botocore.session
-from botocore import xform_name
-
-from ecs_blue_green import deployer, project, template_yaml
+from ecs_blue_green import project, template_yaml
 from ecs_blue_green.deployer.effects.schemas import document
+from ecs_blue_green.documents import operations
 from ecs_blue_green.documents.generated import BUILD, LAYERS, LOCAL, RUNTIME
 
 ROOT = project.root()
@@ -108,10 +106,6 @@ BY_HAND = "DirectPolicy"
 HANDLERS = ("create", "read", "update", "delete")
 READING = ("Describe", "Get", "List", "BatchGet", "Head")
 
-# Modules that are given another client than CloudFormation's as an argument, with the service that it is of.
-CLOUDFORMATION = "cloudformation"
-GIVEN_A_CLIENT = {"codedeploy": "codedeploy", "history": "ssm", "lock": "ssm", "owner": "ssm"}
-
 # IAM's prefix of a service, where it is not botocore's name, and its actions that are not called like the
 # operation.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -133,6 +127,8 @@ ACTIONS = {
     ),
     # With tags (botocore, CreateService, tags).
     "ecs:CreateService": ("ecs:CreateService", "ecs:TagResource"),
+    # With `include: TAGS`. Whether ECS asks for the second then is documented nowhere.
+    "ecs:DescribeTaskDefinition": ("ecs:DescribeTaskDefinition", "ecs:ListTagsForResource"),
     "s3:DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
     "s3:HeadBucket": ("s3:ListBucket",),
     "s3:ListObjectVersions": ("s3:ListBucketVersions",),
@@ -180,10 +176,14 @@ VALIDATION = (
     "s3:ListBucket",
     "servicequotas:GetServiceQuota",
 )
-# What a person is told to type, beside this deployer: out of UPDATE_FAILED and CREATE_FAILED leads
-# `aws cloudformation rollback-stack` alone.
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
-TYPED = {"cloudformation:RollbackStack"}
+# Change sets carry the stack's tags. To tag is an action of its own, and AWS does not say which calls ask for
+# it. https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+TAGGING = {"cloudformation:TagResource", "cloudformation:UntagResource"}
+# What a remedy tells a person to type that the deployer itself never calls, with the reason.
+TYPED = {
+    "cloudformation:RollbackStack": "nothing else leads out of UPDATE_FAILED and CREATE_FAILED: "
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html",
+}
 
 # What CloudWatch Logs asks KMS for in the name of whoever gives a key to a log group. No handler tells: AWS's
 # page wants such rights for roles that call CloudWatch Logs, and their lack has been seen.
@@ -328,45 +328,12 @@ SERVICE_LINKED = ("ecs", "ecs.application-autoscaling", "elasticloadbalancing")
 THROUGH_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
 
 
-def operations() -> dict[str, set[str]]:
-    """What the deployer calls, by botocore's name of the service: the operations, as IAM's actions."""
-    found: dict[str, set[str]] = {}
-    for path in sorted(Path(deployer.__file__).parent.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        services = {GIVEN_A_CLIENT[path.stem]} if path.stem in GIVEN_A_CLIENT else set()
-        words = set()
-        for node in ast.walk(tree):
-            # A paginator is asked for by the operation's name.
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                words.add(node.value)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                words.add(node.func.attr)
-                if node.func.attr == "client" and isinstance(node.args[0], ast.Constant):
-                    services.add(str(node.args[0].value))
-        for service in services:
-            known = _operation_names(service)
-            found.setdefault(service, set()).update(known[word] for word in words & known.keys())
-        # CloudFormation's client is handed around, so any module may have it; a name that it shares with a
-        # service that the module asks for is that one's.
-        words -= {word for service in services - {CLOUDFORMATION} for word in _operation_names(service)}
-        known = _operation_names(CLOUDFORMATION)
-        found.setdefault(CLOUDFORMATION, set()).update(known[word] for word in words & known.keys())
-    return found
-
-
-@cache
-def _operation_names(service: str) -> Mapping[str, str]:
-    model = botocore.session.get_session().get_service_model(service)
-    return {xform_name(name): name for name in model.operation_names}
-
-
 def calls() -> set[str]:
     """The actions of IAM behind what the deployer calls."""
     found: set[str] = set()
-    for service, names in operations().items():
-        for name in names:
-            action = f"{PREFIXES.get(service, service)}:{name}"
-            found.update(ACTIONS.get(action, (action,)))
+    for called in operations.read():
+        action = f"{PREFIXES.get(called.service, called.service)}:{called.operation}"
+        found.update(ACTIONS.get(action, (action,)))
     return found - ELSEWHERE
 
 
@@ -558,10 +525,7 @@ def _split(title: str, statements: Iterable[dict[str, Any]]) -> dict[str, list[d
 def _stacks() -> Iterator[dict[str, Any]]:
     actions = {action for action in calls() if action.startswith("cloudformation:")}
     everywhere = {action for action in actions if not resource_types(action)}
-    # Change sets carry the stack's tags. To tag is an action of its own, and AWS does not say which calls ask
-    # for it. https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
-    tagging = {"cloudformation:TagResource", "cloudformation:UntagResource"}
-    yield allow("Stacks", actions - everywhere | tagging | TYPED, [f"cloudformation:%:stack/{NAME}-*"])
+    yield allow("Stacks", actions - everywhere | TAGGING | TYPED.keys(), [f"cloudformation:%:stack/{NAME}-*"])
     yield allow("AllStacks", everywhere, ["*"])
     stored = {action for action in calls() if action.startswith("ssm:")} - {"ssm:DescribeParameters"}
     yield allow("Lock", stored, ["ssm:%:parameter/${Project}/${Environment}/deploy*"])
