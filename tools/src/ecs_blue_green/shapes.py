@@ -21,16 +21,17 @@ class ShapeError(ValueError):
     """A part of a document is not what its class wants: where, and what it must be."""
 
 
-def made(kind: type[T], document: Any) -> T:
+def made(kind: type[T], document: Any, *, others: bool = False) -> T:
     """The object that a dataclass or a named tuple makes of a document. Raises ShapeError.
 
-    A type with a class method `named` is one text in the document, of which that makes the value.
+    A type with a class method `named` is one text in the document, of which that makes the value. With
+    `others`, keys that are no field are left out instead of refused.
     """
-    found: T = _made(kind, document, "")
+    found: T = _made(kind, document, "", others)
     return found
 
 
-def _made(kind: Any, value: Any, where: str) -> Any:
+def _made(kind: Any, value: Any, where: str, others: bool) -> Any:
     """The value that a class, a field's type, makes of a part of the document, which stands at `where`."""
     arguments = get_args(kind)
     origin = get_origin(kind)
@@ -38,23 +39,25 @@ def _made(kind: Any, value: Any, where: str) -> Any:
         return value
     if origin in (Union, types.UnionType):
         (kind,) = (argument for argument in arguments if argument is not type(None))
-        return _made(kind, value, where)
+        return _made(kind, value, where, others)
     if origin is Literal:
         _require(value in arguments, where, f"one of {', '.join(map(str, arguments))}")
         return value
     if origin is tuple:
         _require(isinstance(value, list), where, "a list")
-        return tuple(_made(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+        items = enumerate(value)
+        return tuple(_made(arguments[0], item, f"{where}[{index}]", others) for index, item in items)
     if origin is Mapping:
         _require(isinstance(value, dict), where, "a map")
-        return {key: _made(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+        _require(all(isinstance(key, str) for key in value), where, "a map with keys of text")
+        return {key: _made(arguments[1], item, f"{where}.{key}", others) for key, item in value.items()}
     if hasattr(kind, "named"):
         try:
             return kind.named(value)
         except ShapeError as error:
             raise ShapeError(f"{where.lstrip('.')} must be {error}") from error
     if is_dataclass(kind) or hasattr(kind, "_fields"):
-        return _object(kind, value, where)
+        return _object(kind, value, where, others)
     plain = next(base for base in _NAMES if issubclass(kind, base))
     accepted = (int, float) if plain is float else (plain,)
     _require(type(value) in accepted, where, _NAMES[plain])
@@ -72,20 +75,21 @@ def _members(kind: Any) -> tuple[Mapping[str, Any], Set[str]]:
     }
 
 
-def _object(kind: Any, value: Any, where: str) -> Any:
+def _object(kind: Any, value: Any, where: str, others: bool) -> Any:
     _require(isinstance(value, dict), where, "a map")
     members, needed = _members(kind)
     for key in sorted(needed - value.keys()):
         raise ShapeError(f"{where}.{key} is missing".lstrip("."))
-    for key in sorted(value.keys() - members.keys()):
+    for key in sorted(map(str, value.keys() - members.keys())) if not others else ():
         raise ShapeError(f"{where}.{key} is not known".lstrip("."))
     return kind(
         **{
             # A field without a value is null where it must be there, and absent where it need not be.
             key: None
             if item is None and key in needed and type(None) in get_args(members[key])
-            else _made(members[key], item, f"{where}.{key}")
+            else _made(members[key], item, f"{where}.{key}", others)
             for key, item in value.items()
+            if key in members
         }
     )
 

@@ -275,20 +275,22 @@ def test_part_of_a_task_is_no_number_of_tasks(desk: Desk, value: str) -> None:
         pytest.param({}, "build/ has no template", id="empty"),
         pytest.param({"vpc": "Resources: {Vpc: {Type: 'AWS::EC2::VPC'}}"}, "it has vpc.yaml", id="another's"),
         pytest.param({"infrastructure": None}, "infrastructure.yaml missing", id="layer missing"),
-        pytest.param({"service": "Resources: {A: null}"}, "A of its Resources has no Type", id="no map"),
-        pytest.param({"service": "Resources: {A: {Type: [1]}}"}, "Type that is no text", id="odd type"),
-        pytest.param({"service": "Resources: [A]"}, "its Resources are no map", id="list"),
-        pytest.param({"service": "- a"}, "it is no map", id="no template"),
+        pytest.param({"service": "Resources: {A: null}"}, "Resources.A must be a map", id="no map"),
+        pytest.param(
+            {"service": "Resources: {A: {Type: [1]}}"}, "Resources.A.Type must be text", id="odd type"
+        ),
+        pytest.param({"service": "Resources: [A]"}, "Resources must be a map", id="list"),
+        pytest.param({"service": "- a"}, "it must be a map", id="no template"),
         pytest.param({"service": "a: [*b]"}, "build/service.yaml is not YAML", id="unknown alias"),
         pytest.param({"service": b"\xff\xfe\x00"}, "build/service.yaml is not YAML", id="binary"),
         pytest.param(
             {"service": "Parameters: {A: {}}\nResources: {A: {Type: B}}"},
-            "A of its Parameters",
+            "Parameters.A.Type is missing",
             id="parameter",
         ),
         pytest.param(
             {"service": "Outputs: {A: {Value: b, Export: {}}}\nResources: {A: {Type: B}}"},
-            "no Name",
+            "Outputs.A.Export.Name is missing",
             id="export",
         ),
     ],

@@ -83,6 +83,30 @@ def test_every_generated_stack_policy_is_declared_by_its_template_and_its_layer(
     assert declared == said == written == {"infrastructure", "service"}
 
 
+def named(name: str) -> str:
+    return f"{RESOURCES}Outputs: {{One: {{Value: x, Export: {{Name: {name}}}}}}}\n"
+
+
+def test_name_of_an_export_is_whatever_parameters_give(tmp_path: Path) -> None:
+    found, values = read(tmp_path, a=named("!Join ['-', [!Ref 'AWS::StackName', !Ref 'AWS::Region', One]]"))
+    assert layers.exports(found["a"], values) == {"shop-dev-a-eu-west-1-One": "One"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("!Sub '${BStackName}-One'", r"\${BStackName\}-One: BStackName has no value in params/dev.yaml"),
+        ("!GetAtt Topic.TopicName", "only what parameters give can be followed"),
+        ("[One]", "only what parameters give can be followed"),
+    ],
+)
+def test_name_of_an_export_that_is_not_known_is_an_error(tmp_path: Path, name: str, why: str) -> None:
+    found, values = read(tmp_path, a=named(name))
+    with pytest.raises(BadInput, match=f"build/a.yaml names an export by .*{why}") as caught:
+        layers.exports(found["a"], values)
+    assert caught.value.remedy
+
+
 def test_import_that_nobody_exports_is_an_error(tmp_path: Path) -> None:
     found, values = read(tmp_path, a=template(exports="One"), b=template(imports="AStackName-Two"))
     with pytest.raises(BadInput, match=r"build/b\.yaml imports shop-dev-a-Two"):

@@ -10,15 +10,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import yaml
 from cfn_tools.yaml_loader import multi_constructor
 
-from ecs_blue_green import template_yaml
+from ecs_blue_green import shapes, template_yaml
 from ecs_blue_green.deployer import policy, remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
+from ecs_blue_green.deployer.resolve import Expression, Scope, pseudo_parameters, resolve
 from ecs_blue_green.imported_exports import import_values
 from ecs_blue_green.runtime import LayerRuntime, Runtime, lacking
 
@@ -71,6 +73,15 @@ class Layer:
         """The parameters that its stack is given, without those left to their default."""
         return {**environment.parameters_for(self.parameters), **self.fixed}
 
+    def scope(self, environment: Environment) -> Scope:
+        """What the functions of its template can see before anything runs: every parameter has its value."""
+        defaults = {
+            title: str(block["Default"]) for title, block in self.parameters.items() if "Default" in block
+        }
+        stack_name = environment.stack_name(self.slug)
+        pseudo = pseudo_parameters(environment.account, environment.region, stack_name)
+        return Scope(self.slug, self.template, defaults | self.given(environment), pseudo)
+
     @property
     def keeps_tags(self) -> bool:
         """Whether its stack keeps the tags that it was made with.
@@ -105,6 +116,32 @@ class Layer:
         if any(key in properties for properties in iam for key in _IAM_NAMES):
             return ["CAPABILITY_NAMED_IAM"]
         return ["CAPABILITY_IAM"] if iam else []
+
+
+class _Resource(NamedTuple):
+    Type: str
+    Properties: Mapping[str, Any] = MappingProxyType({})
+
+
+class _Parameter(NamedTuple):
+    Type: str
+
+
+class _Export(NamedTuple):
+    Name: Any
+
+
+class _Output(NamedTuple):
+    Value: Any
+    Export: _Export | None = None
+
+
+class _Template(NamedTuple):
+    """What a template must have to be worked with, under CloudFormation's names."""
+
+    Resources: Mapping[str, _Resource]
+    Parameters: Mapping[str, _Parameter] = MappingProxyType({})
+    Outputs: Mapping[str, _Output] = MappingProxyType({})
 
 
 _IAM_NAMES = ("RoleName", "ManagedPolicyName", "UserName", "GroupName", "InstanceProfileName")
@@ -190,9 +227,12 @@ def _read(path: Path, runtime: LayerRuntime) -> Layer:
         template = parse(body)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise BadInput(f"{name} is not YAML", str(error).splitlines()[0], remedies.GENERATE()) from error
-    problem = _shape_problem(template)
-    if problem:
-        raise BadInput(f"{name} is no CloudFormation template", problem, remedies.GENERATE())
+    try:
+        shaped = shapes.made(_Template, template, others=True)
+    except shapes.ShapeError as error:
+        raise BadInput(f"{name} is no CloudFormation template", str(error), remedies.GENERATE()) from error
+    if not shaped.Resources:
+        raise BadInput(f"{name} is no CloudFormation template", "it has no Resources", remedies.GENERATE())
     length = len(template_yaml.sent(body, template).encode())
     if length > template_yaml.LONGEST_IN_BUCKET:
         raise BadInput(
@@ -229,29 +269,6 @@ def _stack_policy(path: Path, declared: str | None) -> str | None:
     if problem:
         raise BadInput(f"{name} is no stack policy", problem, remedies.GENERATE())
     return text
-
-
-def _shape_problem(template: Any) -> str | None:
-    """Why a document is not a template that can be worked with, or None."""
-    if not isinstance(template, dict):
-        return "it is no map"
-    if not template.get("Resources"):
-        return "it has no Resources"
-    for section, needed in (("Resources", "Type"), ("Parameters", "Type"), ("Outputs", "Value")):
-        entries = template.get(section, {})
-        if not isinstance(entries, dict):
-            return f"its {section} are no map"
-        for title, entry in entries.items():
-            if not isinstance(title, str) or not isinstance(entry, dict) or needed not in entry:
-                return f"{title} of its {section} has no {needed}"
-            if needed == "Type" and not isinstance(entry["Type"], str):
-                return f"{title} of its {section} has a Type that is no text"
-            if not isinstance(entry.get("Properties", {}), dict):
-                return f"{title} has Properties that are no map"
-            export = entry.get("Export", {"Name": ""})
-            if not isinstance(export, dict) or "Name" not in export:
-                return f"the export of {title} has no Name"
-    return None
 
 
 def exports(layer: Layer, environment: Environment) -> dict[str, str]:
@@ -316,24 +333,18 @@ def in_order(waits_for: Mapping[str, set[str]]) -> list[str]:
 
 def _resolved(name: Any, layer: Layer, environment: Environment) -> str:
     """The text that an export's or import's name has in this environment."""
-    text = name.get("Fn::Sub") if isinstance(name, dict) else name
-    if not isinstance(text, str):
+    found = resolve(name, layer.scope(environment))
+    if isinstance(found, str):
+        return found
+    missing = re.findall(r"\$\{([^}]+)\}", str(found))
+    if not isinstance(found, Expression) or any(found.references) or not missing:
         raise BadInput(
             f"build/{layer.slug}.yaml names an export by {name}",
-            "only text and !Sub with parameters can be followed",
+            "only what parameters give can be followed",
             "use templates/_exports.py",
         )
-    values = {
-        "AWS::StackName": environment.stack_name(layer.slug),
-        "AWS::Region": environment.region,
-        "AWS::AccountId": environment.account,
-        **layer.given(environment),
-    }
-    missing = [variable for variable in re.findall(r"\$\{([^}!]+)\}", text) if variable not in values]
-    if missing:
-        raise BadInput(
-            f"build/{layer.slug}.yaml names an export by {text}",
-            f"{', '.join(missing)} has no value in params/{environment.name}.yaml",
-            "a stack is referred to by <Layer>StackName: is the layer's template missing from build/?",
-        )
-    return re.sub(r"\$\{([^}!]+)\}", lambda match: values[match[1]], text)
+    raise BadInput(
+        f"build/{layer.slug}.yaml names an export by {found}",
+        f"{', '.join(missing)} has no value in params/{environment.name}.yaml",
+        "a stack is referred to by <Layer>StackName: is the layer's template missing from build/?",
+    )
