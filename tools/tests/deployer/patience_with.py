@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
-import botocore.endpoint
 import botocore.httpsession
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -86,7 +85,7 @@ def outcome(one: SimpleNamespace) -> dict[str, Any]:
 def main() -> None:
     """Print what became of all calls."""
     clock.monotonic = lambda: now
-    botocore.endpoint.time = SimpleNamespace(sleep=sleep, time=clock.time)
+    clock.sleep = sleep
     codes = [*standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES]
     codes += standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES
 

@@ -10,11 +10,8 @@ WAIT = 10.0
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def press(number: int = signal.SIGINT, *, waits: bool = True) -> None:
-    """Send this process a signal, and go on when its main thread has taken it in, unless told not to wait."""
-    if not waits:
-        os.kill(os.getpid(), number)
-        return
+def press(number: int = signal.SIGINT) -> None:
+    """Send this process a signal, and go on when its main thread has taken it in."""
     with _ONE_AT_A_TIME:
         before = Interrupts.take_in
         taken = threading.Event()

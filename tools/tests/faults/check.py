@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import boto3
-
 from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment, layers, template
 from ecs_blue_green.deployer.environment import Environment
@@ -141,7 +139,7 @@ def plant(world: World) -> None:
     """Have somebody else wait with a change set of their own, on a stack that no scenario changes."""
     stack = world.stacks()[THEIR_STACK]
     values = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
-    boto3.client("cloudformation", region_name="ap-northeast-1").create_change_set(
+    world.client("cloudformation").create_change_set(
         StackName=THEIR_STACK,
         ChangeSetName=THEIRS,
         UsePreviousTemplate=True,
@@ -150,9 +148,9 @@ def plant(world: World) -> None:
     )
 
 
-def delete_service() -> None:
+def delete_service(world: World) -> None:
     """Have somebody delete the service, in the console or by the command line."""
-    ecs = boto3.client("ecs", region_name="ap-northeast-1")
+    ecs = world.client("ecs")
     (cluster,) = ecs.list_clusters()["clusterArns"]
     (service,) = ecs.list_services(cluster=cluster)["serviceArns"]
     ecs.delete_service(cluster=cluster, service=service, force=True)

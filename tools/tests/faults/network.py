@@ -1,18 +1,22 @@
 """Between boto3 and AWS: where calls are lost, refused, answered late or with what was true a moment ago."""
 
+import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from ecs_blue_green.deployer import clock
-from tests.faults.world import World, response
+from tests.faults.messages import Request, response
+from tests.faults.world import World
 
 Kind = Literal[
     "throttle",  # 400 Throttling
@@ -35,7 +39,7 @@ READS = re.compile(r"(Describe|List|Get)(?!CallerIdentity)")
 
 
 class Died(BaseException):
-    """The process of a deployer is gone. Nothing of it runs any more."""
+    """The process of a deployer is gone: nobody waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,12 @@ class Fault:
 
 @dataclass(eq=False)
 class Deployer:
-    """One process, as far as AWS and other processes can tell: its faults, and whether it lives."""
+    """One process, as far as AWS can tell: its faults, and whether it lives."""
 
     number: int
     faults: list[Fault] = field(default_factory=list)
     random: Random = field(default_factory=Random)
-    machine: str = ""
+    process: int = 0
     dead: bool = False
     calls: list[str] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
@@ -91,35 +95,41 @@ class Deployer:
     shown: dict[tuple[str, str, str], AWSResponse] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.Lock)
 
+    def send(self, number: int) -> None:
+        """Send its process a signal, if that is still there."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process, number)
+
     def die(self) -> None:
-        """End this process at once."""
+        """End its process at once."""
         self.dead = True
+        self.send(signal.SIGKILL)
         raise Died
 
 
 class Network:
     """All calls of all deployers go through `send`."""
 
-    def __init__(self, world: World, current: Callable[[], Deployer], press: Callable[[], None]) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._current = current
-        self._press = press
 
-    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+    def send(self, deployer: Deployer, request: Request) -> AWSResponse:
         """Carry a request to AWS and its answer back, or not."""
-        deployer = self._current()
         if deployer.dead:
             raise Died
+        deployer.process = request.process
         call = self._call(request)
         with deployer.lock:
             deployer.calls.append(str(call))
             faults = [fault for fault in deployer.faults if fault.strikes(call)]
             deployer.struck += [f"{fault.kind} {call}" for fault in faults]
-        url = str(request.url)
+        url = request.url
         for fault in faults:
             answer = self._before(fault, deployer, request, call)
             if answer is not None:
                 return answer
+        if deployer.dead:
+            raise Died
         if WRITES.match(call.operation):
             deployer.wrote[call.stack] = clock.monotonic()
         answer = self._world.answer(request)
@@ -129,10 +139,8 @@ class Network:
             self._after(fault, deployer, url)
         return _repeatable(self._seen(faults, deployer, call, answer))
 
-    def _before(
-        self, fault: Fault, deployer: Deployer, request: AWSPreparedRequest, call: Call
-    ) -> AWSResponse | None:
-        url = str(request.url)
+    def _before(self, fault: Fault, deployer: Deployer, request: Request, call: Call) -> AWSResponse | None:
+        url = request.url
         match fault.kind:
             case "die before":
                 deployer.die()
@@ -149,11 +157,11 @@ class Network:
             case "slow":
                 clock.sleep(fault.seconds)
             case "press":
-                self._press()
+                deployer.send(signal.SIGINT)
             case "press twice":
-                self._press()
+                deployer.send(signal.SIGINT)
                 clock.sleep(1.0)
-                self._press()
+                deployer.send(signal.SIGINT)
             case "act":
                 fault.act()
         return None
@@ -182,14 +190,13 @@ class Network:
         deployer.shown[key] = answer
         return answer
 
-    def _call(self, request: AWSPreparedRequest) -> Call:
+    def _call(self, request: Request) -> Call:
         credential = re.search(
-            r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", _text(request.headers, "Authorization")
+            r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", request.headers.get("Authorization", "")
         )
         service = credential[1] if credential else "?"
-        target = _text(request.headers, "X-Amz-Target").rpartition(".")[2]
-        body = request.body or b""
-        text = body.decode(errors="replace") if isinstance(body, bytes | bytearray) else str(body)
+        target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        text = request.body.decode(errors="replace")
         if target:
             return Call(service, target, "", text)
         form = {key: values[0] for key, values in parse_qs(text).items()}
@@ -197,11 +204,6 @@ class Network:
         stack = self._world.stack_of(named) if service == "cloudformation" and named else ""
         page = form.get("NextToken", "") + form.get("ChangeSetName", "")
         return Call(service, form.get("Action", "?"), stack, page)
-
-
-def _text(headers: Any, name: str) -> str:
-    value = headers.get(name, "")
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _refusal(call: Call, url: str, status: int, code: str, message: str) -> AWSResponse:

@@ -131,7 +131,7 @@ class Runner:
         if made.verb == "stuck":
             self._stick(made, report)
         if made.verb == "restore":
-            check.delete_service()
+            check.delete_service(self.world)
         if made.verb == "kept deploy":
             self._begin("plan", report, "plan", "--out", str(self.root / KEPT_FILE), *_options(made))
         before = self.world.stacks()

@@ -3,6 +3,7 @@
 It prints where it answers, and ends when its standard input closes.
 """
 
+import socket
 import sys
 from pathlib import Path
 
@@ -13,26 +14,29 @@ from tests.faults.world import take_time
 def main(arguments: list[str]) -> int:
     """Serve, and return the exit code."""
     folder, parameter_file, seconds = arguments
-    isolate = serve._isolate
+    state, port = Path(folder).resolve(), _free_port()
+    serve._isolate(state, port, account.read(Path(parameter_file)))
+    # Imported late: ministack reads the environment that was set just now.
+    from ecs_blue_green.emulator import engine
 
-    def isolate_and_slow_down(state: Path, port: int, description: account.Account) -> None:
-        isolate(state, port, description)
-        # Imported late: ministack reads the environment that was set just now.
-        from ecs_blue_green.emulator import engine
-
-        take_time(engine, lambda: float(seconds), lambda function, arguments: None)
-
-    serve._isolate = isolate_and_slow_down
+    take_time(engine, lambda: float(seconds), lambda function, arguments: None)
     serve.serve(
         serve.Settings(
-            port=0,
-            state=Path(folder),
+            port=port,
+            state=state,
             parameter_file=Path(parameter_file),
             minute=60.0,
             until_stdin_closes=True,
         )
     )
     return 0
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((serve.HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+import boto3
+from botocore.awsrequest import AWSResponse
 
 from ecs_blue_green.emulator import account, serve
+from tests.faults.messages import Request, request_of, response
 
 # Small pages find what reads only the first one.
 PAGE = 9
@@ -68,10 +70,22 @@ class World:
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self._scope: Callable[[], Any] = lambda: engine.scope(description.id, description.region)
 
-    def answer(self, request: AWSPreparedRequest) -> AWSResponse:
-        """What AWS answers to a request of boto3."""
+    def answer(self, request: Request) -> AWSResponse:
+        """What AWS answers to a request."""
         status, headers, body = self._run(self._asgi(request))
-        return response(str(request.url), status, headers, body)
+        return response(request.url, status, headers, body)
+
+    def client(self, service: str) -> Any:
+        """A client of somebody who meets no fault."""
+        made: Any = boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url="http://127.0.0.1:4566",
+            region_name="ap-northeast-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        made.meta.events.register("before-send", lambda request, **_: self.answer(request_of(0, request)))
+        return made
 
     def save(self) -> bytes:
         """Everything that the emulator knows, once no operation is under way."""
@@ -118,14 +132,9 @@ class World:
         match = re.search(r":stack/([^/]+)/", name)
         return match[1] if match else name
 
-    async def _asgi(self, request: AWSPreparedRequest) -> tuple[int, dict[str, str], bytes]:
-        url = urlsplit(str(request.url))
-        body = request.body or b""
-        content: bytes = body.encode() if isinstance(body, str) else bytes(body)  # type: ignore[arg-type]
-        headers = [
-            (key.lower().encode(), value if isinstance(value, bytes) else str(value).encode())
-            for key, value in request.headers.items()
-        ]
+    async def _asgi(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        url = urlsplit(request.url)
+        headers = [(key.lower().encode(), value.encode()) for key, value in request.headers.items()]
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -139,7 +148,7 @@ class World:
             "server": ("127.0.0.1", 4566),
             "client": ("127.0.0.1", 1),
         }
-        received = iter([{"type": "http.request", "body": content, "more_body": False}])
+        received = iter([{"type": "http.request", "body": request.body, "more_body": False}])
         sent: list[Any] = []
 
         async def receive() -> Any:
@@ -199,11 +208,6 @@ class World:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
 
-def response(url: str, status: int, headers: Any, body: bytes) -> AWSResponse:
-    """An answer of AWS as botocore's own transport makes it."""
-    return AWSResponse(url, status, headers, Raw(body))
-
-
 def take_time(
     engine: Any, seconds: Callable[[], float], fail: Callable[[str, tuple[Any, ...]], None]
 ) -> None:
@@ -225,14 +229,3 @@ def _shorten_pages(engine: Any) -> None:
     for module in (engine.handlers, engine.changesets):
         page = module._page
         module._page = lambda items, params, action, size=PAGE, page=page: page(items, params, action, size)
-
-
-class Raw:
-    """An answer's body as botocore reads it."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def stream(self, *arguments: Any, **options: Any) -> Any:
-        """All of it at once."""
-        yield self._content

@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -40,6 +41,10 @@ SILENT_SECONDS = 5
 
 # How the names of the operations begin that change nothing.
 READS = ("BatchGet", "Describe", "Filter", "Get", "Head", "List")
+
+# How a request goes out, and its answer comes back. Without one, botocore sends it to AWS itself.
+Transport = Callable[[AWSPreparedRequest], AWSResponse]
+transport: Transport | None = None
 
 LOG_IN = "log in again (for example: aws sso login), or choose a profile with AWS_PROFILE"
 
@@ -95,9 +100,14 @@ class Aws:
                 "correct AWS_ENDPOINT_URL, or unset it",
             ) from error
         _tell_aws_from_others(made)
-        patience.register(made)
         if self._silence:
+            # Before the pause that patience makes.
             made.meta.events.register("needs-retry", self._silence.attempted)
+        patience.register(made)
+        send = transport
+        if send:
+            # What a handler of this event gives back is the answer.
+            made.meta.events.register("before-send", lambda request, **_: send(request))
         return made
 
     @property

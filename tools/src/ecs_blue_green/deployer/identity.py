@@ -54,9 +54,13 @@ def read(text: str) -> Identity | None:
     return Identity(found["who"], found["host"], int(found["process"]), found["machine"]) if found else None
 
 
-@cache
 def machine() -> str:
     """The same for all processes that see each other, for as long as this machine runs, and for no others."""
+    return _machine()
+
+
+@cache
+def _machine() -> str:
     boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     try:
         parts = [platform.node(), boot.read_text(), str(namespace.readlink())]

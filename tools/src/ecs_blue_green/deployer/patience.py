@@ -83,7 +83,7 @@ def _pause(
     caught_exception: Exception | None = None,
     **_: Any,
 ) -> float | None:
-    """The seconds after which botocore is to try a call again; None when it is not."""
+    """Let the time pass after which botocore is to try a call again, and give 0; None when it is not to."""
     if response is None:
         trouble = isinstance(caught_exception, ConnectionError | HTTPClientError)
     else:
@@ -94,7 +94,11 @@ def _pause(
     # Jitter keeps those that were throttled together from coming back together.
     pause = random.uniform(0, min(2.0 ** (attempts - 1), LONGEST_PAUSE_SECONDS))  # noqa: S311 (no secret)
     spent = clock.monotonic() - request_dict["context"][_BEGAN]
-    return pause if attempts < LEAST_ATTEMPTS or spent + pause < SECONDS else None
+    if attempts >= LEAST_ATTEMPTS and spent + pause >= SECONDS:
+        return None
+    # Not by botocore, whose pauses are no part of our clock.
+    clock.sleep(pause)
+    return 0.0
 
 
 def _is_modeled(operation: Any, error_code: str) -> bool:
