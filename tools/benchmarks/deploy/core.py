@@ -11,20 +11,24 @@ from benchmarks.deploy.project import read
 from ecs_blue_green.deployer import aws
 from ecs_blue_green.deployer.cloudformation import schedule
 from ecs_blue_green.deployer.execution import execution, lock
-from ecs_blue_green.deployer.planning import making
+from ecs_blue_green.deployer.execution.lock import Claim
+from ecs_blue_green.deployer.planning import current, making, report
+from ecs_blue_green.deployer.session import Session
 
 
 def main(root: Path) -> int:
     """Plan and execute under the lock, and return the exit code."""
     project = read(root)
     with (
-        aws.connect(project.settings, root) as door,
-        lock.held(door.client("ssm"), project.settings, "deploy") as held,
+        aws.connect(project.environment, root) as door,
+        lock.held(door.client("ssm"), project.environment, Claim("deploy")) as held,
     ):
-        planned = making.make(door, project.settings, project.layers, verb="deploy")
+        state = current.read(Session(project, door, print), [], has_lock=True)
+        planned = making.make(door, state, "deploy")
         if not planned.changes_something:
             return 0
-        outcomes = execution.execute(door, planned, set(), lambda layer, event: None, before_each=held.check)
+        with report.progress(planned.steps) as progress:
+            outcomes = execution.execute(door, planned, progress, lambda slug: held.check())
     for outcome in outcomes:
         if outcome.why:
             print(f"{outcome.layer}: {outcome.result}: {outcome.why}", file=sys.stderr)

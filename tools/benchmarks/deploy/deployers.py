@@ -12,8 +12,9 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.deploy.project import ENV, Project
+from benchmarks.deploy.project import ENV
 from benchmarks.paths import PROJECT, REPOSITORY, TOOLS
+from ecs_blue_green.deployer.project import Project
 
 PEERS = REPOSITORY / ".venv-benchmarks" / "bin"
 REQUIREMENTS = REPOSITORY / "requirements" / "benchmarks.txt"
@@ -58,12 +59,12 @@ def _sceptre(project: Project, variables: Variables) -> None:
 def _aws_cli(project: Project, variables: Variables) -> None:
     """`aws cloudformation deploy`, once a template, in an order that somebody has written down."""
     for slug, layer in project.layers.items():
-        given = project.settings.parameters_for(layer.parameters)
-        tags = project.settings.stack_tags(slug)
+        given = project.environment.parameters_for(layer.parameters)
+        tags = project.environment.stack_tags(slug)
         command = [
             *(str(PEERS / "aws"), "cloudformation", "deploy", "--no-fail-on-empty-changeset"),
             *("--template-file", str(project.root / "build" / f"{slug}.yaml")),
-            *("--stack-name", project.settings.stack_name(slug)),
+            *("--stack-name", project.environment.stack_name(slug)),
             *("--capabilities", "CAPABILITY_NAMED_IAM"),
             *("--tags", *(f"{key}={value}" for key, value in tags.items())),
         ]
@@ -84,16 +85,16 @@ def _write_sceptre(project: Project, folder: Path) -> None:
     config.mkdir(parents=True)
     (folder / "templates").mkdir()
     (folder / "config" / "config.yaml").write_text(
-        json.dumps({"project_code": project.settings.project, "region": project.settings.region})
+        json.dumps({"project_code": project.environment.project, "region": project.environment.region})
     )
     for slug, layer in project.layers.items():
         (folder / "templates" / f"{slug}.yaml").write_text(layer.body)
         document = {
             "template": {"path": f"{slug}.yaml", "type": "file"},
-            "stack_name": project.settings.stack_name(slug),
+            "stack_name": project.environment.stack_name(slug),
             "dependencies": [f"{ENV}/{name}.yaml" for name in sorted(project.waits_for[slug])],
-            "parameters": dict(project.settings.parameters_for(layer.parameters)),
-            "stack_tags": dict(project.settings.stack_tags(slug)),
+            "parameters": dict(project.environment.parameters_for(layer.parameters)),
+            "stack_tags": dict(project.environment.stack_tags(slug)),
         }
         (config / f"{slug}.yaml").write_text(yaml.safe_dump(document))
 

@@ -14,11 +14,12 @@ import boto3
 
 from benchmarks.deploy import counting, path, sets
 from benchmarks.deploy.deployers import Deployer
-from benchmarks.deploy.project import Project, read
+from benchmarks.deploy.project import read
 from benchmarks.deploy.server import CALLS
 from benchmarks.deploy.times import USUAL
 from benchmarks.paths import PROJECT, TOOLS
 from ecs_blue_green import interpreters
+from ecs_blue_green.deployer.project import Project
 from ecs_blue_green.emulator import ENDPOINT_PREFIX
 
 STOP_SECONDS = 60.0
@@ -100,7 +101,7 @@ def both(deployer: Deployer, write: Callable[[Path], None], scale: float = 0.0) 
         root.mkdir()
         write(root)
         project = read(root)
-        with served(Path(folder), project.settings.region, scale) as server:
+        with served(Path(folder), project.environment.region, scale) as server:
             created = server.run(deployer, project)
             critical_path = path.of(
                 server.client(), project, USUAL.scaled(scale), with_change_sets=deployer.makes_change_sets

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from typing import Any
 
-from benchmarks.deploy.project import Project
 from benchmarks.deploy.times import Times
+from ecs_blue_green.deployer.project import Project
 
 CREATED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
@@ -25,7 +25,7 @@ def of(client: Any, project: Project, times: Times, *, with_change_sets: bool) -
     stack can be made only when what it imports is there. Raises RuntimeError when a stack was not created.
     """
     before = times.change_set if with_change_sets else 0.0
-    taken = {slug: before + _taken(client, project.settings.stack_name(slug)) for slug in project.layers}
+    taken = {slug: before + _taken(client, project.environment.stack_name(slug)) for slug in project.layers}
     return longest(project.waits_for, taken)
 
 

@@ -10,6 +10,7 @@ from botocore.stub import ANY, Stubber
 
 from ecs_blue_green.deployer.changes import PropertyChange, ResourceChange
 from ecs_blue_green.deployer.cloudformation import change_sets, describe
+from ecs_blue_green.deployer.cloudformation.change_sets import Request
 
 STACK_ARN = "arn:aws:cloudformation:eu-west-1:111111111111:stack/shop-dev-service/1"
 CHANGE_SET_ARN = "arn:aws:cloudformation:eu-west-1:111111111111:changeSet/deploy-1/1"
@@ -31,17 +32,15 @@ def stubber(client: Any) -> Iterator[Stubber]:
 
 
 def create(client: Any, sleeps: list[float] | None = None) -> change_sets.ChangeSet | None:
-    return change_sets.create(
-        client,
+    request = Request(
         stack_name="shop-dev-service",
         kind="UPDATE",
         template={"TemplateBody": "Resources: {}"},
         parameters={"Project": "shop"},
         tags={"Layer": "service"},
         capabilities=[],
-        role_arn=None,
-        sleep=(sleeps if sleeps is not None else []).append,
     )
+    return change_sets.create(client, request, (sleeps if sleeps is not None else []).append)
 
 
 def expect_creation(stubber: Stubber) -> None:

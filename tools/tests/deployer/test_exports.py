@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.deployer.planning import making
+from ecs_blue_green.deployer.planning.requests import Requests
 from tests.deployer.releases import client
 from tests.deployer.shop import Shop
 
@@ -157,12 +157,12 @@ def test_import_that_cloudformation_would_never_provide_stops_before_the_first_s
     verb: str, deployed: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says that nothing changes in the exporting stack: the export would not be there."""
-    request = making.request
+    change_set = Requests.change_set
 
-    def unchanged(aws: Any, environment: Any, layer: Layer, *more: Any, **other: Any) -> Any:
-        return None if layer.slug == "service" else request(aws, environment, layer, *more, **other)
+    def unchanged(requests: Requests, layer: Layer, *more: Any) -> Any:
+        return None if layer.slug == "service" else change_set(requests, layer, *more)
 
-    monkeypatch.setattr(making, "request", unchanged)
+    monkeypatch.setattr(Requests, "change_set", unchanged)
     output(deployed, "service", "Extra", "one")
     output(deployed, "infrastructure", "Other", "one")
     sub = "{'Fn::Sub': '${ServiceStackName}-Extra'}"

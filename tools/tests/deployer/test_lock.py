@@ -14,7 +14,7 @@ from ecs_blue_green.deployer import identity
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
 from ecs_blue_green.deployer.execution import lock
-from ecs_blue_green.deployer.execution.lock import LIFETIME_SECONDS, Holder
+from ecs_blue_green.deployer.execution.lock import LIFETIME_SECONDS, Claim, Holder
 from tests.deployer.fake_ssm import FakeSsm
 
 SHOP = Environment("prod", "1" * 12, "eu-west-1", "shop", True, {}, {}, ("service",))
@@ -44,7 +44,7 @@ def ssm() -> FakeSsm:
 
 
 def held(ssm: FakeSsm, clock: Clock, **options: Any) -> Any:
-    return lock.held(ssm, SHOP, "deploy", clock=clock, sleep=clock.sleep, **options)
+    return lock.held(ssm, SHOP, Claim("deploy", **options), clock=clock, sleep=clock.sleep)
 
 
 def elsewhere(clock: Clock, **changes: Any) -> Holder:

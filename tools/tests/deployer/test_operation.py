@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from ecs_blue_green.deployer import clock
-from ecs_blue_green.deployer.cloudformation import operation, watch
+from ecs_blue_green.deployer.cloudformation import watch
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Event, Stack
 from ecs_blue_green.deployer.cloudformation.describe import stack as describe
-from ecs_blue_green.deployer.cloudformation.operation import LostSight, StackFailed
+from ecs_blue_green.deployer.cloudformation.operation import LostSight, Operations, StackFailed
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from tests.deployer.fake_cloudformation import Clock, FakeCloudFormation, arn, error
 
@@ -40,15 +40,8 @@ def execute(
 ) -> Stack:
     change_set = ChangeSet("arn:aws:changeset", arn(name), ())
     events = told if told is not None else []
-    return operation.execute(
-        aws,
-        Watch(aws),
-        "service",
-        change_set,
-        stack,
-        lambda layer, event: events.append(event),
-        aws.clock.sleep,
-    )
+    operations = Operations(aws, Watch(aws), lambda layer, event: events.append(event))
+    return operations.execute("service", change_set, stack, aws.clock.sleep)
 
 
 def test_update_is_over_when_its_own_end_is_shown(aws: FakeCloudFormation) -> None:
@@ -186,9 +179,8 @@ def test_stack_that_is_gone_after_its_deletion_is_a_success(aws: FakeCloudFormat
     stack = before(aws)
     aws.script("shop", (0, "DELETE_IN_PROGRESS"), (5, "DELETE_COMPLETE"))
     told: list[Event] = []
-    operation.delete(
-        aws, Watch(aws), "service", stack, lambda layer, event: told.append(event), aws.clock.sleep
-    )
+    operations = Operations(aws, Watch(aws), lambda layer, event: told.append(event))
+    operations.delete("service", stack, aws.clock.sleep)
     assert [event.status for event in told] == ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
 
 
@@ -203,7 +195,7 @@ def test_deletion_that_cloudformation_cancels_is_told_with_its_reason(aws: FakeC
 
     aws.trouble = tell
     with pytest.raises(StackFailed, match="in use by other"):
-        operation.delete(aws, Watch(aws), "service", stack, lambda layer, event: None, aws.clock.sleep)
+        Operations(aws, Watch(aws), lambda layer, event: None).delete("service", stack, aws.clock.sleep)
 
 
 def test_stack_that_somebody_deletes_meanwhile_is_said_to_be_gone(aws: FakeCloudFormation) -> None:

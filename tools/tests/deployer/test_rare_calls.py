@@ -11,10 +11,13 @@ from ecs_blue_green.deployer.cloudformation import deletion_blockers
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.execution import services
 from ecs_blue_green.deployer.preflight import network
+from ecs_blue_green.deployer.project import Project
+from ecs_blue_green.deployer.session import Session
 from ecs_blue_green.deployer.verbs import deploy
 from tests.deployer.shop import LAYERS
 from tests.deployer.test_preflight import Clients
 from tests.deployer.test_stuck import described
+from tests.paths import PROJECT, RUNTIME
 
 SHOP = Environment("dev", "0" * 12, "ap-northeast-1", "sample", False, {}, {}, tuple(LAYERS))
 STACK = "arn:aws:cloudformation:ap-northeast-1:000000000000:stack/sample-dev-service/1"
@@ -91,5 +94,6 @@ def test_newest_event_of_a_service_that_is_made_is_asked_of_ecs(clients: Clients
 def test_update_that_runs_is_cancelled_when_a_person_says_so(clients: Clients) -> None:
     script(clients, "cloudformation", "describe_stacks", described("UPDATE_IN_PROGRESS"))
     script(clients, "cloudformation", "cancel_update_stack", {}, {"StackName": ANY})
-    deploy._cancel(aws(clients), SHOP, {"service"})
+    project = Project(PROJECT, {}, RUNTIME, SHOP, waits_for={})
+    deploy._cancel(Session(project, aws(clients), print), {"service"})
     finished(clients)

@@ -102,16 +102,15 @@ def _change_set(client: "CloudFormationClient", edit: Edit) -> dict[str, Json] |
     """What a change set says of each resource; None where the emulator refuses to make one."""
     made = None
     try:
-        made = change_sets.create(
-            client,
+        request = change_sets.Request(
             stack_name=edit.after.stack,
             kind="UPDATE",
             template={"TemplateBody": json.dumps(edit.after.template)},
             parameters=edit.after.parameters,
             tags=edit.after.tags,
             capabilities=["CAPABILITY_NAMED_IAM"],
-            role_arn=None,
         )
+        made = change_sets.create(client, request)
         if made is None:
             return {}
         pages = client.get_paginator("describe_change_set").paginate(

@@ -356,7 +356,7 @@ def test_change_of_the_service_by_other_means_is_not_guessed_at(deployed: Shop, 
 
 def test_rollback_waits_for_its_turn(deployed: Shop, releases: Releases) -> None:
     settings = Environment("dev", "000000000000", "ap-northeast-1", "sample", False, {}, {}, ())
-    with lock.held(client("ssm"), settings, "deploy"):
+    with lock.held(client("ssm"), settings, lock.Claim("deploy")):
         refused = deployed.run("rollback", "--yes")
     assert refused["exit_code"] == 3
     assert "holds the lock" in refused["error"]["why"]

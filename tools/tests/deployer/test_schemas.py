@@ -13,6 +13,7 @@ import pytest
 from ecs_blue_green.deployer import command_line, errors, rules
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.execution import lock
+from ecs_blue_green.deployer.execution.lock import Claim
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.release import rollback
 from tests.deployer.documents import problems, schema
@@ -124,7 +125,7 @@ def test_failure_of_every_verb(deployed: Shop, run: Run) -> None:
 
     store = client("ssm")
     settings = Environment("dev", "000000000000", "ap-northeast-1", "sample", False, {}, {}, tuple(LAYERS))
-    with lock.held(store, settings, "deploy"):
+    with lock.held(store, settings, Claim("deploy")):
         assert run("status")["lock"]["verb"] == "deploy"
         for verb in ("deploy", "rollback", "destroy"):
             assert run(verb, "--yes")["exit_code"] == 3

@@ -14,6 +14,7 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.execution import execution, services
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning.plan import Plan, Step
+from ecs_blue_green.deployer.planning.report import Progress
 from tests.deployer.fake_cloudformation import Clock, FakeCloudFormation, arn, error
 
 STACK = "shop-dev-service"
@@ -58,6 +59,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     monkeypatch.setattr(clock, "monotonic", made.clock)
+    monkeypatch.setattr(clock, "wait", lambda event, seconds: made.clock.sleep(seconds))
     return made
 
 
@@ -70,13 +72,15 @@ def deployed(world: World, built: Mapping[str, Layer], minutes: float) -> tuple[
         settings, {"service": Step(built["service"], "create", change_set=change_set)}, {"service": set()}, {}
     )
     told: list[Any] = []
+
+    def remark(layer: str, text: str) -> None:
+        told.append((world.clock.now // 60, layer, text))
+
     (outcome,) = execution.execute(
         cast("Aws", world),
         plan,
-        set(),
-        lambda layer, event: None,
-        sleep=world.clock.sleep,
-        tell=lambda layer, text: told.append((world.clock.now // 60, layer, text)),
+        Progress(lambda layer, event: None, lambda layer, text: None, remark, live=None),
+        before=lambda layer: None,
     )
     return outcome, told
 

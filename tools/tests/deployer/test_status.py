@@ -103,7 +103,7 @@ def test_lock_and_last_commit_are_told(deployed: Shop) -> None:
     history.record(store, settings, PROJECT, ["service"])
     commit = deployed.run("status")["last_commit"]
     assert len(commit) == 40
-    with lock.held(store, settings, "deploy"):
+    with lock.held(store, settings, lock.Claim("deploy")):
         holder = deployed.run("status")["lock"]
         assert holder["verb"] == "deploy"
         assert "nonce" not in holder

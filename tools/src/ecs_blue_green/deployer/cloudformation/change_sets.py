@@ -49,67 +49,61 @@ class ChangeSet:
     warnings: tuple[str, ...] = ()
 
 
-class ChangeSetFailedError(Exception):
-    """CloudFormation could not create a change set; the message is its reason."""
-
-
-def create(
-    client: "CloudFormationClient",
-    *,
-    stack_name: str,
-    kind: Literal["CREATE", "UPDATE"],
-    template: Mapping[str, str],
-    parameters: Mapping[str, str],
-    tags: Mapping[str, str],
-    capabilities: list[str],
-    role_arn: str | None,
-    description: str = "",
-    name: str | None = None,
-    sleep: Sleep = clock.sleep,
-    pace: Pace | None = None,
-) -> ChangeSet | None:
-    """Create a change set and read all of it; None when it has no changes.
+@dataclass(frozen=True)
+class Request:
+    """What a change set is created from.
 
     `template` is the argument with the template: its text, or its URL in S3. Without a `name` the change set
-    is ephemeral: only this run needs it. A change set that fails or is empty is deleted again, and so is one
-    that is not finished because `sleep` or a call raises.
-    Raises ChangeSetFailedError with the reason.
+    is ephemeral: only this run needs it.
     """
-    extra: dict[str, Any] = {"RoleARN": role_arn} if role_arn else {}
-    if description:
-        extra["Description"] = description
-    return _created(
-        client,
-        {
-            "StackName": stack_name,
-            "ChangeSetName": name or _ephemeral_name(),
-            "ChangeSetType": kind,
-            **template,
+
+    stack_name: str
+    kind: Literal["CREATE", "UPDATE"]
+    template: Mapping[str, str]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    capabilities: list[str]
+    role_arn: str | None = None
+    description: str = ""
+    name: str | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of CreateChangeSet."""
+        extra: dict[str, Any] = {"RoleARN": self.role_arn} if self.role_arn else {}
+        if self.description:
+            extra["Description"] = self.description
+        return {
+            "StackName": self.stack_name,
+            "ChangeSetName": self.name or _ephemeral_name(),
+            "ChangeSetType": self.kind,
+            **self.template,
             "Parameters": [
-                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+                {"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()
             ],
-            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-            "Capabilities": capabilities,
+            "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()],
+            "Capabilities": self.capabilities,
             **extra,
-        },
-        sleep,
-        pace or Pace(),
-    )
+        }
 
 
-def revert(
-    client: "CloudFormationClient", stack: Stack, description: str, sleep: Sleep = clock.sleep
-) -> ChangeSet | None:
-    """Create a change set that reverts the drift of a stack; None when there is none.
+@dataclass(frozen=True)
+class Revert:
+    """A change set that reverts the drift of a stack.
 
     It recreates resources that somebody deleted, and reverts changes, except for those that AWS makes itself.
-    Deleted again, and raising, like `create`.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
     """
-    extra: dict[str, Any] = {"RoleARN": stack.role_arn} if stack.role_arn else {}
-    return _created(
-        client,
-        {
+
+    stack: Stack
+    description: str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of CreateChangeSet."""
+        stack = self.stack
+        extra: dict[str, Any] = {"RoleARN": stack.role_arn} if stack.role_arn else {}
+        return {
             "StackName": stack.arn,
             "ChangeSetName": _ephemeral_name(),
             "ChangeSetType": "UPDATE",
@@ -118,29 +112,38 @@ def revert(
             "Parameters": [{"ParameterKey": key, "UsePreviousValue": True} for key in stack.parameters],
             "Tags": [{"Key": key, "Value": value} for key, value in stack.tags.items()],
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
-            "Description": description,
+            "Description": self.description,
             **extra,
-        },
-        sleep,
-        Pace(),
-    )
+        }
 
 
 def _ephemeral_name() -> str:
     return f"{EPHEMERAL}-{secrets.token_hex(8)}"
 
 
-def _created(
-    client: "CloudFormationClient", request: dict[str, Any], sleep: Sleep, pace: Pace
+class ChangeSetFailedError(Exception):
+    """CloudFormation could not create a change set; the message is its reason."""
+
+
+def create(
+    client: "CloudFormationClient",
+    request: Request | Revert,
+    sleep: Sleep = clock.sleep,
+    pace: Pace | None = None,
 ) -> ChangeSet | None:
-    """Create a change set and read all of it; None when it has no changes."""
-    kind = request["ChangeSetType"]
-    name = arn = request["ChangeSetName"]
-    stack_arn = request["StackName"]
+    """Create a change set and read all of it; None when it has no changes.
+
+    A change set that fails or is empty is deleted again, and so is one that is not finished because `sleep`
+    or a call raises. Raises ChangeSetFailedError with the reason.
+    """
+    arguments = request.arguments
+    kind = arguments["ChangeSetType"]
+    name = arn = arguments["ChangeSetName"]
+    stack_arn = arguments["StackName"]
     try:
         # The token keeps a retry, after a lost response, from creating a second one.
-        arn, stack_arn = _requested(client, **request, ClientToken=name)
-        answer = _wait_for_change_set(client, arn, sleep, pace)
+        arn, stack_arn = _requested(client, **arguments, ClientToken=name)
+        answer = _wait_for_change_set(client, arn, sleep, pace or Pace())
         if answer["Status"] == "CREATE_COMPLETE":
             return _complete(client, arn, stack_arn, answer)
         reason = answer.get("StatusReason", "CloudFormation gave no reason")

@@ -94,73 +94,129 @@ class Operation:
         return False
 
 
-def execute(
-    client: Any,
-    watch: Watch,
-    layer: str,
-    change_set: ChangeSet,
-    before: Stack | None,
-    on_event: OnEvent,
-    sleep: Sleep,
-) -> Stack:
-    """Execute a change set and return the stack afterwards; `before` is the stack as it was.
+@dataclass(frozen=True)
+class Operations:
+    """Operations on stacks: `watch` waits until they end, `on_event` is called with the events."""
 
-    Raises StackFailed with the first real cause, LostSight when AWS cannot be asked any more.
-    """
-    token = _token("deploy")
-    operation = Operation(layer, change_set.stack_arn, token, before)
-    try:
-        client.execute_change_set(ChangeSetName=change_set.arn, ClientRequestToken=token)
-    except (ClientError, BotoCoreError) as error:
-        # The execution may have started in spite of the error, or without a response.
-        if not _has_begun(client, operation, error, sleep, change_set):
-            raise
-    begins = "UPDATE_IN_PROGRESS" if before and before.exists else "CREATE_IN_PROGRESS"
-    stack = _finished(client, watch, operation, begins, on_event, sleep)
-    if stack is None:
-        raise StackFailed(
-            "", f"the stack of {layer} no longer exists", "somebody deleted it meanwhile", "run again"
+    client: Any
+    watch: Watch
+    on_event: OnEvent
+
+    def execute(self, layer: str, change_set: ChangeSet, before: Stack | None, sleep: Sleep) -> Stack:
+        """Execute a change set and return the stack afterwards; `before` is the stack as it was.
+
+        Raises StackFailed with the first real cause, LostSight when AWS cannot be asked any more.
+        """
+        token = _token("deploy")
+        operation = Operation(layer, change_set.stack_arn, token, before)
+        try:
+            self.client.execute_change_set(ChangeSetName=change_set.arn, ClientRequestToken=token)
+        except (ClientError, BotoCoreError) as error:
+            # The execution may have started in spite of the error, or without a response.
+            if not _has_begun(self.client, operation, error, sleep, change_set):
+                raise
+        begins = "UPDATE_IN_PROGRESS" if before and before.exists else "CREATE_IN_PROGRESS"
+        stack = self._finished(operation, begins, sleep)
+        if stack is None:
+            raise StackFailed(
+                "", f"the stack of {layer} no longer exists", "somebody deleted it meanwhile", "run again"
+            )
+        return stack
+
+    def delete(self, layer: str, stack: Stack, sleep: Sleep) -> None:
+        """Delete a stack, with the role of its last operation, and wait for the end.
+
+        Raises StackFailed with the first real cause, or LostSight.
+        """
+        operation = Operation(layer, stack.arn, _token("destroy"), stack, deletes=True)
+        extra = {"RoleARN": stack.role_arn} if stack.role_arn else {}
+        self.client.delete_stack(StackName=stack.arn, ClientRequestToken=operation.token, **extra)
+        self._finished(operation, "DELETE_IN_PROGRESS", sleep)
+
+    def continue_rollback(self, layer: str, stack: Stack, skipped: list[str], sleep: Sleep) -> None:
+        """Continue the rollback of an update, without the `skipped` resources, and wait until it ends.
+
+        Raises StackFailed with the first real cause, or LostSight.
+        """
+        operation = Operation(layer, stack.arn, _token("continue"), stack, continues=True)
+        extra = {"ResourcesToSkip": skipped} if skipped else {}
+        try:
+            self.client.continue_update_rollback(
+                StackName=stack.arn, ClientRequestToken=operation.token, **extra
+            )
+        except (ClientError, BotoCoreError) as error:
+            if not _has_begun(self.client, operation, error, sleep):
+                raise
+        self._finished(operation, "UPDATE_ROLLBACK_IN_PROGRESS", sleep)
+
+    def _finished(self, operation: Operation, begins: str, sleep: Sleep) -> Stack | None:
+        """Wait until the operation is over. Raises StackFailed unless it succeeded."""
+        began = clock.monotonic()
+        self.on_event(operation.layer, describe.about_stack(operation.stack_arn, begins))
+
+        def is_over(stack: Stack | None) -> bool:
+            if operation.is_over(stack):
+                return True
+            if operation.untouched < UNTOUCHED_LOOKS:
+                return False
+            operation.untouched = 0
+            last = _last_word(self.client, operation)
+            waited = clock.monotonic() - began > UNTOUCHED_SECONDS
+            if last is None and waited:
+                silence = Failed("CloudFormation does not show the operation", "it accepted it minutes ago")
+                raise LostSight(silence, "the operation was accepted")
+            if last is None or last.status.endswith("_IN_PROGRESS"):
+                return False
+            if stack is None or last.status == "DELETE_COMPLETE":
+                return stack is None and last.status == "DELETE_COMPLETE"
+            # DeleteStack of a stack with imported exports ends in the status in which it began, and so does a
+            # continued rollback that fails again. Otherwise the description of the stack is older than its
+            # events.
+            return (operation.deletes or operation.continues or waited) and last.status == stack.status
+
+        try:
+            stack = self.watch.until(
+                operation.stack_arn,
+                is_over,
+                sleep,
+                lambda event: self.on_event(operation.layer, event),
+                begins,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise LostSight(
+                aws.failure(error), "it is still in progress, but AWS can no longer be asked"
+            ) from error
+        if stack is None and operation.deletes:
+            self.on_event(operation.layer, describe.about_stack(operation.stack_arn, "DELETE_COMPLETE"))
+        if stack is None or stack.status in operation.goals:
+            return stack
+        raise self._failure(operation, stack, sleep)
+
+    def _failure(self, operation: Operation, stack: Stack, sleep: Sleep) -> StackFailed:
+        """Why the operation failed: later failures are mostly caused by the first."""
+        try:
+            events = _events_until_end(self.client, operation, sleep)
+        except (ClientError, BotoCoreError):
+            events = []
+        failed = [event for event in events if event.failed]
+        for event in failed:
+            self.on_event(operation.layer, event)
+        failures = [event for event in failed if not event.about_stack]
+        last = events[-1] if events else None
+        if failures:
+            reason = failures[0].reason.rstrip(".") or "CloudFormation gave no reason"
+            why = f"{failures[0].logical_id} ({failures[0].type}): {reason}"
+        else:
+            why = ((last.reason if last else "") or stack.reason).rstrip(
+                "."
+            ) or "CloudFormation gave no reason"
+        return StackFailed(
+            stack.status,
+            f"{stack.name} is {stack.status}",
+            why,
+            "correct the cause, then run the same command again",
+            failed,
         )
-    return stack
-
-
-def delete(
-    client: Any,
-    watch: Watch,
-    layer: str,
-    stack: Stack,
-    on_event: OnEvent,
-    sleep: Sleep,
-    role_arn: str | None = None,
-) -> None:
-    """Delete a stack and wait for the end. Raises StackFailed with the first real cause, or LostSight."""
-    operation = Operation(layer, stack.arn, _token("destroy"), stack, deletes=True)
-    extra = {"RoleARN": role_arn} if role_arn else {}
-    client.delete_stack(StackName=stack.arn, ClientRequestToken=operation.token, **extra)
-    _finished(client, watch, operation, "DELETE_IN_PROGRESS", on_event, sleep)
-
-
-def continue_rollback(
-    client: Any,
-    watch: Watch,
-    layer: str,
-    stack: Stack,
-    skipped: list[str],
-    on_event: OnEvent,
-    sleep: Sleep,
-) -> None:
-    """Continue the rollback of an update, without the `skipped` resources, and wait until it ends.
-
-    Raises StackFailed with the first real cause, or LostSight.
-    """
-    operation = Operation(layer, stack.arn, _token("continue"), stack, continues=True)
-    extra = {"ResourcesToSkip": skipped} if skipped else {}
-    try:
-        client.continue_update_rollback(StackName=stack.arn, ClientRequestToken=operation.token, **extra)
-    except (ClientError, BotoCoreError) as error:
-        if not _has_begun(client, operation, error, sleep):
-            raise
-    _finished(client, watch, operation, "UPDATE_ROLLBACK_IN_PROGRESS", on_event, sleep)
 
 
 def _has_begun(
@@ -191,73 +247,6 @@ def _has_begun(
             aws.failure(error), "AWS cannot be asked whether the operation has started"
         ) from second
     return False
-
-
-def _finished(
-    client: Any, watch: Watch, operation: Operation, begins: str, on_event: OnEvent, sleep: Sleep
-) -> Stack | None:
-    """Wait until the operation is over. Raises StackFailed unless it succeeded."""
-    began = clock.monotonic()
-    on_event(operation.layer, describe.about_stack(operation.stack_arn, begins))
-
-    def is_over(stack: Stack | None) -> bool:
-        if operation.is_over(stack):
-            return True
-        if operation.untouched < UNTOUCHED_LOOKS:
-            return False
-        operation.untouched = 0
-        last = _last_word(client, operation)
-        waited = clock.monotonic() - began > UNTOUCHED_SECONDS
-        if last is None and waited:
-            silence = Failed("CloudFormation does not show the operation", "it accepted it minutes ago")
-            raise LostSight(silence, "the operation was accepted")
-        if last is None or last.status.endswith("_IN_PROGRESS"):
-            return False
-        if stack is None or last.status == "DELETE_COMPLETE":
-            return stack is None and last.status == "DELETE_COMPLETE"
-        # DeleteStack of a stack with imported exports ends in the status in which it began, and so does a
-        # continued rollback that fails again. Otherwise the description of the stack is older than its
-        # events.
-        return (operation.deletes or operation.continues or waited) and last.status == stack.status
-
-    try:
-        stack = watch.until(
-            operation.stack_arn, is_over, sleep, lambda event: on_event(operation.layer, event), begins
-        )
-    except (ClientError, BotoCoreError) as error:
-        raise LostSight(
-            aws.failure(error), "it is still in progress, but AWS can no longer be asked"
-        ) from error
-    if stack is None and operation.deletes:
-        on_event(operation.layer, describe.about_stack(operation.stack_arn, "DELETE_COMPLETE"))
-    if stack is None or stack.status in operation.goals:
-        return stack
-    raise _failure(client, operation, stack, on_event, sleep)
-
-
-def _failure(client: Any, operation: Operation, stack: Stack, on_event: OnEvent, sleep: Sleep) -> StackFailed:
-    """Why the operation failed: later failures are mostly caused by the first."""
-    try:
-        events = _events_until_end(client, operation, sleep)
-    except (ClientError, BotoCoreError):
-        events = []
-    failed = [event for event in events if event.failed]
-    for event in failed:
-        on_event(operation.layer, event)
-    failures = [event for event in failed if not event.about_stack]
-    last = events[-1] if events else None
-    if failures:
-        reason = failures[0].reason.rstrip(".") or "CloudFormation gave no reason"
-        why = f"{failures[0].logical_id} ({failures[0].type}): {reason}"
-    else:
-        why = ((last.reason if last else "") or stack.reason).rstrip(".") or "CloudFormation gave no reason"
-    return StackFailed(
-        stack.status,
-        f"{stack.name} is {stack.status}",
-        why,
-        "correct the cause, then run the same command again",
-        failed,
-    )
 
 
 def _events_until_end(client: Any, operation: Operation, sleep: Sleep) -> list[Event]:

@@ -4,32 +4,57 @@
 retains stays and is named, except for what the next deployment would find in its way.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from types import MappingProxyType
 
 from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation import deletion_blockers, describe, operation, schedule
+from ecs_blue_green.deployer.cloudformation import deletion_blockers, describe, schedule
 from ecs_blue_green.deployer.cloudformation.deletion_blockers import DeletionBlocker
 from ecs_blue_green.deployer.cloudformation.describe import FAILED_CREATIONS, IN_REVIEW, Stack
-from ecs_blue_green.deployer.cloudformation.operation import OnEvent
+from ecs_blue_green.deployer.cloudformation.operation import Operations
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS, Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
-from ecs_blue_green.deployer.execution import fate, retained
+from ecs_blue_green.deployer.execution import fate, left, retained
 from ecs_blue_green.deployer.execution.fate import Staying
+from ecs_blue_green.deployer.execution.retained import Retained
 from ecs_blue_green.deployer.layers import Layer, dependencies
 from ecs_blue_green.deployer.planning import deployed
+from ecs_blue_green.deployer.planning.report import Progress
 from ecs_blue_green.deployer.rules import Finding, Guarded
+from ecs_blue_green.deployer.session import Session
 
 # What stays of the stacks, by layer.
 Stays = Mapping[str, Sequence[Staying]]
-NOTHING: Stays = MappingProxyType({})
 # No deploy can lower the protection of what such a stack has.
 _ONLY_DELETED = {*FAILED_CREATIONS, "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What is deleted of an environment, as it was found.
+
+    `stacks` are those that are there, by layer; `left` has the layers that have left the project, as they
+    were deployed, and `importing` says which stacks import from which. `stays` is left alone, as
+    CloudFormation leaves it. `blockers` are the load balancers whose protection is lowered, by layer.
+    """
+
+    environment: Environment
+    layers: Mapping[str, Layer]
+    left: Mapping[str, Layer]
+    stacks: Mapping[str, Stack]
+    importing: Mapping[str, set[str]]
+    stays: Stays
+    blockers: Mapping[str, Sequence[DeletionBlocker]]
+
+    @property
+    def known(self) -> dict[str, Layer]:
+        """The layers of the project, and those that have left it."""
+        return {**self.layers, **self.left}
 
 
 def _logical_ids(stays: Stays, slug: str) -> set[str]:
@@ -62,8 +87,8 @@ def protected(
     aws: Aws,
     environment: Environment,
     layers: Mapping[str, Layer],
-    found: Mapping[str, Stack],
-    stays: Stays = NOTHING,
+    stacks: Mapping[str, Stack],
+    stays: Stays,
 ) -> dict[str, list[DeletionBlocker]]:
     """The load balancers that are protected from deletion, by layer, of stacks that can only be deleted.
 
@@ -71,7 +96,7 @@ def protected(
     that. Without it the other stacks would be deleted, and this one would end DELETE_FAILED.
     """
     shielded = {}
-    for slug, stack in found.items():
+    for slug, stack in stacks.items():
         blockers = deletion_blockers.protected(aws, stack, _logical_ids(stays, slug)) if stack.exists else []
         if not blockers:
             continue
@@ -140,103 +165,97 @@ def existing(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) ->
     return found
 
 
+def survey(session: Session, recorded: Iterable[str]) -> Deletion:
+    """What would be deleted; `recorded` are the layers that ever were deployed. Raises what the others do."""
+    aws, environment, layers = session.aws, session.environment, session.layers
+    own_stacks = existing(aws, environment, layers)
+    left_stacks = left.find(aws.client("cloudformation"), environment, layers, recorded)
+    stacks = {**own_stacks, **left_stacks}
+    importing = importers(aws, stacks)
+    left_layers = left.as_layers(aws, left_stacks)
+    stays = staying(aws, stacks)
+    return Deletion(
+        environment=environment,
+        layers=layers,
+        left=left_layers,
+        stacks=stacks,
+        importing=importing,
+        stays=stays,
+        blockers=protected(aws, environment, layers, stacks, stays),
+    )
+
+
+def remains(aws: Aws, deletion: Deletion) -> list[Retained]:
+    """What stacks that are gone have left behind."""
+    return [
+        thing for layer in deletion.layers.values() for thing in retained.of(aws, deletion.environment, layer)
+    ]
+
+
 def destroy(
-    aws: Aws,
-    environment: Environment,
-    layers: Mapping[str, Layer],
-    on_event: OnEvent,
-    before_each: Callable[[], None] = lambda: None,
-    sleep: Sleep | None = None,
-    *,
-    importing: Mapping[str, set[str]] = MappingProxyType({}),
-    left: Mapping[str, Layer] = MappingProxyType({}),
-    protected_too: Container[str] = (),
-    stays: Stays = NOTHING,
-    follows: bool = False,
+    aws: Aws, deletion: Deletion, progress: Progress, before_each: Callable[[], None]
 ) -> list[Outcome]:
     """Delete every stack of the environment and what the stacks retain, importers first.
 
-    `importing` says which stacks import from which, and `left` has the layers that have left the project.
-    `before_each` is called before each deletion and raises to stop it. In the layers of `protected_too` the
-    protection of load balancers is lowered; `stays` is left alone, as CloudFormation leaves it. With
-    `follows`, `on_event` gets the events of resources too, and not of stacks alone.
+    `before_each` is called before each deletion and raises to stop it.
     """
-    refuse_protected(environment, layers)
-    order = _order(layers, environment, importing, left)
-    known = {**layers, **left}
+    refuse_protected(deletion.environment, deletion.layers)
     client = aws.client("cloudformation")
-    watch = Watch(client, follows=follows)
+    watch = Watch(client, follows=progress.follows)
+    operations = Operations(client, watch, progress.on_event)
     arns: dict[str, str] = {}
 
-    def work(slug: str, nap: Sleep) -> Outcome:
-        stack = deployed.settled(client, environment.stack_name(slug), nap, watch=watch)
+    def work(slug: str, sleep: Sleep) -> Outcome:
+        stack = deployed.settled(client, deletion.environment.stack_name(slug), sleep, watch=watch)
+        outcome = Outcome(slug, "done" if stack else "nothing")
         if stack:
             arns[slug] = stack.arn
             before_each()
-        return _destroy_layer(
-            aws,
-            watch,
-            environment,
-            known[slug],
-            stack,
-            on_event,
-            nap,
-            slug in protected_too,
-            stays.get(slug, ()),
-        )
+            outcome.notes += _delete(aws, operations, deletion, slug, stack, sleep)
+        outcome.notes += [f"{thing} stays" for thing in deletion.stays.get(slug, ())]
+        # Also where an earlier, killed destroy left it.
+        remaining = retained.of(aws, deletion.environment, deletion.known[slug])
+        outcome.notes += [thing.remove(aws) for thing in remaining]
+        return outcome
 
-    outcomes = schedule.run(order, work, sleep=sleep)
+    outcomes = schedule.run(_order(deletion), work)
     for outcome in outcomes:
         outcome.stack = arns.get(outcome.layer, "")
     return outcomes
 
 
-def _order(
-    layers: Mapping[str, Layer],
-    environment: Environment,
-    importing: Mapping[str, set[str]],
-    left: Mapping[str, Layer],
-) -> dict[str, set[str]]:
+def _order(deletion: Deletion) -> dict[str, set[str]]:
     """What each layer's deletion waits for: the layers that import from it.
 
     By the templates, and where a layer has left the project by what the stacks import.
     """
-    found: dict[str, set[str]] = {slug: set() for slug in (*layers, *left)}
-    for slug, upstreams in dependencies(layers, environment).items():
+    waits_for: dict[str, set[str]] = {slug: set() for slug in deletion.known}
+    for slug, upstreams in dependencies(deletion.layers, deletion.environment).items():
         for upstream in upstreams:
-            found[upstream].add(slug)
-    for slug, users in importing.items():
-        found[slug] |= {user for user in users if slug in left or user in left}
+            waits_for[upstream].add(slug)
+    for slug, users in deletion.importing.items():
+        waits_for[slug] |= {user for user in users if slug in deletion.left or user in deletion.left}
     try:
-        TopologicalSorter(found).prepare()
+        TopologicalSorter(waits_for).prepare()
     except CycleError:
         # The templates import in another direction now. What is deployed has no circle.
-        return {slug: set(importing.get(slug, ())) for slug in found}
-    return found
+        return {slug: set(deletion.importing.get(slug, ())) for slug in waits_for}
+    return waits_for
 
 
-def _destroy_layer(
-    aws: Aws,
-    watch: Watch,
-    environment: Environment,
-    layer: Layer,
-    stack: Stack | None,
-    on_event: OnEvent,
-    sleep: Sleep,
-    protected_too: bool,
-    stays: Sequence[Staying],
-) -> Outcome:
-    client = aws.client("cloudformation")
-    outcome = Outcome(layer.slug, "done" if stack else "nothing")
-    if stack and stack.status == IN_REVIEW:
-        client.delete_stack(StackName=stack.arn)
-    elif stack:
-        found = deletion_blockers.find(
-            aws, stack, protected_too=protected_too, staying={one.logical_id for one in stays}
-        )
-        outcome.notes += [blocker.remove(aws) for blocker in found]
-        operation.delete(client, watch, layer.slug, stack, on_event, sleep, stack.role_arn)
-    outcome.notes += [f"{one} stays" for one in stays]
-    # Also where an earlier, killed destroy left it.
-    outcome.notes += [left.remove(aws) for left in retained.of(aws, environment, layer)]
-    return outcome
+def _delete(
+    aws: Aws, operations: Operations, deletion: Deletion, slug: str, stack: Stack, sleep: Sleep
+) -> list[str]:
+    """Delete a stack, and what is in the way of that; gives what was done about the latter."""
+    if stack.status == IN_REVIEW:
+        operations.client.delete_stack(StackName=stack.arn)
+        return []
+    blockers = deletion_blockers.find(
+        aws,
+        stack,
+        protected_too=slug in deletion.blockers,
+        staying=_logical_ids(deletion.stays, slug),
+    )
+    notes = [blocker.remove(aws) for blocker in blockers]
+    operations.delete(slug, stack, sleep)
+    return notes

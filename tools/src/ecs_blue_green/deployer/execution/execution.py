@@ -1,9 +1,8 @@
 """Carry out a plan: exactly its change sets, then what CloudFormation's change sets cannot carry."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,25 +11,22 @@ from ecs_blue_green.deployer import clock, policy, remedies
 from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.changes import ResourceChange
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation import change_sets, operation, schedule
+from ecs_blue_green.deployer.cloudformation import change_sets, schedule
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
-from ecs_blue_green.deployer.cloudformation.operation import LostSight, OnEvent, StackFailed
+from ecs_blue_green.deployer.cloudformation.operation import LostSight, Operations, StackFailed
 from ecs_blue_green.deployer.cloudformation.schedule import Left, OnInterrupt, Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.errors import Blocked, Failed
 from ecs_blue_green.deployer.execution import services
-from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.deployer.pace import Pace
-from ecs_blue_green.deployer.planning import deployed, guard, making, text
+from ecs_blue_green.deployer.planning import deployed, making, text
 from ecs_blue_green.deployer.planning.answers import worse
 from ecs_blue_green.deployer.planning.plan import Plan, Step
-from ecs_blue_green.deployer.rules import name
+from ecs_blue_green.deployer.planning.report import Progress
+from ecs_blue_green.deployer.planning.requests import Requests
 
-# Called before a layer's stack is made or changed; it raises Blocked when a person must act first.
-Gate = Callable[[], None]
-# Given a layer and some words about it.
-Tell = Callable[[str, str], None]
+# Called with a layer before its stack is made or changed; it raises to leave the stack as it is.
+Before = Callable[[str], None]
 
 # An export or a role that was made a moment ago can be unknown for as long as this.
 SETTLE_SECONDS = 45.0
@@ -40,10 +36,10 @@ _UNSETTLED = ("No export named", "is invalid or cannot be assumed")
 
 
 @dataclass(frozen=True)
-class Errand:
+class SideTask:
     """Work beside the stacks: it begins when the layer `after` is done, and the layer `before` waits for it.
 
-    `work` gets the sleep of the schedule and gives the outcome, under the errand's name.
+    `work` gets the sleep of the schedule and gives the outcome, under the task's name.
     """
 
     name: str
@@ -54,82 +50,56 @@ class Errand:
 
 def execute(
     aws: Aws,
-    planned: Plan,
-    allowed: set[str],
-    on_event: OnEvent,
-    before_each: Callable[[], None] = lambda: None,
-    gates: Mapping[str, Gate] = MappingProxyType({}),
-    errand: Errand | None = None,
+    plan: Plan,
+    progress: Progress,
+    before: Before,
+    side_task: SideTask | None = None,
     on_interrupt: OnInterrupt = schedule.leave,
-    sleep: Sleep | None = None,
-    *,
-    follows: bool = False,
-    kept: Set[str] = frozenset(),
-    tell: Tell = lambda layer, text: None,
 ) -> list[Outcome]:
     """Carry the plan out and say of each layer what became of it, in the order of deployment.
 
-    The stack policy is lifted for the `allowed` resources (LAYER:LOGICALID) that need it, and put back on
-    every way out; only an update that is left running keeps it lifted, since it would fail otherwise.
-    `before_each` is called before each execution and raises to stop it; `gates` has what is asked before
-    single layers. Change sets that were not executed are removed; those of the layers in `kept` only where
-    another one was executed, since until then the plan that they were kept for can be. With `follows`,
-    `on_event` gets the events of resources too, and not of stacks alone. `tell` gets what else is known of
-    a layer whose stack takes long.
+    Stack policies are put back on every way out; only an update that is left running keeps its stack's
+    lifted, since it would fail otherwise. Change sets that were not executed are removed; those that were
+    kept for this only where another one was executed, since until then the plan of which they are can be.
     """
-    run = _Execution(aws, planned, allowed, on_event, before_each, gates, follows, kept, tell)
+    execution = _Execution(aws, plan, progress, before)
 
-    def work(name: str, nap: Sleep) -> Outcome:
-        if errand and name == errand.name:
-            return errand.work(nap)
-        return run.carry_out(name, nap)
+    def work(name: str, sleep: Sleep) -> Outcome:
+        if side_task and name == side_task.name:
+            return side_task.work(sleep)
+        return execution.carry_out(name, sleep)
 
     try:
-        outcomes = schedule.run(_waits_for(planned, errand), work, on_interrupt, sleep)
+        outcomes = schedule.run(_waits_for(plan, side_task), work, on_interrupt)
         for outcome in outcomes:
-            outcome.stack = run.stack_arns.get(outcome.layer, "")
+            outcome.stack = execution.stack_arns.get(outcome.layer, "")
         return outcomes
     finally:
-        run.discard_rest()
+        execution.discard_rest()
 
 
-def _waits_for(planned: Plan, errand: Errand | None) -> Mapping[str, set[str]]:
-    if errand is None:
-        return planned.waits_for
-    found = {slug: set(upstreams) for slug, upstreams in planned.waits_for.items()}
-    found[errand.name] = {errand.after} & found.keys()
-    if errand.before in found:
-        found[errand.before].add(errand.name)
-    return found
+def _waits_for(plan: Plan, side_task: SideTask | None) -> Mapping[str, set[str]]:
+    if side_task is None:
+        return plan.waits_for
+    waits_for = {slug: set(upstreams) for slug, upstreams in plan.waits_for.items()}
+    waits_for[side_task.name] = {side_task.after} & waits_for.keys()
+    if side_task.before in waits_for:
+        waits_for[side_task.before].add(side_task.name)
+    return waits_for
 
 
 class _Execution:
-    def __init__(
-        self,
-        aws: Aws,
-        planned: Plan,
-        allowed: set[str],
-        on_event: OnEvent,
-        before_each: Callable[[], None],
-        gates: Mapping[str, Gate],
-        follows: bool,
-        kept: Set[str],
-        tell: Tell,
-    ) -> None:
+    def __init__(self, aws: Aws, plan: Plan, progress: Progress, before: Before) -> None:
         self._aws = aws
         self._client = aws.client("cloudformation")
-        self._planned = planned
-        self._environment = planned.environment
-        self._allowed = allowed
-        self._on_event = on_event
-        self._before_each = before_each
-        self._gates = gates
-        self._tell = tell
-        self._watch = Watch(self._client, follows=follows, look_into=self._look_into)
-        self._pace = Pace()
-        self._kept = kept
+        self._plan = plan
+        self._progress = progress
+        self._before = before
+        watch = Watch(self._client, follows=progress.follows, look_into=self._look_into)
+        self._operations = Operations(self._client, watch, progress.on_event)
+        self._requests = Requests(aws, plan.environment, "deploy")
         self._executed: set[str] = set()
-        self.stack_arns = {slug: step.stack.arn for slug, step in planned.steps.items() if step.stack}
+        self.stack_arns = {slug: step.stack.arn for slug, step in plan.steps.items() if step.stack}
         # What was told of a service last.
         self._said: dict[tuple[str, str], str] = {}
         # The stacks that this run has brought to where they are now.
@@ -137,7 +107,7 @@ class _Execution:
 
     def carry_out(self, layer: str, sleep: Sleep) -> Outcome:
         """Do one layer's part, and say what became of it."""
-        step = self._planned.steps[layer]
+        step = self._plan.steps[layer]
         outcome = Outcome(layer, "done" if step.changes_something else "nothing")
         stack = step.stack
         if step.act != "nothing":
@@ -156,20 +126,18 @@ class _Execution:
     def discard_rest(self) -> None:
         """Remove the change sets that were planned and not executed, as far as AWS can be asked."""
         try:
-            making.discard(self._aws, self._planned, but=self._executed or self._kept)
+            making.discard(self._aws, self._plan, but=self._executed or self._plan.kept)
         except (ClientError, BotoCoreError):
             return  # The next run finds them.
 
     def _bring_up_to_date(self, step: Step, outcome: Outcome, sleep: Sleep) -> Stack | None:
         """Execute the layer's change set, and give the stack as it is afterwards."""
         slug = step.layer.slug
-        if slug in self._gates:
-            self._gates[slug]()
-        self._before_each()
+        self._before(slug)
         before = step.stack
         outcome.notes += [blocker.remove(self._aws) for blocker in step.deletion_blockers]
         if step.act == "recreate" and before:
-            operation.delete(self._client, self._watch, slug, before, self._on_event, sleep, before.role_arn)
+            self._operations.delete(slug, before, sleep)
             before = None
         change_set = step.change_set or self._late_change_set(step, before, sleep)
         if change_set is None:
@@ -180,12 +148,10 @@ class _Execution:
         with self._lifted(step, change_set):
             try:
                 self._executed.add(slug)
-                self._after[slug] = operation.execute(
-                    self._client, self._watch, slug, change_set, before, self._on_event, sleep
-                )
+                self._after[slug] = self._operations.execute(slug, change_set, before, sleep)
             except StackFailed as error:
                 if error.status == deployed.STUCK:
-                    error.remedy = deployed.continuing(self._environment, slug)
+                    error.remedy = deployed.continuing(self._plan.environment, slug)
                 raise
             except (ClientError, BotoCoreError):
                 # It was refused, so nothing was executed.
@@ -201,11 +167,11 @@ class _Execution:
             for name, message in services.newest_events(self._aws, stack_arn):
                 if self._said.get((layer, name)) != message:
                     self._said[layer, name] = message
-                    self._tell(layer, f"ECS, about {name}: {message}")
+                    self._progress.remark(layer, f"ECS, about {name}: {message}")
 
     def _complete(self, step: Step, stack: Stack, outcome: Outcome) -> None:
         """Set what a change set cannot: the stack's policy and its protection."""
-        if step.layer.stack_policy and step.sets_policy and not self._lifts(step):
+        if step.layer.stack_policy and step.sets_policy and not step.lifts:
             self._client.set_stack_policy(StackName=stack.arn, StackPolicyBody=step.layer.stack_policy)
             outcome.notes.append("stack policy set")
         if step.sets_protection:
@@ -225,7 +191,7 @@ class _Execution:
         unplanned = [change for change in changes if not _was_planned(change, step.changes)]
         if not unplanned:
             for warning in made.warnings:
-                self._tell(step.layer.slug, text.warning(warning))
+                self._progress.remark(step.layer.slug, text.warning(warning))
             return made
         is_new = stack is None or not stack.exists
         change_sets.remove(self._client, made.arn, made.stack_arn if is_new else None)
@@ -240,19 +206,11 @@ class _Execution:
     def _made_late(self, step: Step, stack: Stack | None, sleep: Sleep) -> ChangeSet | None:
         """Ask for a change set, again while what was made a moment ago is not known everywhere."""
         slug = step.layer.slug
-        waits = any(upstream in self._after for upstream in self._planned.waits_for[slug])
+        waits = any(upstream in self._after for upstream in self._plan.waits_for[slug])
         deadline = clock.monotonic() + (SETTLE_SECONDS if waits else 0)
         while True:
             try:
-                return making.request(
-                    self._aws,
-                    self._environment,
-                    step.layer,
-                    stack,
-                    self._role(step.layer),
-                    sleep,
-                    self._pace,
-                )
+                return self._requests.change_set(step.layer, stack, self._role(step), sleep)
             except Failed as error:
                 passing = any(words in error.why for words in _UNSETTLED)
                 if not passing or clock.monotonic() > deadline:
@@ -262,13 +220,14 @@ class _Execution:
     @contextmanager
     def _lifted(self, step: Step, change_set: ChangeSet) -> Iterator[None]:
         """Lift the stack policy, where that is needed and allowed, for the time of the block."""
-        lifts = self._lifts(step)
-        if not lifts or not step.deployed_policy:
+        if not step.lifts or not step.deployed_policy:
             yield
             return
         wanted = step.layer.stack_policy or step.deployed_policy
         try:
-            self._set_policy(change_set.stack_arn, policy.lifted(step.deployed_policy, lifts, lifts))
+            self._set_policy(
+                change_set.stack_arn, policy.lifted(step.deployed_policy, step.lifts, step.lifts)
+            )
             yield
         except Left as error:
             # The update goes on; with the policy back in place it would be refused half-way.
@@ -286,18 +245,12 @@ class _Execution:
     def _set_policy(self, stack_arn: str, body: str) -> None:
         self._client.set_stack_policy(StackName=stack_arn, StackPolicyBody=body)
 
-    def _lifts(self, step: Step) -> dict[str, str]:
-        """The protected resources that the allowed changes of this step touch, with their types."""
-        return {
-            denied: kind
-            for change in step.changes
-            if name(step.layer.slug, change) in self._allowed
-            for denied, kind in guard.denied_resources(step, change).items()
-        }
-
-    def _role(self, layer: Layer) -> str | None:
-        stacks: dict[str, Stack | None] = {**self._planned.stacks, **self._after}
-        return deployed.execution_role(self._environment, layer, stacks)
+    def _role(self, step: Step) -> str | None:
+        """The role as it was planned, or as it is after what this run has done."""
+        output = step.layer.runtime.role
+        if output and output.layer in self._after:
+            return deployed.execution_role(self._plan.environment, step.layer, self._after)
+        return step.role
 
 
 @contextmanager

@@ -87,9 +87,8 @@ class Lock:
         holder: Holder,
         clock: Callable[[], float],
         sleep: Callable[[float], None] = real.sleep,
-        abandoned: Holder | None = None,
     ):
-        self.abandoned = abandoned
+        self.abandoned: Holder | None = None
         self.forgotten = False
         self._sleep = sleep
         self._client = client
@@ -157,24 +156,30 @@ class Lock:
         )
 
 
+@dataclass(frozen=True)
+class Claim:
+    """For which verb the lock is wanted, and what about another holder: `wait`, or take it (`break_lock`)."""
+
+    verb: str
+    wait: bool = False
+    break_lock: bool = False
+    say: Callable[[str], None] = lambda text: None
+
+
 @contextmanager
 def held(
     client: Any,
     environment: Environment,
-    verb: str,
+    claim: Claim,
     *,
-    wait: bool = False,
-    break_lock: bool = False,
-    say: Callable[[str], None] = lambda text: None,
     clock: Callable[[], float] = real.time,
     sleep: Callable[[float], None] = real.sleep,
 ) -> Iterator[Lock]:
     """Hold the environment's lock for the time of the block, and renew it from a thread.
 
-    `wait` waits for another holder, `break_lock` takes the lock from it. Raises Blocked otherwise, with who
-    holds it.
+    Raises Blocked, with who holds it, unless the claim says what about another holder.
     """
-    lock = _take(client, environment, verb, wait, break_lock, say, clock, sleep)
+    lock = _take(client, environment, claim, clock, sleep)
     over = threading.Event()
     renewal = threading.Thread(target=_renewals, args=(lock, over), daemon=True)
     renewal.start()
@@ -184,7 +189,7 @@ def held(
         over.set()
         # A renewal that is under way must not come after the release.
         renewal.join()
-        _let_go(lock, say)
+        _let_go(lock, claim.say)
 
 
 @interrupts.uninterrupted()
@@ -210,32 +215,35 @@ def look(client: Any, environment: Environment, clock: Callable[[], float] = rea
 def _take(
     client: Any,
     environment: Environment,
-    verb: str,
-    wait: bool,
-    break_lock: bool,
-    say: Callable[[str], None],
+    claim: Claim,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> Lock:
     place = prefix(environment)
-    told = ""
+    waited_for = ""
     nonce = token_hex(8)
     abandoned: Holder | None = None
+
+    def taken(generation: int, holder: Holder) -> Lock:
+        lock = Lock(client, environment, generation, holder, clock, sleep)
+        lock.abandoned = abandoned
+        return lock
+
     generation, holder = _highest(client, place)
     while True:
         if holder and holder.nonce == nonce:
             # Ours already: the answer that said so was lost.
-            return Lock(client, environment, generation, holder, clock, sleep, abandoned)
-        if holder is None or break_lock or holder.free(clock()):
-            mine = _mine(verb, clock(), nonce)
+            return taken(generation, holder)
+        if holder is None or claim.break_lock or holder.free(clock()):
+            mine = _mine(claim.verb, clock(), nonce)
             abandoned = holder if holder and not holder.released else None
             with interrupts.uninterrupted():
                 if _create(client, f"{place}/{generation + 1}", mine):
-                    return Lock(client, environment, generation + 1, mine, clock, sleep, abandoned)
+                    return taken(generation + 1, mine)
                 sleep(AGAIN_SECONDS)  # Somebody was faster, or we were: look again.
                 generation, holder = _highest(client, place)
             continue
-        if not wait:
+        if not claim.wait:
             if not holder.nonce:
                 raise Blocked(
                     "the lock of this environment cannot be read",
@@ -247,9 +255,10 @@ def _take(
                 f"{holder} holds the lock",
                 remedies.WAIT_FOR_LOCK(),
             )
-        if told != str(holder):
-            told = str(holder)
-            say(f"waiting for {told}" + ("" if holder.nonce else "; ARGS=--break-lock takes the lock"))
+        if waited_for != str(holder):
+            waited_for = str(holder)
+            way_out = "" if holder.nonce else "; ARGS=--break-lock takes the lock"
+            claim.say(f"waiting for {waited_for}{way_out}")
         sleep(WAIT_SECONDS)
         generation, holder = _highest(client, place)
 

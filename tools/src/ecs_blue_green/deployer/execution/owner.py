@@ -13,7 +13,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ecs_blue_green.deployer import aws, remedies, template
-from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
@@ -21,6 +20,7 @@ from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import deployed
 from ecs_blue_green.deployer.rules import Finding, Guarded
+from ecs_blue_green.deployer.session import Session
 from ecs_blue_green.runtime import Repository, Runtime
 
 
@@ -68,16 +68,15 @@ class Owners:
         return tuple(one for one in self.found if self.own and not _is_same(one.repository, self.own))
 
 
-def look(
-    door: Aws, environment: Environment, layers: Mapping[str, Layer], runtime: Runtime | BadInput
-) -> Owners:
+def look(session: Session) -> Owners:
     """Ask AWS whose the environment is."""
-    record = read(door.client("ssm"), environment)
-    named = _named(runtime, record)
+    environment, declared = session.environment, session.project.declared
+    record = read(session.aws.client("ssm"), environment)
+    named = _named(declared, record)
     if named is None or environment.is_local:
         return Owners(None, record=record)
-    stack = describe.stack(door.client("cloudformation"), environment.stack_name(named.layer))
-    return of(environment, layers, runtime, record, {named.layer: stack})
+    stack = describe.stack(session.cloudformation, environment.stack_name(named.layer))
+    return of(environment, session.layers, declared, record, {named.layer: stack})
 
 
 def of(
@@ -145,19 +144,13 @@ def shipped(environment: Environment, runtime: Runtime) -> str | None:
     )
 
 
-def record(
-    client: Any,
-    environment: Environment,
-    layers: Mapping[str, Layer],
-    runtime: Runtime,
-    owners: Owners,
-    there: Iterable[str],
-) -> None:
+def record(session: Session, owners: Owners, there: Iterable[str]) -> None:
     """Remember this checkout's repository as the environment's, and which layers have a stack or get one."""
-    named = runtime.repository
-    own = _told(template.parameter_values(layers[named.layer], environment), named) if named else ""
+    environment, named = session.environment, session.project.runtime.repository
+    own = _told(template.parameter_values(session.layers[named.layer], environment), named) if named else ""
     now = Record(own, named, tuple(sorted(there)))
     if now != owners.record:
+        client = session.aws.client("ssm")
         client.put_parameter(Name=name(environment), Value=now.text, Type="String", Overwrite=True)
 
 

@@ -1,6 +1,6 @@
 """The environment's stacks as they are found, and when they cannot be worked with."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ecs_blue_green.deployer import commands, interrupts, remedies
@@ -14,8 +14,7 @@ from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import Blocked
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.rules import Finding, Guarded
-
-Say = Callable[[str], None]
+from ecs_blue_green.deployer.session import Say
 
 # An update failed, and so did taking it back.
 STUCK = "UPDATE_ROLLBACK_FAILED"

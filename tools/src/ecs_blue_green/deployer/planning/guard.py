@@ -146,6 +146,23 @@ def release_running(plan: Plan, live: Live) -> Iterator[Finding]:
         )
 
 
+def lifting(plan: Plan, allowed: set[str]) -> Plan:
+    """The plan with what each step lifts: the protected resources that the `allowed` changes touch."""
+    steps = {
+        slug: replace(
+            step,
+            lifts={
+                denied: kind
+                for change in step.changes
+                if rules.name(slug, change) in allowed
+                for denied, kind in denied_resources(step, change).items()
+            },
+        )
+        for slug, step in plan.steps.items()
+    }
+    return replace(plan, steps=steps)
+
+
 def denied_resources(step: Step, change: ResourceChange) -> dict[str, str]:
     """The resources, with their types, for which the deployed policy denies this change."""
     there = rules.without_added(step.layer.resources, step.changes)

@@ -45,6 +45,11 @@ class Step:
     displaced: tuple[Listed, ...] = ()
     # How long the stack took last time, where its events tell.
     took: Took | None = None
+    # The role through which CloudFormation operates the stack, where that is not the caller's. One that this
+    # plan makes is not known yet.
+    role: str | None = None
+    # The resources, with their types, for which the stack policy is lifted.
+    lifts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changes_something(self) -> bool:
@@ -68,7 +73,8 @@ class Plan:
     `stacks` are all of the environment's stacks as found; `moves` are the parameters that the next release
     brings, and no stack of the service. `imports` has the exports that each layer of the project will import.
     `left` are the stacks whose layer has left the project, `changes_in_part` the parameters that would
-    change in some of the stacks that have them, and `plain_secrets` what would stand in plain text.
+    change in some of the stacks that have them, and `plain_secrets` what would stand in plain text. `kept`
+    are the layers whose change set was kept for this, and stays for the next try until one is executed.
     """
 
     environment: Environment
@@ -80,6 +86,7 @@ class Plan:
     imports: Mapping[str, Set[str]] = field(default_factory=dict)
     changes_in_part: tuple[PartialChange, ...] = ()
     plain_secrets: tuple[PlainSecret, ...] = ()
+    kept: Set[str] = frozenset()
 
     @property
     def changes_something(self) -> bool:

@@ -22,9 +22,11 @@ from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import change_sets, describe
 from ecs_blue_green.deployer.cloudformation.change_sets import SAVED, ChangeSet
 from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput, Blocked
-from ecs_blue_green.deployer.planning import making, plan
+from ecs_blue_green.deployer.planning import plan
+from ecs_blue_green.deployer.planning.current import EnvironmentState
 from ecs_blue_green.deployer.planning.plan import Plan, Step
 
 SCHEMA = "saved-plan/2"
@@ -211,17 +213,17 @@ def _discard_by_name(client: Any, stack_name: str, name: str) -> None:
             change_sets.remove(client, listed.arn, None if stack.exists else stack.arn)
 
 
-def approved(aws: Aws, document: Mapping[str, Any]) -> making.Approved:
-    """For a plan made anew: a layer's kept change set, if that is still there and the stack has not moved."""
+def executable(aws: Aws, document: Mapping[str, Any], state: EnvironmentState) -> dict[str, ChangeSet]:
+    """For a plan made anew: the kept change sets that are still there, of stacks that have not moved."""
     client = aws.client("cloudformation")
-
-    def find(slug: str, stack: Stack | None) -> ChangeSet | None:
-        kept = document["layers"].get(slug)
-        if not kept or not kept["change_set"] or not _is_unmoved(kept, stack):
-            return None
-        return change_sets.read(client, kept["change_set"])
-
-    return find
+    arns = {
+        slug: document["layers"][slug]["change_set"]
+        for slug in state.changed
+        if slug in document["layers"] and _is_unmoved(document["layers"][slug], state.stacks[slug])
+    }
+    with interrupts.threads(WORKERS) as pool:
+        there = pool.map(lambda arn: change_sets.read(client, arn) if arn else None, arns.values())
+        return {slug: change_set for slug, change_set in zip(arns, there, strict=True) if change_set}
 
 
 def refuse_moved(document: Mapping[str, Any], fresh: Plan) -> None:

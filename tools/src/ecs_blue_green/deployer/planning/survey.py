@@ -119,7 +119,7 @@ def _hidden(change: PropertyChange) -> PropertyChange:
 
 
 @dataclass(frozen=True)
-class Found:
+class CurrentStack:
     """A stack as it is deployed, with its template, and its policy where the layer has one.
 
     `others` are the change sets that wait there, somebody else's and those of kept plans.
@@ -139,7 +139,7 @@ class Found:
 def of(
     environment: Environment,
     layers: Mapping[str, Layer],
-    found: Mapping[str, Found],
+    found: Mapping[str, CurrentStack],
     chosen: list[str],
     world: ResolvedState,
 ) -> Survey:

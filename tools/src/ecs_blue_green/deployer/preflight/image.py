@@ -4,7 +4,7 @@ A service whose image is missing waits for hours for tasks that cannot start, so
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight import engine
 from ecs_blue_green.deployer.rules import SERVICE, TASK_DEFINITION
+from ecs_blue_green.deployer.session import Session
 from ecs_blue_green.runtime import Image as NamedImage
 
 REPOSITORY = "AWS::ECR::Repository"
@@ -27,8 +28,6 @@ REPOSITORY = "AWS::ECR::Repository"
 ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 # Attestations would be images of their own in the repository, and count as such.
 VARIABLES = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,9 @@ def digest(aws: Aws, image: Image) -> str | None:
 
 
 def push(
-    aws: Aws,
-    environment: Environment,
+    session: Session,
     image: Image,
     program: str | None,
-    say: Say,
     *,
     shown: bool = False,
     sleep: Sleep = clock.sleep,
@@ -108,6 +105,7 @@ def push(
 
     Raises BadInput without a repository, a Dockerfile or an engine; Failed when the engine fails.
     """
+    aws = session.aws
     client = aws.client("ecr")
     try:
         uri = client.describe_repositories(repositoryNames=[image.repository])["repositories"][0][
@@ -119,7 +117,7 @@ def push(
         raise BadInput(
             f"there is no repository {image.repository}",
             f"the layer {image.layer} makes it",
-            remedies.DEPLOY(deploy=commands.make("deploy", environment.name, ONLY=image.layer)),
+            remedies.DEPLOY(deploy=commands.make("deploy", session.environment.name, ONLY=image.layer)),
         ) from error
     existing = digest(aws, image)
     if existing:
@@ -135,7 +133,7 @@ def push(
             "start one, or run this where one runs",
         )
     name = f"{uri}:{image.tag}"
-    say(f"{program} builds {name} for {image.platform}")
+    session.say(f"{program} builds {name} for {image.platform}")
     options = ["--provenance=false"] if engine.has_buildx(program) else []
     engine.run(
         [
@@ -150,7 +148,7 @@ def push(
         sleep=sleep,
     )
     _log_in(aws, program, uri.partition("/")[0], image.root, sleep)
-    say(f"{program} pushes it")
+    session.say(f"{program} pushes it")
     try:
         engine.run([program, "push", name], cwd=image.root, shown=shown, sleep=sleep)
     except Failed:

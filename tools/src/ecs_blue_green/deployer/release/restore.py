@@ -10,7 +10,7 @@ again by a change set that looks at what is there (`change_sets.revert`).
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,7 @@ from ecs_blue_green.deployer.release.live import ACTIVE, DRAINING, Live, short
 from ecs_blue_green.deployer.release.service import Service
 from ecs_blue_green.deployer.resolve import Reference, Scope, pseudo_parameters, references, resolve
 from ecs_blue_green.deployer.rules import SERVICE
-
-Say = Callable[[str], None]
+from ecs_blue_green.deployer.session import Say
 
 SCALABLE_TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
 DESIRED_COUNT = "ecs:service:DesiredCount"
@@ -307,7 +306,9 @@ def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, Chan
     try:
         for slug in sorted(layers):
             stack = templates.stacks[slug]
-            change_set = change_sets.revert(client, stack, stale.description("restore"), sleep)
+            change_set = change_sets.create(
+                client, change_sets.Revert(stack, stale.description("restore")), sleep
+            )
             if change_set:
                 saved[slug] = change_set
     except BaseException as error:

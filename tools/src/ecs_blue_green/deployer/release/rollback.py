@@ -4,7 +4,7 @@ While a deployment runs, which is until its old tasks have ended, CodeDeploy onl
 back. After that the previous revision is deployed again, like any release.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -20,8 +20,7 @@ from ecs_blue_green.deployer.release import alarms, codedeploy, images, live
 from ecs_blue_green.deployer.release.codedeploy import AppSpec, Deployment, Group
 from ecs_blue_green.deployer.release.live import Live, short
 from ecs_blue_green.deployer.release.service import Service
-
-Say = Callable[[str], None]
+from ecs_blue_green.deployer.session import Session
 
 # The history is first read for this long; where that does not tell what came before, all of the group's is.
 RECENT = timedelta(days=30)
@@ -118,25 +117,17 @@ def history(client: Any, group: Group) -> tuple[Deployment | None, Deployment | 
 
 
 def carry_out(
-    aws: Aws,
-    environment: Environment,
-    service: Service,
-    intention: Intention,
-    *,
-    at_once: bool,
-    say: Say,
-    sleep: Sleep = clock.sleep,
+    session: Session, service: Service, intention: Intention, *, at_once: bool, sleep: Sleep = clock.sleep
 ) -> Result:
     """Do it, and wait until all traffic is on the revision that returns. Raises Failed when it is not.
 
     Interrupts end the waiting alone: what CodeDeploy was asked for, it does.
     """
-    client = aws.client("codedeploy")
-    look = commands.make("status", environment.name)
+    client = session.aws.client("codedeploy")
     deployment_id: str | None = intention.deployment.id
     if intention.act == "stop":
         codedeploy.stop(client, intention.deployment.id)
-        say(f"stopped {intention.deployment.id}")
+        session.say(f"stopped {intention.deployment.id}")
         deployment_id = _its_rollback(client, intention.deployment.id, sleep)
     elif intention.act == "deploy":
         watched = tuple(name for name in intention.group.alarms if name not in intention.ignored)
@@ -148,11 +139,10 @@ def carry_out(
             configuration=codedeploy.AT_ONCE if at_once else None,
             alarms=watched,
         )
-        say(f"started {deployment_id}")
-    followed = deployment_id
-    if followed:
-        _follow(aws, service, followed, intention.returns, look, say, sleep)
-    arrived = _arrived(aws, service, intention.returns, look, sleep)
+        session.say(f"started {deployment_id}")
+    if deployment_id:
+        _follow(session, service, deployment_id, intention.returns, sleep)
+    arrived = _arrived(session, service, intention.returns, sleep)
     return Result(deployment_id, arrived)
 
 
@@ -245,33 +235,23 @@ def _its_rollback(client: Any, deployment_id: str, sleep: Sleep) -> str | None:
         waited += POLL_SECONDS if stopped.ended else 0
 
 
-def _follow(
-    aws: Aws,
-    service: Service,
-    deployment_id: str,
-    returns: str,
-    look: str,
-    say: Say,
-    sleep: Sleep,
-) -> None:
+def _follow(session: Session, service: Service, deployment_id: str, returns: str, sleep: Sleep) -> None:
     """Watch a deployment until it has ended, or all traffic is where it should go."""
     last_text = ""
     while True:
-        current_deployment = codedeploy.deployment(aws.client("codedeploy"), deployment_id)
-        current = live.read(aws, service)
-        text = f"{deployment_id} is {current_deployment.status}, traffic: {current.traffic}"
+        deployment = codedeploy.deployment(session.aws.client("codedeploy"), deployment_id)
+        current = live.read(session.aws, service)
+        text = f"{deployment_id} is {deployment.status}, traffic: {current.traffic}"
         if text != last_text:
-            say(text)
+            session.say(text)
             last_text = text
-        if current_deployment.ended and current_deployment.status != "Succeeded":
+        if deployment.ended and deployment.status != "Succeeded":
             raise Failed(
-                f"deployment {deployment_id} is {current_deployment.status}",
-                current_deployment.error
-                or current_deployment.rollback_message
-                or "CodeDeploy gave no reason",
-                remedies.REMOVE_CAUSE(status=look),
+                f"deployment {deployment_id} is {deployment.status}",
+                deployment.error or deployment.rollback_message or "CodeDeploy gave no reason",
+                remedies.REMOVE_CAUSE(status=commands.make("status", session.environment.name)),
             )
-        if current_deployment.ended or _is_back(current, returns):
+        if deployment.ended or _is_back(current, returns):
             return
         sleep(POLL_SECONDS)
 
@@ -281,18 +261,18 @@ def _is_back(current: Live, returns: str) -> bool:
     return current.colour in ("blue", "green") and primary == {returns}
 
 
-def _arrived(aws: Aws, service: Service, returns: str, look: str, sleep: Sleep) -> Live:
+def _arrived(session: Session, service: Service, returns: str, sleep: Sleep) -> Live:
     """What is live, once it is what was wanted: a deployment's status alone does not prove that."""
     waited = 0
     while True:
-        current = live.read(aws, service)
+        current = live.read(session.aws, service)
         if _is_back(current, returns):
             return current
         if waited >= PATIENCE_SECONDS:
             raise Failed(
                 f"{short(returns)} does not get all traffic",
                 f"traffic: {current.traffic or 'nowhere'}",
-                remedies.LOOK_AT_DEPLOYMENT(status=look),
+                remedies.LOOK_AT_DEPLOYMENT(status=commands.make("status", session.environment.name)),
             )
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS

@@ -21,7 +21,7 @@ from ecs_blue_green.deployer.policy import Update
 from ecs_blue_green.deployer.release import alarms, codedeploy, images, live
 from ecs_blue_green.deployer.release.live import Live
 from ecs_blue_green.deployer.release.service import Service, located
-from ecs_blue_green.runtime import Runtime
+from ecs_blue_green.deployer.session import Session
 
 T = TypeVar("T")
 
@@ -61,14 +61,13 @@ class Status:
         return not (self.unread or self.live.gone or self.live.idle)
 
 
-def read_status(
-    aws: Aws, environment: Environment, layers: Mapping[str, Layer], runtime: Runtime | BadInput
-) -> Status:
+def read_status(session: Session) -> Status:
     """Ask AWS for the status. What is not deployed yet is left out.
 
-    `runtime` is what the layers declare, or why that is not known. Raises what the client raises only when
-    the stacks themselves cannot be read.
+    Raises what the client raises only when the stacks themselves cannot be read.
     """
+    aws, environment, layers = session.aws, session.environment, session.layers
+    runtime = session.project.declared
     client, store = aws.client("cloudformation"), aws.client("ssm")
     unread: list[str] = []
     with interrupts.threads(WORKERS) as pool:

@@ -1,68 +1,66 @@
 """`approve`: let the release go on that waits in the pipeline for a person."""
 
-from ecs_blue_green.deployer import aws, commands, interrupts
-from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput
+from ecs_blue_green.deployer import commands, interrupts
+from ecs_blue_green.deployer.errors import EXIT_DONE
 from ecs_blue_green.deployer.execution import session
 from ecs_blue_green.deployer.invocation import YES, Invocation
-from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import approvals
 from ecs_blue_green.deployer.release.approvals import Waiting
-from ecs_blue_green.deployer.release.service import located
 from ecs_blue_green.deployer.terminal import console
 from ecs_blue_green.deployer.text import visible
+from ecs_blue_green.deployer.verbs import _service
 
 
 def run(invocation: Invocation) -> int:
     """Show what waits, ask, and approve it."""
     project = invocation.look()
-    settings, layers, runtime = project.environment, project.layers, project.declared
-    report.say_where(settings, invocation.talks)
-    if isinstance(runtime, BadInput):
-        report.say_found_by_type(runtime)
-    with aws.connect(settings, invocation.root) as door:
-        session.refuse_other(invocation, door, settings, layers, runtime)
-        stacks = deployed.stacks(door, settings, layers)
-        service = located(door, runtime, stacks)
-        found = approvals.waiting(door, settings, service)
-        invocation.document["approvals"] = [_document(one, approved=False) for one in found]
-        if not found and invocation.talks:
-            console().print(f"nothing waits for an approval in {settings.name}")
-        for place, one in enumerate(found):
-            for line in _lines(one):
+    environment = project.environment
+    with session.connected(invocation, project) as connected:
+        session.refuse_other(invocation, connected)
+        _, service = _service.found(connected)
+        waiting = approvals.waiting(connected.aws, environment, service)
+        invocation.document["approvals"] = [_document(approval, approved=False) for approval in waiting]
+        if not waiting and invocation.talks:
+            console().print(f"nothing waits for an approval in {environment.name}")
+        for place, approval in enumerate(waiting):
+            for line in _lines(approval):
                 report.say(line)
-            what = one.commit[:12] or one.execution
-            invocation.ask(settings, f"Release {what} to {settings.name}? [y/N]", YES)
+            what = approval.commit[:12] or approval.execution
+            invocation.ask(environment, f"Release {what} to {environment.name}? [y/N]", YES)
             interrupts.check()
-            approvals.approve(door, service, one)
+            approvals.approve(connected.aws, service, approval)
             invocation.begun = True
             invocation.document["approvals"][place]["approved"] = True
             if invocation.talks:
-                look = commands.make("status", settings.name)
+                look = commands.make("status", environment.name)
                 console().print(f"{what} is approved; to see how far the release is: {look}")
     return EXIT_DONE
 
 
-def _lines(one: Waiting) -> list[str]:
+def _lines(approval: Waiting) -> list[str]:
     """What waits, for the person who is asked."""
-    since = f" since {one.since:%Y-%m-%d %H:%M %Z}".rstrip() if one.since else ""
-    lines = [f"execution   {one.execution}, waiting in {one.stage}{since}"]
-    if one.commit:
-        lines.append(f"commit      {one.commit}{f'  {visible(one.subject)}' if one.subject else ''}")
-    if one.image:
-        gone = "" if one.in_registry else ", WHICH IS NOT THERE"
-        lines.append(f"image       {one.image}{gone}")
+    since = f" since {approval.since:%Y-%m-%d %H:%M %Z}".rstrip() if approval.since else ""
+    lines = [f"execution   {approval.execution}, waiting in {approval.stage}{since}"]
+    if approval.commit:
+        lines.append(
+            f"commit      {approval.commit}{f'  {visible(approval.subject)}' if approval.subject else ''}"
+        )
+    if approval.image:
+        gone = "" if approval.in_registry else ", WHICH IS NOT THERE"
+        lines.append(f"image       {approval.image}{gone}")
     return lines
 
 
-def _document(one: Waiting, *, approved: bool) -> dict[str, str | bool | None]:
+def _document(approval: Waiting, *, approved: bool) -> dict[str, str | bool | None]:
     return {
-        "stage": one.stage,
-        "action": one.action,
-        "execution": one.execution,
-        "since": one.since.isoformat() if one.since else None,
-        "commit": one.commit or None,
-        "subject": one.subject or None,
-        "image": one.image or None,
-        "image_in_registry": one.in_registry,
+        "stage": approval.stage,
+        "action": approval.action,
+        "execution": approval.execution,
+        "since": approval.since.isoformat() if approval.since else None,
+        "commit": approval.commit or None,
+        "subject": approval.subject or None,
+        "image": approval.image or None,
+        "image_in_registry": approval.in_registry,
         "approved": approved,
     }

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation import describe, operation, schedule
+from ecs_blue_green.deployer.cloudformation import describe, schedule
 from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.operation import Operations
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.environment import Environment
@@ -20,12 +21,11 @@ def run(invocation: Invocation) -> int:
     """Go on with the stacks that are UPDATE_ROLLBACK_FAILED, without the resources of --skip."""
     options = invocation.options
     project = invocation.load()
-    settings, layers, runtime = project.environment, project.layers, project.runtime
-    only = chosen(options.only, layers)
-    skips = allowed(options.skip, layers, settings.name, "--skip")
-    with session.opened(invocation, settings, layers, runtime) as (door, held, _):
-        client = door.client("cloudformation")
-        stuck = _stuck(client, settings, only)
+    only = chosen(options.only, project.layers)
+    skips = allowed(options.skip, project.layers, project.environment.name, "--skip")
+    with session.opened(invocation, project) as locked:
+        client = locked.cloudformation
+        stuck = _stuck(client, project.environment, only)
         for stack in stuck.values():
             report.say(f"{stack.name}: {stack.reason or 'CloudFormation gives no reason'}")
         invocation.document["outcomes"] = []
@@ -35,17 +35,16 @@ def run(invocation: Invocation) -> int:
         _refuse_unknown(client, stuck, skips)
         for name in sorted(skips):
             report.say(f"{name} is skipped: CloudFormation will believe it to be as before the update.")
-        invocation.ask(settings, f"Go on taking the update of {', '.join(stuck)} back? [y/N]", YES)
+        invocation.ask(project.environment, f"Go on taking the update of {', '.join(stuck)} back? [y/N]", YES)
         invocation.begun = True
         with report.progress(stuck) as progress:
             watch = Watch(client, follows=progress.follows)
+            operations = Operations(client, watch, progress.on_event)
 
             def work(slug: str, sleep: Sleep) -> Outcome:
-                held.check()
+                locked.lock.check()
                 skipped = [name.partition(":")[2] for name in sorted(skips) if name.startswith(f"{slug}:")]
-                operation.continue_rollback(
-                    client, watch, slug, stuck[slug], skipped, progress.on_event, sleep
-                )
+                operations.continue_rollback(slug, stuck[slug], skipped, sleep)
                 return Outcome(slug, "done")
 
             outcomes = schedule.run({slug: set() for slug in stuck}, work)
@@ -58,15 +57,15 @@ def run(invocation: Invocation) -> int:
     return schedule.exit_code(outcomes)
 
 
-def _stuck(client: Any, settings: Environment, layers: list[str]) -> dict[str, Stack]:
+def _stuck(client: Any, environment: Environment, layers: list[str]) -> dict[str, Stack]:
     """The stacks of these layers whose update could not be taken back."""
-    found = {}
+    stuck = {}
     for slug in layers:
-        stack = describe.stack(client, settings.stack_name(slug))
+        stack = describe.stack(client, environment.stack_name(slug))
         if stack and stack.status == deployed.STUCK:
-            deployed.refuse_foreign(settings, slug, stack)
-            found[slug] = stack
-    return found
+            deployed.refuse_foreign(environment, slug, stack)
+            stuck[slug] = stack
+    return stuck
 
 
 def _refuse_unknown(client: Any, stuck: Mapping[str, Stack], skips: set[str]) -> None:

@@ -1,34 +1,29 @@
 """`deploy`: plan, guard, ask, then execute exactly what was shown."""
 
 import contextlib
-import functools
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import aws, configurations, interrupts
-from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe, schedule
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
-from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Failed
 from ecs_blue_green.deployer.execution import execution, history, owner, session
-from ecs_blue_green.deployer.execution.execution import Errand, Gate
-from ecs_blue_green.deployer.execution.lock import Lock
-from ecs_blue_green.deployer.execution.owner import Owners
+from ecs_blue_green.deployer.execution.execution import SideTask
+from ecs_blue_green.deployer.execution.session import LockedSession
 from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, answer, chosen, has_person
-from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.deployer.planning import checks, ending, making, report, saved
-from ecs_blue_green.deployer.planning.plan import Plan
+from ecs_blue_green.deployer.planning import checks, ending, guard, making, report, saved
+from ecs_blue_green.deployer.planning.plan import Plan, Step
 from ecs_blue_green.deployer.planning.report import Progress
 from ecs_blue_green.deployer.preflight import connection, image
 from ecs_blue_green.deployer.rules import Guarded
+from ecs_blue_green.deployer.session import Session
 from ecs_blue_green.deployer.verbs import _proposal
 from ecs_blue_green.deployer.verbs._proposal import Proposal
-from ecs_blue_green.runtime import Runtime
 
 # How the work on the first image is called among the layers.
 IMAGE = "image"
@@ -38,9 +33,9 @@ def run(invocation: Invocation) -> int:
     """Deploy the layers, or those of --only, or the plan in the file of --plan."""
     options = invocation.options
     project = invocation.load()
-    settings, layers, runtime = project.environment, project.layers, project.runtime
-    configurations.refuse_stale(invocation.root, settings, layers, runtime)
-    kept = saved.read_complete(Path(options.plan), settings) if options.plan else None
+    environment, layers = project.environment, project.layers
+    configurations.refuse_stale(invocation.root, environment, layers, project.runtime)
+    kept = saved.read_complete(Path(options.plan), environment) if options.plan else None
     only = chosen(options.only or list(kept["layers"] if kept else []), layers)
     others = [slug for slug in only if kept and slug not in kept["layers"]]
     if others:
@@ -49,87 +44,76 @@ def run(invocation: Invocation) -> int:
             "only what it shows was approved",
             "name layers of the plan with ONLY, or none",
         )
-    named = allowed(options.allow, layers, settings.name) | set(kept["allowed"] if kept else [])
+    named = allowed(options.allow, layers, environment.name) | set(kept["allowed"] if kept else [])
     moved_from = kept.get("moved_from") if kept else None
     # What a kept plan was made of counts by its digests.
-    if not (settings.is_local or kept):
-        history.refuse_uncommitted(settings, invocation.root, report.say, tolerant=options.yes_uncommitted)
-    with session.opened(invocation, settings, layers, runtime, moved_from) as (door, held, owners):
+    if not (environment.is_local or kept):
+        history.refuse_uncommitted(environment, invocation.root, report.say, tolerant=options.yes_uncommitted)
+    with session.opened(invocation, project, moved_from) as locked:
         # Asked with the lock in hand: whoever held it until now may have deployed.
-        if not (settings.is_local or options.yes_older):
-            history.refuse_older(door.client("ssm"), settings, invocation.root)
-        return _deploy(invocation, door, settings, layers, runtime, only, named, kept, held, owners)
+        if not (environment.is_local or options.yes_older):
+            history.refuse_older(locked.aws.client("ssm"), environment, invocation.root)
+        return _deploy(invocation, locked, only, named, kept)
 
 
 def _deploy(
     invocation: Invocation,
-    door: Aws,
-    settings: Environment,
-    layers: Mapping[str, Layer],
-    runtime: Runtime,
+    locked: LockedSession,
     only: list[str],
     named: set[str],
     kept: dict[str, Any] | None,
-    held: Lock,
-    owners: Owners,
 ) -> int:
-    approved = saved.approved(door, kept) if kept else making.nothing_approved
-    proposal = _proposal.make(
-        invocation, door, settings, layers, runtime, only, owners, verb="deploy", approved=approved
-    )
-    planned, answers = proposal.plan, proposal.answers
+    proposal = _proposal.make(invocation, locked, only, locked.owners.record.layers, kept=kept)
+    plan = guard.lifting(proposal.plan, named)
+    plan = replace(plan, kept=saved.adopted(plan, kept))
     try:
-        _approve(invocation, door, proposal, named, kept)
+        _approve(invocation, locked, proposal, named, kept)
         interrupts.check()
-        owner.record(door.client("ssm"), settings, layers, runtime, owners, planned.there)
+        owner.record(locked, locked.owners, plan.there)
     except BaseException:
         # A kept plan stays as it was; what is not executed of the others is removed. Why it is not executed
         # is told, not what more goes wrong.
         with contextlib.suppress(ClientError, BotoCoreError):
-            making.discard(door, planned, but=saved.adopted(planned, kept))
+            making.discard(locked.aws, plan, but=plan.kept)
         raise
-    if not planned.changes_something:
-        _record(invocation, door, settings, list(planned.steps), whole=True)
-        if invocation.talks:
-            ending.say(planned, runtime, ())
-        return EXIT_DONE
-    invocation.begun = True
-    builds = answers.image == "to be built"
-    with report.progress([*planned.steps, *([IMAGE] if builds else [])]) as progress:
-        outcomes = execution.execute(
-            door,
-            planned,
-            named,
-            progress.on_event,
-            before_each=held.check,
-            gates=_gates(door, settings, planned),
-            errand=_errand(door, settings, proposal, progress) if builds else None,
-            on_interrupt=lambda running: _interrupted(door, settings, running, progress),
-            follows=progress.follows,
-            kept=saved.adopted(planned, kept),
-            tell=progress.remark,
-        )
-    invocation.document["outcomes"] = report.outcome_documents(outcomes)
-    if invocation.talks:
-        report.show_outcomes(outcomes, ending.changed_outputs(planned, outcomes))
-    report.say_way_on(outcomes, invocation.command)
+    outcomes = _execute(invocation, locked, proposal, plan) if plan.changes_something else []
     code = schedule.exit_code(outcomes)
-    done = [one.layer for one in outcomes if one.result in schedule.GOOD and one.layer in planned.steps]
-    _record(invocation, door, settings, done, whole=code == EXIT_DONE)
+    done = [outcome.layer for outcome in outcomes if outcome.result in schedule.GOOD]
+    layers = [slug for slug in done if slug in plan.steps] if outcomes else list(plan.steps)
+    _record(invocation, locked, layers, whole=code == EXIT_DONE)
     if invocation.talks and code == EXIT_DONE:
-        ending.say(planned, runtime, outcomes)
+        ending.say(plan, locked.project.runtime, outcomes)
     return code
 
 
+def _execute(invocation: Invocation, locked: LockedSession, proposal: Proposal, plan: Plan) -> list[Outcome]:
+    """Execute the plan, and say what became of each layer."""
+    invocation.begun = True
+    builds = proposal.answers.image == "to be built"
+    with report.progress([*plan.steps, *([IMAGE] if builds else [])]) as progress:
+        outcomes = execution.execute(
+            locked.aws,
+            plan,
+            progress,
+            lambda slug: _before(locked, plan.steps[slug]),
+            _image_task(locked, proposal, progress) if builds else None,
+            lambda running: _interrupted(locked, running, progress),
+        )
+    invocation.document["outcomes"] = report.outcome_documents(outcomes)
+    if invocation.talks:
+        report.show_outcomes(outcomes, ending.changed_outputs(plan, outcomes))
+    report.say_way_on(outcomes, invocation.command)
+    return outcomes
+
+
 @interrupts.uninterrupted()
-def _record(
-    invocation: Invocation, door: Aws, settings: Environment, done: list[str], *, whole: bool
-) -> None:
+def _record(invocation: Invocation, session: Session, layers: list[str], *, whole: bool) -> None:
     """Remember from which commit these layers were deployed."""
-    if settings.is_local or not done:
+    environment = session.environment
+    if environment.is_local or not layers:
         return
     try:
-        history.record(door.client("ssm"), settings, invocation.root, done, whole=whole)
+        history.record(session.aws.client("ssm"), environment, invocation.root, layers, whole=whole)
     except (ClientError, BotoCoreError) as error:
         # What failed before has been told, and is what counts.
         if whole:
@@ -142,50 +126,55 @@ def _record(
 
 
 def _approve(
-    invocation: Invocation, door: Aws, proposal: Proposal, named: set[str], kept: dict[str, Any] | None
+    invocation: Invocation,
+    session: Session,
+    proposal: Proposal,
+    named: set[str],
+    kept: dict[str, Any] | None,
 ) -> None:
     """Show the plan. Raises Blocked or Interrupted unless it may be carried out."""
-    planned, settings = proposal.plan, proposal.plan.environment
+    plan, environment = proposal.plan, session.environment
     if kept:
-        saved.refuse_moved(kept, planned)
-    if invocation.options.wait and planned.changes_something:
-        checks.wait_for_release(door, proposal.service, report.say)
-    findings = _proposal.judge(invocation, door, proposal, named, whole=False)
+        saved.refuse_moved(kept, plan)
+    if invocation.options.wait and plan.changes_something:
+        checks.wait_for_release(session.aws, proposal.service, session.say)
+    findings = _proposal.judge(invocation, session, proposal, named, whole=False)
     if findings:
         raise Guarded(findings, shown=True)
     answers = proposal.answers
-    if answers.connection_waits and planned.changed and planned.changed <= set(answers.waiting):
-        raise connection.pending(settings, str(answers.connection))
-    if planned.changes_something and not kept:
-        invocation.ask(settings, f"Deploy this to {settings.name}? [y/N]", YES)
-        if any(step.deletion_blockers for step in planned.steps.values()):
-            invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", YES)
+    if answers.connection_waits and plan.changed and plan.changed <= set(answers.waiting):
+        raise connection.pending(environment, str(answers.connection))
+    if plan.changes_something and not kept:
+        invocation.ask(environment, f"Deploy this to {environment.name}? [y/N]", YES)
+        if any(step.deletion_blockers for step in plan.steps.values()):
+            invocation.ask(environment, "Take away what protects the leftovers, and delete them? [y/N]", YES)
 
 
-def _gates(door: Aws, settings: Environment, planned: Plan) -> dict[str, Gate]:
-    """A pipeline that exists was made with a connection that worked; a new one must not be too early."""
-    return {
-        slug: functools.partial(connection.require_available, door, settings, named)
-        for slug, step in planned.steps.items()
-        if step.act in ("create", "recreate") and (named := step.layer.runtime.waits_for_connection)
-    }
+def _before(locked: LockedSession, step: Step) -> None:
+    """Raise where a layer's stack must not be made or changed now.
+
+    A pipeline that exists was made with a connection that worked; a new one must not be too early.
+    """
+    named = step.layer.runtime.waits_for_connection
+    if named and step.act in ("create", "recreate"):
+        connection.require_available(locked.aws, locked.environment, named)
+    locked.lock.check()
 
 
-def _errand(door: Aws, settings: Environment, proposal: Proposal, progress: Progress) -> Errand:
+def _image_task(session: Session, proposal: Proposal, progress: Progress) -> SideTask:
     """Build and push the service's first image beside the stacks."""
     wanted, engine = proposal.wanted, proposal.answers.engine
 
     def work(sleep: Sleep) -> Outcome:
-        digest, made = image.push(
-            door, settings, wanted, engine, lambda text: progress.tell(IMAGE, text), sleep=sleep
-        )
+        talking = replace(session, say=lambda text: progress.tell(IMAGE, text))
+        digest, made = image.push(talking, wanted, engine, sleep=sleep)
         return Outcome(IMAGE, "done" if made else "nothing", notes=[f"{wanted} is {digest}"])
 
-    return Errand(IMAGE, wanted.layer, wanted.service_layer, work)
+    return SideTask(IMAGE, wanted.layer, wanted.service_layer, work)
 
 
 def _interrupted(
-    door: Aws, settings: Environment, running: set[str], progress: Progress
+    session: Session, running: set[str], progress: Progress
 ) -> Literal["go on", "finish", "leave"]:
     """What Ctrl-C means: a person is asked, and without one CloudFormation is left to go on."""
     if not has_person():
@@ -197,14 +186,14 @@ def _interrupted(
         return "leave"
     if not choice.startswith("c"):
         return "go on"
-    _cancel(door, settings, running)
+    _cancel(session, running)
     return "finish"
 
 
-def _cancel(door: Aws, settings: Environment, running: set[str]) -> None:
-    client = door.client("cloudformation")
+def _cancel(session: Session, running: set[str]) -> None:
+    client = session.cloudformation
     for layer in sorted(running):
-        stack = describe.stack(client, settings.stack_name(layer))
+        stack = describe.stack(client, session.environment.stack_name(layer))
         if stack is None or stack.status != "UPDATE_IN_PROGRESS":
             report.say(f"{layer} cannot be cancelled ({stack.status if stack else 'gone'}): it goes on")
             continue

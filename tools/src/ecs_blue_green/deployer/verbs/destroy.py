@@ -1,83 +1,67 @@
 """`destroy`: delete the stacks of an unprotected environment, importers first."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain
 
-from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.cloudformation import schedule
 from ecs_blue_green.deployer.cloudformation.describe import Stack
-from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE
-from ecs_blue_green.deployer.execution import destroy, history, left, owner, retained, session
+from ecs_blue_green.deployer.execution import destroy, history, owner, session
+from ecs_blue_green.deployer.execution.destroy import Deletion
+from ecs_blue_green.deployer.execution.retained import Retained
 from ecs_blue_green.deployer.invocation import YES, Invocation
-from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import report
 
 
 def run(invocation: Invocation) -> int:
     """Ask, then delete everything that the environment has."""
     project = invocation.load()
-    settings, layers, runtime = project.environment, project.layers, project.runtime
-    destroy.refuse_protected(settings, layers)
-    with session.opened(invocation, settings, layers, runtime) as (door, held, owners):
-        existing = destroy.existing(door, settings, layers)
-        gone = left.find(door.client("cloudformation"), settings, layers, owners.record.layers)
-        existing = {**existing, **gone}
-        importing = destroy.importers(door, existing)
-        gone_layers = left.as_layers(door, gone)
-        stays = destroy.staying(door, existing)
-        shielded = destroy.protected(door, settings, layers, existing, stays)
-        invocation.document["stays"] = _stays_document(stays)
-        remains = [] if existing else _left(door, settings, layers)
-        if existing or remains:
-            but = ", but for what is named below" if stays else ""
-            report.say(f"To be deleted, with everything in them{but}:" if existing else "To be deleted:")
-            for name in [_line(slug, stack, gone) for slug, stack in existing.items()] or remains:
-                report.say(f"  {name}")
-            if stays:
-                report.say("To stay, as the deployed templates say (DeletionPolicy):")
-            for one in chain.from_iterable(stays.values()):
-                report.say(f"  {one}")
-            invocation.ask(settings, f"Type {settings.name} to delete them:", settings.name)
-        if shielded:
-            report.say("To be taken away before what is left can be deleted:")
-            for blocker in chain.from_iterable(shielded.values()):
-                report.say(f"  {blocker}")
-            invocation.ask(settings, "Take away what protects the leftovers, and delete them? [y/N]", YES)
+    destroy.refuse_protected(project.environment, project.layers)
+    with session.opened(invocation, project) as locked:
+        deletion = destroy.survey(locked, locked.owners.record.layers)
+        invocation.document["stays"] = _stays_document(deletion.stays)
+        remains = [] if deletion.stacks else destroy.remains(locked.aws, deletion)
+        _ask(invocation, deletion, remains)
         invocation.begun = True
-        with report.progress([*layers, *gone]) as progress:
-            outcomes = destroy.destroy(
-                door,
-                settings,
-                layers,
-                progress.on_event,
-                held.check,
-                importing=importing,
-                left=gone_layers,
-                protected_too=shielded,
-                stays=stays,
-                follows=progress.follows,
-            )
+        with report.progress(deletion.known) as progress:
+            outcomes = destroy.destroy(locked.aws, deletion, progress, locked.lock.check)
         invocation.document["outcomes"] = report.outcome_documents(outcomes)
         if schedule.exit_code(outcomes) == EXIT_DONE:
-            history.remove(door.client("ssm"), settings)
-            owner.remove(door.client("ssm"), settings)
-            held.forgotten = True
+            store = locked.aws.client("ssm")
+            history.remove(store, project.environment)
+            owner.remove(store, project.environment)
+            locked.lock.forgotten = True
     if invocation.talks:
         report.show_outcomes(outcomes)
     report.say_way_on(outcomes, invocation.command)
     return schedule.exit_code(outcomes)
 
 
-def _line(slug: str, stack: Stack, gone: Container[str]) -> str:
-    return stack.name + (f" ({slug} is no layer of this project any more)" if slug in gone else "")
+def _ask(invocation: Invocation, deletion: Deletion, remains: Sequence[Retained]) -> None:
+    """Say what is deleted, what stays and what is in the way. Raises Interrupted unless the answer is yes."""
+    environment, stays = deletion.environment, deletion.stays
+    if deletion.stacks or remains:
+        but = ", but for what is named below" if stays else ""
+        report.say(f"To be deleted, with everything in them{but}:" if deletion.stacks else "To be deleted:")
+        for name in [_line(slug, stack, deletion) for slug, stack in deletion.stacks.items()] or remains:
+            report.say(f"  {name}")
+        if stays:
+            report.say("To stay, as the deployed templates say (DeletionPolicy):")
+        for thing in chain.from_iterable(stays.values()):
+            report.say(f"  {thing}")
+        invocation.ask(environment, f"Type {environment.name} to delete them:", environment.name)
+    if deletion.blockers:
+        report.say("To be taken away before what is left can be deleted:")
+        for blocker in chain.from_iterable(deletion.blockers.values()):
+            report.say(f"  {blocker}")
+        invocation.ask(environment, "Take away what protects the leftovers, and delete them? [y/N]", YES)
+
+
+def _line(slug: str, stack: Stack, deletion: Deletion) -> str:
+    has_left = slug in deletion.left
+    return stack.name + (f" ({slug} is no layer of this project any more)" if has_left else "")
 
 
 def _stays_document(stays: destroy.Stays) -> list[dict[str, object]]:
-    return [{"layer": slug, **asdict(one)} for slug, names in stays.items() for one in names]
-
-
-def _left(door: Aws, settings: Environment, layers: Mapping[str, Layer]) -> list[str]:
-    """What stacks that are gone have left behind."""
-    return [str(found) for layer in layers.values() for found in retained.of(door, settings, layer)]
+    return [{"layer": slug, **asdict(thing)} for slug, things in stays.items() for thing in things]

@@ -1,14 +1,15 @@
 """`finish`: end the wait in which a release that has all traffic keeps its old tasks."""
 
+from typing import Any
+
 from ecs_blue_green.deployer import clock, commands, interrupts, remedies
-from ecs_blue_green.deployer.aws import Aws
-from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, Blocked, Interrupted
 from ecs_blue_green.deployer.invocation import YES, Invocation
 from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import codedeploy, live
 from ecs_blue_green.deployer.release.live import short
 from ecs_blue_green.deployer.release.service import Service
+from ecs_blue_green.deployer.session import Session
 from ecs_blue_green.deployer.terminal import console
 from ecs_blue_green.deployer.verbs import _service
 
@@ -17,19 +18,21 @@ POLL_SECONDS = 5
 
 def run(invocation: Invocation) -> int:
     """Say whose tasks go, ask, end the wait, and watch until they are gone."""
-    with _service.opened(invocation) as (settings, door, held, _, service):
-        waiting = _waiting(door, settings, service)
+    with _service.opened(invocation) as (locked, _, service):
+        environment = locked.environment
+        waiting = _waiting(locked, service)
         invocation.document["deployment"] = waiting
         if waiting is None:
             report.say("No deployment runs: there is no wait to end.")
             return EXIT_DONE
-        invocation.ask(settings, f"End the wait of {waiting}, and with it its old tasks? [y/N]", YES)
-        held.check()
+        invocation.ask(environment, f"End the wait of {waiting}, and with it its old tasks? [y/N]", YES)
+        locked.lock.check()
         interrupts.check()
         invocation.begun = True
-        codedeploy.end_wait(door.client("codedeploy"), waiting, commands.make("status", settings.name))
+        client = locked.aws.client("codedeploy")
+        codedeploy.end_wait(client, waiting, commands.make("status", environment.name))
         try:
-            _until_ended(door, waiting)
+            _until_ended(client, waiting)
         except KeyboardInterrupt as error:
             raise Interrupted("no longer watched", "CodeDeploy goes on by itself") from error
     if invocation.talks:
@@ -37,18 +40,18 @@ def run(invocation: Invocation) -> int:
     return EXIT_DONE
 
 
-def _waiting(door: Aws, settings: Environment, service: Service) -> str | None:
+def _waiting(session: Session, service: Service) -> str | None:
     """The deployment that runs, None where none does. Raises Blocked while its traffic still shifts."""
     if not service.deployment_group:
         return None
-    now = live.read(door, service)
+    now = live.read(session.aws, service)
     if now.deployment is None:
         return None
     if now.colour not in ("blue", "green"):
         raise Blocked(
             f"deployment {now.deployment} does not wait for its old tasks yet",
             f"traffic: {now.traffic or 'nowhere'}",
-            remedies.WAIT_FOR_TRAFFIC(status=commands.make("status", settings.name)),
+            remedies.WAIT_FOR_TRAFFIC(status=commands.make("status", session.environment.name)),
         )
     stays = [task_set for task_set in now.task_sets if task_set.status == "PRIMARY"]
     goes = [task_set for task_set in now.task_sets if task_set.status != "PRIMARY"]
@@ -61,7 +64,6 @@ def _waiting(door: Aws, settings: Environment, service: Service) -> str | None:
     return now.deployment
 
 
-def _until_ended(door: Aws, deployment: str) -> None:
-    client = door.client("codedeploy")
+def _until_ended(client: Any, deployment: str) -> None:
     while not codedeploy.deployment(client, deployment).ended:
         clock.sleep(POLL_SECONDS)

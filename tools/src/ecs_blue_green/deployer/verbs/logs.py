@@ -5,17 +5,18 @@ from datetime import datetime, timedelta
 
 from rich.text import Text
 
-from ecs_blue_green.deployer import aws, clock, commands, remedies
-from ecs_blue_green.deployer.aws import Aws
-from ecs_blue_green.deployer.environment import Environment
-from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Blocked
+from ecs_blue_green.deployer import clock, commands, remedies
+from ecs_blue_green.deployer.errors import EXIT_DONE, Blocked
+from ecs_blue_green.deployer.execution import session
 from ecs_blue_green.deployer.invocation import Invocation
-from ecs_blue_green.deployer.planning import deployed, report
+from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import live
 from ecs_blue_green.deployer.release.logs import Event, Reader
-from ecs_blue_green.deployer.release.service import Service, located
+from ecs_blue_green.deployer.release.service import Service
+from ecs_blue_green.deployer.session import Session
 from ecs_blue_green.deployer.terminal import console
 from ecs_blue_green.deployer.text import visible
+from ecs_blue_green.deployer.verbs import _service
 
 # Each look is a call of FilterLogEvents, of which an account has some a second in each region.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
@@ -25,21 +26,16 @@ POLL_SECONDS = 2
 def run(invocation: Invocation) -> int:
     """Print the last minutes of the log, then follow it; with --json, and on this machine, do not follow."""
     project = invocation.look()
-    settings, layers, runtime = project.environment, project.layers, project.declared
-    report.say_where(settings, invocation.talks)
-    if isinstance(runtime, BadInput):
-        report.say_found_by_type(runtime)
-    with aws.connect(settings, invocation.root) as door:
-        stacks = deployed.stacks(door, settings, layers)
-        service = located(door, runtime, stacks)
+    with session.connected(invocation, project) as connected:
+        _, service = _service.found(connected)
         since = clock.now() - timedelta(minutes=invocation.options.minutes)
-        reader = _reader(door, settings, service, since)
+        reader = _reader(connected, service, since)
         invocation.document |= {"log_groups": reader.groups, "since": since.isoformat(), "events": []}
         events = reader.read()
         if not invocation.talks:
             invocation.document["events"] = [_document(reader, event) for event in events]
             return EXIT_DONE
-        follows = not settings.is_local
+        follows = not project.environment.is_local
         end = "; Ctrl-C ends" if follows else ""
         report.say(f"{', '.join(reader.groups)} since {since:%H:%M} UTC{end}")
         shown = _Shown(reader)
@@ -58,21 +54,22 @@ def run(invocation: Invocation) -> int:
     return EXIT_DONE
 
 
-def _reader(door: Aws, settings: Environment, service: Service, since: datetime) -> Reader:
-    now = live.of_service(door, service)
+def _reader(session: Session, service: Service, since: datetime) -> Reader:
+    environment = session.environment
+    now = live.of_service(session.aws, service)
     if not now.state:
         raise Blocked(
-            f"no service is deployed in {settings.name}",
+            f"no service is deployed in {environment.name}",
             "none of its stacks has one",
-            remedies.DEPLOY(deploy=commands.make("deploy", settings.name)),
+            remedies.DEPLOY(deploy=commands.make("deploy", environment.name)),
         )
-    live.refuse_gone(settings, now)
-    reader = Reader(door, settings, service.cluster, now, since)
+    live.refuse_gone(environment, now)
+    reader = Reader(session.aws, environment, service.cluster, now, since)
     if not reader.groups:
         raise Blocked(
             f"{now.service} writes to no log group",
             "no task set has a container with the log driver awslogs",
-            remedies.SEE_STATUS(status=commands.make("status", settings.name)),
+            remedies.SEE_STATUS(status=commands.make("status", environment.name)),
         )
     return reader
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs_blue_green.deployer import aws, configurations, rules
+from ecs_blue_green.deployer import configurations, rules
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE, BadInput
 from ecs_blue_green.deployer.execution import history, session
 from ecs_blue_green.deployer.invocation import Invocation, allowed, chosen
@@ -18,33 +18,30 @@ def run(invocation: Invocation) -> int:
     """Print the plan; with --out keep it, with --discard remove a kept one, with --summary also write it."""
     options = invocation.options
     project = invocation.load()
-    settings, layers, runtime = project.environment, project.layers, project.runtime
+    environment, layers = project.environment, project.layers
     only = chosen(options.only, layers)
-    named = allowed(options.allow, layers, settings.name)
+    named = allowed(options.allow, layers, environment.name)
     if not options.discard:
-        configurations.refuse_stale(invocation.root, settings, layers, runtime)
-    kept_before = saved.read(Path(options.discard), settings) if options.discard else None
+        configurations.refuse_stale(invocation.root, environment, layers, project.runtime)
+    kept_before = saved.read(Path(options.discard), environment) if options.discard else None
     if options.out:
         saved.require_writable(Path(options.out))
     if options.summary:
         saved.require_writable(Path(options.summary), "name another --summary")
-    report.say_where(settings, invocation.talks)
-    with aws.connect(settings, invocation.root) as door:
+    with session.connected(invocation, project) as connected:
         if kept_before:
             invocation.begun = True
-            saved.discard(door, settings, kept_before)
+            saved.discard(connected.aws, environment, kept_before)
             return EXIT_DONE
-        if not settings.is_local:
-            history.refuse_uncommitted(settings, invocation.root, report.say, tolerant=True)
-        owners = session.refuse_other(invocation, door, settings, layers, runtime)
-        name = saved.begin(Path(options.out), door, settings) if options.out else None
+        if not environment.is_local:
+            history.refuse_uncommitted(environment, invocation.root, report.say, tolerant=True)
+        owners = session.refuse_other(invocation, connected)
+        name = saved.begin(Path(options.out), connected.aws, environment) if options.out else None
         try:
-            proposal = _proposal.make(
-                invocation, door, settings, layers, runtime, only, owners, verb="plan", keeps_as=name
-            )
+            proposal = _proposal.make(invocation, connected, only, owners.record.layers, name=name)
             planned = proposal.plan
             try:
-                findings = _proposal.judge(invocation, door, proposal, named, whole=True)
+                findings = _proposal.judge(invocation, connected, proposal, named, whole=True)
                 allowing_all = rules.allowing_all(findings, invocation.allowing)
                 if options.markdown:
                     sys.stdout.write(markdown.for_comment(planned, findings, allowing_all))
@@ -55,14 +52,14 @@ def run(invocation: Invocation) -> int:
             except BaseException:
                 # Why there is no plan is told, not what more goes wrong; the next run finds what is left.
                 with contextlib.suppress(ClientError, BotoCoreError):
-                    making.discard(door, planned)
+                    making.discard(connected.aws, planned)
                 raise
             if not name or findings:
-                making.discard(door, planned)
+                making.discard(connected.aws, planned)
         except BaseException:
             if name:
                 with contextlib.suppress(ClientError, BotoCoreError):
-                    saved.abandon(Path(options.out), door, settings)
+                    saved.abandon(Path(options.out), connected.aws, environment)
             raise
         if name and findings:
             Path(options.out).unlink()

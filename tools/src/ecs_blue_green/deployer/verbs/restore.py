@@ -3,41 +3,39 @@
 from collections.abc import Iterator, Mapping
 
 from ecs_blue_green.deployer import interrupts, remedies
-from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation import operation, schedule
+from ecs_blue_green.deployer.cloudformation import schedule
 from ecs_blue_green.deployer.cloudformation.describe import Stack
+from ecs_blue_green.deployer.cloudformation.operation import Operations
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
-from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, Interrupted
-from ecs_blue_green.deployer.execution.lock import Lock
+from ecs_blue_green.deployer.execution.session import LockedSession
 from ecs_blue_green.deployer.invocation import YES, Invocation
 from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import restore
 from ecs_blue_green.deployer.release.live import Live, short
 from ecs_blue_green.deployer.release.restore import Intention
+from ecs_blue_green.deployer.session import Session
 from ecs_blue_green.deployer.verbs import _service
 
 
 def run(invocation: Invocation) -> int:
     """Say what would be created, ask, do it, and wait until its tasks are steady."""
-    with _service.opened(invocation) as (settings, door, held, stacks, service):
-        intention = restore.intend(door, settings, service, stacks)
+    with _service.opened(invocation) as (locked, stacks, service):
+        intention = restore.intend(locked.aws, locked.environment, service, stacks)
         invocation.document |= restore.document(intention)
         try:
-            return _restore(invocation, door, settings, stacks, intention, held)
+            return _restore(invocation, locked, stacks, intention)
         finally:
-            restore.discard(door, intention)
+            restore.discard(locked.aws, intention)
 
 
 def _restore(
     invocation: Invocation,
-    door: Aws,
-    settings: Environment,
+    locked: LockedSession,
     stacks: Mapping[str, Stack | None],
     intention: Intention,
-    held: Lock,
 ) -> int:
     invocation.document["outcomes"] = []
     for line in _lines(intention):
@@ -45,12 +43,12 @@ def _restore(
     if not (intention.request or intention.scaling):
         report.say(f"{intention.service.name} is there, and what scales it: nothing is to be done.")
         return EXIT_DONE
-    invocation.ask(settings, f"Create this in {settings.name}? [y/N]", YES)
-    held.check()
+    invocation.ask(locked.environment, f"Create this in {locked.environment.name}? [y/N]", YES)
+    locked.lock.check()
     interrupts.check()
     invocation.begun = True
-    now = _create(invocation, door, settings, intention) if intention.request else intention.now
-    outcomes = _scale(door, intention, stacks, held)
+    now = _create(invocation, locked, intention) if intention.request else intention.now
+    outcomes = _scale(locked, intention, stacks)
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
         report.show_outcomes(outcomes)
@@ -61,9 +59,9 @@ def _restore(
     return code
 
 
-def _create(invocation: Invocation, door: Aws, settings: Environment, intention: Intention) -> Live:
+def _create(invocation: Invocation, session: Session, intention: Intention) -> Live:
     try:
-        now = restore.create(door, settings, intention, say=report.say)
+        now = restore.create(session.aws, session.environment, intention, say=session.say)
     except KeyboardInterrupt as error:
         raise Interrupted(
             "no longer watched", "ECS goes on by itself", remedies.GO_ON(command=invocation.command)
@@ -73,16 +71,16 @@ def _create(invocation: Invocation, door: Aws, settings: Environment, intention:
     return now
 
 
-def _scale(door: Aws, intention: Intention, stacks: Mapping[str, Stack | None], held: Lock) -> list[Outcome]:
+def _scale(locked: LockedSession, intention: Intention, stacks: Mapping[str, Stack | None]) -> list[Outcome]:
     """Have CloudFormation make again what went with the service."""
-    client = door.client("cloudformation")
+    client = locked.cloudformation
     with report.progress(intention.scaling) as progress:
         watch = Watch(client, follows=progress.follows)
+        operations = Operations(client, watch, progress.on_event)
 
         def work(slug: str, sleep: Sleep) -> Outcome:
-            held.check()
-            change_set = intention.scaling[slug]
-            operation.execute(client, watch, slug, change_set, stacks[slug], progress.on_event, sleep)
+            locked.lock.check()
+            operations.execute(slug, intention.scaling[slug], stacks[slug], sleep)
             return Outcome(slug, "done")
 
         outcomes = schedule.run({slug: set() for slug in intention.scaling}, work)

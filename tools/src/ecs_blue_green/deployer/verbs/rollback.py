@@ -3,10 +3,9 @@
 from dataclasses import asdict
 
 from ecs_blue_green.deployer import commands, interrupts, remedies
-from ecs_blue_green.deployer.aws import Aws
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, Interrupted
-from ecs_blue_green.deployer.execution.lock import Lock
+from ecs_blue_green.deployer.execution.session import LockedSession
 from ecs_blue_green.deployer.invocation import YES, Invocation
 from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import codedeploy, rollback
@@ -19,30 +18,23 @@ from ecs_blue_green.deployer.verbs import _service
 
 def run(invocation: Invocation) -> int:
     """Say what going back means, ask, do it, and wait until the users are served by it."""
-    with _service.opened(invocation) as (settings, door, held, _, service):
-        return _rollback(invocation, door, settings, service, held)
+    with _service.opened(invocation) as (locked, _, service):
+        return _rollback(invocation, locked, service)
 
 
-def _rollback(invocation: Invocation, door: Aws, settings: Environment, service: Service, held: Lock) -> int:
-    stops = invocation.options.stop
-    intention = rollback.intend(door, settings, service, stops=stops)
+def _rollback(invocation: Invocation, locked: LockedSession, service: Service) -> int:
+    environment, stops = locked.environment, invocation.options.stop
+    intention = rollback.intend(locked.aws, environment, service, stops=stops)
     invocation.document |= _document(intention)
-    for line in _lines(intention, settings, at_once=invocation.options.at_once):
+    for line in _lines(intention, environment, at_once=invocation.options.at_once):
         report.say(line)
     if intention.act != "follow":
-        invocation.ask(settings, f"Go back to {short(intention.returns)}? [y/N]", YES)
-    held.check()
+        invocation.ask(environment, f"Go back to {short(intention.returns)}? [y/N]", YES)
+    locked.lock.check()
     interrupts.check()
     invocation.begun = True
     try:
-        result = rollback.carry_out(
-            door,
-            settings,
-            service,
-            intention,
-            at_once=invocation.options.at_once,
-            say=report.say,
-        )
+        result = rollback.carry_out(locked, service, intention, at_once=invocation.options.at_once)
     except KeyboardInterrupt as error:
         raise Interrupted(
             "no longer watched",
@@ -70,7 +62,7 @@ def _live(now: Live) -> dict[str, object]:
     return {"colour": now.colour, "task_sets": [asdict(task_set) for task_set in now.task_sets]}
 
 
-def _lines(intention: Intention, settings: Environment, *, at_once: bool) -> list[str]:
+def _lines(intention: Intention, environment: Environment, *, at_once: bool) -> list[str]:
     """What will happen, for the person who is asked."""
     leaves, returns = short(intention.leaves), short(intention.returns)
     deployment = intention.deployment
@@ -81,7 +73,7 @@ def _lines(intention: Intention, settings: Environment, *, at_once: bool) -> lis
         ],
         "follow": [
             f"Deployment {deployment.id} is bringing {returns} back already.",
-            *_way_to_stop(intention, settings),
+            *_way_to_stop(intention, environment),
         ],
         "deploy": [
             f"{leaves} is in production, and no deployment runs.",
@@ -103,9 +95,9 @@ def _lines(intention: Intention, settings: Environment, *, at_once: bool) -> lis
     return lines
 
 
-def _way_to_stop(intention: Intention, settings: Environment) -> list[str]:
+def _way_to_stop(intention: Intention, environment: Environment) -> list[str]:
     """How to have what is being left stay, where that can be."""
     if not intention.leaves or intention.deployment.creator == codedeploy.CODEDEPLOY_ROLLBACK:
         return []
-    stop = commands.make("rollback", settings.name, ARGS="--stop")
+    stop = commands.make("rollback", environment.name, ARGS="--stop")
     return [f"It is followed. To stop it, so that {short(intention.leaves)} stays: {stop}"]
