@@ -4,9 +4,11 @@ Usage: python -m benchmarks.deploy [PART ...]
 
 plain   the six stacks on the emulator, which answers at once: creating them, then a run with nothing to do
 slow    the same where calls, change sets and resources take the time that benchmarks/deploy/times.py says
+change  one parameter of one layer, and a change in three layers, on an AWS that answers at once
+update  the same on a slow AWS
 growth  sets of 6 to 120 small layers; draws docs/pictures/benchmark-deploy.svg
 
-All three take about forty minutes, nearly all of which is waiting. Exit status 1 when a target is missed.
+All take about fifty minutes, nearly all of which is waiting. Exit status 1 when a target is missed.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.deploy import growth, measure, picture, tables, targets
+from benchmarks.deploy import changes, growth, measure, picture, tables, targets
 from benchmarks.deploy.deployers import AWS_CLI, OURS, SCEPTRE
 from benchmarks.deploy.project import write_own
 from benchmarks.deploy.times import USUAL
@@ -70,7 +72,30 @@ def grow() -> tuple[str, list[Target]]:
     return f"Sets of small layers, AWS answers at once\n{tables.of_series(series)}", targets.of_growth(series)
 
 
-PARTS: dict[str, Callable[[], tuple[str, list[Target]]]] = {"plain": plain, "slow": slow, "growth": grow}
+def change() -> tuple[str, list[Target]]:
+    """Changes on an AWS that answers at once: one deployer after the other."""
+    found = {one.name: changes.measured(one, 0.0) for one in ALL}
+    heading = f"Changes, AWS answers at once; the fastest of {changes.ROUNDS} rounds"
+    return f"{heading}\n{tables.of_changes(found)}", targets.of_changes(found)
+
+
+def update() -> tuple[str, list[Target]]:
+    """The same on a slow AWS: all deployers at the same time, since they do little but wait."""
+    with ThreadPoolExecutor() as pool:
+        runs = {one.name: pool.submit(changes.measured, one, 1.0, 1) for one in ALL}
+        found = {name: run.result() for name, run in runs.items()}
+    heading = f"Changes, {USUAL.call * 1000:.0f} ms a call, {USUAL.change_set:.0f} s a change set"
+    text = f"{heading}\n{tables.of_changes(found)}"
+    return text, [*targets.of_changes(found), *targets.over_path(found)]
+
+
+PARTS: dict[str, Callable[[], tuple[str, list[Target]]]] = {
+    "plain": plain,
+    "change": change,
+    "slow": slow,
+    "update": update,
+    "growth": grow,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

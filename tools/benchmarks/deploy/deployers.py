@@ -56,6 +56,11 @@ def _sceptre(project: Project, variables: Variables) -> None:
     _run([str(PEERS / "sceptre"), "--no-colour", "launch", "-y", ENV], variables, folder)
 
 
+def forget(root: Path) -> None:
+    """Have what a deployer made of the project's parameters made anew."""
+    shutil.rmtree(root / "sceptre", ignore_errors=True)
+
+
 def _aws_cli(project: Project, variables: Variables) -> None:
     """`aws cloudformation deploy`, once a template, in an order that somebody has written down."""
     for slug, layer in project.layers.items():

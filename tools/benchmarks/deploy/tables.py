@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from benchmarks.deploy.changes import Changed
 from benchmarks.deploy.growth import Series
 from benchmarks.deploy.measure import Pair, Run
 
@@ -19,6 +20,17 @@ def of_pairs(pairs: Mapping[str, Pair], *, with_path: bool = False) -> str:
         if with_path:
             line += f"{pair.critical_path:>14.1f} s{pair.created.seconds / pair.critical_path:>8.2f}"
         lines.append(line)
+    return "\n".join(lines)
+
+
+def of_changes(found: Mapping[str, Mapping[str, Changed]]) -> str:
+    """A line a change and deployer."""
+    lines = [f"{'':{_NAME + 28}}{'seconds':>10}{'calls':>8}{'critical path':>16}"]
+    for change in next(iter(found.values())):
+        for name, changed in found.items():
+            one = changed[change]
+            figures = f"{one.run.seconds:>10.1f}{one.run.calls:>8}{one.critical_path:>14.1f} s"
+            lines.append(f"{change:28}{name:{_NAME}}{figures}")
     return "\n".join(lines)
 
 
