@@ -1,7 +1,9 @@
 """How long to wait before AWS is asked again.
 
 An answer that takes long says that AWS is far or busy, and an operation that has taken long is not over in a
-moment. So the pause grows with both, and a run that is told to slow down does.
+moment. So the pause grows with both, and a run that is told to slow down does. Of what a run does several
+times, such as making a change set, it knows how long it took: it does not look before that, and then soon
+again.
 """
 
 import threading
@@ -11,6 +13,10 @@ import threading
 # another would lose minutes to it.
 ANSWERS_A_LOOK = 10
 SHARE_OF_AGE = 0.1
+# Where the end is near, asking may take a fourth of the time.
+ANSWERS_A_LOOK_AT_THE_END = 3
+# When to look first, and until when the end is near, in shares of what it took before.
+FIRST_LOOK, LAST_NEAR = 0.85, 1.5
 FASTEST_SECONDS = 0.1
 SLOWEST_SECONDS = 6.0
 # Told to slow down, the pauses double up to this factor, and come back step by step.
@@ -24,11 +30,26 @@ class Pace:
         self._lock = threading.Lock()
         self._answer: float | None = None
         self._factor = 1.0
+        self._usual: dict[str, float] = {}
 
-    def delay(self, age: float) -> float:
-        """The pause, in seconds, before the next look at something that began `age` seconds ago."""
-        pause = max(FASTEST_SECONDS, ANSWERS_A_LOOK * (self._answer or 0.0), SHARE_OF_AGE * age)
+    def delay(self, age: float, kind: str = "", *, is_near: bool = False) -> float:
+        """The pause, in seconds, before the next look at something that began `age` seconds ago.
+
+        `kind` is what `took` calls it. `is_near` where its end may be, although nothing was seen of its kind.
+        """
+        usual = self._usual.get(kind)
+        if usual is not None:
+            is_near = FIRST_LOOK * usual - FASTEST_SECONDS < age < LAST_NEAR * usual
+            if age < FIRST_LOOK * usual - FASTEST_SECONDS:
+                return (FIRST_LOOK * usual - age) * self._factor
+        answers = ANSWERS_A_LOOK_AT_THE_END if is_near else ANSWERS_A_LOOK
+        pause = max(FASTEST_SECONDS, answers * (self._answer or 0.0), SHARE_OF_AGE * age)
         return min(pause * self._factor, SLOWEST_SECONDS * max(self._factor / 2, 1.0))
+
+    def took(self, kind: str, seconds: float) -> None:
+        """Take note of how long something of a kind took, as far as was seen: it may have been less."""
+        with self._lock:
+            self._usual[kind] = min(seconds, self._usual.get(kind, seconds))
 
     def answered(self, seconds: float) -> None:
         """Take note of an answer that took this long."""

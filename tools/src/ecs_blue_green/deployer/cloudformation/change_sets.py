@@ -143,7 +143,7 @@ def create(
     try:
         # The token keeps a retry, after a lost response, from creating a second one.
         arn, stack_arn = _requested(client, **arguments, ClientToken=name)
-        answer = _wait_for_change_set(client, arn, sleep, pace or Pace())
+        answer = _wait_for_change_set(client, arn, sleep, pace or Pace(), kind)
         if answer["Status"] == "CREATE_COMPLETE":
             return _complete(client, arn, stack_arn, answer)
         reason = answer.get("StatusReason", "CloudFormation gave no reason")
@@ -252,19 +252,24 @@ def is_executed(client: "CloudFormationClient", arn: str) -> bool:
     return answer.get("ExecutionStatus", "").startswith("EXECUTE_")
 
 
-def _wait_for_change_set(client: "CloudFormationClient", arn: str, sleep: Sleep, pace: Pace) -> Any:
+def _wait_for_change_set(
+    client: "CloudFormationClient", arn: str, sleep: Sleep, pace: Pace, kind: str
+) -> Any:
     waited = 0.0
+    began_all = clock.monotonic()
     while True:
         began = clock.monotonic()
         try:
             answer = client.describe_change_set(ChangeSetName=arn, IncludePropertyValues=True)
+            if answer["Status"] == "CREATE_COMPLETE":
+                pace.took(kind, began - began_all)
             if answer["Status"] in ("CREATE_COMPLETE", "FAILED"):
                 return answer
         except ClientError as error:
             if error.response["Error"]["Code"] not in CHANGE_SET_GONE or waited > UNKNOWN_SECONDS:
                 raise
         pace.answered(clock.monotonic() - began)
-        delay = pace.delay(waited)
+        delay = pace.delay(waited, kind, is_near=kind == "UPDATE")
         sleep(delay)
         waited += delay
 

@@ -23,6 +23,8 @@ PATIENCE_SECONDS = 300.0
 # Naps are short, so that an operation which has just begun is asked about soon, in spite of long waits for
 # others.
 NAP_SECONDS = 0.5
+# For so long an update may be over any moment.
+SOON_SECONDS = 30.0
 # An operation that takes this long is looked into, and again each time that it has taken as long once more.
 LONG_SECONDS = 300.0
 
@@ -41,6 +43,7 @@ class _Watched:
     began: float
     due: float
     status: str = ""
+    updates: bool = False
     newest: str = ""
     looked_into: int = 0
     events_at: float = 0.0
@@ -77,7 +80,9 @@ class Watch:
         wait; so does an error of AWS that is not temporary, or lasts too long.
         """
         now = clock.monotonic()
-        watched = _Watched(stack_arn, is_over, tell, now, now + self._pace.delay(0), status)
+        updates = status == "UPDATE_IN_PROGRESS"
+        due = now + self._pace.delay(0, is_near=updates)
+        watched = _Watched(stack_arn, is_over, tell, now, due, status, updates)
         if not self._watched:
             self._answered = now
         self._watched.append(watched)
@@ -128,7 +133,10 @@ class Watch:
             self._answered = clock.monotonic()
         now = clock.monotonic()
         for watched in open_stacks:
-            watched.due = now + self._pace.delay(now - watched.began)
+            age = now - watched.began
+            # An update changes little, mostly, and is soon over.
+            is_near = watched.updates and age < SOON_SECONDS
+            watched.due = now + self._pace.delay(age, is_near=is_near)
 
     def _moving(self, watched: list[_Watched]) -> dict[str, Event]:
         """Those of the stacks that are in progress; nothing when a list has no advantage."""
