@@ -8,8 +8,9 @@ from pathlib import Path
 from benchmarks.deploy import measure, path
 from benchmarks.deploy.deployers import Deployer, forget
 from benchmarks.deploy.measure import Run
-from benchmarks.deploy.project import ENV, Project, read, write_own
+from benchmarks.deploy.project import ENV, read, write_own
 from benchmarks.deploy.times import USUAL
+from ecs_blue_green.deployer.project import Project
 
 ONE = "one parameter of one layer"
 # What is set in the parameter file, in each of the rounds.
@@ -45,9 +46,9 @@ def measured(deployer: Deployer, scale: float, rounds: int = ROUNDS) -> dict[str
         root.mkdir()
         write_own(root)
         project = read(root)
-        with measure.served(Path(folder), project.settings.region, 0.0) as server:
+        with measure.served(Path(folder), project.environment.region, 0.0) as server:
             server.run(deployer, project)
-        with measure.served(Path(folder), project.settings.region, scale) as server:
+        with measure.served(Path(folder), project.environment.region, scale) as server:
             found = {}
             for name, values in CHANGES.items():
                 runs = []
@@ -74,7 +75,7 @@ def measured(deployer: Deployer, scale: float, rounds: int = ROUNDS) -> dict[str
 def _write_configurations(project: Project) -> None:
     """What `make generate` writes for an environment's pipeline, which has to fit to its parameter file."""
     for file in (project.root / "build" / "config" / ENV).glob("*.json"):
-        file.write_text(project.settings.configuration(file.stem, project.layers[file.stem].parameters))
+        file.write_text(project.environment.configuration(file.stem, project.layers[file.stem].parameters))
 
 
 def _set(root: Path, title: str, value: str) -> None:

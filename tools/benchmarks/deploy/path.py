@@ -32,7 +32,7 @@ def of(client: Any, project: Project, times: Times, *, with_change_sets: bool) -
 
 def operations(client: Any, project: Project) -> dict[str, str]:
     """The last event of each layer's stack."""
-    return {slug: _own(client, project.settings.stack_name(slug))[0]["EventId"] for slug in project.layers}
+    return {slug: _own(client, project.environment.stack_name(slug))[0]["EventId"] for slug in project.layers}
 
 
 def of_change(
@@ -44,7 +44,7 @@ def of_change(
     if not changed:
         raise RuntimeError("nothing was changed")
     taken = {
-        slug: made + _taken(client, project.settings.stack_name(slug)) if slug in changed else 0.0
+        slug: made + _taken(client, project.environment.stack_name(slug)) if slug in changed else 0.0
         for slug in project.layers
     }
     return longest(project.waits_for, taken)
