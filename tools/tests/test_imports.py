@@ -97,6 +97,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "deployer",
         "runtime",
     ),
+    # Becomes the command that was asked for.
+    "testing.warm": ("__main__", "emulator"),
     "documents": ("documents", "deployer", "project", "runtime", "template_yaml"),
     # Of the deployer what reads and judges files: nothing is asked of AWS.
     "init": ("init", "dockerfile", "runtime", "deployer.environment", "deployer.errors", "deployer.layers"),

@@ -24,6 +24,7 @@ from tests.emulator.parts import released, resource
 from tests.paths import PARAMETER_FILE, PROJECT, TOOLS
 
 SOCKETS = Path("/proc/net/tcp")
+pytestmark = pytest.mark.usefixtures("cold_emulators")
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:

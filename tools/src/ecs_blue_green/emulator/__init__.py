@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,9 @@ START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 # A command that was killed leaves its emulator saving the state for a moment.
 HANDOVER_SECONDS = 3.0
+
+# Starts the child; while tests run, something that need not import everything anew (`testing.warm`).
+popen: Callable[..., "subprocess.Popen[str]"] = subprocess.Popen
 
 
 # What was started ahead, by its state folder, until `running` takes it over.
@@ -164,7 +167,7 @@ def _start(state: Path, parameter_file: Path, minute: float, options: Sequence[s
         *options,
     ]
     with (state / LOG_FILE).open("w") as log:
-        return subprocess.Popen(
+        return popen(
             command,
             cwd=state,
             stdin=subprocess.PIPE,
