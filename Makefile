@@ -23,7 +23,7 @@ CFN_LINT = $(BIN)/cfn-lint --regions $(REGIONS) -- build/*.yaml
 # another environment. READ_<variable> lists the targets that read it; `any` stands for all.
 OF_ENVIRONMENT = plan deploy status logs image drift rollback restore approve finish continue-rollback destroy run rehearse
 READ_ENV = $(OF_ENVIRONMENT)
-READ_ARGS = $(OF_ENVIRONMENT) benchmark-deploy
+READ_ARGS = $(OF_ENVIRONMENT) benchmark
 READ_YES = deploy rollback restore approve finish continue-rollback destroy
 READ_ONLY = plan deploy continue-rollback
 READ_ALLOW = plan deploy
@@ -241,8 +241,9 @@ test-faults: .venv/develop .venv-emulator/ready ## test 550 deployments with fau
 	@requirements/install .venv-benchmarks requirements/benchmarks.txt
 	@touch $@
 
-benchmark-deploy: .venv/ready .venv-emulator/ready .venv-benchmarks/ready ## compare the deployer with Sceptre and the AWS CLI, on the emulator
-	@cd tools && ../$(BIN)/python -m benchmarks.deploy $(ARGS)
+# ARGS="plain tests ..." chooses parts.
+benchmark: .venv/ready .venv-emulator/ready .venv-benchmarks/ready ## measure beside commit 80c2dba, Sceptre and the AWS CLI (80 min)
+	@cd tools && ../$(BIN)/python -m benchmarks $(ARGS)
 
 # ministack comes with the emulator; moto has an environment of its own.
 .venv-judges/ready: tools/judges/requirements.txt requirements/install
@@ -282,7 +283,7 @@ lock: ## pin requirements/*.in and the application's requirements.in with hashes
 	$(COMPILE) requirements/benchmarks.in -o requirements/benchmarks.txt
 	$(if $(TOOLS),$(COMPILE) tools/judges/requirements.in -o tools/judges/requirements.txt)
 
-.PHONY: run rehearse report-check test-rehearsal test-faults benchmark-deploy
+.PHONY: run rehearse report-check test-rehearsal test-faults benchmark
 # Asks the package index; installs nothing.
 resolve: ## check that the locked sets have wheels for Python 3.11 to 3.13, on Linux and macOS (needs uv)
 	@requirements/resolve $(UV)
