@@ -7,6 +7,8 @@ Recreation = Literal["Never", "Conditionally", "Always"]
 # From the best to the worst.
 RECREATIONS: tuple[Recreation, ...] = ("Never", "Conditionally", "Always")
 Action = Literal["add", "modify", "replace", "may replace", "remove", "import"]
+# What an update does to a resource that is there, from the best to the worst.
+UPDATES: tuple[Action, ...] = ("modify", "may replace", "replace")
 
 # What becomes of a resource that an operation modifies, as a reviewer wants to know it:
 # none           nothing happens to it

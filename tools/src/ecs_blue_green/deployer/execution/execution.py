@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ecs_blue_green.deployer import aws as door
 from ecs_blue_green.deployer import clock, policy, remedies
 from ecs_blue_green.deployer.aws import Aws
-from ecs_blue_green.deployer.changes import ResourceChange
+from ecs_blue_green.deployer.changes import UPDATES, ResourceChange
 from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import change_sets, schedule
 from ecs_blue_green.deployer.cloudformation.change_sets import ChangeSet
@@ -265,11 +265,10 @@ def _after_success(what: str) -> Iterator[None]:
 
 def _was_planned(change: ResourceChange, planned: Iterable[ResourceChange]) -> bool:
     """Whether the plan announced this change, or a worse one, for the same resource."""
-    badness = ("modify", "may replace", "replace")
     for expected in planned:
         if expected.logical_id != change.logical_id:
             continue
-        if expected.action in badness and change.action in badness:
-            return badness.index(change.action) <= badness.index(expected.action)
+        if expected.action in UPDATES and change.action in UPDATES:
+            return UPDATES.index(change.action) <= UPDATES.index(expected.action)
         return expected.action == change.action
     return False

@@ -11,9 +11,7 @@ knows that an ARN stays where nothing is replaced. There, and only there, the be
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ecs_blue_green.deployer.changes import RECREATIONS, Action, PropertyChange, ResourceChange, holds
-
-_ACTIONS: tuple[Action, ...] = ("modify", "may replace", "replace")
+from ecs_blue_green.deployer.changes import RECREATIONS, UPDATES, PropertyChange, ResourceChange, holds
 
 
 def worse(
@@ -29,11 +27,11 @@ def worse(
             merged.append(change)
             continue
         # Whether a resource is added or removed is CloudFormation's to say.
-        both = change.action in _ACTIONS and other.action in _ACTIONS
+        both = change.action in UPDATES and other.action in UPDATES
         merged.append(
             replace(
                 change,
-                action=max(change.action, other.action, key=_ACTIONS.index) if both else change.action,
+                action=max(change.action, other.action, key=UPDATES.index) if both else change.action,
                 properties=tuple(_properties(change.properties, other.properties)),
                 effect=other.effect,
                 notes=other.notes,
