@@ -17,8 +17,9 @@ from botocore.stub import Stubber
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.effects.schemas import document
-from ecs_blue_green.documents import approver_policy, operations
+from ecs_blue_green.documents import approver_policy, handlers, operations
 from ecs_blue_green.documents import deployer_policy as policy
+from ecs_blue_green.documents.policy_files import NAME, is_reading, reaches, resource_types, resources
 from tests import called_operations
 from tests.deployer.shop import Shop
 
@@ -58,7 +59,7 @@ def test_only_those_who_approve_may(allowed: list[Statement]) -> None:
     assert not any(fnmatch.fnmatchcase(right, one) for statement in allowed for one in statement["Action"])
     (made,) = approver_policy.template()["Resources"].values()
     statements = made["Properties"]["PolicyDocument"]["Statement"]
-    changes = {one for statement in statements for one in statement["Action"] if not policy.is_reading(one)}
+    changes = {one for statement in statements for one in statement["Action"] if not is_reading(one)}
     assert changes == {right}
     (approve,) = [statement for statement in statements if right in statement["Action"]]
     assert approve["Action"] == [right]
@@ -68,10 +69,10 @@ def test_only_those_who_approve_may(allowed: list[Statement]) -> None:
         for resource in statement["Resource"]:
             for action in statement["Action"]:
                 if resource == "*":
-                    assert not policy.resource_types(action)
+                    assert not resource_types(action)
                 else:
                     arn = resource["Fn::Sub"].removeprefix("arn:${AWS::Partition}:")
-                    assert policy.reaches(action, arn), (action, arn)
+                    assert reaches(action, arn), (action, arn)
 
 
 def test_what_tasks_write_is_read_in_their_log_group_alone(policies: dict[str, list[Statement]]) -> None:
@@ -89,9 +90,9 @@ def test_what_tasks_write_is_read_in_their_log_group_alone(policies: dict[str, l
 
 def test_log_group_of_a_whole_name_has_both_its_arns() -> None:
     """That of the name is for tagging; everything else asks for what is below it too."""
-    group = {"Properties": {"LogGroupName": {"Fn::Sub": f"/ecs/{policy.NAME}"}}}
-    begins = {"Properties": {"LogGroupName": {"Fn::Sub": f"/ecs/{policy.NAME}-api"}}}
-    whole = f"logs:%:log-group:/ecs/{policy.NAME}"
+    group = {"Properties": {"LogGroupName": {"Fn::Sub": f"/ecs/{NAME}"}}}
+    begins = {"Properties": {"LogGroupName": {"Fn::Sub": f"/ecs/{NAME}-api"}}}
+    whole = f"logs:%:log-group:/ecs/{NAME}"
     assert policy._log_group_arns([group]) == (whole, f"{whole}:*")
     assert policy._log_group_arns([begins]) == (f"{whole}-*",)
 
@@ -160,7 +161,7 @@ def test_call_that_the_file_lacks_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
     """Of the deployer, not of a test; a client that a test stubs counts as well."""
     recorder = called_operations.Recorder(known=lambda: ())
     called_operations.watch_clients(recorder, monkeypatch)
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": policy.REGION}
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": handlers.REGION}
     client = boto3.client("cloudformation", **keys)  # type: ignore[call-overload]
     with Stubber(client) as stubber:
         stubber.add_response("describe_stacks", {"Stacks": []})
@@ -196,10 +197,10 @@ def _operation_names(service: str) -> list[str]:
 def test_every_permission_has_its_reason(allowed: list[Statement]) -> None:
     """A call, a handler, a key, or one of the lists that say why."""
     keyed = {
-        action for services in policy.keys().values() for actions in services.values() for action in actions
+        action for services in handlers.keys().values() for actions in services.values() for action in actions
     }
     listed = {*policy.TAGGING, *policy.TYPED, *policy.PUSH, *policy.VALIDATION, *policy.IN_BUCKET}
-    reasons = policy.calls() | policy.handlers() | keyed | listed
+    reasons = policy.calls() | handlers.handlers() | keyed | listed
     # A role of a stack's is made under the boundary and passed on, and a service makes its own.
     reasons |= {"iam:PassRole", "iam:CreateServiceLinkedRole", *policy.WITH_BOUNDARY}
     actions = {action for statement in allowed for action in statement["Action"]}
@@ -222,7 +223,7 @@ def test_what_the_deployer_changes_itself_is_known_one_by_one() -> None:
     changes = {
         action
         for action in policy.calls()
-        if not policy.is_reading(action) and action.partition(":")[0] not in ("cloudformation", "ssm")
+        if not is_reading(action) and action.partition(":")[0] not in ("cloudformation", "ssm")
     }
     assert changes | set(policy.PUSH) == policy.DIRECT.keys() | {"s3:PutObject"}
     assert changes & policy.IN_BUCKET >= {"s3:PutObject", "s3:DeleteObject"}
@@ -239,21 +240,21 @@ def test_templates_are_put_into_the_named_bucket_below_the_stacks_names(allowed:
 
 def test_every_permission_of_the_handlers_is_allowed(allowed: list[Statement]) -> None:
     actions = {action for statement in allowed for action in statement["Action"]}
-    assert policy.handlers() - actions == set()
+    assert handlers.handlers() - actions == set()
 
 
-@pytest.mark.parametrize("resource_type", policy.UNTOLD_OF_TYPES)
+@pytest.mark.parametrize("resource_type", handlers.UNTOLD_OF_TYPES)
 def test_type_without_handlers_has_the_rights_that_are_written_down(resource_type: str) -> None:
-    assert "handlers" not in document(resource_type, policy.REGION)
-    for action in policy._permissions(resource_type, policy.HANDLERS):
-        assert policy.resource_types(action) is not None
+    assert "handlers" not in document(resource_type, handlers.REGION)
+    for action in handlers._permissions(resource_type, handlers.HANDLERS):
+        assert resource_types(action) is not None
 
 
 def test_whatever_a_handler_reads_may_be_read(policies: dict[str, list[Statement]]) -> None:
     """Changing MinCapacity was seen denied for want of DescribeScheduledActions, which nothing here uses."""
     reads = {one for statement in policies["ReadPolicy"] for one in statement["Action"]}
-    asked = {one for one in set().union(*policy.asked().values()) if policy.resource_types(one) is not None}
-    assert {one for one in asked if policy.is_reading(one)} - reads == policy.CONTENTS
+    asked = {one for one in set().union(*handlers.asked().values()) if resource_types(one) is not None}
+    assert {one for one in asked if is_reading(one)} - reads == handlers.CONTENTS
     assert "application-autoscaling:DescribeScheduledActions" in reads
     # Nothing is read from a bucket: the one function's code stands in its template.
     built = layers.read(ROOT / "build")
@@ -371,7 +372,7 @@ def test_resources_are_changed_through_cloudformation_only(allowed: list[Stateme
         for statement in allowed
         if "aws:CalledVia" not in str(statement.get("Condition"))
         for action in statement["Action"]
-        if not policy.is_reading(action)
+        if not is_reading(action)
     }
     others = direct - policy.DIRECT.keys() - policy.IN_BUCKET
     assert {action.partition(":")[0] for action in others} == {"cloudformation", "iam", "ssm"}
@@ -385,7 +386,7 @@ def test_changes_reach_only_what_has_the_environments_name(allowed: list[Stateme
     """Where IAM can tell resources apart and their names are ours, no statement is about all of them."""
     for statement in allowed:
         if statement["Resource"] == ["*"]:
-            wide = {a for a in statement["Action"] if policy.is_scoped(a) and not policy.is_reading(a)}
+            wide = {a for a in statement["Action"] if policy.is_scoped(a) and not is_reading(a)}
             assert wide == set()
 
 
@@ -397,15 +398,15 @@ def test_statement_names_resources_that_iam_knows_for_its_actions(allowed: list[
             continue
         arns = [one["Fn::Sub"].removeprefix("arn:${AWS::Partition}:") for one in statement["Resource"]]
         for action in statement["Action"]:
-            assert any(policy.reaches(action, arn) for arn in arns), (action, arns)
+            assert any(reaches(action, arn) for arn in arns), (action, arns)
 
 
 def test_right_on_what_no_scope_names_is_given_all_the_same() -> None:
     """CloudWatch has alarms and dashboards; of these two the scopes name alarms."""
     assert policy.is_scoped("cloudwatch:PutMetricAlarm")
     assert not policy.is_scoped("cloudwatch:PutDashboard")
-    assert not policy.reaches("cloudwatch:PutDashboard", "cloudwatch:%:alarm:a")
-    assert policy.reaches("cloudwatch:PutDashboard", "cloudwatch::x:dashboard/a")
+    assert not reaches("cloudwatch:PutDashboard", "cloudwatch:%:alarm:a")
+    assert reaches("cloudwatch:PutDashboard", "cloudwatch::x:dashboard/a")
 
 
 def test_roles_are_made_under_the_boundary_where_there_is_one(policies: dict[str, list[Statement]]) -> None:
@@ -421,24 +422,22 @@ def test_roles_are_made_under_the_boundary_where_there_is_one(policies: dict[str
 
 
 def test_every_exception_is_still_one() -> None:
-    asked = policy.asked()
+    asked = handlers.asked()
     stale = [
         one
-        for resource_type, exceptions in policy.NOT_NEEDED.items()
+        for resource_type, exceptions in handlers.NOT_NEEDED.items()
         for one in exceptions
-        if not [
-            name for name in fnmatch.filter(asked[resource_type], one.actions) if not policy.is_reading(name)
-        ]
+        if not [name for name in fnmatch.filter(asked[resource_type], one.actions) if not is_reading(name)]
     ]
     assert stale == []
-    assert set().union(*asked.values()) >= policy.CONTENTS
+    assert set().union(*asked.values()) >= handlers.CONTENTS
 
 
 def test_exception_ends_with_the_property_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for resource_type, exceptions in policy.NOT_NEEDED.items():
-        known = document(resource_type, policy.REGION)["properties"]
+    for resource_type, exceptions in handlers.NOT_NEEDED.items():
+        known = document(resource_type, handlers.REGION)["properties"]
         assert {one.unless for one in exceptions if one.unless} <= known.keys()
-    assert "elasticloadbalancing:RegisterTargets" not in policy.handlers()
-    (group, *_) = policy.resources("AWS::ElasticLoadBalancingV2::TargetGroup")
+    assert "elasticloadbalancing:RegisterTargets" not in handlers.handlers()
+    (group, *_) = resources("AWS::ElasticLoadBalancingV2::TargetGroup")
     monkeypatch.setitem(group["Properties"], "Targets", [{"Id": "10.0.0.1"}])
-    assert "elasticloadbalancing:RegisterTargets" in policy.handlers()
+    assert "elasticloadbalancing:RegisterTargets" in handlers.handlers()

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ecs_blue_green.documents import deployer_policy
-from ecs_blue_green.documents.deployer_policy import NAME, ROOT, resources
+from ecs_blue_green.documents import deployer_policy, policy_files
+from ecs_blue_green.documents.policy_files import NAME, ROOT, resources
 
 FILE = ROOT / "docs" / "approver-policy.yaml"
 
@@ -19,11 +19,11 @@ PIPELINE = "AWS::CodePipeline::Pipeline"
 # What `make approve` asks before it shows what waits, and of which resources, as in `deployer_policy.SCOPES`.
 LOOKS: Mapping[str, tuple[str, ...]] = {
     "cloudformation:DescribeStacks": (f"cloudformation:%:stack/{NAME}-*",),
-    "codepipeline:GetPipeline": deployer_policy.pipelines(),
-    "codepipeline:GetPipelineExecution": deployer_policy.pipelines(),
-    "codepipeline:GetPipelineState": deployer_policy.pipelines(),
+    "codepipeline:GetPipeline": policy_files.pipelines(),
+    "codepipeline:GetPipelineExecution": policy_files.pipelines(),
+    "codepipeline:GetPipelineState": policy_files.pipelines(),
     "ecr:DescribeImages": (f"ecr:%:repository/{NAME}-*",),
-    "ecs:DescribeServices": (f"ecs:%:service/{deployer_policy.ANY_CLUSTER}/{NAME}-*",),
+    "ecs:DescribeServices": (f"ecs:%:service/{policy_files.ANY_CLUSTER}/{NAME}-*",),
     "ecs:DescribeTaskDefinition": ("*",),
     "ssm:GetParameters": ("ssm:%:parameter/${Project}/${Environment}/deploy*",),
 }
@@ -35,7 +35,7 @@ def approvals() -> Iterator[str]:
         for stage in _told(pipeline["Properties"]["Stages"]):
             for action in stage["Actions"]:
                 if action["ActionTypeId"]["Category"] == "Approval":
-                    for name in deployer_policy.pipelines():
+                    for name in policy_files.pipelines():
                         yield f"{name}/{stage['Name']}/{action['Name']}"
 
 
@@ -53,13 +53,13 @@ def template() -> dict[str, Any]:
     by_scope: dict[tuple[str, ...], set[str]] = {}
     for action, scope in LOOKS.items():
         by_scope.setdefault(scope, set()).add(action)
-    statements = [deployer_policy.allow("", actions, list(scope)) for scope, actions in by_scope.items()]
+    statements = [policy_files.allow("", actions, list(scope)) for scope, actions in by_scope.items()]
     if waiting := list(approvals()):
-        statements.insert(0, deployer_policy.allow("Approve", deployer_policy.ELSEWHERE, waiting))
+        statements.insert(0, policy_files.allow("Approve", deployer_policy.ELSEWHERE, waiting))
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Rights of whoever approves the releases of one environment",
-        "Parameters": deployer_policy.told_of_the_environment(),
+        "Parameters": policy_files.told_of_the_environment(),
         "Resources": {
             "ApproverPolicy": {
                 "Type": "AWS::IAM::ManagedPolicy",
@@ -82,7 +82,7 @@ def head() -> str:
         "`make approve`. Not a layer: it belongs to the account, like docs/deployer-policy.yaml, and none of",
         "the policies there has the right to approve.",
         "",
-        *deployer_policy.how_to_deploy(FILE, "approver"),
+        *policy_files.how_to_deploy(FILE, "approver"),
         "",
         *textwrap.wrap(
             "Attach the policy of its output to the role or permission set of the people who approve. Who "
@@ -91,13 +91,13 @@ def head() -> str:
             108,
         ),
     ]
-    return deployer_policy.comment(lines)
+    return policy_files.comment(lines)
 
 
 def render() -> str:
     """The file as it has to be."""
-    return head() + deployer_policy.yaml_of(template())
+    return head() + policy_files.yaml_of(template())
 
 
 if __name__ == "__main__":
-    deployer_policy.write(FILE, render())
+    policy_files.write(FILE, render())

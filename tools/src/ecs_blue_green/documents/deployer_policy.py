@@ -7,43 +7,37 @@ says why. `python -m ecs_blue_green.documents.deployer_policy` writes
 docs/deployer-policy.yaml, and a test compares them.
 """
 
-import fnmatch
 import json
 import re
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from ecs_blue_green import project, template_yaml
-from ecs_blue_green.deployer.effects.schemas import document
 from ecs_blue_green.documents import operations
-from ecs_blue_green.documents.generated import BUILD, LAYERS, LOCAL, RUNTIME
+from ecs_blue_green.documents.generated import LAYERS, RUNTIME
+from ecs_blue_green.documents.handlers import LOG_GROUP, handlers, keys
+from ecs_blue_green.documents.policy_files import (
+    ANY_CLUSTER,
+    NAME,
+    OWN_CLUSTER,
+    ROOT,
+    allow,
+    arn_of,
+    comment,
+    how_to_deploy,
+    is_reading,
+    name_patterns,
+    parameter,
+    pipelines,
+    reaches,
+    resource_types,
+    resources,
+    told_of_the_environment,
+    write,
+    yaml_of,
+)
 
-ROOT = project.root()
 FILE = ROOT / "docs" / "deployer-policy.yaml"
-
-
-NAME = "${Project}-${Environment}"
-PLACEHOLDER = re.compile(r"\$\{[^}]+\}")
-LOG_GROUP = "AWS::Logs::LogGroup"
-
-
-def resources(resource_type: str) -> Iterator[Mapping[str, Any]]:
-    """The resources of a type in all templates."""
-    for layer in LAYERS.values():
-        yield from (one for one in layer.resources.values() if one["Type"] == resource_type)
-
-
-def _parameter(resource_type: str, name: str) -> str | None:
-    """The parameter that is a property of a type's resources, as the templates say; None where none is."""
-    for resource in resources(resource_type):
-        for title in re.findall(r'"Ref": "(\w+)"', json.dumps(resource.get("Properties", {}).get(name))):
-            return str(title)
-    return None
 
 
 def _changed_by_deployer(resource_type: str) -> Iterator[Mapping[str, Any]]:
@@ -57,23 +51,12 @@ def _retained(resource_type: str) -> Iterator[Mapping[str, Any]]:
     yield from (one for one in resources(resource_type) if one.get("DeletionPolicy", "Delete") != "Delete")
 
 
-def _names(named: Iterable[Mapping[str, Any]], name: str) -> list[str]:
-    """The names that templates give to resources, as patterns; those of CloudFormation begin like stacks'."""
-    found = []
-    for resource in named:
-        text = resource.get("Properties", {}).get(name, {}).get("Fn::Sub", "")
-        front, has_name, rest = text.partition(NAME)
-        if has_name:
-            found.append(text if not rest else f"{front}{NAME}{'-' * rest.startswith('-')}*")
-    return list(dict.fromkeys(found)) or [f"{NAME}-*"]
-
-
 def _log_group_arns(groups: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Log groups, as resources: tagging asks for the ARN of the name, everything else for that with `:*`.
 
     CloudWatch Logs API reference, LogGroup, `arn` and `logGroupArn`. A pattern that ends with * is both.
     """
-    names = _names(groups, "LogGroupName")
+    names = name_patterns(groups, "LogGroupName")
     return tuple(
         f"logs:%:log-group:{name}{rest}"
         for name in names
@@ -82,30 +65,13 @@ def _log_group_arns(groups: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     )
 
 
-def pipelines() -> tuple[str, ...]:
-    """The pipelines, as resources; % stands for region and account."""
-    return tuple(
-        f"codepipeline:%:{name}" for name in _names(resources("AWS::CodePipeline::Pipeline"), "Name")
-    )
-
-
-# What the policies are told of the parameter file, under its own names.
-CLUSTER = _parameter("AWS::ECS::Cluster", "ClusterName")
-BOUNDARY = _parameter("AWS::IAM::Role", "PermissionsBoundary")
-
-# Any region that has all types would do: handlers are the same everywhere.
-REGION = "us-east-1"
+BOUNDARY = parameter("AWS::IAM::Role", "PermissionsBoundary")
 # What one managed policy may hold, without white space (November 2026).
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 POLICY_CHARACTERS = 6144
 SPARE_CHARACTERS = 1000
-
 # The policy for what the deployer changes itself, which a person is asked about.
 BY_HAND = "DirectPolicy"
-
-HANDLERS = ("create", "read", "update", "delete")
-READING = ("Describe", "Get", "List", "BatchGet", "Head")
-
 # IAM's prefix of a service, where it is not botocore's name, and its actions that are not called like the
 # operation.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -144,26 +110,6 @@ PUSH = (
     "ecr:PutImage",
     "ecr:UploadLayerPart",
 )
-
-# CodeBuild's and CodePipeline's schemas name no or not all permissions, and a new connection to GitHub is
-# handed on. https://docs.aws.amazon.com/dtconsole/latest/userguide/security-iam.html
-UNTOLD = (
-    "codebuild:BatchGetProjects",
-    "codebuild:CreateProject",
-    "codebuild:DeleteProject",
-    "codebuild:UpdateProject",
-    "codeconnections:PassConnection",
-)
-
-# A type whose schema has no handlers: CloudFormation calls the service's own API for it.
-UNTOLD_OF_TYPES = {
-    "AWS::ElasticLoadBalancingV2::ListenerCertificate": {
-        "elasticloadbalancing:AddListenerCertificates",
-        "elasticloadbalancing:DescribeListenerCertificates",
-        "elasticloadbalancing:RemoveListenerCertificates",
-    }
-}
-
 # What CloudFormation reads with the rights of whoever makes a change set, to warn of quotas, and of
 # repositories and buckets that it cannot delete. Config's right is not there: no template has a recorder.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
@@ -184,82 +130,8 @@ TYPED = {
     "cloudformation:RollbackStack": "nothing else leads out of UPDATE_FAILED and CREATE_FAILED: "
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html",
 }
-
-# What CloudWatch Logs asks KMS for in the name of whoever gives a key to a log group. No handler tells: AWS's
-# page wants such rights for roles that call CloudWatch Logs, and their lack has been seen.
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-# https://github.com/aws-samples/aws-secure-environment-accelerator/pull/1293
-UNTOLD_OF_KEYS = {LOG_GROUP: {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}}
 # KMS does not tell for this one which service asks (service authorization reference, kms:ViaService).
 NO_VIA_SERVICE = {"kms:RetireGrant"}
-
-
-class NotNeeded(NamedTuple):
-    """Actions that the handlers of a type ask for without need, unless a template sets the property."""
-
-    actions: str
-    unless: str | None = None
-
-
-# What handlers change when a template sets what is not set, or associates what is not ours. What they only
-# read they may read whatever it is for: which of it they skip is not documented.
-NOT_NEEDED: Mapping[str, tuple[NotNeeded, ...]] = {
-    "AWS::ApplicationAutoScaling::ScalableTarget": (
-        NotNeeded("application-autoscaling:*ScheduledAction", "ScheduledActions"),
-    ),
-    "AWS::CodeDeploy::DeploymentGroup": (
-        NotNeeded("codedeploy:*Deployment", "Deployment"),
-        NotNeeded("codedeploy:*ApplicationRevision", "Deployment"),
-        NotNeeded("codedeploy:*OnPremises*", "OnPremisesInstanceTagFilters"),
-    ),
-    # Settings of the account are not a stack's.
-    "AWS::ECS::Cluster": (NotNeeded("ecs:*AccountSetting*"),),
-    # Deployments are CodeDeploy's.
-    "AWS::ECS::Service": (NotNeeded("ecs:StopServiceDeployment"),),
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
-        NotNeeded("elasticloadbalancing:ModifyCapacityReservation", "MinimumLoadBalancerCapacity"),
-        NotNeeded("elasticloadbalancing:ModifyIpPools", "Ipv4IpamPoolId"),
-    ),
-    # ECS registers the targets.
-    "AWS::ElasticLoadBalancingV2::TargetGroup": (NotNeeded("elasticloadbalancing:*Targets", "Targets"),),
-    "AWS::IAM::ManagedPolicy": (
-        NotNeeded("iam:*GroupPolicy", "Groups"),
-        NotNeeded("iam:*UserPolicy", "Users"),
-    ),
-    "AWS::Lambda::Function": (NotNeeded("lambda:PassCapacityProvider", "CapacityProviderConfig"),),
-    LOG_GROUP: (
-        NotNeeded("firehose:*", "DataProtectionPolicy"),
-        NotNeeded("logs:*LogDelivery", "DataProtectionPolicy"),
-        NotNeeded("logs:*DataProtectionPolicy", "DataProtectionPolicy"),
-        NotNeeded("logs:*ResourcePolicy", "ResourcePolicyDocument"),
-        NotNeeded("logs:PutBearerTokenAuthentication", "BearerTokenAuthenticationEnabled"),
-        NotNeeded("logs:PutLogGroupDeletionProtection", "DeletionProtectionEnabled"),
-    ),
-    "AWS::S3::Bucket": (
-        NotNeeded("s3:*BucketMetadata*", "MetadataConfiguration"),
-        NotNeeded("s3tables:*", "MetadataConfiguration"),
-        # No object by CloudFormation.
-        NotNeeded("s3:*Object"),
-        NotNeeded("s3:*ObjectAcl"),
-    ),
-    # The web ACL is the load balancer's.
-    "AWS::WAFv2::WebACLAssociation": (
-        NotNeeded("amplify:*"),
-        NotNeeded("apigateway:*"),
-        NotNeeded("apprunner:*"),
-        NotNeeded("appsync:*"),
-        NotNeeded("bedrock-agentcore:*"),
-        NotNeeded("cognito-idp:*"),
-        NotNeeded("ec2:*VerifiedAccess*"),
-        NotNeeded("wafv2:*PermissionPolicy"),
-    ),
-}
-# Reading that is not about settings: what is in a bucket, and what comes with the secret of a Cognito client
-# (botocore, DescribeUserPoolClient). A function's code is in the template.
-CONTENTS = {"cognito-idp:DescribeUserPoolClient", "s3:GetObject", "s3:GetObjectVersion"}
-
-# A cluster that no parameter names has CloudFormation's name.
-OWN_CLUSTER, ANY_CLUSTER = (f"${{{CLUSTER}}}",) * 2 if CLUSTER else (f"{NAME}-*", "*")
 # Where AWS can tell resources apart by a name that is known before: by prefix of the action.
 SCOPES: Mapping[str, tuple[str, ...]] = {
     # Application Auto Scaling makes its alarms, but only for whom could make them: it asks CloudWatch in the
@@ -312,7 +184,6 @@ DIRECT: Mapping[str, tuple[str, ...]] = {
 }
 # The load balancer's name is CloudFormation's choice, so it is told by its tags.
 TAGGED = {"elasticloadbalancing:ModifyLoadBalancerAttributes"}
-
 # Roles are changed under these only with the boundary, where there is one.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 WITH_BOUNDARY = (
@@ -324,7 +195,6 @@ WITH_BOUNDARY = (
     "iam:PutRolePolicy",
 )
 SERVICE_LINKED = ("ecs", "ecs.application-autoscaling", "elasticloadbalancing")
-
 THROUGH_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
 
 
@@ -337,108 +207,9 @@ def calls() -> set[str]:
     return found - ELSEWHERE
 
 
-def handlers() -> set[str]:
-    """What CloudFormation needs on the caller's behalf, for the layers that have no role of theirs."""
-    needed = {
-        action
-        for resource_type, actions in asked().items()
-        for action in actions
-        if not is_superfluous(action, resource_type)
-    }
-    # Some permissions are written as the service logs them, which IAM does not know.
-    return {action for action in needed | set(UNTOLD) if resource_types(action) is not None}
-
-
-def asked() -> dict[str, set[str]]:
-    """All that the handlers of the resource types can ask for, by type."""
-    found: dict[str, set[str]] = {}
-    for layer in LAYERS.values():
-        # A layer with a role of its own changes with that; drift is detected with the rights of whoever asks.
-        kinds = ("read",) if layer.runtime.role else HANDLERS
-        for resource_type in {resource["Type"] for resource in layer.resources.values()}:
-            found.setdefault(resource_type, set()).update(_permissions(resource_type, kinds))
-    return found
-
-
-@cache
-def keys() -> Mapping[str, Mapping[str, set[str]]]:
-    """The parameters with keys of what the stacks encrypt, with what each service that asks does with them.
-
-    A key for those who publish alone is not asked of whoever makes a topic.
-    """
-    found = {named.parameter: _keyed(named.parameter) for named in RUNTIME.keys}
-    return {title: services for title, services in found.items() if any(services.values())}
-
-
-def _keyed(title: str) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for layer in LAYERS.values():
-        for resource in layer.resources.values() if not layer.runtime.role else ():
-            if f'{{"Ref": "{title}"}}' not in json.dumps(resource.get("Properties")):
-                continue
-            resource_type = resource["Type"]
-            changes = {one for one in _permissions(resource_type, HANDLERS) if not is_reading(one)}
-            found.setdefault(resource_type.split("::")[1].lower(), set()).update(
-                {one for one in changes if one.startswith("kms:")}, UNTOLD_OF_KEYS.get(resource_type, set())
-            )
-    return found
-
-
-def _permissions(resource_type: str, kinds: Iterable[str]) -> set[str]:
-    schema = document(resource_type, REGION).get("handlers", {})
-    told = {permission for kind in kinds for permission in schema.get(kind, {}).get("permissions", [])}
-    return told | UNTOLD_OF_TYPES.get(resource_type, set())
-
-
-def is_superfluous(action: str, resource_type: str) -> bool:
-    """Whether the handlers of a type ask for this and do not need it for our templates."""
-    if is_reading(action):
-        return action in CONTENTS
-    # On the user's key alone: `keys`.
-    return action.startswith("kms:") or any(
-        fnmatch.fnmatchcase(action, one.actions)
-        for one in NOT_NEEDED.get(resource_type, ())
-        if not any(one.unless in resource.get("Properties", {}) for resource in resources(resource_type))
-    )
-
-
-def resource_types(action: str) -> list[str] | None:
-    """The types of resources that IAM can tell apart for an action; None for one that it does not know."""
-    prefix, _, name = action.partition(":")
-    found = reference().get(prefix, {}).get("Actions", {}).get(name.lower())
-    return None if found is None else list(found.get("Resources", []))
-
-
-@cache
-def reference() -> Mapping[str, Any]:
-    """The service authorization reference by prefix, as cfn-lint ships it."""
-    spec = find_spec("cfnlint")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("cfn-lint is not installed: run make")
-    path = Path(spec.origin).parent / "data" / "AdditionalSpecs" / "Policies.json"
-    found: Mapping[str, Any] = json.loads(path.read_bytes())
-    return found
-
-
 def is_scoped(action: str) -> bool:
     """Whether IAM can tell this action's resources apart by a name that begins with ours."""
     return any(reaches(action, resource) for resource in SCOPES.get(action.partition(":")[0], ()))
-
-
-def reaches(action: str, resource: str) -> bool:
-    """Whether an action takes resources whose ARNs are like this one; % stands for region and account."""
-    known = reference()[action.partition(":")[0]]["Resources"]
-    example = PLACEHOLDER.sub("x", f"arn:x:{resource}").replace("%", "x:x").replace("*", "x")
-    return any(
-        re.fullmatch(PLACEHOLDER.sub("[^:]*", one), example)
-        for kind in resource_types(action) or []
-        for one in known.get(kind, {"ARNFormats": []})["ARNFormats"]
-    )
-
-
-def is_reading(action: str) -> bool:
-    """Whether an action only looks."""
-    return action.partition(":")[2].startswith(READING)
 
 
 def template() -> dict[str, Any]:
@@ -482,17 +253,6 @@ def template() -> dict[str, Any]:
             "ReadPolicyArn": {"Description": "Policy to look", "Value": {"Ref": "ReadPolicy"}},
         },
     }
-
-
-def told_of_the_environment() -> dict[str, Any]:
-    """The parameters by which the names of an environment are known."""
-    parameters: dict[str, Any] = {
-        "Project": {"Type": "String", "Description": "`project` of params/<environment>.yaml"},
-        "Environment": {"Type": "String", "Description": "Name of the environment"},
-    }
-    if CLUSTER:
-        parameters[CLUSTER] = {"Type": "String", "Description": f"{CLUSTER} of params/<environment>.yaml"}
-    return parameters
 
 
 def _condition(title: str) -> str:
@@ -621,7 +381,7 @@ def _roles() -> Iterator[dict[str, Any]]:
         "Sid": "NotItself",
         "Effect": "Deny",
         "Action": ["iam:CreatePolicyVersion", "iam:DeletePolicy*", "iam:SetDefaultPolicyVersion"],
-        "Resource": [_arn("iam::${AWS::AccountId}:policy/${AWS::StackName}-*"), *boundary],
+        "Resource": [arn_of("iam::${AWS::AccountId}:policy/${AWS::StackName}-*"), *boundary],
     }
     # Where there is no boundary, taking one away does no harm.
     yield allow(
@@ -661,33 +421,6 @@ def _with_boundary(limited: Any, free: Any) -> Any:
     return {"Fn::If": [_condition(BOUNDARY), limited, free]} if BOUNDARY else free
 
 
-def allow(
-    sid: str, actions: set[str], resources: list[str], condition: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """A statement; the resources are written as in SCOPES."""
-    statement: dict[str, Any] = {"Sid": sid} if sid else {}
-    statement |= {"Effect": "Allow", "Action": sorted(actions)}
-    statement["Resource"] = [_arn(resource) for resource in resources]
-    if condition:
-        statement["Condition"] = condition
-    return statement
-
-
-def _arn(resource: str) -> Any:
-    """The ARN behind a resource; % stands for region and account."""
-    if resource == "*":
-        return resource
-    return {"Fn::Sub": "arn:${AWS::Partition}:" + resource.replace("%", "${AWS::Region}:${AWS::AccountId}")}
-
-
-def example() -> dict[str, str]:
-    """The parameters of `told_of_the_environment`, as an environment of this project has them."""
-    names = sorted(path.stem for path in (ROOT / "params").glob("*.yaml") if path.stem != LOCAL.name)
-    found = BUILD.read_environment((names or [LOCAL.name])[-1])
-    given = {"Project": found.project, "Environment": found.name}
-    return given | ({CLUSTER: found.parameters[CLUSTER]} if CLUSTER else {})
-
-
 def head() -> str:
     """The comment at the top of the file, with names of this project as examples."""
     lines = [
@@ -713,37 +446,9 @@ def head() -> str:
     return comment(lines)
 
 
-def how_to_deploy(file: Path, stack: str) -> list[str]:
-    """The command that deploys such a file, with names of this project as examples."""
-    given = example()
-    return [
-        f"  aws cloudformation deploy --template-file {file.relative_to(ROOT)} "
-        f"--stack-name {stack}-{given['Project']}-{given['Environment']} \\",
-        "    --capabilities CAPABILITY_IAM --parameter-overrides "
-        + " ".join(f"{title}={value}" for title, value in given.items()),
-    ]
-
-
-def comment(lines: Iterable[str]) -> str:
-    """Lines as a comment of YAML."""
-    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
-
-
-def yaml_of(template: Mapping[str, Any]) -> str:
-    """A template as YAML, without references to what stands in it twice."""
-    return template_yaml.dump(json.loads(json.dumps(template)))
-
-
 def render() -> str:
     """The file as it has to be."""
     return head() + yaml_of(template())
-
-
-def write(file: Path, text: str) -> None:
-    """Write a file of this kind, and say so."""
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"wrote {file.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":
