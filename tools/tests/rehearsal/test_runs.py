@@ -26,7 +26,7 @@ def test_healthy_release_moves_the_traffic_and_nothing_is_lost_in_either_directi
     """Blue to green, then green to blue: the second rehearsal goes on from what the first one left."""
     place.set(TerminationWaitMinutes=2, AlarmMinRequests=FLOOR, MinCapacity=2, MaxCapacity=4)
     place.deploy()
-    assert "or make rehearse (a release of it)" in capsys.readouterr().err
+    assert "or make rehearse (releases it)" in capsys.readouterr().err
     first = place.rehearse("1.0", minute=MINUTE, requests=REQUESTS)
     assert first.verdict.result == "released"
     assert [shares for _, shares in first.rehearsal.stage.journal.weights] == [

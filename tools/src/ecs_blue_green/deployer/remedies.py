@@ -141,7 +141,7 @@ DEPLOY_BY_CODEDEPLOY = Remedy(
 
 # How a deploy ends.
 RUN_OR_REHEARSE = Remedy(
-    "make run ({folder}/ to open in a browser), or make rehearse (a release of it)", "command"
+    "make run (runs {folder}/, to open in a browser), or make rehearse (releases it)", "command"
 )
 FIRST_RELEASE = Remedy("{status} (the new pipeline begins with a release)", "command")
 SEE_ALL = Remedy("{status} (what is live, and every output); a push releases", "command")

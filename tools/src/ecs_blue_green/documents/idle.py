@@ -11,7 +11,7 @@ from ecs_blue_green.documents.generated import LAYERS, ORDER, _table, texts
 
 def idle_table() -> str:
     """Each layer with what it holds."""
-    return _table(("Layer", "Number", "What is there all the time"), _rows())
+    return _table(("Layer", "Number", "Permanent resources"), _rows())
 
 
 def _rows() -> Iterator[tuple[str, str, str]]:

@@ -41,7 +41,7 @@ def tables() -> str:
 def table(layer: str) -> str:
     """The rows of one layer, as a Markdown table."""
     head = (
-        "| Resource | Changed at run time by | In the role | A changed tag | Parameters that change it "
+        "| Resource | Changed at run time by | With the role | A changed tag | Parameters that change it "
         "| Stack policy | DeletionPolicy | `destroy`, unprotected |"
     )
     rows = [_row(layer, logical_id, resource) for logical_id, resource in LAYERS[layer].resources.items()]

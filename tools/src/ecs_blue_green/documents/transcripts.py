@@ -7,6 +7,7 @@ what the deployer really prints.
 from ecs_blue_green import runtime
 from ecs_blue_green.deployer import commands, remedies
 from ecs_blue_green.deployer.effects.states import ResolvedState, desired_state
+from ecs_blue_green.deployer.planning import text
 from ecs_blue_green.documents.generated import IMPORTS_FROM, LAYERS, LOCAL, ORDER, ROOT, RUNTIME
 
 # Of the first column.
@@ -20,12 +21,12 @@ def first_deployment() -> str:
         "$ make deploy",
         f"{LOCAL.project}-{LOCAL.name}, {LOCAL.region}, the emulator on this machine",
         *(_created(slug, ", from the template" if IMPORTS_FROM[slug] else "") for slug in ORDER),
-        "From the template: what it imports is not there yet; AWS is asked when it is.",
+        text.FROM_TEMPLATE,
         "…",
         _done(ORDER[0]),
         "…",
         _done(ORDER[-1]),
-        "answers: nowhere yet, since the emulator keeps records and runs no task",
+        "answers: nowhere yet: the emulator keeps records, but runs no tasks",
         f"next:  {remedies.RUN_OR_REHEARSE(folder=RUNTIME.image.folder)}",
     )
 

@@ -34,7 +34,7 @@ def say(plan: Plan, runtime: Runtime, outcomes: Iterable[Outcome]) -> None:
 def _address(plan: Plan, runtime: Runtime, outcomes: Iterable[Outcome]) -> str:
     named = runtime.controller.address
     if plan.environment.is_local:
-        return "nowhere yet, since the emulator keeps records and runs no task"
+        return "nowhere yet: the emulator keeps records, but runs no tasks"
     if named is None or runtime.controller.service.layer not in plan.there:
         return ""
     stack = plan.stacks.get(named.layer)

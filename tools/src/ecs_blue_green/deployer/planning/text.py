@@ -22,9 +22,11 @@ from ecs_blue_green.deployer.text import (
 # What takes less is over before anybody waits.
 SHORTEST_SECONDS = 5
 QUANTITIES = (
-    "What a new environment holds all the time, in quantities: docs/first-run.md, What is there all the time"
+    "The permanent resources of a new environment, in quantities: docs/first-run.md, Permanent resources"
 )
-FROM_TEMPLATE = "From the template: what it imports is not there yet; AWS is asked when it is."
+FROM_TEMPLATE = (
+    "From the template: a stack that exports to it does not exist yet; CloudFormation is asked when it does."
+)
 LEFT = "is no layer of this project any more: nothing changes it, and destroy deletes it"
 # The sign of what happens to a resource or an output.
 SIGNS = {
