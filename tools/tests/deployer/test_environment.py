@@ -286,7 +286,7 @@ def test_rights_of_one_environment_do_not_cover_another(
             environment.refuse_overlapping(project / "params", settings)
         assert said in str(caught.value)
         assert f"params/{one}.yaml and params/{other}.yaml are in one account" in str(caught.value)
-        assert "the rights of one would cover the other" in str(caught.value)
+        assert "the permissions of one would cover the other" in str(caught.value)
         assert "ARGS=--no-preflight" in caught.value.remedy
 
 

@@ -1,4 +1,4 @@
-"""The deployer's own rights: what it calls is allowed, and little else."""
+"""The deployer's own permissions: what it calls is allowed, and little else."""
 
 import fnmatch
 import re
@@ -55,14 +55,16 @@ def test_file_of_those_who_approve_is_what_the_templates_have() -> None:
 
 def test_only_those_who_approve_may(allowed: list[Statement]) -> None:
     """On the pipeline's one action that waits for a person, and they may do nothing else but look."""
-    right = "codepipeline:PutApprovalResult"
-    assert not any(fnmatch.fnmatchcase(right, one) for statement in allowed for one in statement["Action"])
+    permission = "codepipeline:PutApprovalResult"
+    assert not any(
+        fnmatch.fnmatchcase(permission, one) for statement in allowed for one in statement["Action"]
+    )
     (made,) = approver_policy.template()["Resources"].values()
     statements = made["Properties"]["PolicyDocument"]["Statement"]
     changes = {one for statement in statements for one in statement["Action"] if not is_reading(one)}
-    assert changes == {right}
-    (approve,) = [statement for statement in statements if right in statement["Action"]]
-    assert approve["Action"] == [right]
+    assert changes == {permission}
+    (approve,) = [statement for statement in statements if permission in statement["Action"]]
+    assert approve["Action"] == [permission]
     pipeline = "codepipeline:${AWS::Region}:${AWS::AccountId}:${Project}-${Environment}"
     assert approve["Resource"] == [{"Fn::Sub": f"arn:${{AWS::Partition}}:{pipeline}/Approve/Approve"}]
     for statement in statements:
@@ -230,7 +232,7 @@ def test_what_the_deployer_changes_itself_is_known_one_by_one() -> None:
 
 
 def test_templates_are_put_into_the_named_bucket_below_the_stacks_names(allowed: list[Statement]) -> None:
-    """Never into another, and CloudFormation reads them with the same rights."""
+    """Never into another, and CloudFormation reads them with the same permissions."""
     (templates,) = [one for one in allowed if one.get("Sid") == "Templates"]
     assert set(templates["Action"]) == policy.IN_BUCKET
     path = "${TemplateBucket}/${Project}-${Environment}-*"
@@ -346,10 +348,10 @@ def test_web_acl_is_given_and_taken_away_in_both_settings_of_an_account(allowed:
 
 
 def test_whatever_validation_of_a_change_set_reads_may_be_read(policies: dict[str, list[Statement]]) -> None:
-    """With the rights of whoever makes it, and nobody says that it comes through CloudFormation then."""
+    """With the permissions of whoever makes it, and nobody says that it comes through CloudFormation then."""
     (look,) = [one for one in policies["ReadPolicy"] if one.get("Sid") == "Look"]
     assert "Condition" not in look
-    # AWS's page; a right that Config has is about recorders.
+    # AWS's page; a permission that Config has is about recorders.
     assert set(look["Action"]) >= {
         "cloudwatch:GetMetricData",
         "ec2:DescribeSecurityGroups",

@@ -375,8 +375,8 @@ def refuse_overlapping(folder: Path, environment: Environment) -> None:
         if other.get("account") == environment.account and (own.startswith(found) or found.startswith(own)):
             raise BadInput(
                 f"{folder.name}/{environment.name}.yaml and {folder.name}/{name}.yaml are in one account",
-                f"{_shown(min(own, found, key=len))} begins the names of both: the rights of one would cover"
-                " the other",
+                f"{_shown(min(own, found, key=len))} begins the names of both: the permissions of one"
+                " would cover the other",
                 remedies.ANOTHER_NAME(folder=folder.name),
             )
 

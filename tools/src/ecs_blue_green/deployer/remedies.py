@@ -40,7 +40,7 @@ SECRET_OF_THE_CONTAINER = Remedy(
 )
 DELETE_TEMPLATE = Remedy(
     "have the bucket's policy let you, and delete it: aws s3api delete-object --bucket {bucket} --key {key}"
-    "{version}; your rights are in docs/deployer-policy.yaml, with its parameter TemplateBucket",
+    "{version}; your permissions are in docs/deployer-policy.yaml, with its parameter TemplateBucket",
     "only on AWS",
 )
 SAY_YES = Remedy("add YES=1 (--yes)", "command")

@@ -36,7 +36,7 @@ UNTOLD_OF_TYPES = {
     }
 }
 # What CloudWatch Logs asks KMS for in the name of whoever gives a key to a log group. No handler tells: AWS's
-# page wants such rights for roles that call CloudWatch Logs, and their lack has been seen.
+# page wants such permissions for roles that call CloudWatch Logs, and their lack has been seen.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
 # https://github.com/aws-samples/aws-secure-environment-accelerator/pull/1293
 UNTOLD_OF_KEYS = {LOG_GROUP: {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}}
@@ -123,7 +123,7 @@ def asked() -> dict[str, set[str]]:
     """All that the handlers of the resource types can ask for, by type."""
     found: dict[str, set[str]] = {}
     for layer in LAYERS.values():
-        # A layer with a role of its own changes with that; drift is detected with the rights of whoever asks.
+        # A layer with a role of its own changes with that; drift is detected with the caller's permissions.
         kinds = ("read",) if layer.runtime.role else HANDLERS
         for resource_type in {resource["Type"] for resource in layer.resources.values()}:
             found.setdefault(resource_type, set()).update(_permissions(resource_type, kinds))

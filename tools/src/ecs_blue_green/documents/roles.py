@@ -8,19 +8,19 @@ from ecs_blue_green.documents.generated import LAYERS, _table, alternatives, tex
 
 
 def role_table() -> str:
-    """Every role with its purpose, who may assume it, and its rights."""
+    """Every role with its purpose, who may assume it, and its permissions."""
     rows = []
     for layer in LAYERS.values():
         for title, resource in layer.resources.items():
             if resource["Type"] == "AWS::IAM::Role":
                 properties = resource["Properties"]
-                rights = [*_rights(properties), *_attached(title)]
+                permissions = [*_permissions(properties), *_attached(title)]
                 purpose = texts("roles").get(title) or properties.get("Description", "")
                 rows.append(
                     (
                         f"`{title}`<br>{purpose}" if purpose else f"`{title}`",
                         "<br>".join(_trusted(properties["AssumeRolePolicyDocument"])),
-                        "<br>".join(rights) or "nothing",
+                        "<br>".join(permissions) or "nothing",
                     )
                 )
     return _table(("Role", "Assumed by", "May"), rows)
@@ -36,17 +36,17 @@ def _trusted(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"by {', '.join(keys)}"
 
 
-def _rights(properties: Mapping[str, Any]) -> Iterator[str]:
-    """The role's own rights; those of a condition say which."""
+def _permissions(properties: Mapping[str, Any]) -> Iterator[str]:
+    """The role's own permissions; those of a condition say which."""
     for when, managed in alternatives(properties.get("ManagedPolicyArns", [])):
         yield _said(when, f"AWS's managed policy {_short(managed).rpartition('/')[2]}")
     for when, policy in alternatives(properties.get("Policies", [])):
         for statement_when, statement in alternatives(policy["PolicyDocument"]["Statement"], when):
-            yield _said(statement_when, _right(statement))
+            yield _said(statement_when, _permission(statement))
 
 
 def _attached(title: str) -> Iterator[str]:
-    """Rights from policies that name the role."""
+    """Permissions from policies that name the role."""
     for layer in LAYERS.values():
         for resource in layer.resources.values():
             properties = resource.get("Properties", {})
@@ -54,14 +54,14 @@ def _attached(title: str) -> Iterator[str]:
                 "Roles", []
             ):
                 for when, statement in alternatives(properties["PolicyDocument"]["Statement"]):
-                    yield _said(when, _right(statement))
+                    yield _said(when, _permission(statement))
 
 
-def _said(when: str, right: str) -> str:
-    return f"{when}: {right}" if when else right
+def _said(when: str, permission: str) -> str:
+    return f"{when}: {permission}" if when else permission
 
 
-def _right(statement: Mapping[str, Any]) -> str:
+def _permission(statement: Mapping[str, Any]) -> str:
     allowed = [action for _, action in alternatives(statement["Action"])]
     service = allowed[0].partition(":")[0]
     actions = ", ".join(action.removeprefix(f"{service}:") for action in allowed)
@@ -70,9 +70,9 @@ def _right(statement: Mapping[str, Any]) -> str:
         for values in statement.get("Condition", {}).values()
         for key, value in values.items()
     ]
-    right = f"{service}: {actions} on {_values(statement['Resource'])}"
+    permission = f"{service}: {actions} on {_values(statement['Resource'])}"
     denied = "never " if statement["Effect"] == "Deny" else ""
-    return denied + right + (f", with {'; '.join(keys)}" if keys else "")
+    return denied + permission + (f", with {'; '.join(keys)}" if keys else "")
 
 
 def _values(value: Any) -> str:

@@ -160,7 +160,7 @@ def require_writable(path: Path, remedy: str = _ANOTHER) -> None:
         raise BadInput(f"{path} cannot be written", "it is no regular file", remedy)
     place = path if path.exists() else path.parent
     if not path.parent.is_dir() or not os.access(place, os.W_OK):
-        raise BadInput(f"{path} cannot be written", "no such folder, or no right to", remedy)
+        raise BadInput(f"{path} cannot be written", "no such folder, or no permission", remedy)
 
 
 def read_complete(path: Path, environment: Environment) -> dict[str, Any]:
