@@ -14,6 +14,7 @@ import yaml
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.resolve import Scope, holds, pseudo_parameters, resolve
 from ecs_blue_green.documents import deployer_policy as policy
+from ecs_blue_green.documents import policy_files
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = ROOT / "docs" / "github-role.yaml"
@@ -62,7 +63,7 @@ def test_role_that_plans_can_execute_nothing(resources: dict[str, Any]) -> None:
     statements = resources["PlanPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     looking = policy.template()["Resources"]["ReadPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     actions = {action for one in [*statements, *looking] for action in _listed(one["Action"])}
-    assert {action for action in actions if not policy.is_reading(action)} == {
+    assert {action for action in actions if not policy_files.is_reading(action)} == {
         "cloudformation:CreateChangeSet",
         "cloudformation:DeleteChangeSet",
         # There is no call of these names: a change set that has tags may ask for them.
@@ -229,7 +230,7 @@ def test_role_names_of_the_template_are_those_that_the_job_asks_for(resources: d
 def test_nobody_can_change_what_they_may_do(resources: dict[str, Any]) -> None:
     """What the deployer reaches begins with the environment's name; these roles and stacks do not."""
     for role in ("PlanRole", "DeployRole"):
-        assert not resources[role]["Properties"]["RoleName"]["Fn::Sub"].startswith(policy.NAME)
+        assert not resources[role]["Properties"]["RoleName"]["Fn::Sub"].startswith(policy_files.NAME)
     for file in (TEMPLATE, policy.FILE):
         names = re.findall(r"--stack-name (\S+)", file.read_text())
         assert names
