@@ -89,7 +89,7 @@ def in_plain_text(root: Path) -> Iterator[tuple[str, "PlainSecret"]]:
 
     built = layers.read(root / "build")
     declared = {slug: layer.parameters for slug, layer in built.items()}
-    known = runtime.read(root / "build")
+    known = runtime.read_runtime(root / "build")
     for name in environment.names(root / "params"):
         given = environment.load(root / "params", name, declared, known)
         for secret in plain_secrets.found(ResolvedState(desired_state(built, given))):
@@ -228,7 +228,7 @@ def unknown(declared: Mapping[str, Any], documents: Mapping[str, Mapping[str, An
 def needed(root: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """The removed layers that others still need, each with the reason."""
     try:
-        before = runtime.read(root / "build")
+        before = runtime.read_runtime(root / "build")
     except runtime.Unusable:
         return
     for slug in before.layers.keys() - documents.keys():

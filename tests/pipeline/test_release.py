@@ -97,7 +97,7 @@ def test_what_render_writes_keeps_what_the_stack_says(site: Site, commit: str) -
 
 def _rendered_from(site: Site, commit: str, revision: str) -> dict[str, Any]:
     """taskdef.json as Render writes it where the stack's output is this revision."""
-    programs = stand_ins.make(site.folder / "answering")
+    programs = stand_ins.make_stand_ins(site.folder / "answering")
     real = (programs / "aws").read_text()
     answer = f'[ "$1" = cloudformation ] && {{ echo {revision}; exit; }}\nexec '
     (programs / "aws").write_text(real.replace("exec ", answer, 1))

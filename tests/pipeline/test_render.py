@@ -29,7 +29,7 @@ def render(
     (folder / "input").mkdir()
     (folder / "input" / "imageDetail.json").write_text(json.dumps({"ImageURI": IMAGE}))
     (folder / "described").write_text(json.dumps(described))
-    programs = stand_ins.make(folder / "bin", ("python3",))
+    programs = stand_ins.make_stand_ins(folder / "bin", ("python3",))
     (programs / "aws").write_text(
         f'#!/bin/sh\necho "$*" >>"{folder}/calls"\n'
         f'case $1 in cloudformation) echo "{revision}" ;; ecs) cat "{folder}/described" ;; esac\n'

@@ -8,7 +8,7 @@ from generate import ROOT
 
 
 def _is_a_copy() -> bool:
-    repository = runtime.read(ROOT / "build").repository
+    repository = runtime.read_runtime(ROOT / "build").repository
     path = ROOT / "params" / f"{environment.LOCAL}.yaml"
     project = yaml.safe_load(path.read_text(encoding="utf-8"))["project"]
     return repository is None or project != repository.shipped_project

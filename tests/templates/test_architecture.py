@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.preflight import image
-from ecs_blue_green.runtime import read
+from ecs_blue_green.runtime import read_runtime
 from ecs_blue_green.testing.resolved import Project
 
 from generate import ROOT
 
 PARAMETER = "Architecture"
 PROJECT = Project(ROOT)
-RUNTIME = read(ROOT / "build")
+RUNTIME = read_runtime(ROOT / "build")
 PLATFORMS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 # CodeBuild's environment types, and what the names of its images have in them.
 BUILDS = {"X86_64": ("LINUX_CONTAINER", ""), "ARM64": ("ARM_CONTAINER", "-aarch64-")}
@@ -27,7 +27,7 @@ def test_each_environment_builds_what_its_tasks_run(name: str) -> None:
     settings = environment.load(ROOT / "params", name, PROJECT.declared, RUNTIME)
     of_the_tasks = _agreed(settings.parameters)
     assert RUNTIME.image
-    wanted = image.wanted(settings, PROJECT.layers, RUNTIME.image, ROOT)
+    wanted = image.required_image(settings, PROJECT.layers, RUNTIME.image, ROOT)
     assert wanted.platform == PLATFORMS[of_the_tasks]
 
 
@@ -38,7 +38,7 @@ def test_one_parameter_moves_them_all(architecture: str) -> None:
         PROJECT.environment, parameters={**PROJECT.environment.parameters, PARAMETER: architecture}
     )
     assert RUNTIME.image
-    wanted = image.wanted(settings, PROJECT.layers, RUNTIME.image, ROOT)
+    wanted = image.required_image(settings, PROJECT.layers, RUNTIME.image, ROOT)
     assert wanted.platform == PLATFORMS[architecture]
 
 

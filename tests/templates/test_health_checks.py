@@ -31,7 +31,7 @@ def load(params: Path, **parameters: str) -> environment.Environment:
     settings["parameters"] |= {**FITTING, **parameters}
     path.write_text(yaml.safe_dump(settings))
     declared = {slug: layer.parameters for slug, layer in layers.read(ROOT / "build").items()}
-    return environment.load(params, environment.LOCAL, declared, runtime.read(ROOT / "build"))
+    return environment.load(params, environment.LOCAL, declared, runtime.read_runtime(ROOT / "build"))
 
 
 @pytest.mark.parametrize(

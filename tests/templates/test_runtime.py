@@ -28,11 +28,11 @@ SAID = {slug: templates.runtime(layer) for slug, layer in LAYERS.items()}
 
 
 def test_every_name_is_one_that_the_templates_have(documents: dict[str, Document]) -> None:
-    assert list(runtime.problems(runtime.read(BUILD), documents)) == []
+    assert list(runtime.problems(runtime.read_runtime(BUILD), documents)) == []
 
 
 def test_stack_policy_is_told_in_the_template_and_beside_it() -> None:
-    files = {slug: layer.stack_policy for slug, layer in runtime.read(BUILD).layers.items()}
+    files = {slug: layer.stack_policy for slug, layer in runtime.read_runtime(BUILD).layers.items()}
     for slug, name in files.items():
         text = (BUILD / f"{slug}.yaml").read_text()
         assert (f"StackPolicy: {name}" in text) == (name is not None)

@@ -71,7 +71,7 @@ def test_task_runs_on_fargate(properties: dict[str, Any]) -> None:
 
 def test_sizes_are_those_that_the_deployer_checks_in_pairs(document: Document) -> None:
     parameters = document["Parameters"]
-    (rule,) = runtime.read(generate.ROOT / "build").rules.pairs
+    (rule,) = runtime.read_runtime(generate.ROOT / "build").rules.pairs
     assert (rule.first, rule.second) == ("TaskCpu", "TaskMemory")
     sizes = {int(cpu): set(memory) for cpu, memory in rule.pairs.items()}
     assert set(parameters["TaskCpu"]["AllowedValues"]) == set(sizes)

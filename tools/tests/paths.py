@@ -11,4 +11,4 @@ PARAMETER_FILE = PROJECT / "params" / "local.yaml"
 # What the commands write for scripts: the tool's contract, kept where people read it.
 SCHEMAS = TOOLS.parent / "docs" / "schemas"
 REHEARSAL_SCHEMA = TOOLS.parent / "docs" / "rehearsal.schema.json"
-RUNTIME = runtime.read(PROJECT / "build")
+RUNTIME = runtime.read_runtime(PROJECT / "build")

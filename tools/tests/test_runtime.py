@@ -124,7 +124,7 @@ def without(document: Any, *path: Any) -> Any:
 
 def test_everything_is_read(tmp_path: Path) -> None:
     (tmp_path / "runtime.json").write_text(json.dumps(WHOLE))
-    found = runtime.read(tmp_path)
+    found = runtime.read_runtime(tmp_path)
     assert found == whole()
     ground, runs = found.layers["ground"], found.layers["runs"]
     assert ground.changed_by[0].properties == (
@@ -206,7 +206,7 @@ def test_file_that_cannot_be_used_says_what_to_type(
     if text is not None:
         (tmp_path / "runtime.json").write_text(text)
     with pytest.raises(Unusable) as refused:
-        runtime.read(tmp_path)
+        runtime.read_runtime(tmp_path)
     assert refused.value.what == f"{tmp_path.name}/runtime.json {what}"
     assert why in refused.value.why
     assert refused.value.remedy == "run: make generate"
@@ -215,7 +215,7 @@ def test_file_that_cannot_be_used_says_what_to_type(
 def test_folder_in_its_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "runtime.json").mkdir()
     with pytest.raises(Unusable, match=r"runtime\.json cannot be read: Is a directory"):
-        runtime.read(tmp_path)
+        runtime.read_runtime(tmp_path)
 
 
 def test_part_that_is_wrong_is_told_with_its_place() -> None:

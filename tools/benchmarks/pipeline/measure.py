@@ -13,7 +13,7 @@ import boto3
 from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.codebuild import stand_ins
 from ecs_blue_green.deployer import command_line
-from ecs_blue_green.pipeline import Execution, Workshop, read, run_action
+from ecs_blue_green.pipeline import Execution, Workshop, read_definition, run_action
 
 ROOT = Path(__file__).resolve().parents[3]
 REGION = "ap-northeast-1"
@@ -50,12 +50,12 @@ def _release(folder: Path, endpoint: str) -> dict[str, float]:
     def client(service: str) -> Any:
         return session.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
 
-    definition = read(client, "sample-local-pipeline")
+    definition = read_definition(client, "sample-local-pipeline")
     workshop = Workshop(
         client=client,
         definition=definition,
         aws=aws,
-        path=[stand_ins.make(folder / "bin")],
+        path=[stand_ins.make_stand_ins(folder / "bin")],
         ready=Path(interpreters.deployer()).parents[1],
         variables={"DOCKER_STATE": str(folder / "docker")},
     )

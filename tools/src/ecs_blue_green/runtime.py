@@ -349,7 +349,7 @@ class Runtime(NamedTuple):
         return {fixed.parameter for layer in self.layers.values() for fixed in layer.fixed_at_creation}
 
 
-def read(build: Path) -> Runtime:
+def read_runtime(build: Path) -> Runtime:
     """The file in a folder `build/`. Raises Unusable where it is missing, broken or of another schema."""
     name = f"{build.name}/{FILE}"
     try:

@@ -82,7 +82,7 @@ def with_line(line: str) -> str:
 
 @pytest.mark.parametrize(
     ("project", "said"),
-    [(PROJECT, RUNTIME), (SECOND_PROJECT, runtime.read(SECOND_PROJECT / "build"))],
+    [(PROJECT, RUNTIME), (SECOND_PROJECT, runtime.read_runtime(SECOND_PROJECT / "build"))],
     ids=["project", "second project"],
 )
 def test_every_parameter_file_is_accepted(project: Path, said: Runtime) -> None:

@@ -243,11 +243,11 @@ def test_platform_is_that_of_the_task_definition(built: Mapping[str, Layer], pro
     settings = environment.load(
         PROJECT / "params", "local", {slug: layer.parameters for slug, layer in built.items()}
     )
-    assert image.wanted(settings, built, RUNTIME.image, project).platform == "linux/amd64"
+    assert image.required_image(settings, built, RUNTIME.image, project).platform == "linux/amd64"
     body = (project / "build" / "task-definition.yaml").read_text()
     (project / "build" / "task-definition.yaml").write_text(body.replace("X86_64", "ARM64"))
     assert (
-        image.wanted(settings, layers.read(project / "build"), RUNTIME.image, project).platform
+        image.required_image(settings, layers.read(project / "build"), RUNTIME.image, project).platform
         == "linux/arm64"
     )
 
@@ -268,7 +268,7 @@ def test_interrupt_ends_what_the_engine_is_at(
 
     programs.install("docker")
     assert shop.run("deploy", "--yes", "--only", "container-repository")["exit_code"] == 0
-    monkeypatch.setattr(engine, "run", run)
+    monkeypatch.setattr(engine, "run_program", run)
     assert shop.run("image")["exit_code"] == 130
     assert ended == ["build"]
 
@@ -286,7 +286,7 @@ def test_program_ends_with_the_one_who_waits_for_it(tmp_path: Path) -> None:
 
     program = "import os, pathlib, time; pathlib.Path('number').write_text(str(os.getpid())); time.sleep(600)"
     with pytest.raises(Gone):
-        engine.run([sys.executable, "-c", program], cwd=tmp_path, sleep=leave)
+        engine.run_program([sys.executable, "-c", program], cwd=tmp_path, sleep=leave)
     with pytest.raises(ProcessLookupError):
         os.kill(int(number.read_text()), 0)
 
@@ -294,5 +294,5 @@ def test_program_ends_with_the_one_who_waits_for_it(tmp_path: Path) -> None:
 def test_program_that_fails_tells_its_last_lines(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys; print('one'); sys.exit('two')"]
     with pytest.raises(Failed) as caught:
-        engine.run(command, cwd=tmp_path, secret="unread")
+        engine.run_program(command, cwd=tmp_path, secret="unread")
     assert sorted(caught.value.why.split()) == ["one", "two"]

@@ -631,7 +631,7 @@ def test_whoever_is_not_known_to_aws_is_told_so_at_once(error: Exception) -> Non
 
 def refused(answers: preflight.Answers, built: Mapping[str, Layer]) -> Failure:
     survey = survey_of(built)
-    wanted = image.wanted(survey.environment, built, RUNTIME.image, PROJECT)
+    wanted = image.required_image(survey.environment, built, RUNTIME.image, PROJECT)
     with pytest.raises((BadInput, Blocked)) as caught:
         preflight.refuse(survey.environment, answers, wanted)
     return caught.value

@@ -72,7 +72,7 @@ def test_groups_of_the_endpoints_in_the_network_are_known(clients: Clients) -> N
     clients.made["ec2"].meta.events.register(
         "before-call", lambda model, **_: (SimpleNamespace(status_code=200), answers[model.name])
     )
-    found = network.read(aws(clients), "vpc-1", ["subnet-1"])
+    found = network.read_network(aws(clients), "vpc-1", ["subnet-1"])
     assert (found.endpoints, found.groups) == ([endpoint], {"sg-1": {"GroupId": "sg-1"}})
 
 

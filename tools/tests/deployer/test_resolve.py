@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from ecs_blue_green.deployer.effects.differences import shown
+from ecs_blue_green.deployer.effects.differences import text_of
 from ecs_blue_green.deployer.resolve import (
     Expression,
     Reference,
@@ -161,7 +161,7 @@ def test_what_noecho_hides_is_compared_and_not_shown(value: Any, text: str, hide
         for word in ("secret", "other")
     )
     found = resolve(value, one)
-    assert shown(found, "store") == text
+    assert text_of(found, "store") == text
     assert "secret" not in repr(found)
     assert has_secret([{"a": found}])
     assert not list(references(found))

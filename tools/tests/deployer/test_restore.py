@@ -241,7 +241,7 @@ def test_deleted_service_is_waited_for_until_it_has_ended(
     delete()
     asked = []
     states = iter(["DRAINING", "DRAINING", "DRAINING"])
-    real = live_state.of_service
+    real = live_state.service_state
 
     def of_service(*arguments: Any) -> Any:
         asked.append(arguments)
@@ -249,7 +249,7 @@ def test_deleted_service_is_waited_for_until_it_has_ended(
         state = next(states, found.state)
         return replace(found, state=state)
 
-    monkeypatch.setattr(live_state, "of_service", of_service)
+    monkeypatch.setattr(live_state, "service_state", of_service)
     code, _, talk = deployed.talk("restore", "--yes")
     assert code == 0, talk
     assert f"waiting for the tasks of the deleted {NAME} to end" in talk
@@ -261,14 +261,14 @@ def test_tasks_that_do_not_start_are_said(
 ) -> None:
     delete()
     monkeypatch.setattr(restore, "PATIENCE_SECONDS", 0)
-    real = live_state.of_service
+    real = live_state.service_state
 
     def of_service(*arguments: Any) -> Any:
         found = real(*arguments)
         idle = tuple(replace(one, running=0, steady=False) for one in found.task_sets)
         return replace(found, task_sets=idle, event="was unable to place a task")
 
-    monkeypatch.setattr(live_state, "of_service", of_service)
+    monkeypatch.setattr(live_state, "service_state", of_service)
     failed = deployed.run("restore", "--yes")
     assert failed["exit_code"] == 1
     assert failed["error"]["what"] == f"{NAME} is there again, and its tasks are not steady"
@@ -284,8 +284,10 @@ def test_deployment_that_runs_is_waited_for_by_a_person(
     deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delete()
-    real = live_state.read
-    monkeypatch.setattr(live_state, "read", lambda *arguments: replace(real(*arguments), deployment="d-1"))
+    real = live_state.read_live
+    monkeypatch.setattr(
+        live_state, "read_live", lambda *arguments: replace(real(*arguments), deployment="d-1")
+    )
     refused = deployed.run("restore", "--yes")
     assert (refused["exit_code"], refused["error"]["what"]) == (3, "deployment d-1 is running")
 

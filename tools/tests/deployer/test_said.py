@@ -260,7 +260,7 @@ def test_layer_without_such_values_is_approved_as_ever(project: Path) -> None:
     def loaded() -> tuple[environment.Environment, Layer]:
         from ecs_blue_green import runtime
 
-        known = runtime.read(project / "build")
+        known = runtime.read_runtime(project / "build")
         found = layers.read(project / "build", known)
         declared = {slug: layer.parameters for slug, layer in found.items()}
         return environment.load(project / "params", "local", declared, known), found[LAYER]

@@ -22,7 +22,7 @@ def run(
     waits_for: dict[str, set[str]], work: schedule.Work, ask: schedule.OnInterrupt = schedule.leave
 ) -> list[Outcome]:
     """Run a schedule as a command does, which somebody can interrupt."""
-    return interrupts.run(lambda: schedule.run(waits_for, work, ask))
+    return interrupts.run(lambda: schedule.run_layers(waits_for, work, ask))
 
 
 def _press_and_hang(over: threading.Event) -> None:
@@ -335,7 +335,7 @@ def test_third_press_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_press_before_the_first_stack_has_none_started() -> None:
     def work() -> list[Outcome]:
         press()
-        return schedule.run(CHAIN, lambda layer, sleep: Outcome(layer, "done"))
+        return schedule.run_layers(CHAIN, lambda layer, sleep: Outcome(layer, "done"))
 
     outcomes = interrupts.run(work)
     assert set(results(outcomes).values()) == {"not started"}

@@ -167,4 +167,4 @@ def test_name_that_no_bucket_has_is_refused(deployed: Shop, name: str) -> None:
 def test_emulator_has_the_bucket_that_the_parameter_file_names(deployed: Shop) -> None:
     """As it has the other things that no template makes."""
     use_bucket(deployed)
-    assert BUCKET in account.read(deployed.root / "params" / "dev.yaml").names
+    assert BUCKET in account.read_account(deployed.root / "params" / "dev.yaml").names

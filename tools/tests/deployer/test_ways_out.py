@@ -258,9 +258,9 @@ def test_restore_waits_for_the_deployment_of_what_is_gone(
     deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delete()
-    real = live.read
+    real = live.read_live
     with monkeypatch.context() as running:
-        running.setattr(live, "read", lambda *arguments: replace(real(*arguments), deployment="d-1"))
+        running.setattr(live, "read_live", lambda *arguments: replace(real(*arguments), deployment="d-1"))
         remedy = refused(deployed.run("restore", "--yes"))
         assert deployed.run("status")["live"]["deployment"] == "d-1"
     command = remedy.removeprefix("wait for its end, which ").partition(" shows")[0]
@@ -273,10 +273,10 @@ def test_service_that_does_not_end_is_restored_later(
     deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delete()
-    real = live.of_service
+    real = live.service_state
     with monkeypatch.context() as draining:
         draining.setattr(restore, "PATIENCE_SECONDS", 0)
-        draining.setattr(live, "of_service", lambda *some: replace(real(*some), state="DRAINING"))
+        draining.setattr(live, "service_state", lambda *some: replace(real(*some), state="DRAINING"))
         remedy = refused(deployed.run("restore", "--yes"), 1)
     assert made(deployed, remedy.removeprefix("run again later: "))["exit_code"] == 0
 
@@ -303,9 +303,9 @@ def test_wait_is_ended_when_all_traffic_has_moved(
     deployed: Shop, releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = releases.start(releases.register("example.com/app:1"), AT_ONCE)
-    real = live.read
+    real = live.read_live
     with monkeypatch.context() as earlier:
-        earlier.setattr(live, "read", lambda *some: _half(real(*some)))
+        earlier.setattr(live, "read_live", lambda *some: _half(real(*some)))
         remedy = refused(deployed.run("finish", "--yes"))
     shown = made(deployed, remedy.partition("(")[2].partition(")")[0])
     assert (shown["live"]["colour"], shown["live"]["deployment"]) == ("green", waiting)
@@ -327,14 +327,14 @@ def test_release_that_is_about_to_end_is_gone_back_from(
 ) -> None:
     first = releases.release("example.com/app:1")
     ending = releases.start(releases.register("example.com/app:2"), AT_ONCE)
-    real = live.read
+    real = live.read_live
 
     def old_tasks_gone(*arguments: Any) -> Any:
         now = real(*arguments)
         return replace(now, task_sets=tuple(one for one in now.task_sets if one.status == "PRIMARY"))
 
     with monkeypatch.context() as late:
-        late.setattr(live, "read", old_tasks_gone)
+        late.setattr(live, "read_live", old_tasks_gone)
         assert refused(deployed.run("rollback", "--yes")).startswith("run again in a minute")
     releases.finish(ending)
     answer = deployed.run("rollback", "--yes")

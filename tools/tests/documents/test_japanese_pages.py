@@ -126,7 +126,7 @@ def test_no_translation_is_left_over() -> None:
 
 def is_a_copy() -> bool:
     """Whether the project is a team's: its own parameters need no Japanese."""
-    repository = runtime.read(ROOT / "build").repository
+    repository = runtime.read_runtime(ROOT / "build").repository
     settings = yaml.safe_load((ROOT / "params" / f"{environment.LOCAL}.yaml").read_text(encoding="utf-8"))
     return repository is None or settings["project"] != repository.shipped_project
 

@@ -24,7 +24,7 @@ class Wanted:
 
     def __init__(self, processes: Processes) -> None:
         # With the values that stacks are made with once for their life.
-        known = runtime.read(processes.root / "build")
+        known = runtime.read_runtime(processes.root / "build")
         self.layers: dict[str, Layer] = layers.read(processes.root / "build", known)
         declared = {slug: layer.parameters for slug, layer in self.layers.items()}
         self.settings: Environment = environment.load(processes.root / "params", "dev", declared, known)

@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
     """Serve, and return the exit code."""
     folder, parameter_file, seconds = arguments
     state, port = Path(folder).resolve(), _free_port()
-    serve._isolate(state, port, account.read(Path(parameter_file)))
+    serve._isolate(state, port, account.read_account(Path(parameter_file)))
     # Imported late: ministack reads the environment that was set just now.
     from ecs_blue_green.emulator import engine
 

@@ -56,7 +56,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        description = account.read(self.parameter_file)
+        description = account.read_account(self.parameter_file)
         serve._isolate(self.folder, 4566, description)
         # Imported late: ministack reads the environment that was set just now.
         from ecs_blue_green.emulator import assembly, engine

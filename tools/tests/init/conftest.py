@@ -15,7 +15,7 @@ ROOT = TOOLS.parent
 
 
 def _is_a_copy() -> bool:
-    repository = runtime.read(ROOT / "build").repository
+    repository = runtime.read_runtime(ROOT / "build").repository
     text = (ROOT / "params" / f"{LOCAL}.yaml").read_text(encoding="utf-8")
     return repository is None or yaml.safe_load(text)["project"] != repository.shipped_project
 

@@ -52,7 +52,7 @@ def state(root: Path) -> Sequence[str]:
 
 def loaded(root: Path) -> dict[str, environment.Environment]:
     """Its environments, as the deployer reads them."""
-    known = runtime.read(root / "build")
+    known = runtime.read_runtime(root / "build")
     declared = {slug: layer.parameters for slug, layer in layers.read(root / "build", known).items()}
     folder = root / "params"
     return {name: environment.load(folder, name, declared, known) for name in environment.names(folder)}

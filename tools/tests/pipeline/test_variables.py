@@ -31,7 +31,7 @@ def client(_service: str) -> Any:
 def test_action_is_given_the_value(
     given: dict[str, str], variable: str, failure: str, tmp_path: Path
 ) -> None:
-    workshop = Workshop(client, definition.read(client, "shop"), aws={})
+    workshop = Workshop(client, definition.read_definition(client, "shop"), aws={})
     configuration = {"ProjectName": f"#{{variables.{variable}}}"}
     action = Action("Build", definition.CODEBUILD, 1, configuration, ("Source",), (), None)
     execution = Execution(tmp_path, "c0ffee", tmp_path, variables={"variables": given} if given else {})

@@ -139,7 +139,7 @@ class Place:
             played = asyncio.run(self._play(options, Cloud(endpoint, "ap-northeast-1"), source, folder))
         assert played.load is not None
         judged = played.verdict()
-        made = document.make(played, judged, seconds=0)
+        made = document.rehearsal_document(played, judged, seconds=0)
         assert problems(made) == []
         return Ended(played, judged, made)
 

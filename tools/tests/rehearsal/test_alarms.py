@@ -103,7 +103,7 @@ def traffic(group: str, minutes: range, requests: int, errors: int) -> Metrics:
 
 
 def state(description: dict[str, Any], metrics: Metrics, minute: int) -> str:
-    return alarms.evaluate(alarms.read(description), metrics, minute, "OK").state
+    return alarms.evaluate(alarms.read_alarm(description), metrics, minute, "OK").state
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def bad_expression(expression: str) -> dict[str, Any]:
 )
 def test_alarm_that_cannot_be_evaluated_is_refused_by_name(description: dict[str, Any], named: str) -> None:
     with pytest.raises(UnsupportedAlarm, match=named) as refused:
-        alarms.read(description)
+        alarms.read_alarm(description)
     assert description["AlarmName"] in str(refused.value)
 
 
@@ -192,4 +192,4 @@ def test_alarm_that_cannot_be_evaluated_is_refused_by_name(description: dict[str
 )
 def test_metric_that_does_not_exist_here_is_told(changes: dict[str, Any]) -> None:
     with pytest.raises(NotModelled, match="hosts watches"):
-        alarms.read(host_alarm(**changes))
+        alarms.read_alarm(host_alarm(**changes))

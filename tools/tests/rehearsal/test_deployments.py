@@ -35,7 +35,7 @@ class Stage:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self.system = system.read(cloud, "sample-local", RUNTIME)
+        self.system = system.read_system(cloud, "sample-local", RUNTIME)
         self.codedeploy = cloud.client("codedeploy")
         self.codedeploy.update_deployment_group(
             applicationName=self.system.application,

@@ -134,7 +134,7 @@ def test_document_is_what_its_schema_says(shown: Mapping[str, Any]) -> None:
 
 
 def test_page_is_well_formed_and_needs_nothing_else(shown: Mapping[str, Any]) -> None:
-    text = page.make(shown)
+    text = page.html_page(shown)
     parser = Balance()
     parser.feed(text)
     assert parser.open == []
@@ -145,7 +145,7 @@ def test_page_is_well_formed_and_needs_nothing_else(shown: Mapping[str, Any]) ->
 
 
 def test_page_escapes_what_it_is_given(shown: Mapping[str, Any]) -> None:
-    text = page.make(shown)
+    text = page.html_page(shown)
     assert "<users>" not in text
     assert "&lt;users&gt;" in text
     assert "ALARM &amp; &lt;more&gt;" in text
@@ -194,7 +194,7 @@ def test_picture_of_a_pipeline_that_never_came_to_a_deployment(shown: Mapping[st
         "result": "failed",
         "new_colour": None,
     }
-    text = page.make(early)
+    text = page.html_page(early)
     assert "Rehearsal of a release" in text
     assert "new version," not in text
     assert "(new)" not in text
@@ -206,21 +206,21 @@ def words(text: str) -> str:
 
 
 def test_page_says_which_colour_is_new(shown: Mapping[str, Any]) -> None:
-    text = words(page.make(shown))
+    text = words(page.html_page(shown))
     assert "green has the new version, blue the one before it." in text
     assert "10 % of the traffic reached green, the new version" in text
     assert "blue green (new) answered with 5xx." in text
     assert "GreenRateAlarm watches green (new): in ALARM when" in text
-    assert "green has the new version" in words(picture.make(shown))
-    other = words(page.make({**shown, "new_colour": "blue"}))
+    assert "green has the new version" in words(picture.svg_picture(shown))
+    other = words(page.html_page({**shown, "new_colour": "blue"}))
     assert "blue has the new version, green the one before it." in other
 
 
 def test_causes_come_before_effects(shown: Mapping[str, Any]) -> None:
     """The pipeline deploys, the deployment moves the traffic, an alarm sees its errors."""
-    headings = re.findall("<h2>(.*?)</h2>", page.make(shown))
+    headings = re.findall("<h2>(.*?)</h2>", page.html_page(shown))
     assert headings[:4] == ["Pipeline", "Deployment", "Traffic", "Alarm"]
-    drawn = picture.make(shown)
+    drawn = picture.svg_picture(shown)
     places = [
         drawn.index(title) for title in ("What ran when", "Requests a minute by", "against its threshold")
     ]
@@ -284,7 +284,7 @@ def test_page_reads_in_a_browser_wide_and_narrow(shown: Mapping[str, Any], tmp_p
 
 
 def test_picture_stands_alone(shown: Mapping[str, Any]) -> None:
-    drawn = picture.make(shown)
+    drawn = picture.svg_picture(shown)
     root = ET.fromstring(drawn)  # noqa: S314 - our own
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "prefers-color-scheme: dark" in drawn

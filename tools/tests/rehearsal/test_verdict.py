@@ -84,7 +84,7 @@ def judge(
     return verdict.judge(found, journal(values or {}), requests, outcome)
 
 
-BOTH = [alarms.read(rate_alarm(group)) for group in (BLUE, GREEN)]
+BOTH = [alarms.read_alarm(rate_alarm(group)) for group in (BLUE, GREEN)]
 
 
 def test_healthy_release_has_nothing_to_find() -> None:
@@ -100,13 +100,13 @@ def test_few_failures_among_many_answers_are_no_bad_release() -> None:
     ("found", "values", "words"),
     [
         pytest.param(
-            system([BOTH[0], alarms.read(rate_alarm(BLUE, AlarmName="green-rate"))]),
+            system([BOTH[0], alarms.read_alarm(rate_alarm(BLUE, AlarmName="green-rate"))]),
             {},
             "no alarm watches the 5xx answers of the green target group",
             id="green alarm on the blue target group",
         ),
         pytest.param(
-            system([alarms.read(rate_alarm(GREEN, Threshold=101.0))]),
+            system([alarms.read_alarm(rate_alarm(GREEN, Threshold=101.0))]),
             {f"rate-{GREEN}": 50},
             "its highest value was 50, the condition is ≥ 101",
             id="threshold too high",
@@ -163,7 +163,7 @@ def failed(code: str, message: str, *, rolled_back: bool = True) -> dict[str, An
 
 
 def test_rollback_names_the_alarm_as_the_template_does() -> None:
-    alarm = alarms.read(rate_alarm(GREEN), "GreenAlarm")
+    alarm = alarms.read_alarm(rate_alarm(GREEN), "GreenAlarm")
     deployment = failed("ALARM_ACTIVE", f"One or more alarms have been activated: rate-{GREEN}")
     judged = judge(system([alarm]), deployment=deployment, failure="Deploy failed")
     assert (judged.result, judged.exit_code) == ("rolled back", 5)

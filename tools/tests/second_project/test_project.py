@@ -53,7 +53,7 @@ def test_templates_are_valid() -> None:
 
 def test_what_the_layers_say_names_what_is_there() -> None:
     templates = {slug: layer.template for slug, layer in read(PROJECT).items()}
-    assert list(runtime.problems(runtime.read(PROJECT / "build"), templates)) == []
+    assert list(runtime.problems(runtime.read_runtime(PROJECT / "build"), templates)) == []
 
 
 def test_pipeline_is_given_what_the_deployer_would_give() -> None:
@@ -75,7 +75,7 @@ def test_pipeline_is_given_what_the_deployer_would_give() -> None:
 
 def test_first_image_is_built_of_the_application_of_this_project() -> None:
     project = Invocation(Namespace(env=STAGING), PROJECT).load()
-    assert image.wanted(project.environment, project.layers, project.runtime.image, PROJECT) == Image(
+    assert image.required_image(project.environment, project.layers, project.runtime.image, PROJECT) == Image(
         repository="harbour-staging-beacon",
         tag="first",
         parameter="FirstBuild",

@@ -179,7 +179,7 @@ def _run(root: Path, *command: str) -> None:
 
 
 def _is_upstream(root: Path) -> bool:
-    repository = runtime.read(root / "build").repository
+    repository = runtime.read_runtime(root / "build").repository
     project = copies.read(root / "params" / f"{LOCAL}.yaml")["project"]
     return repository is not None and project == repository.shipped_project
 

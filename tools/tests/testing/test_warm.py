@@ -15,7 +15,7 @@ from ecs_blue_green.testing import warm
 from tests.paths import PARAMETER_FILE, TOOLS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="emulators are forked on Linux alone")
-REGION = account.read(PARAMETER_FILE).region
+REGION = account.read_account(PARAMETER_FILE).region
 # The settings of every process that reads its environment when it is imported.
 CONSTANTS = """
 import sys

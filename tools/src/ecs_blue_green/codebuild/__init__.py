@@ -1,7 +1,8 @@
 """CodeBuild on this machine: a project's build specification is run as it is in the template.
 
     project = read_project("Tests", resolved_properties)
-    build = run(project, source_folder, output=folder / "artifact.zip", path=stand_ins.make(folder / "bin"))
+    path = stand_ins.make_stand_ins(folder / "bin")
+    build = run(project, source_folder, output=folder / "artifact.zip", path=path)
 
 What is real: bash, the commands, the order of phases, which of them run after a failure, the variables and
 where they come from, the files of the artifact. What is not: the image (the programs of this machine are

@@ -11,8 +11,7 @@ from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
-from ecs_blue_green.runtime import Runtime, Unusable
-from ecs_blue_green.runtime import read as read_runtime
+from ecs_blue_green.runtime import Runtime, Unusable, read_runtime
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def first_plan(environment: str, heading: str, last: str) -> str:
 
 def waiting_layer(environment: str) -> str:
     """`make deploy` where all is there but the layer that has waited for a connection."""
-    said = runtime.read(ROOT / "build").layers
+    said = runtime.read_runtime(ROOT / "build").layers
     layer = next(slug for slug in ORDER if said[slug].waits_for_connection)
     return _console(
         f"$ make deploy ENV={environment}",

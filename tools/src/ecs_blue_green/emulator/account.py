@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from ecs_blue_green.runtime import Runtime, Unusable
-from ecs_blue_green.runtime import read as read_runtime
+from ecs_blue_green.runtime import Runtime, Unusable, read_runtime
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Account:
     unusable: str = ""
 
 
-def read(file: Path) -> Account:
+def read_account(file: Path) -> Account:
     """Read a parameter file (params/local.yaml); raises OSError or ValueError when it does not describe one.
 
     Scalars are read as text, as the deployer does: 000000000000 is no number.

@@ -55,7 +55,7 @@ def serve(settings: Settings) -> None:
 
 def _serve(settings: Settings, held: lock.Lock) -> None:
     try:
-        description = account.read(settings.parameter_file)
+        description = account.read_account(settings.parameter_file)
     except (OSError, ValueError) as error:
         raise EmulatorError(str(error)) from error
     if description.unusable:

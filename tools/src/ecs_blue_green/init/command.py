@@ -99,7 +99,7 @@ def run(options: argparse.Namespace, root: Path) -> int:
 
 
 def _run(incomplete: Answers, root: Path) -> int:
-    known = runtime.read(root / "build")
+    known = runtime.read_runtime(root / "build")
     project = document((root / "params" / f"{LOCAL}.yaml").read_text(encoding="utf-8"))["project"]
     if known.repository is None or project != known.repository.shipped_project:
         _say(f"nothing to do: this is the copy of {project} already")

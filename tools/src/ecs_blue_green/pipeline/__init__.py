@@ -9,7 +9,7 @@ Build actions run with `ecs_blue_green.codebuild`; CloudFormation and deploy act
 CodePipeline calls AWS. There is no service that waits for a push, and no role is assumed.
 """
 
-from ecs_blue_green.pipeline.definition import Action, Definition, Stage, read
+from ecs_blue_green.pipeline.definition import Action, Definition, Stage, read_definition
 from ecs_blue_green.pipeline.execution import (
     ActionResult,
     Execution,
@@ -27,7 +27,7 @@ __all__ = [
     "Stage",
     "StageResult",
     "Workshop",
-    "read",
+    "read_definition",
     "run_action",
     "run_stage",
 ]

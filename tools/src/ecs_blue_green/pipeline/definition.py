@@ -62,7 +62,7 @@ class Definition:
         raise KeyError(name)
 
 
-def read(client: Client, name: str) -> Definition:
+def read_definition(client: Client, name: str) -> Definition:
     """The pipeline of this name.
 
     Raises botocore's ClientError when there is none, and codebuild.BadSpecification for a project that

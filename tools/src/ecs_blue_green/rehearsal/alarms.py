@@ -83,7 +83,7 @@ class Evaluation:
     value: float | None
 
 
-def read(description: Mapping[str, Any], label: str = "") -> Alarm:
+def read_alarm(description: Mapping[str, Any], label: str = "") -> Alarm:
     """An alarm as DescribeAlarms shows it, with a name for people (else its own).
 
     Raises UnsupportedAlarm for what cannot be evaluated here, NotModelled for a metric that is not here.

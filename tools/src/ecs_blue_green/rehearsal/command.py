@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
 def _report(rehearsal: Rehearsal, folder: Path, seconds: float, progress: Console) -> int:
     """Write the reports, print what a person reads first, and give the exit code."""
     verdict = rehearsal.verdict()
-    content = document.make(rehearsal, verdict, seconds)
+    content = document.rehearsal_document(rehearsal, verdict, seconds)
     try:
         page = report.write(content, folder)
     except OSError as error:

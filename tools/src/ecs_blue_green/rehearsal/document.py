@@ -13,7 +13,7 @@ SCHEMA = "rehearsal/1"
 MEGABYTE = 1024 * 1024
 
 
-def make(rehearsal: Rehearsal, verdict: Verdict, seconds: float) -> dict[str, Any]:
+def rehearsal_document(rehearsal: Rehearsal, verdict: Verdict, seconds: float) -> dict[str, Any]:
     """The document; `seconds` is how long the whole command took."""
     options, stage = rehearsal.options, rehearsal.stage
     system, journal = stage.system, stage.journal

@@ -11,8 +11,7 @@ from rich.console import Console
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.emulator import lock
 from ecs_blue_green.rehearsal import source, tasks
-from ecs_blue_green.runtime import Runtime, Unusable
-from ecs_blue_green.runtime import read as read_runtime
+from ecs_blue_green.runtime import Runtime, Unusable, read_runtime
 
 LOCAL = "local"
 

@@ -14,7 +14,7 @@ PICTURES = "/*PICTURES*/"
 Document = Mapping[str, Any]
 
 
-def make(document: Document) -> str:
+def html_page(document: Document) -> str:
     """The page for a rehearsal's document."""
     title = f"Rehearsal of a release: {document['environment']}, {document['result']}"
     return "\n".join(

@@ -15,7 +15,7 @@ REASON = 140
 COLOURS_END = "* { box-sizing"
 
 
-def make(document: Mapping[str, Any]) -> str:
+def svg_picture(document: Mapping[str, Any]) -> str:
     """The picture for a rehearsal's document: what it was, how it ended, traffic, alarm, lifecycle events."""
     alarm = charts.main_alarm(document)
     # A deployment moves the traffic, and an alarm sees its errors.

@@ -65,7 +65,7 @@ class PipelineRun:
             client=self._cloud.client,
             definition=definition,
             aws=self._cloud.environment(),
-            path=[stand_ins.make(self._folder / "bin")],
+            path=[stand_ins.make_stand_ins(self._folder / "bin")],
             # It has what the install phase would install.
             ready=Path(interpreters.deployer()).parents[1],
             variables={"DOCKER_STATE": str(self._folder / "docker")},

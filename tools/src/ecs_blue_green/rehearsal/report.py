@@ -13,6 +13,6 @@ def write(document: Mapping[str, Any], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(document, indent=1) + "\n")
     written = folder / "report.html"
-    written.write_text(page.make(document))
-    written.with_suffix(".svg").write_text(picture.make(document))
+    written.write_text(page.html_page(document))
+    written.with_suffix(".svg").write_text(picture.svg_picture(document))
     return written

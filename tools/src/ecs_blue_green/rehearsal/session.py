@@ -246,7 +246,7 @@ async def prepare(
 
     `root` is the repository, `folder` is for everything that the rehearsal writes.
     """
-    system = await asyncio.to_thread(systems.read, deployed.cloud, deployed.prefix, deployed.runtime)
+    system = await asyncio.to_thread(systems.read_system, deployed.cloud, deployed.prefix, deployed.runtime)
     clock = Clock(options.minute)
     return Rehearsal(options, Stage(deployed.cloud, system, source, root, folder, deployed.ledger, clock))
 

@@ -72,7 +72,7 @@ class System:
         return next(arn for arn, colour_of in self.colours.items() if colour_of == colour)
 
 
-def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
+def read_system(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
     """Read the system whose stacks are `<stack_prefix>-<layer>`; `runtime` says what is where.
 
     Raises alarms.UnsupportedAlarm for an alarm whose expression is outside of what can be evaluated, and
@@ -119,7 +119,7 @@ def read(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
         if listener_rules.matcher(rule) is None
     ]
     return System(
-        pipeline=pipeline.read(cloud.client, value(controller.pipeline)),
+        pipeline=pipeline.read_definition(cloud.client, value(controller.pipeline)),
         application=application,
         deployment_group=group_name,
         cluster=named["clusterName"],
@@ -167,7 +167,9 @@ def _groups(cloud: Cloud, names: Sequence[str]) -> dict[str, Settings]:
     for name in names:
         arn = described[name]["TargetGroupArn"]
         attributes = client.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
-        groups[arn] = target_health.read(described[name], {item["Key"]: item["Value"] for item in attributes})
+        groups[arn] = target_health.read_settings(
+            described[name], {item["Key"]: item["Value"] for item in attributes}
+        )
     return groups
 
 
@@ -249,7 +251,7 @@ def _alarms(cloud: Cloud, names: Sequence[str], labels: Mapping[str, str]) -> tu
     problems = [f"{name} does not exist" for name in set(names) - {item["AlarmName"] for item in described}]
     for description in described:
         try:
-            evaluated.append(alarms.read(description, labels.get(description["AlarmName"], "")))
+            evaluated.append(alarms.read_alarm(description, labels.get(description["AlarmName"], "")))
         except NotModelled as error:
             problems.append(str(error))
     return evaluated, problems

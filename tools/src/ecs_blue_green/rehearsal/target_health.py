@@ -69,7 +69,7 @@ def matches(matcher: str, status: int) -> bool:
     return False
 
 
-def read(group: Mapping[str, Any], attributes: Mapping[str, str]) -> Settings:
+def read_settings(group: Mapping[str, Any], attributes: Mapping[str, str]) -> Settings:
     """The settings of a target group as DescribeTargetGroups and its attributes show it."""
     return Settings(
         arn=group["TargetGroupArn"],

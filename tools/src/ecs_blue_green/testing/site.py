@@ -33,7 +33,7 @@ from ecs_blue_green.pipeline import (
     Execution,
     StageResult,
     Workshop,
-    read,
+    read_definition,
     run_action,
     run_stage,
 )
@@ -100,7 +100,7 @@ class Site:
         self._pushed = pushed
         self._clients: dict[str, Any] = {}
         self.docker = folder / "docker"
-        self.path = [stand_ins.make(folder / "bin")]
+        self.path = [stand_ins.make_stand_ins(folder / "bin")]
         self.definition = self.reread()
         self._first_tags = self._tags()
 
@@ -179,7 +179,7 @@ class Site:
 
     def reread(self) -> Definition:
         """The generated pipeline as it is deployed now."""
-        return read(self.client, self.physical_id("AWS::CodePipeline::Pipeline"))
+        return read_definition(self.client, self.physical_id("AWS::CodePipeline::Pipeline"))
 
     def action(self, name: str) -> Action:
         """An action of the pipeline."""

@@ -74,7 +74,7 @@ def starts() -> Iterator[Popen]:
 
     def popen(command: Sequence[str], *, cwd: Path, stderr: IO[str], **more: Any) -> Any:
         try:
-            plays = account.read(Path(command[command.index("--params") + 1]))
+            plays = account.read_account(Path(command[command.index("--params") + 1]))
         except (OSError, ValueError):
             # What is wrong with the file is what the emulator says.
             return subprocess.Popen(command, cwd=cwd, stderr=stderr, **more)

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).resolve().parent
 NAMES = ("aws", "docker", "python3")
 
 
-def make(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
+def make_stand_ins(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
     """Write the programs into `folder`, to be put first on a build's PATH, and give the folder back."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:

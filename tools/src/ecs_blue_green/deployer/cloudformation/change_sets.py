@@ -228,7 +228,7 @@ def _found_by_validation(
         return tuple(messages)
 
 
-def read(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
+def read_change_set(client: "CloudFormationClient", arn: str) -> ChangeSet | None:
     """A change set that can still be executed, or None."""
     try:
         answer = client.describe_change_set(ChangeSetName=arn, IncludePropertyValues=True)

@@ -98,7 +98,7 @@ def exit_code(outcomes: list[Outcome]) -> int:
     return EXIT_BLOCKED if blocked and not failed else EXIT_FAILED
 
 
-def run(
+def run_layers(
     waits_for: Mapping[str, set[str]],
     work: Work,
     on_interrupt: OnInterrupt = leave,

@@ -19,7 +19,7 @@ from ecs_blue_green.deployer.effects.differences import (
     pairs,
     placed,
     same,
-    shown,
+    text_of,
 )
 from ecs_blue_green.deployer.effects.outcomes import NEW_RULE_NOTE, modification, removal
 from ecs_blue_green.deployer.effects.renames import with_renames
@@ -174,7 +174,7 @@ class _Comparison:
             "move" if old else "create",
             tuple(ResourceChange(title, resource.type, "add") for title, resource in added),
             tuple(
-                ExportChange(name, title, "add", after=shown(self.after.exported(name), slug))
+                ExportChange(name, title, "add", after=text_of(self.after.exported(name), slug))
                 for name, (layer, title) in self.after.exports().items()
                 if layer == slug
             ),
@@ -222,7 +222,7 @@ class _Comparison:
             )
             if recreation == "Always" and not difference.certain:
                 recreation = "Conditionally"
-            values = shown(difference.before, layer), shown(difference.after, layer)
+            values = text_of(difference.before, layer), text_of(difference.after, layer)
             hides = values[0] == values[1] and has_secret(difference.after)
             yield PropertyChange(
                 "/".join(["/Properties", *difference.location]),
@@ -235,7 +235,7 @@ class _Comparison:
         for name in ATTRIBUTES:
             before, after = old.attributes.get(name), new.attributes.get(name)
             if not same(before, after):
-                yield PropertyChange(f"/{name}", shown(before, layer), shown(after, layer))
+                yield PropertyChange(f"/{name}", text_of(before, layer), text_of(after, layer))
         old_tags, new_tags = self.before.stacks[layer].tags, self.after.stacks[layer].tags
         if type_schema and type_schema.taggable:
             for change in map_changes(old_tags, new_tags):
@@ -258,8 +258,8 @@ class _Comparison:
             recreation = type_schema.recreation(location, None, value) if type_schema else "Conditionally"
             yield PropertyChange(
                 "/".join(["/Properties", *location]),
-                shown(value, layer),
-                shown(value, layer),
+                text_of(value, layer),
+                text_of(value, layer),
                 "Never" if recreation == "Never" else "Conditionally",
                 _IMPORTED[label in before, label in after],
                 certain=False,
@@ -326,7 +326,7 @@ class _Comparison:
             after = self.after.exported(name) if name in new else None
             title = new.get(name) or old[name]
             importers = self.before.importers(name)
-            values = shown(before, slug), shown(after, slug)
+            values = text_of(before, slug), text_of(after, slug)
             if name not in old:
                 yield ExportChange(name, title, "add", after=values[1])
             elif name not in new:
@@ -346,7 +346,7 @@ class _Comparison:
         for title in {**new, **old}:
             before, old_export = old.get(title, (None, ""))
             after, new_export = new.get(title, (None, ""))
-            values = shown(before, slug), shown(after, slug)
+            values = text_of(before, slug), text_of(after, slug)
             if title not in old:
                 yield OutputChange(title, "add", after=values[1], export=new_export)
             elif title not in new:

@@ -46,7 +46,7 @@ class Pair:
     after: Any
 
 
-def shown(value: Any, layer: str) -> str | None:
+def text_of(value: Any, layer: str) -> str | None:
     """A value as text: a text as it is, anything else as JSON; None where there is none."""
     if value is None:
         return None

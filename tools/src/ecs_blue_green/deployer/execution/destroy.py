@@ -218,7 +218,7 @@ def destroy(
         outcome.notes += [thing.remove(aws) for thing in remaining]
         return outcome
 
-    outcomes = schedule.run(_order(deletion), work)
+    outcomes = schedule.run_layers(_order(deletion), work)
     for outcome in outcomes:
         outcome.stack = arns.get(outcome.layer, "")
     return outcomes

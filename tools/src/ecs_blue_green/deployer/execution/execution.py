@@ -70,7 +70,7 @@ def execute(
         return execution.carry_out(name, sleep)
 
     try:
-        outcomes = schedule.run(_waits_for(plan, side_task), work, on_interrupt)
+        outcomes = schedule.run_layers(_waits_for(plan, side_task), work, on_interrupt)
         for outcome in outcomes:
             outcome.stack = execution.stack_arns.get(outcome.layer, "")
         return outcomes

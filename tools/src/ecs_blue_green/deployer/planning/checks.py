@@ -34,7 +34,7 @@ def findings(
         if step.act == "update"
         for export in step.endangered_exports
     }
-    now = live.read(aws, service)
+    now = live.read_live(aws, service)
     passing = [found for found in guard.beside_release(planned, now) if not found.collides]
     return guard.findings(planned, now, importers, allowed), passing
 
@@ -58,7 +58,7 @@ def wait_for_release(
     """Wait until neither CodeDeploy nor the pipeline is at work."""
     told = ""
     while True:
-        now = live.read(aws, service)
+        now = live.read_live(aws, service)
         running = now.deployment or now.execution
         if not running:
             return

@@ -222,7 +222,7 @@ def executable(aws: Aws, document: Mapping[str, Any], state: EnvironmentState) -
         if slug in document["layers"] and _is_unmoved(document["layers"][slug], state.stacks[slug])
     }
     with interrupts.threads(WORKERS) as pool:
-        there = pool.map(lambda arn: change_sets.read(client, arn) if arn else None, arns.values())
+        there = pool.map(lambda arn: change_sets.read_change_set(client, arn) if arn else None, arns.values())
         return {slug: change_set for slug, change_set in zip(arns, there, strict=True) if change_set}
 
 

@@ -37,7 +37,7 @@ def _answers(*command: str) -> bool:
     return done.returncode == 0
 
 
-def run(
+def run_program(
     command: list[str],
     *,
     cwd: Path,

@@ -52,7 +52,9 @@ class Image:
         return f"{self.repository}:{self.tag}"
 
 
-def wanted(environment: Environment, layers: Mapping[str, Layer], named: NamedImage, root: Path) -> Image:
+def required_image(
+    environment: Environment, layers: Mapping[str, Layer], named: NamedImage, root: Path
+) -> Image:
     """The image of an environment, read from its templates; `named` says by which parameter and folder."""
     layer, repository = _resource(layers, REPOSITORY)
     defining_layer, task_definition = _resource(layers, TASK_DEFINITION)
@@ -135,7 +137,7 @@ def push(
     name = f"{uri}:{image.tag}"
     session.say(f"{program} builds {name} for {image.platform}")
     options = ["--provenance=false"] if engine.has_buildx(program) else []
-    engine.run(
+    engine.run_program(
         [
             *(program, "build", "--platform", image.platform, *options),
             *("--build-arg", f"VERSION={image.tag}", "--tag", name),
@@ -150,7 +152,7 @@ def push(
     _log_in(aws, program, uri.partition("/")[0], image.root, sleep)
     session.say(f"{program} pushes it")
     try:
-        engine.run([program, "push", name], cwd=image.root, shown=shown, sleep=sleep)
+        engine.run_program([program, "push", name], cwd=image.root, shown=shown, sleep=sleep)
     except Failed:
         # Tags are immutable: somebody else may have been faster, and theirs is as good.
         existing = digest(aws, image)
@@ -168,7 +170,7 @@ def _log_in(aws: Aws, program: str, registry: str, folder: Path, sleep: Sleep) -
     token = aws.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
     command = [program, "login", "--username", user, "--password-stdin", registry]
-    engine.run(command, cwd=folder, secret=password, sleep=sleep)
+    engine.run_program(command, cwd=folder, secret=password, sleep=sleep)
 
 
 def steps(environment: Environment, image: Image) -> str:

@@ -67,11 +67,11 @@ def findings(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[PreflightFi
     are_new = survey.concerns(named.vpc, *named.of_load_balancer)
     balancer = [subnet for title in named.of_load_balancer for subnet in survey.values(title) if are_new]
     private = survey.values(named.private_subnets) if survey.concerns(named.private_subnets) else []
-    network = read(aws, vpc, list(dict.fromkeys([*balancer, *private])))
+    network = read_network(aws, vpc, list(dict.fromkeys([*balancer, *private])))
     yield from judge(survey, runtime, balancer, private, network)
 
 
-def read(aws: Aws, vpc: str, subnets: list[str]) -> Network:
+def read_network(aws: Aws, vpc: str, subnets: list[str]) -> Network:
     """Ask EC2; the questions at the same time."""
     client = aws.client("ec2")
     in_vpc = [{"Name": "vpc-id", "Values": [vpc]}]

@@ -117,7 +117,7 @@ def _tag(commit: str, pipeline: Any, execution: Any) -> str:
 
 def _image(aws: Aws, environment: Environment, service: Service, tag: str) -> images.Image | None:
     """The image that the pipeline makes of a commit: in the repository of those that run, with its tag."""
-    current = live.of_service(aws, service)
+    current = live.service_state(aws, service)
     for revision in live.revisions(current):
         for container in live.containers(aws, revision):
             own = (

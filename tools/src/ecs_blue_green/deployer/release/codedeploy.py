@@ -108,7 +108,7 @@ def deployment(client: "CodeDeployClient", deployment_id: str) -> Deployment:
     return _deployment(client.get_deployment(deploymentId=deployment_id)["deploymentInfo"])
 
 
-def made(client: "CodeDeployClient", group: Group) -> datetime:
+def created_at(client: "CodeDeployClient", group: Group) -> datetime:
     """When the group's application was made: what was deployed under these names before is another service's.
 
     A group tells no time of its own (GetDeploymentGroup); it is in the stack of its application, and goes
@@ -157,7 +157,7 @@ def app_spec(client: "CodeDeployClient", group: Group, deployment: Deployment) -
     return AppSpec(content, str(service["Properties"]["TaskDefinition"]), service["Properties"])
 
 
-def brought(client: "CodeDeployClient", service: Service) -> tuple[Mapping[str, Any], ...]:
+def brought_properties(client: "CodeDeployClient", service: Service) -> tuple[Mapping[str, Any], ...]:
     """What deployments brought the service, as its properties: the last finished one, and one that runs.
 
     What CodeDeploy does where an AppSpec does not say is UNVERIFIED: it is taken to keep what runs,
@@ -165,7 +165,7 @@ def brought(client: "CodeDeployClient", service: Service) -> tuple[Mapping[str, 
     """
     of = group(client, service)
     finished = [
-        done for done in succeeded(client, of, made(client, of)) if done.creator != CODEDEPLOY_ROLLBACK
+        done for done in succeeded(client, of, created_at(client, of)) if done.creator != CODEDEPLOY_ROLLBACK
     ]
     properties: dict[str, Any] = {}
     for done in reversed(finished):

@@ -113,15 +113,15 @@ def short(task_definition: str) -> str:
     return task_definition.rpartition("/")[2]
 
 
-def read(aws: Aws, service: Service) -> Live:
+def read_live(aws: Aws, service: Service) -> Live:
     """Take the snapshot. What is not deployed yet is left out."""
     with interrupts.threads(4) as pool:
         weights = pool.submit(_weights, aws, service)
-        service_state = pool.submit(of_service, aws, service)
+        of_service = pool.submit(service_state, aws, service)
         deployment = pool.submit(_deployment, aws, service)
         executing = pool.submit(_executing, aws, service)
         executions, found_progress = executing.result()
-        current = service_state.result()
+        current = of_service.result()
         return replace(
             current,
             weights=weights.result(),
@@ -135,7 +135,7 @@ def read(aws: Aws, service: Service) -> Live:
         )
 
 
-def of_service(aws: Aws, service: Service) -> Live:
+def service_state(aws: Aws, service: Service) -> Live:
     """What ECS alone tells: the service and its task sets."""
     if not service.name or not service.cluster:
         return Live()

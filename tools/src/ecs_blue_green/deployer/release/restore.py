@@ -87,7 +87,7 @@ def intend(
     Leaves change sets behind, which `discard` or their execution removes.
     """
     deployed = {slug: stack for slug, stack in stacks.items() if stack and stack.exists}
-    current = live.read(aws, service)
+    current = live.read_live(aws, service)
     if not current.state:
         raise Blocked(
             f"no service is deployed in {environment.name}",
@@ -326,7 +326,7 @@ def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, Chan
 def _drained(aws: Aws, environment: Environment, service: Service, say: Say, sleep: Sleep) -> None:
     """Wait until the deleted service has ended: before that ECS makes none of its name."""
     waited = 0
-    while live.of_service(aws, service).state == DRAINING:
+    while live.service_state(aws, service).state == DRAINING:
         if waited == 0:
             say(f"waiting for the tasks of the deleted {service.name} to end")
         if waited >= PATIENCE_SECONDS:
@@ -343,7 +343,7 @@ def _steady(aws: Aws, environment: Environment, service: Service, say: Say, slee
     """Wait until as many tasks as wanted run and are healthy."""
     waited, last_text = 0, ""
     while True:
-        current = live.read(aws, service)
+        current = live.read_live(aws, service)
         primary = [task_set for task_set in current.task_sets if task_set.status == "PRIMARY"]
         running = sum(task_set.running for task_set in primary)
         text = f"{running} of {current.desired} tasks run"

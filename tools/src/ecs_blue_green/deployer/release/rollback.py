@@ -71,7 +71,7 @@ def intend(aws: Aws, environment: Environment, service: Service, *, stops: bool 
         )
     client = aws.client("codedeploy")
     group = codedeploy.group(client, service)
-    current = live.read(aws, service)
+    current = live.read_live(aws, service)
     live.refuse_gone(environment, current)
     running = codedeploy.deployment(client, current.deployment) if current.deployment else None
     if running and not running.ended:
@@ -108,7 +108,7 @@ def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployme
 
 def history(client: Any, group: Group) -> tuple[Deployment | None, Deployment | None]:
     """The deployment whose revision runs, and the one to go back to, as CodeDeploy tells."""
-    created = codedeploy.made(client, group)
+    created = codedeploy.created_at(client, group)
     recently = max(created, datetime.now(UTC) - RECENT)
     pair = previous(codedeploy.succeeded(client, group, recently))
     if pair[1] is None and recently > created:
@@ -240,7 +240,7 @@ def _follow(session: Session, service: Service, deployment_id: str, returns: str
     last_text = ""
     while True:
         deployment = codedeploy.deployment(session.aws.client("codedeploy"), deployment_id)
-        current = live.read(session.aws, service)
+        current = live.read_live(session.aws, service)
         text = f"{deployment_id} is {deployment.status}, traffic: {current.traffic}"
         if text != last_text:
             session.say(text)
@@ -265,7 +265,7 @@ def _arrived(session: Session, service: Service, returns: str, sleep: Sleep) -> 
     """What is live, once it is what was wanted: a deployment's status alone does not prove that."""
     waited = 0
     while True:
-        current = live.read(session.aws, service)
+        current = live.read_live(session.aws, service)
         if _is_back(current, returns):
             return current
         if waited >= PATIENCE_SECONDS:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ecs_blue_green.deployer.effects.differences import shown
+from ecs_blue_green.deployer.effects.differences import text_of
 from ecs_blue_green.deployer.review import patterns
 
 IF_EXISTS = "IfExists"
@@ -104,7 +104,7 @@ class Condition:
 
 def condition(written: Any, layer: str) -> Condition:
     """The condition of a statement, as it is written with its values filled in."""
-    text = shown(written, layer) or "" if written else ""
+    text = text_of(written, layer) or "" if written else ""
     if not isinstance(written, Mapping) or not all(isinstance(keys, Mapping) for keys in written.values()):
         # Nothing is known of it but its words.
         return Condition(frozenset({Clause("", "", frozenset({text}))}) if text else frozenset(), text)
@@ -132,7 +132,7 @@ def _clause(operator: str, key: str, values: Any, layer: str) -> Clause:
 
 
 def _text(value: Any, layer: str) -> str:
-    return str(value).lower() if isinstance(value, bool) else shown(value, layer) or ""
+    return str(value).lower() if isinstance(value, bool) else text_of(value, layer) or ""
 
 
 def _value_within(operator: str, value: str, other: str, allowed: str) -> bool:

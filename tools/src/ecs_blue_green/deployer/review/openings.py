@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ecs_blue_green.deployer.effects.differences import shown
+from ecs_blue_green.deployer.effects.differences import text_of
 from ecs_blue_green.deployer.effects.states import Resource
 
 GROUP = "AWS::EC2::SecurityGroup"
@@ -75,13 +75,13 @@ def _openings(resources: Mapping[str, Resource], layer: str) -> Iterator[tuple[s
                 yield logical_id, _opening(group, "out", rule, layer)
         elif resource.type in RULES:
             # Ref and GroupId name the same group.
-            group = (shown(properties.get("GroupId"), layer) or "").replace(".GroupId}", "}")
+            group = (text_of(properties.get("GroupId"), layer) or "").replace(".GroupId}", "}")
             way: Literal["in", "out"] = "in" if RULES[resource.type] == "in" else "out"
             yield logical_id, _opening(group, way, properties, layer)
 
 
 def _opening(group: str, way: Literal["in", "out"], rule: Mapping[str, Any], layer: str) -> Opening:
-    peer = next((shown(rule[name], layer) for name in PEERS if name in rule), None)
+    peer = next((text_of(rule[name], layer) for name in PEERS if name in rule), None)
     ports = str(rule.get("FromPort", "")), str(rule.get("ToPort", rule.get("FromPort", "")))
     return Opening(group, way, str(rule.get("IpProtocol", "-1")), ports, peer or "")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ecs_blue_green.deployer.effects.differences import shown
+from ecs_blue_green.deployer.effects.differences import text_of
 from ecs_blue_green.deployer.effects.states import Resource
 from ecs_blue_green.deployer.review import patterns
 from ecs_blue_green.deployer.review.conditions import Condition, condition
@@ -134,9 +134,9 @@ def _elements(statement: Mapping[str, Any], name: str, layer: str) -> list[Eleme
     left_out = statement.get(f"Not{name}")
     if left_out is not None:
         return [
-            Element(tuple(sorted(shown(value, layer) or "" for value in _listed(left_out))), negated=True)
+            Element(tuple(sorted(text_of(value, layer) or "" for value in _listed(left_out))), negated=True)
         ]
-    return [Element((shown(value, layer) or "",)) for value in _listed(statement.get(name, ""))]
+    return [Element((text_of(value, layer) or "",)) for value in _listed(statement.get(name, ""))]
 
 
 def _principals(statement: Mapping[str, Any], layer: str) -> list[Element]:
@@ -148,9 +148,9 @@ def _principals(statement: Mapping[str, Any], layer: str) -> list[Element]:
 def _named(principal: Any, layer: str) -> list[str]:
     """The principals of a statement: an account's by their ARN, others with their kind before it."""
     if not isinstance(principal, dict):
-        return [shown(principal, layer) or ""]
+        return [text_of(principal, layer) or ""]
     return [
-        shown(value, layer) or "" if value == "*" or kind == "AWS" else f"{kind} {shown(value, layer)}"
+        text_of(value, layer) or "" if value == "*" or kind == "AWS" else f"{kind} {text_of(value, layer)}"
         for kind, values in principal.items()
         for value in _listed(values)
     ]
@@ -158,11 +158,11 @@ def _named(principal: Any, layer: str) -> list[str]:
 
 def _attached(resource: Resource | None, layer: str) -> set[str]:
     arns = resource.properties.get("ManagedPolicyArns", []) if resource else []
-    return {shown(arn, layer) or "" for arn in _listed(arns)}
+    return {text_of(arn, layer) or "" for arn in _listed(arns)}
 
 
 def _boundary(resource: Resource | None, layer: str) -> str | None:
-    return shown(resource.properties.get("PermissionsBoundary"), layer) if resource else None
+    return text_of(resource.properties.get("PermissionsBoundary"), layer) if resource else None
 
 
 def _grouped(permissions: Iterable[Permission]) -> Iterator[tuple[str, str, str]]:

@@ -37,7 +37,7 @@ class Revision:
     unusable: str = ""
 
 
-def read(root: Path, name: str | None) -> Revision:
+def read_revision(root: Path, name: str | None) -> Revision:
     """The revision of this name in the repository at `root`; None is what is on disk.
 
     Raises BadInput when git does not know the revision, or its templates cannot be used. What is on disk must

@@ -106,9 +106,9 @@ def read_status(session: Session) -> Status:
 
 def _live(unread: list[str], aws: Aws, service: Service) -> Live:
     """What is live; when CodeDeploy or CodePipeline refuses to answer, what the load balancer and ECS say."""
-    complete: Live | None = _answer(unread, None, lambda: live.read(aws, service))
+    complete: Live | None = _answer(unread, None, lambda: live.read_live(aws, service))
     load_balancer_only = replace(service, application="", deployment_group="", pipeline="")
-    return complete or _answer(unread, Live(), lambda: live.read(aws, load_balancer_only))
+    return complete or _answer(unread, Live(), lambda: live.read_live(aws, load_balancer_only))
 
 
 def _answer(unread: list[str], default: T, ask: Callable[[], T]) -> T:

@@ -59,7 +59,7 @@ def make(
         session.say(f"ignored (--no-preflight): {error}")
     if note := owner.shipped(settings, runtime):
         session.say(note)
-    wanted = image.wanted(settings, session.layers, runtime.image, invocation.root)
+    wanted = image.required_image(settings, session.layers, runtime.image, invocation.root)
     # Before there are change sets, which nobody removes where this is interrupted or refused.
     left_stacks = left.find(session.cloudformation, settings, session.layers, recorded)
     state = current.read(session, only, has_lock=verb == "deploy")
@@ -81,7 +81,7 @@ def _refuse_gone(session: Session, state: EnvironmentState) -> None:
     needed = controller.service.layer
     if not any(needed in (slug, *state.waits_for[slug]) for slug in state.chosen):
         return
-    now = live.of_service(session.aws, service.named(controller, state.stacks))
+    now = live.service_state(session.aws, service.named(controller, state.stacks))
     live.refuse_gone(session.environment, now)
     if now.idle:
         status = commands.make("status", session.environment.name)

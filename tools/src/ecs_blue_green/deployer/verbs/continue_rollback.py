@@ -47,7 +47,7 @@ def run(invocation: Invocation) -> int:
                 operations.continue_rollback(slug, stuck[slug], skipped, sleep)
                 return Outcome(slug, "done")
 
-            outcomes = schedule.run({slug: set() for slug in stuck}, work)
+            outcomes = schedule.run_layers({slug: set() for slug in stuck}, work)
             for outcome in outcomes:
                 outcome.stack = stuck[outcome.layer].arn
     invocation.document["outcomes"] = report.outcome_documents(outcomes)

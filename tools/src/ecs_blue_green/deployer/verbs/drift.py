@@ -59,7 +59,7 @@ def _detect(session: Session) -> list[StackDrift]:
 def _brought(session: Session, service: Service) -> tuple[Mapping[str, Any], ...]:
     """What deployments brought the service; where CodeDeploy does not tell, every difference counts."""
     try:
-        return codedeploy.brought(session.aws.client("codedeploy"), service)
+        return codedeploy.brought_properties(session.aws.client("codedeploy"), service)
     except ClientError as error:
         session.say(f"what the last deployment changed is unknown: {aws.failure(error)}")
         return ()

@@ -44,7 +44,7 @@ def _waiting(session: Session, service: Service) -> str | None:
     """The deployment that runs, None where none does. Raises Blocked while its traffic still shifts."""
     if not service.deployment_group:
         return None
-    now = live.read(session.aws, service)
+    now = live.read_live(session.aws, service)
     if now.deployment is None:
         return None
     if now.colour not in ("blue", "green"):

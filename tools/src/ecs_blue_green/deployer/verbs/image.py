@@ -11,7 +11,7 @@ def run(invocation: Invocation) -> int:
     """Say which image is in the repository afterwards."""
     project = invocation.load()
     environment = project.environment
-    image_name = image.wanted(environment, project.layers, project.runtime.image, invocation.root)
+    image_name = image.required_image(environment, project.layers, project.runtime.image, invocation.root)
     with session.connected(invocation, project) as connected:
         session.refuse_other(invocation, connected)
         if connected.aws.emulated:

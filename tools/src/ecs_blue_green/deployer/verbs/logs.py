@@ -56,7 +56,7 @@ def run(invocation: Invocation) -> int:
 
 def _reader(session: Session, service: Service, since: datetime) -> Reader:
     environment = session.environment
-    now = live.of_service(session.aws, service)
+    now = live.service_state(session.aws, service)
     if not now.state:
         raise Blocked(
             f"no service is deployed in {environment.name}",

@@ -83,7 +83,7 @@ def _scale(locked: LockedSession, intention: Intention, stacks: Mapping[str, Sta
             operations.execute(slug, intention.scaling[slug], stacks[slug], sleep)
             return Outcome(slug, "done")
 
-        outcomes = schedule.run({slug: set() for slug in intention.scaling}, work)
+        outcomes = schedule.run_layers({slug: set() for slug in intention.scaling}, work)
         for outcome in outcomes:
             outcome.stack = intention.scaling[outcome.layer].stack_arn
         return outcomes

@@ -11,8 +11,8 @@ from ecs_blue_green.deployer.review import environments, revisions
 def run(invocation: Invocation) -> int:
     """Print the review of --head (the working tree) against --base."""
     options, root = invocation.options, invocation.root
-    base = revisions.read(root, options.base)
-    head = revisions.read(root, options.head)
+    base = revisions.read_revision(root, options.base)
+    head = revisions.read_revision(root, options.head)
     if head.broken:
         raise BadInput("params/ cannot be used", "".join(f"\n{text}" for text in head.broken.values()))
     if not head.layers:
