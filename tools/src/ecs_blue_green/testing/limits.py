@@ -8,6 +8,7 @@ from typing import Any
 
 from ecs_blue_green import fargate
 from ecs_blue_green.deployer.effects.schemas import document
+from ecs_blue_green.deployer.rules import is_by_codedeploy
 
 # Any region that has all types.
 REGION = "us-east-1"
@@ -90,8 +91,7 @@ def _lengths(resource_type: str, properties: Mapping[str, Any]) -> Iterator[tupl
 
 
 def _controllers(properties: Mapping[str, Any]) -> Iterator[str]:
-    controller = properties.get("DeploymentController", {}).get("Type")
-    if controller != "CODE_DEPLOY":
+    if not is_by_codedeploy(properties):
         return
     for name in OF_ECS_CONTROLLER:
         if name in properties.get("DeploymentConfiguration", {}):
