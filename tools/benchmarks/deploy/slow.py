@@ -43,10 +43,16 @@ def _left(
     times: Times, operations: Mapping[str, Operation], function: str, arguments: tuple[Any, ...]
 ) -> float:
     """How many seconds a resource still takes, from the emulator's function and its arguments."""
-    if function != "_provision_keeping_seed":
-        return times.of(arguments[0])
-    resource_type, logical_id, _, stack_name = arguments
-    ready = operations[stack_name].ready_at(logical_id, times.of(resource_type))
+    seconds = times.of(arguments[0])
+    if function == "_provision_keeping_seed":
+        _, logical_id, _, stack_name = arguments
+    elif function == "_update_keeping_seed":
+        _, _, before, after, stack_name, logical_id, _ = arguments
+        # CloudFormation does not touch what stays as it is.
+        seconds = seconds if before != after else 0.0
+    else:
+        return seconds
+    ready = operations[stack_name].ready_at(logical_id, seconds)
     return max(ready - time.monotonic(), 0.0)
 
 
