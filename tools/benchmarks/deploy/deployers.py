@@ -63,12 +63,15 @@ def forget(root: Path) -> None:
 
 def _aws_cli(project: Project, variables: Variables) -> None:
     """`aws cloudformation deploy`, once a template, in an order that somebody has written down."""
+    templates = project.root / "sent"
+    templates.mkdir(exist_ok=True)
     for slug, layer in project.layers.items():
+        (templates / f"{slug}.yaml").write_text(layer.sent)
         given = project.environment.parameters_for(layer.parameters)
         tags = project.environment.stack_tags(slug)
         command = [
             *(str(PEERS / "aws"), "cloudformation", "deploy", "--no-fail-on-empty-changeset"),
-            *("--template-file", str(project.root / "build" / f"{slug}.yaml")),
+            *("--template-file", str(templates / f"{slug}.yaml")),
             *("--stack-name", project.environment.stack_name(slug)),
             *("--capabilities", "CAPABILITY_NAMED_IAM"),
             *("--tags", *(f"{key}={value}" for key, value in tags.items())),
@@ -93,7 +96,8 @@ def _write_sceptre(project: Project, folder: Path) -> None:
         json.dumps({"project_code": project.environment.project, "region": project.environment.region})
     )
     for slug, layer in project.layers.items():
-        (folder / "templates" / f"{slug}.yaml").write_text(layer.body)
+        # As it is sent: the text is too long for a call where people read it.
+        (folder / "templates" / f"{slug}.yaml").write_text(layer.sent)
         document = {
             "template": {"path": f"{slug}.yaml", "type": "file"},
             "stack_name": project.environment.stack_name(slug),
