@@ -31,6 +31,11 @@ PARTS: Mapping[str, Part] = {
     "source": Part(("source",), "the size of the code's rooms beside 80c2dba"),
     "review": Part(("review",), "how often a review is right beside the library of cdk diff; needs Node.js"),
     "pipeline": Part(("pipeline",), "a release whose actions run side by side"),
+    "again": Part(("again", "deploy"), "make deploy with nothing to do, beside 80c2dba"),
+    "rehearse": Part(("again", "rehearse"), "make rehearse, its time and memory, beside 80c2dba"),
+    "environments": Part(("environments",), "generate.py and a review with 1 to 50 environments"),
+    "change": Part(("deploy", "change"), "changes beside Sceptre and the AWS CLI, AWS answers at once"),
+    "update": Part(("deploy", "update"), "changes beside Sceptre and the AWS CLI, AWS takes its time"),
     "plain": Part(("deploy", "plain"), "the deployer beside Sceptre and the AWS CLI, AWS answers at once"),
     "first": Part(("first",), "the two commands of README's first screen in a clean clone"),
     "installed": Part(("installed",), "what is installed, and the first deploy, beside 80c2dba"),
@@ -46,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"{name:10} {part.question}" for name, part in PARTS.items()),
+        epilog="\n".join(f"{name:12} {part.question}" for name, part in PARTS.items()),
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help="all of them where none is named")
     chosen = parser.parse_args(arguments).parts or list(PARTS)
@@ -56,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n== all\n")
     for name, (code, seconds) in ended.items():
         outcome = {0: "reached", MISSED: "MISSED"}.get(code, f"failed with {code}")
-        print(f"{name:10}{seconds / 60:6.1f} min  {outcome}")
+        print(f"{name:12}{seconds / 60:6.1f} min  {outcome}")
     return int(any(code for code, _ in ended.values()))
 
 
