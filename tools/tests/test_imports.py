@@ -31,6 +31,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "interpreters": ("failure",),
     "project": (),
     "dockerfile": (),
+    "parameter_file": (),
     "runtime": ("failure", "shapes"),
     "shapes": (),
     "template_yaml": (),
@@ -71,6 +72,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "deployer.nearest": (),
     "deployer.parameters": (),
     "emulator": ("emulator", "failure", "fargate", "imported_exports", "interpreters", "runtime"),
+    "emulator.account": ("parameter_file", "runtime"),
     "codebuild": ("codebuild",),
     "pipeline": ("pipeline", "codebuild"),
     "rehearsal": (
@@ -81,11 +83,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "deployer.errors",
         "dockerfile",
         "interpreters",
+        "parameter_file",
         "project",
         "runtime",
     ),
     # What a push would bring is made from the files, as the deployer reads them.
-    "rehearsal.source": ("deployer.configurations", "deployer.errors", "runtime"),
+    "rehearsal.source": ("deployer.configurations", "deployer.errors", "parameter_file", "runtime"),
     # What a project's tests use: everything that runs here, and nothing that is asked of a person.
     "testing": (
         "testing",
@@ -95,14 +98,23 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "pipeline",
         "codebuild",
         "deployer",
+        "parameter_file",
         "runtime",
     ),
     # Becomes the command that was asked for.
     "testing.warm": ("__main__", "emulator"),
     "documents": ("documents", "deployer", "project", "runtime", "template_yaml"),
     # Of the deployer what reads and judges files: nothing is asked of AWS.
-    "init": ("init", "dockerfile", "runtime", "deployer.environment", "deployer.errors", "deployer.layers"),
-    "workflows": ("workflows", "project"),
+    "init": (
+        "init",
+        "dockerfile",
+        "parameter_file",
+        "runtime",
+        "deployer.environment",
+        "deployer.errors",
+        "deployer.layers",
+    ),
+    "workflows": ("workflows", "parameter_file", "project"),
 }
 # The reviewed YAML is deployed, not a fresh rendering; and what generates it talks to nobody.
 FORBIDDEN: dict[str, tuple[str, ...]] = {

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from ecs_blue_green import parameter_file
 from ecs_blue_green.runtime import Runtime, Unusable, read_runtime
 
 
@@ -34,13 +35,10 @@ class Account:
 
 
 def read_account(file: Path) -> Account:
-    """Read a parameter file (params/local.yaml); raises OSError or ValueError when it does not describe one.
-
-    Scalars are read as text, as the deployer does: 000000000000 is no number.
-    """
+    """Read a parameter file (params/local.yaml). Raises OSError, and ValueError when it is not one."""
     build = file.resolve().parents[1] / "build"
     try:
-        document = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps only
+        document = parameter_file.read(file)
         parameters = document["parameters"]
         account = Account(document["account"], document["region"], names=tuple(names(document, None)))
         try:
@@ -57,7 +55,7 @@ def read_account(file: Path) -> Account:
             initial_image_tag=parameters.get(runtime.image.tag) or _default(build, runtime.image.tag),
             names=tuple(names(document, runtime)),
         )
-    except (yaml.YAMLError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise ValueError(f"{file} does not describe an account and its network: {error!r}") from error
 
 

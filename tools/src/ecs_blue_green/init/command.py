@@ -11,7 +11,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from types import FrameType
 
-from ecs_blue_green import runtime
+from ecs_blue_green import parameter_file, runtime
 from ecs_blue_green.deployer import layers
 from ecs_blue_green.deployer.environment import LOCAL
 from ecs_blue_green.deployer.errors import EXIT_DONE, EXIT_INTERRUPTED, BadInput, Failure
@@ -20,7 +20,6 @@ from ecs_blue_green.dockerfile import exposed_port
 from ecs_blue_green.init import answers as typed
 from ecs_blue_green.init import parameter_files, repository
 from ecs_blue_green.init.answers import Answers, Question
-from ecs_blue_green.init.parameter_files import document
 from ecs_blue_green.runtime import Runtime
 
 README = "README.md"
@@ -48,8 +47,7 @@ class Clone:
     def shipped(self) -> Answers:
         """What the files answer that came with the repository."""
         documents = {
-            path.stem: document(path.read_text(encoding="utf-8"))
-            for path in sorted((self.root / "params").glob("*.yaml"))
+            path.stem: parameter_file.read(path) for path in sorted((self.root / "params").glob("*.yaml"))
         }
         parameters = documents[LOCAL]["parameters"]
         named = self.known.repository
@@ -100,7 +98,7 @@ def run(options: argparse.Namespace, root: Path) -> int:
 
 def _run(incomplete: Answers, root: Path) -> int:
     known = runtime.read_runtime(root / "build")
-    project = document((root / "params" / f"{LOCAL}.yaml").read_text(encoding="utf-8"))["project"]
+    project = parameter_file.read(root / "params" / f"{LOCAL}.yaml")["project"]
     if known.repository is None or project != known.repository.shipped_project:
         _say(f"nothing to do: this is the copy of {project} already")
         return EXIT_DONE

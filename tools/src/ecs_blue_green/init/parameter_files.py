@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer.environment import LOCAL
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.init.answers import Answers
+from ecs_blue_green.parameter_file import parse
 from ecs_blue_green.runtime import Repository, Runtime
 
 # What the first line of a file asks of whoever copies it: some of it is done then.
@@ -35,7 +34,7 @@ def made(folder: Path, known: Runtime, answers: Answers, port_parameter: str | N
     if named is None:
         raise BadInput("build/runtime.json names no repository", "it is not known which parameters name it")
     here = {name: (folder / f"{name}.yaml").read_text(encoding="utf-8") for name in environment.names(folder)}
-    documents = {name: document(text) for name, text in here.items()}
+    documents = {name: parse(text) for name, text in here.items()}
     others = [name for name in here if name != LOCAL]
     first = next((name for name in others if str(documents[name].get("protected")) != "true"), others[0])
     accounts = {LOCAL: str(documents[LOCAL]["account"]), **answers.accounts}
@@ -84,7 +83,7 @@ def to_fill_in(files: Mapping[str, str], known: Runtime) -> dict[str, list[str]]
     titles: dict[str, list[str]] = {}
     for file, text in files.items():
         name = file.removesuffix(".yaml")
-        for title, value in document(text)["parameters"].items() if name != LOCAL else ():
+        for title, value in parse(text)["parameters"].items() if name != LOCAL else ():
             if title in network or str(value).startswith("arn:"):
                 titles.setdefault(title, []).append(name)
     return titles
@@ -99,7 +98,7 @@ def _rewritten(
     port_parameter: str | None,
 ) -> str:
     old_name, new_name = names
-    shipped = document(text)
+    shipped = parse(text)
     project, region = answers.project or "", answers.region or ""
     owner, repository = answers.owner_and_name
     text = TO_REPLACE.sub(_still_to_replace, text)
@@ -139,12 +138,6 @@ def _scalar(value: str) -> str:
 def _still_to_replace(match: re.Match[str]) -> str:
     parts = [part for part in re.split(r", | and ", match["what"]) if part not in DONE]
     return f"# Replace {' and '.join(parts)} by yours.\n" if parts else ""
-
-
-def document(text: str) -> dict[str, Any]:
-    """A parameter file, of which every scalar is text."""
-    content: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 (builds only text)
-    return content
 
 
 def port(layers: Mapping[str, Layer]) -> tuple[str, str] | None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 
+from ecs_blue_green import parameter_file
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.emulator import lock
 from ecs_blue_green.rehearsal import source, tasks
@@ -55,11 +55,11 @@ class Invocation:
             )
         name = f"params/{self.environment}.yaml"
         try:
-            document = yaml.load(self.parameter_file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
+            document = parameter_file.read(self.parameter_file)
             return {key: document[key] for key in ("project", "region", "parameters")}
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError) as error:
             raise BadInput(f"{name} cannot be read", str(error), f"correct it, then: {self.again}") from error
-        except (TypeError, LookupError) as error:
+        except LookupError as error:
             raise BadInput(
                 f"{name} is not complete", f"it has no {error}", f"correct it, then: {self.again}"
             ) from error

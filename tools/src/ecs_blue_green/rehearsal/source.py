@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from ecs_blue_green import parameter_file
 from ecs_blue_green.deployer import configurations
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.runtime import Image
@@ -91,11 +92,11 @@ def set_parameter(source: Source, environment: str, title: str, value: str) -> N
     """
     file = source.folder / "params" / f"{environment}.yaml"
     try:
-        settings = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps
+        settings = parameter_file.read(file)
         settings["parameters"][title] = value
     except FileNotFoundError as error:
         raise SourceError(f"params/{environment}.yaml is not committed") from error
-    except (yaml.YAMLError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise SourceError(f"params/{environment}.yaml, as committed, has no parameters") from error
     file.write_text(yaml.safe_dump(settings))
     try:

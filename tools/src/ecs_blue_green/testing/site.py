@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 import yaml
 
-from ecs_blue_green import emulator, interpreters
+from ecs_blue_green import emulator, interpreters, parameter_file
 from ecs_blue_green.codebuild import artifacts, stand_ins
 from ecs_blue_green.deployer import command_line, configurations, environment
 from ecs_blue_green.deployer.errors import BadInput
@@ -53,7 +53,7 @@ def deployed(root: Path, folder: Path, **parameters: str) -> Path:
     for name in ("build", "params"):
         shutil.copytree(root / name, folder / name)
     path = folder / "params" / f"{environment.LOCAL}.yaml"
-    settings = yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists, maps only
+    settings = parameter_file.read(path)
     settings["parameters"] |= parameters
     path.write_text(yaml.safe_dump(settings))
     # What is wrong with the file is what the deploy says.

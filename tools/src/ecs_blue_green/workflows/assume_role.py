@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import yaml
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from ecs_blue_green import project
+from ecs_blue_green import parameter_file, project
 
 ROOT = project.root()
 AUDIENCE = "sts.amazonaws.com"
@@ -28,9 +27,7 @@ SECONDS = {"plan": 3600, "deploy": 14_400}
 
 def main(environment: str, role: str, root: Path = ROOT) -> None:
     """Write the credentials to the job's environment, masked in its log."""
-    text = (root / "params" / f"{environment}.yaml").read_text(encoding="utf-8")
-    # Scalars stay text: an account id can begin with a zero.
-    settings = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 (builds only text, lists and maps)
+    settings = parameter_file.read(root / "params" / f"{environment}.yaml")
     # Whoever has the identity token needs no signature.
     sts = boto3.client("sts", region_name=settings["region"], config=Config(signature_version=UNSIGNED))
     answer = sts.assume_role_with_web_identity(
