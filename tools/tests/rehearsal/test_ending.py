@@ -131,7 +131,7 @@ def test_second_signal_ends_what_does_not_end(number: signal.Signals) -> None:
             command.send_signal(number)
             assert command.stdout.readline() == "cancelled\n"
             command.send_signal(number)
-            time.sleep(interrupts.ONE_WISH_SECONDS)
+            time.sleep(interrupts.ONE_REQUEST_SECONDS)
             assert command.poll() is None
             command.send_signal(number)
             _, errors = command.communicate(timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""One build: the phases of a specification in their order, and what of them runs after a failure.
+"""One build: the phases of a specification in order, and which of them run after a failure.
 
 A failed install or pre_build ends the build; after a failed build, post_build still runs and the artifacts
 are still uploaded. https://docs.aws.amazon.com/codebuild/latest/userguide/view-build-details-phases.html
@@ -135,7 +135,7 @@ def _reached(build: Build, name: str) -> bool:
 
 
 def _surroundings(project: Project, place: "_Place", path: Sequence[Path]) -> dict[str, str]:
-    """Nothing of this machine's own environment gets in, but where its programs are."""
+    """The environment of a build: of this machine's own only PATH."""
     return {
         "PATH": os.pathsep.join([*map(str, path), os.environ["PATH"]]),
         "HOME": str(place.home),
@@ -147,7 +147,7 @@ def _surroundings(project: Project, place: "_Place", path: Sequence[Path]) -> di
 
 
 def _stop_at(process: subprocess.Popen[str], deadline: float) -> threading.Timer:
-    """End the process with everything that it started, once its time is over."""
+    """Kill the process and everything that it started when its time is up."""
 
     def stop() -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -173,7 +173,7 @@ class _Place:
             folder.mkdir()
 
     def take(self, source: Path) -> None:
-        """Copy the input, without what only a working copy has."""
+        """Copy the input, without what only a working tree has."""
         if source.is_dir():
             shutil.copytree(source, self.source, ignore=shutil.ignore_patterns(".venv*", ".git", ".local"))
         else:
@@ -185,7 +185,7 @@ class _Place:
         self._log(line)
 
     def run(self, phase: Phase) -> PhaseResult:
-        """Run a phase: its commands up to the first that fails, then those that follow in any case."""
+        """Run a phase: its commands up to the first that fails, then its `finally` commands."""
         started = time.monotonic()
         context, status = "", SUCCEEDED
         for commands in (phase.commands, phase.finally_commands):
@@ -236,7 +236,7 @@ class _Place:
         return f"error while executing command: {command}. Reason: exit status {status}" if status else ""
 
     def _remember(self) -> None:
-        """Take over the place and the exported variables that the command left."""
+        """Take over the working directory and the exported variables of the command."""
         variables = self.state / "variables"
         if not variables.exists():
             return

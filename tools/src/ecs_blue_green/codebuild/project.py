@@ -7,7 +7,7 @@ from typing import Any
 from ecs_blue_green.codebuild.specification import BadSpecification, Specification, parse, stand_in
 
 SECONDS_A_MINUTE = 60
-# Where the values of variables are that are no plain text.
+# Where the values of variables that are not plain text are kept.
 STORES = ("SECRETS_MANAGER", "PARAMETER_STORE")
 
 

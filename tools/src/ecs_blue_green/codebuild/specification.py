@@ -1,4 +1,4 @@
-"""Build specifications: what of CodeBuild's syntax is run here, and a refusal of the rest by name.
+"""Build specifications: the part of CodeBuild's syntax that is run here; the rest is refused by name.
 
 https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html
 """
@@ -22,7 +22,7 @@ ARTIFACT_KEYS = {"files", "base-directory", "discard-paths", "exclude-paths", "n
 
 
 class BadSpecification(Exception):
-    """A build specification that CodeBuild would refuse, or that has what is not run here."""
+    """A build specification that CodeBuild would refuse, or that uses what is not supported here."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,11 @@ def _require_known(where: str, mapping: Mapping[str, Any], known: set[str]) -> N
 
 def _mapping(where: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise BadSpecification(f"{where} must be a map")
+        raise BadSpecification(f"{where} must be a mapping")
     return value
 
 
 def _texts(where: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(member, str) for member in value):
-        raise BadSpecification(f"{where} must be a list of texts")
+        raise BadSpecification(f"{where} must be a list of strings")
     return tuple(value)

@@ -1,6 +1,6 @@
 """The release pipeline on this machine: its stages and actions as they were deployed from the template.
 
-    definition = read(client, name)
+    definition = read_definition(client, name)
     execution = Execution(folder, commit_id, source_archive)
     for stage in definition.stages:
         result = run_stage(stage, execution, workshop)

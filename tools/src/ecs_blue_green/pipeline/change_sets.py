@@ -23,10 +23,10 @@ class ActionFailed(Exception):
 
 
 def replace(cloudformation: Any, configuration: Mapping[str, str], inputs: Mapping[str, Path]) -> str:
-    """CHANGE_SET_REPLACE: make the change set, in the place of one that has its name. Says what is in it.
+    """CHANGE_SET_REPLACE: create the change set, replacing one of the same name. Returns its changes.
 
-    `inputs` are the action's artifacts by name. That nothing to change is no failure is UNVERIFIED in AWS's
-    words; pipelines that make and execute a change set at every commit rely on it.
+    `inputs` are the action's artifacts by name. That an empty change set is not a failure is UNVERIFIED in
+    AWS's words; pipelines that create and execute a change set at every commit rely on it.
     """
     stack_name, name = configuration["StackName"], configuration["ChangeSetName"]
     file = configuration.get("TemplateConfiguration")
@@ -63,7 +63,7 @@ def replace(cloudformation: Any, configuration: Mapping[str, str], inputs: Mappi
 
 
 def execute(cloudformation: Any, configuration: Mapping[str, str]) -> str:
-    """CHANGE_SET_EXECUTE: execute the change set and wait for the stack. Says what the stack is then."""
+    """CHANGE_SET_EXECUTE: execute the change set and wait for the stack. Returns its status."""
     stack_name, name = configuration["StackName"], configuration["ChangeSetName"]
     try:
         change_set = cloudformation.describe_change_set(StackName=stack_name, ChangeSetName=name)

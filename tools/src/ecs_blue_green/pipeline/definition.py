@@ -27,7 +27,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage, and what its `OnFailure` says about trying again: ALL_ACTIONS, FAILED_ACTIONS or None."""
+    """A stage, and the retry mode of its `OnFailure`: ALL_ACTIONS, FAILED_ACTIONS or None."""
 
     name: str
     actions: tuple[Action, ...]
@@ -35,7 +35,7 @@ class Stage:
 
     @property
     def run_orders(self) -> Iterator[list[Action]]:
-        """The actions in their order: those of a list run side by side."""
+        """The actions in their run order: those of one list run in parallel."""
         for order in sorted({action.run_order for action in self.actions}):
             yield [action for action in self.actions if action.run_order == order]
 

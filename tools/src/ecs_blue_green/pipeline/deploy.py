@@ -66,7 +66,7 @@ def register(ecs: Any, configuration: Mapping[str, str], inputs: Mapping[str, Pa
 
 
 def start(codedeploy: Any, configuration: Mapping[str, str], release: Release) -> str:
-    """Begin the deployment and give its id. Raises ActionFailed."""
+    """Create the deployment and return its id. Raises ActionFailed."""
     try:
         created = codedeploy.create_deployment(
             applicationName=configuration["ApplicationName"],
@@ -79,7 +79,7 @@ def start(codedeploy: Any, configuration: Mapping[str, str], release: Release) -
 
 
 def without_hooks(release: Release) -> Release:
-    """The release with nothing in its AppSpec that is called on the way."""
+    """The release without the hooks of its AppSpec."""
     spec = json.loads(release.app_spec)
     return release._replace(
         app_spec=json.dumps({key: value for key, value in spec.items() if key != "Hooks"})

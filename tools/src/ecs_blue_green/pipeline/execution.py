@@ -1,4 +1,4 @@
-"""One execution of the pipeline: its actions, stage by stage, with what they hand on to one another."""
+"""One execution of the pipeline: its actions, stage by stage, with the artifacts that they pass on."""
 
 import json
 import re
@@ -64,7 +64,7 @@ class Workshop:
 class Execution:
     """One execution: where its artifacts are, and the variables of its namespaces.
 
-    What it is started with, in the place of the defaults of the pipeline's variables, is `variables` there.
+    Values of the pipeline's own variables, instead of their defaults, are in the namespace `variables`.
     """
 
     folder: Path
@@ -94,7 +94,7 @@ class StageResult:
 
 
 def run_stage(stage: Stage, execution: Execution, workshop: Workshop) -> StageResult:
-    """Run a stage, and when it fails again as its `OnFailure` says."""
+    """Run a stage, and retry it on failure as its `OnFailure` says."""
     attempts = [_attempt(stage, execution, workshop, done=set())]
     for _ in range(AUTOMATIC_RETRIES if stage.retry_mode else 0):
         failed = [result for result in attempts[-1] if result.failure]
@@ -122,7 +122,7 @@ def _attempt(
 
 
 def run_action(action: Action, execution: Execution, workshop: Workshop) -> ActionResult:
-    """Run one action; whatever it fails of is in its result."""
+    """Run one action; its result says why it failed."""
     workshop.began(action)
     started = time.monotonic()
     summary, failure = "", ""
@@ -205,7 +205,7 @@ def _inputs(action: Action, execution: Execution) -> dict[str, Path]:
 
 
 def _configuration(action: Action, execution: Execution, workshop: Workshop) -> dict[str, str]:
-    """The configuration with the variables of earlier actions. One that has no value fails the action."""
+    """The configuration with the variables of earlier actions; one without a value fails the action."""
 
     values = execution.variables.get(OF_PIPELINE, {})
     known = {**execution.variables, OF_PIPELINE: {**workshop.definition.variables, **values}}

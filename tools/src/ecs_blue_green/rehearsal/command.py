@@ -1,4 +1,4 @@
-"""`python -m ecs_blue_green rehearse`: what a release will do, shown here before production does it.
+"""`python -m ecs_blue_green rehearse`: what a release will do, shown before it happens in production.
 
 Exit codes: 0 released, 1 a stack or an action failed, 2 bad input, 3 blocked, 5 rolled back, 130 interrupted.
 """
@@ -33,7 +33,7 @@ MOST_SECONDS_A_MINUTE = 60
 # A tenth of these is what a canary of 10 % gets: well above the floor under which alarms do not judge.
 REQUESTS_A_MINUTE = 180.0
 END_AGAIN_SECONDS = 0.2
-# What a rehearsal writes below its folder and begins without.
+# What a rehearsal writes below its folder, deleted at its start.
 WRITTEN = ("source", "applications", "artifacts", "function", "logs")
 
 
@@ -187,7 +187,7 @@ def _require_writable(folder: Path) -> None:
 def _rehearse(
     options: Options, settings: Mapping[str, Any], invocation: Invocation, interrupts: Interrupts
 ) -> Rehearsal:
-    # Refused before anything starts, where there is none.
+    # Where there is none, that is said before anything starts.
     source.commit(invocation.root)
     runtime = invocation.runtime()
     _require_health_rate(options, runtime)

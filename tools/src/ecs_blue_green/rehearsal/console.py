@@ -6,7 +6,7 @@ from ecs_blue_green.deployer.errors import Failure
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on standard output or standard error, for which `:secret:` in an ARN is no picture."""
+    """A console on standard output or error, which prints `:secret:` in an ARN as it is, not as an emoji."""
     return Console(stderr=stderr, emoji=False)
 
 

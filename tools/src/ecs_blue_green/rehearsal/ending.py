@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-# Longer than a task needs to stop its process in order: being cancelled again would break that off.
+# Longer than a task needs to stop its process in order: being cancelled again would interrupt that.
 AGAIN_SECONDS = 5.0
 
 
 async def beside(background: Iterable[Coroutine[Any, Any, None]], work: Coroutine[Any, Any, None]) -> None:
-    """Do `work` while the others run; what breaks one of them breaks off the work.
+    """Do `work` while the others run; an exception in one of them ends the work as well.
 
     Afterwards all have ended.
     """
@@ -27,7 +27,7 @@ async def beside(background: Iterable[Coroutine[Any, Any, None]], work: Coroutin
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]], again: float = AGAIN_SECONDS) -> None:
-    """Cancel tasks until every one has ended; what they raise is nobody's concern any more.
+    """Cancel tasks until every one has ended; what they raise is ignored.
 
     Once is not always enough: what a task waits for can swallow it, as `asyncio.wait_for` does before
     Python 3.12 when it has just been given what it waited for. It is repeated after `again` seconds.
@@ -40,5 +40,5 @@ async def end(tasks: Iterable[asyncio.Task[Any]], again: float = AGAIN_SECONDS) 
         _, pending = await asyncio.wait(pending, timeout=again)
     for task in ending:
         if not task.cancelled():
-            # Looked at, so that asyncio does not complain that nobody has.
+            # Retrieved, so that asyncio does not log it.
             task.exception()

@@ -1,4 +1,4 @@
-"""The data plane: real tasks and a real load balancer, made to be what the emulated account says.
+"""The data plane: real tasks and a real load balancer, kept in line with the emulated account.
 
 CodeDeploy's steps are the emulator's (`emulator.services.deployments`). This looks at the listeners, task
 sets and the deployment many times a second, and brings the processes of this machine in line.
@@ -61,7 +61,7 @@ class Follower:
             self._stage.changed.clear()
 
     async def step(self) -> None:
-        """Look once and bring everything in line."""
+        """Look once, and bring processes and load balancer in line."""
         seen = await asyncio.to_thread(
             self._stage.cloud.control,
             "Look",
@@ -77,7 +77,7 @@ class Follower:
         # What is found in one look has an order all the same: a cause is written down before its effect.
         if deployment:
             self._note_causes(deployment)
-        # Traffic first: a task set that is gone must have none when its tasks are stopped.
+        # Traffic first: a deleted task set must receive none when its tasks are stopped.
         await self._balancer.apply(seen["listeners"], self._stage.groups.routable(), seen["rules"])
         self._note_weights(seen["listeners"])
         for task_set_id in set(self._stage.task_sets.running) - task_sets.keys():
@@ -89,7 +89,7 @@ class Follower:
             self.deployment = deployment
 
     async def until_ended(self) -> Mapping[str, Any]:
-        """Wait for the deployment to end and give what became of it."""
+        """Wait for the deployment to end, and return its final state."""
         while self.deployment is None or self.deployment["status"] not in ENDED:
             await asyncio.sleep(LOOK_SECONDS)
         return self.deployment
@@ -139,7 +139,7 @@ class Follower:
                 self._stage.journal.note("event", f"{name} {status.lower()}", bad=status == "Failed")
 
     def _note_termination_wait(self, deployment: Mapping[str, Any]) -> None:
-        """The wait before the old tasks go is no lifecycle event, but a rollback is still instant in it."""
+        """Note the wait before the original task set is terminated, in which a rollback is still instant."""
         running = deployment["status"] not in ENDED
         span = self._spans.get(TERMINATION_WAIT)
         if span is None and running and deployment["stage"] == "Terminate":

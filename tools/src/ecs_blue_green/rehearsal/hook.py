@@ -1,7 +1,7 @@
 """Lifecycle hooks: the deployed function's own code, called as CodeDeploy calls it.
 
-The function answers CodeDeploy itself, through the emulator's API. One that ends without an answer is what
-CodeDeploy waits an hour for; here that hour is over at once.
+The function answers CodeDeploy itself, through the emulator's API. For one that ends without an answer
+CodeDeploy waits an hour; here that hour is over at once.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Hooks:
         self._noted: set[str] = set()
 
     async def call(self, function: str, event: dict[str, str]) -> str:
-        """Run a hook to its end, and note what it says; why it never answers, "" where it did."""
+        """Run a hook to its end, and note what it says. Returns why it never answers, "" where it did."""
         answer = await self.invoke(function, event)
         execution = event["LifecycleEventHookExecutionId"]
         if answer.failure or execution not in self._noted:

@@ -1,6 +1,6 @@
 """What Ctrl-C does to a rehearsal; SIGTERM and SIGHUP do the same.
 
-The first has everything ended in order. The next one ends the command, whatever keeps it from ending.
+The first ends everything in order. The next one ends the command at once, whatever it waits for.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from types import FrameType
 from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# One wish to end can come as several signals: a closed terminal, `timeout` and make pass theirs on.
-ONE_WISH_SECONDS = 1.0
+# One request to end can arrive as several signals: a closed terminal, `timeout` and make pass theirs on.
+ONE_REQUEST_SECONDS = 1.0
 SHOW_CURSOR = b"\x1b[?25h"
 GIVEN_UP = b"\ninterrupted again: ended at once; the next rehearsal ends a deployment that was under way\n"
 
@@ -68,11 +68,11 @@ class Interrupts:
             if self._cancel is None:
                 raise KeyboardInterrupt
             self._cancel()
-        elif now - self._first >= ONE_WISH_SECONDS:
+        elif now - self._first >= ONE_REQUEST_SECONDS:
             self._give_up()
 
     def _give_up(self) -> None:
-        # Nothing here may wait for what hangs: not the loop, not the console's lock, not a thread.
+        # Nothing here may wait for something that hangs: the loop, the console's lock, a thread.
         try:
             os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + GIVEN_UP)
             self._kill()

@@ -20,7 +20,7 @@ LOCAL = "local"
 class Invocation:
     """A command for the repository at `root` and one environment.
 
-    `again` is the command that is typed again; `progress` is for what a person is told meanwhile.
+    `again` is the command to run again after a failure; `progress` is for messages while it runs.
     """
 
     root: Path

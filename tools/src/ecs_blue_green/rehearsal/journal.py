@@ -30,7 +30,7 @@ class Span:
     kind: Literal["action", "event", "alarm"]
     start: float
     end: float | None = None
-    # "" while it goes on, then such as Succeeded, Failed, Skipped.
+    # "" while it runs, then for example Succeeded, Failed or Skipped.
     result: str = ""
 
 
@@ -56,7 +56,7 @@ class Journal:
     """The record of one rehearsal."""
 
     now: Callable[[], float] = field(repr=False)
-    # What happens while the service is brought up is no part of the rehearsal.
+    # What happens while the service is started is not part of the rehearsal.
     is_open: bool = False
     entries: list[Entry] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
@@ -69,22 +69,22 @@ class Journal:
     readings: dict[str, list[Reading]] = field(default_factory=lambda: defaultdict(list))
 
     def note(self, kind: Kind, text: str, *, bad: bool = False) -> None:
-        """Write down that something happened now."""
+        """Note that something happens now."""
         if self.is_open:
             self.entries.append(Entry(self.now(), kind, text, bad))
 
     def begin(self, kind: Literal["action", "event", "alarm"], name: str) -> Span:
-        """Write down that something began now."""
+        """Note that something begins now."""
         span = Span(name, kind, self.now())
         self.spans.append(span)
         return span
 
     def finish(self, span: Span, result: str) -> None:
-        """Write down that a span ended now."""
+        """Note that a span ends now."""
         span.end, span.result = self.now(), result
 
     def set_weights(self, weights: Mapping[str, int]) -> None:
-        """Write down the traffic's shares by colour, where they changed."""
+        """Note the shares of the traffic by colour, where they have changed."""
         if self.is_open and (not self.weights or self.weights[-1][1] != weights):
             self.weights.append((self.now(), dict(weights)))
 

@@ -1,4 +1,4 @@
-"""Listener rules: the requests that one is for, in Caddy's words, and a request of that kind for the users.
+"""Listener rules: the requests that a rule matches, as Caddy's matchers, and an example of one for the users.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
 https://caddyserver.com/docs/json/apps/http/servers/routes/match/
@@ -31,7 +31,7 @@ class Ask:
 
 
 def matcher(rule: Rule) -> Matcher | None:
-    """What a request must be for this rule, as Caddy's matchers; None for what a rehearsal cannot tell."""
+    """The requests that this rule matches, as Caddy's matchers; None for unsupported conditions."""
     merged: Matcher = {}
     for condition in rule["Conditions"]:
         name, values = condition["Field"], _values(condition)
@@ -49,7 +49,7 @@ def matcher(rule: Rule) -> Matcher | None:
         else:
             return None
         for kind, what in match.items():
-            # Caddy wants all matchers of one kind together, and two of one header cannot be told.
+            # Caddy takes all matchers of one kind together, and cannot express two of one header.
             if kind in merged and (kind != "header_regexp" or not what.keys().isdisjoint(merged[kind])):
                 return None
             merged[kind] = {**merged[kind], **what} if kind in merged else what
@@ -57,7 +57,7 @@ def matcher(rule: Rule) -> Matcher | None:
 
 
 def example(rule: Rule) -> Ask | None:
-    """A GET request that the rule is for, unless an earlier one takes it; None where there is none."""
+    """A GET request that the rule matches and no earlier rule does; None where there is none."""
     path, headers = "/", {}
     for condition in rule["Conditions"]:
         name, values = condition["Field"], _values(condition)

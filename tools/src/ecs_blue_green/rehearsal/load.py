@@ -14,7 +14,7 @@ from ecs_blue_green.rehearsal.tasks import Task
 
 REQUEST_SECONDS = 10.0
 # Caddy closes a connection that it has accepted but not yet read when it takes a new configuration, which
-# Elastic Load Balancing does not do. A client that had no byte of an answer asks again on a new connection.
+# Elastic Load Balancing does not do. A client that received no byte of an answer retries on a new connection.
 ATTEMPTS = 3
 # More than this many a second would measure the client.
 MOST_A_SECOND = 400.0
@@ -22,7 +22,7 @@ MOST_A_SECOND = 400.0
 
 @dataclass
 class Tally:
-    """What became of the users' requests; fewer are sent than planned where the machine is too busy.
+    """The results of the users' requests; fewer than planned are sent when the machine is too busy.
 
     `lost` had no answer at all; `by_stopped` were sent after their task had been told to stop. `by` has the
     answers, and how many of them were 5xx, by "blue", "green" or "load balancer"; `by_path` has the same for
@@ -52,9 +52,9 @@ class Load:
         find: Callable[[str], tuple[str, Task] | None],
         also: Sequence[Ask] = (),
     ) -> None:
-        """`host` is the name by which the users come; `find` gives the colour and task of an address.
+        """`host` is the name that users request; `find` gives the colour and task of an address.
 
-        Users ask for "/" and, in turns, for what `also` has.
+        Users request "/" and, in turn, what is in `also`.
         """
         self.tally = Tally()
         self._url = url.rstrip("/")
@@ -63,7 +63,7 @@ class Load:
         self._find = find
         self._under_way: set[asyncio.Task[None]] = set()
         self._sender: asyncio.Task[None] | None = None
-        # Every user comes with a connection of his own.
+        # Every request has its own connection.
         limits = httpx2.Limits(max_keepalive_connections=0, max_connections=None)
         self._client = httpx2.AsyncClient(
             trust_env=False, limits=limits, timeout=REQUEST_SECONDS, headers={"Host": host}

@@ -25,7 +25,7 @@ ADMIN_RETRIES = 3
 
 
 class LoadBalancerError(Exception):
-    """The load balancer does not run or does not take its configuration; the message says why."""
+    """The load balancer does not run or refuses its configuration; the message says why."""
 
 
 class LoadBalancer:

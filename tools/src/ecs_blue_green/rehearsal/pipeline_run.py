@@ -1,4 +1,4 @@
-"""The pipeline of a rehearsal: `ecs_blue_green.pipeline` runs it, this writes down what it does."""
+"""The pipeline of a rehearsal: `ecs_blue_green.pipeline` runs it, and this notes what it does."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +20,7 @@ class PipelineFailed(Exception):
 
 
 class _Interrupted(Exception):
-    """The rehearsal was interrupted: nothing is begun, or tried again, behind its back."""
+    """The rehearsal was interrupted: no further action is started or retried."""
 
 
 class PipelineRun:

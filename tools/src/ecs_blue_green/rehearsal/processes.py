@@ -1,4 +1,4 @@
-"""The processes that a rehearsal started, written down so that the next one can end what a killed one left.
+"""The processes that a rehearsal started, recorded so that the next one can end those of a killed one.
 
 A process is known by its number and the time at which it started: numbers are used again, and nothing but
 what a rehearsal started may ever be ended.
@@ -29,15 +29,15 @@ class Ledger:
         file.parent.mkdir(parents=True, exist_ok=True)
 
     def add(self, pid: int, what: str) -> None:
-        """Write down a process that this rehearsal has just started."""
+        """Record a process that this rehearsal has just started."""
         with contextlib.suppress(psutil.NoSuchProcess), self._file.open("a") as file:
             line = {"pid": pid, "started": psutil.Process(pid).create_time(), "what": what}
             file.write(json.dumps(line) + "\n")
 
     def end_leftovers(self) -> list[str]:
-        """End what the ledger names and still runs; gives what it was. The ledger is empty afterwards.
+        """End the recorded processes that still run, and return their names. The ledger is empty afterwards.
 
-        Only for the one who knows that no other rehearsal uses this ledger.
+        Only where no other rehearsal can be using this ledger.
         """
         leftovers = list(self.running())
         processes = [process for process, _ in leftovers]
@@ -105,7 +105,7 @@ class Program:
 
 
 async def start(ledger: Ledger, name: str, program: Program) -> asyncio.subprocess.Process:
-    """Start a process of this rehearsal and write it down, by a name for people."""
+    """Start a process of this rehearsal, and record it by a name for people."""
     program.log.parent.mkdir(parents=True, exist_ok=True)
     with program.log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""One rehearsal: everything is started, the pipeline runs, what happens is written down, everything ends."""
+"""One rehearsal: everything is started, the pipeline runs, events are noted, everything is stopped."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from ecs_blue_green.rehearsal.tasks import Task
 from ecs_blue_green.rehearsal.verdict import Outcome, Verdict
 from ecs_blue_green.rehearsal.watch import Watch
 
-# The service as it is must serve first; one that never does is rehearsed all the same, as it would be on AWS.
+# The current service must serve first; one that never does is rehearsed anyway, as it would be on AWS.
 STEADY_SECONDS = 20.0
 # Traffic before the pipeline starts, so that the alarms know the service as it was.
 BEFORE_MINUTES = 2.0
@@ -61,7 +61,7 @@ class Rehearsal:
         self.memory = 0
         # What became of the deployments that an earlier command had left under way.
         self._earlier: list[str] = []
-        # Where users come, while it runs.
+        # Where users are served, while it runs.
         self.address = ""
         self.watch: Watch | None = None
         self.load: Load | None = None
@@ -75,7 +75,7 @@ class Rehearsal:
         return verdict.judge(self.stage.system, self.stage.journal, tally, outcome)
 
     async def run(self) -> None:
-        """Rehearse; afterwards `deployment` or `failure` says how it ended, and nothing runs any more."""
+        """Rehearse; afterwards `deployment` or `failure` says how it ended, and nothing runs."""
         async with contextlib.AsyncExitStack() as stack:
             balancer, follower = await self._bring_up(stack)
             await ending.beside([follower.run()], self._until_steady())
@@ -115,7 +115,7 @@ class Rehearsal:
             await follower.run()
 
     async def _bring_up(self, stack: contextlib.AsyncExitStack) -> tuple[LoadBalancer, Follower]:
-        """Start the load balancer, and have the service be what is to be followed; `stack` ends all of it."""
+        """Start the load balancer and follow the service; `stack` ends all of it."""
         stack.push_async_callback(self.stage.groups.stop)
         stack.push_async_callback(self.stage.task_sets.stop)
         balancer = await self._start_balancer()
@@ -143,7 +143,7 @@ class Rehearsal:
         return Follower(self.stage, balancer, Releases(self.stage), Hooks(self.stage, balancer))
 
     async def _prepare_service(self) -> None:
-        """End what an earlier command left under way, and have as many tasks as scaling would."""
+        """End the deployments that an earlier command left running, and scale the service as AWS would."""
         client = self.stage.cloud.client("codedeploy")
         names = {
             "applicationName": self.stage.system.application,
@@ -162,7 +162,7 @@ class Rehearsal:
             )
 
     async def _until_steady(self, *, gives_up: bool = False) -> None:
-        """Wait for all tasks to be healthy, for a time; `gives_up` where one does not begin to listen."""
+        """Wait, for a limited time, for healthy tasks; `gives_up` once one does not begin to listen."""
         deadline = asyncio.get_running_loop().time() + STEADY_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             running = self.stage.task_sets.running.values()
@@ -201,7 +201,7 @@ class Rehearsal:
         self.minutes = self.stage.clock.now()
 
     async def _until_calm(self) -> None:
-        """Go on for a moment, longer while an alarm is still in ALARM."""
+        """Continue for a moment, longer while an alarm is still in ALARM."""
         assert self.watch is not None  # noqa: S101 - made before the release begins
         end = self.stage.clock.now()
         await self.stage.clock.until(end + 1.5)
@@ -252,7 +252,7 @@ async def prepare(
 
 
 def end_earlier_deployment(codedeploy: Any, deployment_id: str) -> str:
-    """Have a deployment that only waits before its old tasks go complete, else stop it; says which."""
+    """Complete a deployment that only waits to terminate its original tasks, else stop it; says which."""
     try:
         codedeploy.continue_deployment(deploymentId=deployment_id, deploymentWaitType="TERMINATION_WAIT")
     except codedeploy.exceptions.DeploymentIsNotInReadyStateException:

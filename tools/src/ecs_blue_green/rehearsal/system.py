@@ -1,4 +1,4 @@
-"""What is deployed, as far as a release goes through it: read from the emulated account, never from files."""
+"""What is deployed, as far as a release uses it: read from the emulated account, never from files."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class System:
     min_capacity: int
     max_capacity: int
     load_balancer: str
-    # The name by which users come.
+    # The host name that users request.
     host: str
     # Whether targets get the client's Host as it is (an attribute of the load balancer).
     keeps_host: bool
@@ -184,7 +184,7 @@ def _listeners(cloud: Cloud, production: str) -> tuple[str, dict[str, Listener]]
 
 
 def _host(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> str:
-    """The name by which users come, as a stack was given it; "" where nobody has said."""
+    """The host name that users request, from a stack's parameters; "" where there is none."""
     client = cloud.client("cloudformation")
     titles = [title for title in (runtime.rehearsal.host, runtime.domain and runtime.domain.name) if title]
     values: dict[str, str] = {}
@@ -195,7 +195,7 @@ def _host(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> str:
 
 
 def _rules(cloud: Cloud, listener: str) -> list[Rule]:
-    """The listener's rules but for its default one."""
+    """The listener's rules except the default one."""
     pages = cloud.client("elbv2").get_paginator("describe_rules").paginate(ListenerArn=listener)
     return [rule for page in pages for rule in page["Rules"] if not rule["IsDefault"]]
 

@@ -16,7 +16,7 @@ LEAST_INTERVAL_SECONDS = 0.1
 
 
 class TargetGroups:
-    """The target groups of a load balancer with their targets; `on_change` is told of each change."""
+    """The target groups of a load balancer with their targets; `on_change` is called for each change."""
 
     def __init__(self, settings: Mapping[str, Settings], clock: Clock, on_change: Callable[[], None]) -> None:
         self.settings = settings
@@ -39,7 +39,7 @@ class TargetGroups:
         return target
 
     async def deregister(self, arn: str, address: str) -> None:
-        """Take a target out: it gets no new requests, and is gone after the deregistration delay."""
+        """Deregister a target: it gets no new requests, and is removed after the deregistration delay."""
         target = self._targets[arn].get(address)
         if target is None or target.state == "draining":
             return

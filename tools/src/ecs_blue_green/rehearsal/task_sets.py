@@ -1,4 +1,4 @@
-"""ECS's part: keeps the tasks of each task set running, registered, and as many as there should be."""
+"""ECS's part: keeps the desired count of tasks of each task set running and registered."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from ecs_blue_green.rehearsal.target_health import Target
 from ecs_blue_green.rehearsal.tasks import Definition, Task
 
 LOOK_SECONDS = 0.05
-# A task that ends at once is not started again without pause.
+# A task that ends at once is started again after this pause.
 RESTART_SECONDS = 0.5
 
 
@@ -41,7 +41,7 @@ class TaskSet:
     targets: dict[int, Target] = field(default_factory=dict)
     keepers: list[asyncio.Task[None]] = field(default_factory=list)
     starts: int = 0
-    # What its last task was unhealthy for that was replaced.
+    # Why the last task that was replaced was unhealthy.
     unhealthy: str = ""
 
     @property
@@ -91,7 +91,7 @@ class TaskSets:
         return list(self._by_address.values())
 
     def failures(self) -> list[str]:
-        """What did not begin to listen, and why: of each colour the first task of which that is true."""
+        """The tasks that did not begin to listen, and why: the first one of each colour."""
         first: dict[str, Task] = {}
         for task_set, task in self._by_address.values():
             if task.failure:
@@ -106,7 +106,7 @@ class TaskSets:
         return task_set
 
     def end(self, task_set_id: str) -> asyncio.Task[None]:
-        """Deregister and stop the tasks of a task set; gives what can be waited for."""
+        """Deregister and stop the tasks of a task set; returns a task to wait for."""
         task_set = self.running.pop(task_set_id)
         ended = asyncio.create_task(self._end(task_set))
         self._ending[task_set_id] = ended

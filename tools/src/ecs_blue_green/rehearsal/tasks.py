@@ -1,4 +1,4 @@
-"""Tasks: the application as processes of this machine, as a task definition says."""
+"""Tasks: the application as processes of this machine, according to a task definition."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from ecs_blue_green.rehearsal.processes import Ledger, Program
 from ecs_blue_green.rehearsal.source import Code
 
 HOST = "127.0.0.1"
-# A process that listens on nothing after this time is as good as one that never will.
+# A process that does not listen by then counts as one that never will.
 START_SECONDS = 15.0
 # ECS's StopTimeout is time for the application, which is no faster at a fast pace.
 LEAST_STOP_SECONDS = 3.0
@@ -105,7 +105,7 @@ async def start(
             code.command or (sys.executable, "-m", code.folder.name),
             folder=code.folder if code.command else code.folder.parent,
             environment={
-                # Not the user's environment: a task has what its definition gives it.
+                # Not the user's environment: a task has the variables of its definition.
                 "PATH": program_path(),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "VERSION": version,
@@ -130,7 +130,7 @@ def program_path() -> str:
 
 
 def missing(code: Code) -> str:
-    """What of the application's start is not here, in a sentence; "" where everything is."""
+    """What is missing to start the application, in a sentence; "" where nothing is."""
     if not code.command:
         module = f"{code.folder.name}.__main__"
         return "" if (code.folder / "__main__.py").is_file() else f"there is no module {module}"

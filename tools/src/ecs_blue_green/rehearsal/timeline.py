@@ -1,4 +1,4 @@
-"""The timeline in the terminal, after a rehearsal: what happened when, how it ended, what to know from it."""
+"""The timeline in the terminal, after a rehearsal: what happened when, how it ended, and the findings."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """How a rehearsal ended, and what a team should know about its settings from it.
 
 Pure functions over what was recorded. A finding is one sentence about something that would go unnoticed
-until production: a release that was not stopped, an alarm that could not see it, a way back that was closed.
+until production: a release that was not stopped, an alarm that could not see it, a rollback too late.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ def judge(system: System, journal: Journal, tally: Tally, outcome: Outcome) -> V
         *_about_requests(tally),
         *(_about_release(system, journal, tally, new) if result == "released" else ()),
         *_about_checks(system, deployment, new, hooks=outcome.hooks),
-        *_about_the_way_back(system, journal, new),
+        *_about_rollback(system, journal, new),
     ]
     return Verdict(result, reason, tuple(findings))
 
@@ -100,7 +100,7 @@ def _about_requests(tally: Tally) -> Iterator[str]:
 
 
 def _about_release(system: System, journal: Journal, tally: Tally, new: str) -> Iterator[str]:
-    """A bad release that went through, and why each alarm let it pass."""
+    """A bad release that was not stopped, and why each alarm let it pass."""
     answers, five_xx = tally.by.get(new, [0, 0])
     if five_xx < BAD_ANSWERS or 100 * five_xx / answers < BAD_PERCENT:
         return
@@ -144,7 +144,7 @@ def _about_checks(
         yield f"not evaluated in a rehearsal: {problem}"
 
 
-def _about_the_way_back(system: System, journal: Journal, new: str) -> Iterator[str]:
+def _about_rollback(system: System, journal: Journal, new: str) -> Iterator[str]:
     if system.termination_wait == 0 and any(shares.get(new) == 100 for _, shares in journal.weights):
         yield (
             "the old tasks went the moment all traffic had moved"

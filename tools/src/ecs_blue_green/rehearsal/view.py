@@ -35,14 +35,14 @@ def is_drawn(console: Console) -> bool:
 
 
 async def show(rehearsal: Rehearsal, console: Console) -> None:
-    """Show the rehearsal on a terminal until cancelled, and leave nothing of it there."""
+    """Show the rehearsal on a terminal until cancelled; nothing of it stays there."""
     while True:
         size = console.size
         with Live(View(rehearsal), console=console, auto_refresh=False, transient=True) as live:
             while console.size == size:
                 live.refresh()
                 await asyncio.sleep(REFRESH_SECONDS)
-        # A terminal of another size has wrapped the lines anew: nobody knows where they are.
+        # A terminal whose size changed has wrapped the lines again: their places are unknown.
         console.clear()
 
 
@@ -81,12 +81,12 @@ def _lines(console: Console, width: int, entry: Entry) -> list[Text]:
 
 @dataclass
 class View:
-    """The whole view, as high as the terminal at most: what does not fit would stay there for ever."""
+    """The whole view, at most as high as the terminal: what does not fit could not be erased."""
 
     rehearsal: Rehearsal
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """The panel: how far things are, and below that what happened last."""
+        """The panel: the progress, and below it the latest events."""
         journal = self.rehearsal.stage.journal
         width = options.max_width - FRAME_WIDTH
         # The cursor is below it in the end.
@@ -202,7 +202,7 @@ class View:
 
 
 def _spans(name: str, spans: list[Span], width: int) -> list[Text]:
-    """How far something is, in lines that break between the steps alone."""
+    """The progress of something, in lines that break only between steps."""
     first = Text(f"{name:<11} ", style="bold")
     if not spans:
         return [first.append("not begun", style="not bold dim")]
