@@ -27,49 +27,7 @@ def main(argv: list[str]) -> int:
         help="serve AWS on a port of 127.0.0.1 until interrupted",
         description="Prints AWS_ENDPOINT_URL=... once it answers. State is kept when it stops.",
     )
-    serve.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    serve.add_argument(
-        "--state", type=Path, default=root / ".local", help="folder for the state (default: %(default)s)"
-    )
-    serve.add_argument(
-        "--params",
-        type=Path,
-        default=root / "params" / "local.yaml",
-        help="names the network that exists (default: %(default)s)",
-    )
-    serve.add_argument(
-        "--minute",
-        type=_seconds,
-        default=SECONDS_A_MINUTE,
-        metavar="SECONDS",
-        help="seconds that stand for a minute of a deployment's waits (default: %(default)s)",
-    )
-    serve.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input closes")
-    serve.add_argument(
-        "--attended",
-        action="store_true",
-        help="a rehearsal runs the tasks: a deployment waits until it reports them healthy",
-    )
-    serve.add_argument(
-        "--hooks-are-called",
-        action="store_true",
-        help="deployments wait for the answers of their hooks; otherwise a placeholder answers Succeeded",
-    )
-    serve.add_argument(
-        "--early-validation",
-        choices=("documented", "every"),
-        default="documented",
-        help="which types a new change set is validated for: without those that AWS's page lists as left out,"
-        " or every one (default: %(default)s)",
-    )
-    serve.add_argument(
-        "--finding",
-        action="append",
-        type=early.finding,
-        default=[],
-        metavar="TYPE={FAIL,WARN,SKIPPED}",
-        help="what validation finds in each resource of a type, such as AWS::ECS::Cluster=WARN; repeatable",
-    )
+    _add_serve_arguments(serve, root)
     rehearse = commands.add_parser(
         "rehearse",
         help="rehearse a release: the pipeline and a blue/green deployment with real processes",
@@ -102,16 +60,63 @@ def main(argv: list[str]) -> int:
 
         running.add_arguments(run_application)
         return running.run(parser.parse_args(argv), root)
-    arguments = parser.parse_args(argv)
+    return _serve(parser.parse_args(argv))
 
+
+def _add_serve_arguments(parser: argparse.ArgumentParser, root: Path) -> None:
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    parser.add_argument(
+        "--state", type=Path, default=root / ".local", help="folder for the state (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--params",
+        type=Path,
+        default=root / "params" / "local.yaml",
+        help="names the network that exists (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--minute",
+        type=_seconds,
+        default=SECONDS_A_MINUTE,
+        metavar="SECONDS",
+        help="seconds that stand for a minute of a deployment's waits (default: %(default)s)",
+    )
+    parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input closes")
+    parser.add_argument(
+        "--attended",
+        action="store_true",
+        help="a rehearsal runs the tasks: a deployment waits until it reports them healthy",
+    )
+    parser.add_argument(
+        "--hooks-are-called",
+        action="store_true",
+        help="deployments wait for the answers of their hooks; otherwise a placeholder answers Succeeded",
+    )
+    parser.add_argument(
+        "--early-validation",
+        choices=("documented", "every"),
+        default="documented",
+        help="which types a new change set is validated for: without those that AWS's page lists as left out,"
+        " or every one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--finding",
+        action="append",
+        type=early.finding,
+        default=[],
+        metavar="TYPE={FAIL,WARN,SKIPPED}",
+        help="what validation finds in each resource of a type, such as AWS::ECS::Cluster=WARN; repeatable",
+    )
+
+
+def _serve(arguments: argparse.Namespace) -> int:
     # Imported late: only the server needs the emulator itself.
-    from ecs_blue_green.emulator.serve import Settings
-    from ecs_blue_green.emulator.serve import serve as run
+    from ecs_blue_green.emulator import serve
 
     # What is made is mostly needed to the end: what is not is seldom looked for.
     gc.set_threshold(50_000)
-    run(
-        Settings(
+    serve.serve(
+        serve.Settings(
             port=arguments.port,
             state=arguments.state,
             parameter_file=arguments.params,

@@ -1,5 +1,6 @@
 """What is deployed, as far as a release uses it: read from the emulated account, never from files."""
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,22 +103,14 @@ def read_system(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
         "LoadBalancers"
     ][0]
     options = group.get("blueGreenDeploymentConfiguration", {})
+    termination = options.get("terminateBlueInstancesOnDeploymentSuccess", {})
     config = codedeploy.get_deployment_config(deploymentConfigName=group["deploymentConfigName"])
     low, high = _capacity(cloud, named)
     watched = group.get("alarmConfiguration", {})
-    names = [item["name"] for item in watched.get("alarms", [])]
-    labels: dict[str, str] = {}
-    for layer in runtime.layers if names else ():
-        labels |= _logical_ids(cloud, f"{stack_prefix}-{layer}")
-    found_alarms, not_modelled = _alarms(cloud, names, labels)
-    routes = [pair["prodTrafficRoute"], pair.get("testTrafficRoute", {"listenerArns": []})]
-    rules = {arn: _rules(cloud, arn) for route in routes for arn in route["listenerArns"]}
-    not_modelled += [
-        f"the listener rule of priority {rule['Priority']}: its conditions"
-        for found_rules in rules.values()
-        for rule in found_rules
-        if listener_rules.matcher(rule) is None
-    ]
+    stacks = [f"{stack_prefix}-{layer}" for layer in runtime.layers]
+    evaluated, not_evaluated = _watched_alarms(cloud, watched, stacks)
+    test = pair.get("testTrafficRoute", {}).get("listenerArns", [])
+    rules = {arn: _rules(cloud, arn) for arn in (*pair["prodTrafficRoute"]["listenerArns"], *test)}
     return System(
         pipeline=pipeline.read_definition(cloud.client, value(controller.pipeline)),
         application=application,
@@ -136,7 +129,7 @@ def read_system(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
         security_groups=balancer.get("SecurityGroups", []),
         listeners=listeners,
         production=production,
-        test=next(iter(pair.get("testTrafficRoute", {}).get("listenerArns", [])), None),
+        test=next(iter(test), None),
         asks=tuple(_asks(rules[production], groups)),
         colours={
             value(controller.blue_target_group): "blue",
@@ -145,14 +138,10 @@ def read_system(cloud: Cloud, stack_prefix: str, runtime: Runtime) -> System:
         groups=groups,
         deployment_config=group["deploymentConfigName"],
         routing=config["deploymentConfigInfo"]["trafficRoutingConfig"],
-        termination_wait=float(
-            options.get("terminateBlueInstancesOnDeploymentSuccess", {}).get(
-                "terminationWaitTimeInMinutes", 0
-            )
-        ),
+        termination_wait=float(termination.get("terminationWaitTimeInMinutes", 0)),
         watches_alarms=bool(watched.get("enabled")),
-        alarms=found_alarms,
-        not_modelled=not_modelled,
+        alarms=evaluated,
+        not_modelled=[*not_evaluated, *_unmatched(rules)],
         controller=controller,
     )
 
@@ -240,6 +229,24 @@ def _logical_ids(cloud: Cloud, stack: str) -> dict[str, str]:
     """The template's names of a stack's resources, by their physical names."""
     resources = cloud.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
     return {item["PhysicalResourceId"]: item["LogicalResourceId"] for item in resources}
+
+
+def _watched_alarms(
+    cloud: Cloud, configuration: Mapping[str, Any], stacks: Sequence[str]
+) -> tuple[list[Alarm], list[str]]:
+    """The same for those of a deployment group, with the names that these stacks' templates have for them."""
+    names = [item["name"] for item in configuration.get("alarms", [])]
+    labels: dict[str, str] = {}
+    for stack in stacks if names else ():
+        labels |= _logical_ids(cloud, stack)
+    return _alarms(cloud, names, labels)
+
+
+def _unmatched(rules: Mapping[str, Sequence[Rule]]) -> Iterator[str]:
+    """The listener rules whose conditions a rehearsal does not support."""
+    for rule in itertools.chain.from_iterable(rules.values()):
+        if listener_rules.matcher(rule) is None:
+            yield f"the listener rule of priority {rule['Priority']}: its conditions"
 
 
 def _alarms(cloud: Cloud, names: Sequence[str], labels: Mapping[str, str]) -> tuple[list[Alarm], list[str]]:
