@@ -113,7 +113,10 @@ def test_cause_of_a_failed_change_set_is_no_warning(dev: Shop, validation: Early
     """In a change set that failed, warnings and what was skipped are told beside the cause."""
     refused = dev.run("plan", "--only", "infrastructure")
     assert refused["exit_code"] == 1
-    assert refused["error"]["why"].split("\n") == ["", "  /Resources/Cluster: found as it was told to be"]
+    assert refused["error"]["why"].split("\n") == [
+        "",
+        "  /Resources/Cluster: found for serve's --finding",
+    ]
 
 
 CLUSTER = "      ClusterName: !Ref ClusterName\n"

@@ -129,7 +129,7 @@ def test_without_a_terminal_the_command_is_told_and_can_be_typed(clone: Path) ->
     done = init(clone)
     assert done.returncode == 2
     error, following, last = done.stderr.splitlines()
-    assert error == "error: nobody is there to be asked for project, environments, region, repository"
+    assert error == "error: there is no terminal to ask for project, environments, region, repository"
     assert last == "nothing was changed"
     assert state(clone) == before
 
@@ -163,7 +163,7 @@ def test_somebody_is_asked_until_the_deployer_takes_it(clone: Path) -> None:
     out, said = asked(clone, "\n".join(lines) + "\n")
     assert out == 0, said
     assert said.count("not this: ") == 5
-    assert "so is every copy that is nobody's yet" in said
+    assert "that is the name of the repository that is copied" in said
     assert "NAME=ACCOUNT" in said and "12 digits" in said and "OWNER/NAME" in said and "65535" in said
     found = loaded(clone)
     assert set(found) == {"dev", "local"}
@@ -189,7 +189,7 @@ def asked(root: Path, lines: str, *words: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"project": "sample"}, "so is every copy that is nobody's yet"),
+        ({"project": "sample"}, "that is the name of the repository that is copied"),
         ({"project": "Shop"}, "project: "),
         ({"project": "aws-shop"}, "must not begin with aws or ssm"),
         ({"project": "a-project-of-20-chars", "environments": "dev=345678901234"}, "project: "),

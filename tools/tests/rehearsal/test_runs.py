@@ -251,7 +251,7 @@ MISTAKES: dict[str, tuple[Callable[[Place], None], str, str, list[str]]] = {
         "released",
         ["released although the 5xx rate was 100 %", "its highest value was 0"],
     ),
-    "the old tasks do not wait": (no_wait, "1.0", "released", ["no instant way back"]),
+    "the old tasks do not wait": (no_wait, "1.0", "released", ["an instant rollback was not possible"]),
 }
 
 

@@ -135,18 +135,18 @@ def test_bad_release_that_was_not_stopped(found: System, values: dict[str, float
 
 def test_hook_left_out_is_told() -> None:
     judged = judge(system(BOTH), deployment={**SUCCEEDED, "lifecycleEvents": []})
-    assert judged.findings == ("no hook tried the green tasks: users were the first to meet the new version",)
+    assert judged.findings == ("no hook tested the green tasks: users were the first to use the new version",)
 
 
 def test_no_wait_before_termination_is_told() -> None:
     (finding,) = judge(system(BOTH, termination_wait=0.0)).findings
-    assert "(TerminationWaitMinutes is 0): from then on there was no instant way back" in finding
+    assert "(TerminationWaitMinutes is 0): from then on an instant rollback was not possible" in finding
 
 
 def test_requests_without_an_answer_are_told() -> None:
     lost, stopped = judge(system(BOTH), lost=2, by_stopped=1).findings
     assert lost == "2 of 200 requests had no answer"
-    assert stopped == "1 requests were answered by a task that had been told to stop"
+    assert stopped == "1 requests were answered by a task that was stopping"
 
 
 def test_busy_machine_is_told() -> None:

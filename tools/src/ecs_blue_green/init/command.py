@@ -65,7 +65,7 @@ class Clone:
     def refuse_shipped(self, project: str | None) -> None:
         """Raise BadInput where the project is called as every copy is that is nobody's yet."""
         if self.known.repository and project == self.known.repository.shipped_project:
-            raise BadInput(f"the project is {project!r}", "so is every copy that is nobody's yet")
+            raise BadInput(f"the project is {project!r}", "that is the name of the repository that is copied")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +134,7 @@ def _complete(answers: Answers, clone: Clone) -> Answers:
         return answers
     if not sys.stdin.isatty():
         lacking = ", ".join(typed.required(answers))
-        raise BadInput(f"nobody is there to be asked for {lacking}", "", answers.command)
+        raise BadInput(f"there is no terminal to ask for {lacking}", "", answers.command)
     for question in typed.missing(answers, clone.shipped()):
         answers = _asked(answers, question, clone)
     return answers

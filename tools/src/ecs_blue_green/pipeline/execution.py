@@ -197,7 +197,7 @@ def _deploy(action: Action, execution: Execution, workshop: Workshop) -> str:
 
 
 def _approve(_action: Action, _execution: Execution, _workshop: Workshop) -> str:
-    return "approved: nobody is asked here"
+    return "approved without asking: this is a rehearsal"
 
 
 def _inputs(action: Action, execution: Execution) -> dict[str, Path]:

@@ -82,7 +82,7 @@ def deployed(
         ) from error
     except OSError as error:
         why, remedy = disk.explained(error, state)
-        raise Failed("this cannot go on", why, remedy or again) from error
+        raise Failed("it cannot continue", why, remedy or again) from error
 
 
 def _deploy(deployed: Deployed, invocation: Invocation) -> None:

@@ -96,7 +96,7 @@ def _about_requests(tally: Tally) -> Iterator[str]:
     if tally.lost:
         yield f"{tally.lost} of {tally.sent} requests had no answer"
     if tally.by_stopped:
-        yield f"{tally.by_stopped} requests were answered by a task that had been told to stop"
+        yield f"{tally.by_stopped} requests were answered by a task that was stopping"
 
 
 def _about_release(system: System, journal: Journal, tally: Tally, new: str) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _about_checks(
         return
     events = [event["lifecycleEventName"] for event in deployment["lifecycleEvents"]]
     if hooks and not any(name.startswith(("After", "Before")) for name in events):
-        yield f"no hook tried the {new} tasks: users were the first to meet the new version"
+        yield f"no hook tested the {new} tasks: users were the first to use the new version"
     for problem in system.not_modelled:
         yield f"not evaluated in a rehearsal: {problem}"
 
@@ -147,7 +147,7 @@ def _about_checks(
 def _about_rollback(system: System, journal: Journal, new: str) -> Iterator[str]:
     if system.termination_wait == 0 and any(shares.get(new) == 100 for _, shares in journal.weights):
         yield (
-            "the old tasks went the moment all traffic had moved"
+            "the original tasks were terminated as soon as all traffic had moved"
             f" ({system.controller.termination_wait or 'the wait before their termination'} is 0):"
-            " from then on there was no instant way back"
+            " from then on an instant rollback was not possible"
         )

@@ -94,7 +94,11 @@ def _given(change: Record) -> Iterator[Finding]:
     match _early.findings.get(kind):
         case "FAIL":
             yield Finding(
-                logical_id, kind, PROPERTIES, f"/Resources/{logical_id}", "found as it was told to be"
+                logical_id,
+                kind,
+                PROPERTIES,
+                f"/Resources/{logical_id}",
+                "found for serve's --finding",
             )
         case "WARN":
             reason = f"The quota for resources of type {kind} would be exceeded."
