@@ -101,9 +101,8 @@ def rebuilt(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., codebu
             replace(project_of(site, name), specification=specification),
             source,
             output=site.folder / f"{name}-{rebuild[:10]}.zip",
-            path=site.path,
             variables={"COMMIT_ID": COMMIT, "REBUILD": rebuild, "DOCKER_STATE": str(site.docker)},
-            aws=site.aws,
+            machine=codebuild.Machine(site.path, site.aws),
         )
 
     return run
@@ -266,9 +265,8 @@ def test_unknown_variable_fails_the_build(shared_site: Site, tmp_path: Path) -> 
                 codebuild.Project(project.name, project.specification, {}, project.privileged, 60),
                 tmp_path / "input",
                 output=tmp_path / "output.zip",
-                path=site.path,
                 variables=variables,
-                aws=site.aws,
+                machine=codebuild.Machine(site.path, site.aws),
             )
             assert build.status == "FAILED", (project.name, missing)
             assert missing in build.text, (project.name, missing, build.text)

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from botocore.model import StructureShape
 from botocore.validate import ParamValidator
-from ecs_blue_green.codebuild import Build, read_project, run, stand_ins
+from ecs_blue_green.codebuild import Build, Machine, read_project, run, stand_ins
 from ecs_blue_green.codebuild.artifacts import unpack
 
 from templates.pipeline import build_projects
@@ -49,7 +49,9 @@ def render(
         "SMOKE_TEST_FUNCTION_NAME": "sample-local-smoke-test",
     }
     project = read_project("Render", {"Name": "r", "Source": {"BuildSpec": SPECIFICATION}, "Environment": {}})
-    done = run(project, folder / "input", output=folder / "out.zip", path=[programs], variables=variables)
+    done = run(
+        project, folder / "input", output=folder / "out.zip", variables=variables, machine=Machine([programs])
+    )
     if done.status == "SUCCEEDED":
         unpack(folder / "out.zip", folder / "out")
     return done

@@ -7,7 +7,7 @@ import psutil
 import pytest
 import yaml
 
-from ecs_blue_green.codebuild import BadSpecification, Build, read_project, run
+from ecs_blue_green.codebuild import BadSpecification, Build, Machine, read_project, run
 from ecs_blue_green.codebuild.artifacts import unpack
 
 
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 def build(folder: Path, phases: dict[str, Any], minutes: float = 1, **more: Any) -> Build:
     """Run a project with these phases; `more` are other parts of the specification, and arguments."""
-    arguments = {name: more.pop(name) for name in ("variables", "ready", "log") if name in more}
+    arguments = {name: more.pop(name) for name in ("variables", "machine", "log") if name in more}
     environment = more.pop("environment", [])
     env = {"shell": "bash", **more.pop("env", {})}
     specification = {"version": 0.2, "env": env, "phases": phases, **more}
@@ -162,7 +162,7 @@ def test_install_takes_a_ready_environment_and_says_so(folder: Path) -> None:
     done = build(
         folder,
         {"install": commands("echo installing"), "build": commands(".venv/bin/tool")},
-        ready=folder / "ready",
+        machine=Machine(ready=folder / "ready"),
         log=heard.append,
     )
     assert done.log[0].startswith("install: not run here; .venv is the ready virtual environment")

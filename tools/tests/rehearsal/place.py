@@ -20,7 +20,7 @@ import yaml
 from botocore.exceptions import ClientError
 
 from ecs_blue_green import codebuild, emulator
-from ecs_blue_green.codebuild import Build, Project, artifacts
+from ecs_blue_green.codebuild import Build, Machine, Project, artifacts
 from ecs_blue_green.deployer import command_line, configurations
 from ecs_blue_green.rehearsal import document, session, verdict
 from ecs_blue_green.rehearsal.cloud import Cloud
@@ -168,11 +168,9 @@ def problems(made: Mapping[str, Any]) -> list[str]:
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(written)]
 
 
-def quick_build(
-    project: Project, source: Path, *, output: Path, aws: Mapping[str, str], **_others: Any
-) -> Build:
+def quick_build(project: Project, source: Path, *, output: Path, machine: Machine, **_others: Any) -> Build:
     """What the build projects come to, in the place of `codebuild.run`."""
-    cloud = Cloud(aws["AWS_ENDPOINT_URL"], aws["AWS_REGION"])
+    cloud = Cloud(machine.aws["AWS_ENDPOINT_URL"], machine.aws["AWS_REGION"])
     folder = output.parent / project.name
     folder.mkdir()
     if project.name.endswith("-image-build"):

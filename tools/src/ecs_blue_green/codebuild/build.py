@@ -71,24 +71,36 @@ class Build:
         return "\n".join(self.log)
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What a build finds where it runs.
+
+    path: folders with programs that come first, before those of this machine.
+    aws: the variables by which programs find AWS and its credentials (AWS_...).
+    ready: a virtual environment that is there as `.venv` instead of what the install phase would make.
+    """
+
+    path: Sequence[Path] = ()
+    aws: Mapping[str, str] = field(default_factory=dict)
+    ready: Path | None = None
+
+
+PLAIN = Machine()
+
+
 def run(
     project: Project,
     source: Path,
     *,
     output: Path,
-    path: Sequence[Path] = (),
     variables: Mapping[str, str] | None = None,
-    aws: Mapping[str, str] | None = None,
-    ready: Path | None = None,
+    machine: Machine = PLAIN,
     log: Callable[[str], None] = lambda _line: None,
 ) -> Build:
     """Run a project on a copy of `source`, its input artifact as a folder or an archive.
 
     output: where the archive with its artifact goes; nothing is written where it has none.
-    path: folders with programs that come first, before those of this machine.
     variables: those of the action that starts the build; they win over the project's.
-    aws: the variables by which programs find AWS and its credentials (AWS_...).
-    ready: a virtual environment that is there as `.venv` instead of what the install phase would make.
     log: is given each line as it is written.
     """
     build = Build(project.name)
@@ -99,12 +111,12 @@ def run(
             **project.specification.variables,
             **project.variables,
             **(variables or {}),
-            **_surroundings(project, place, path),
-            **(aws or {}),
+            **_surroundings(project, place, machine.path),
+            **machine.aws,
         }
         for name in project.stand_ins:
             place.say(f"{name} has a stand-in: no secret is read here")
-        _run_phases(project, place, ready)
+        _run_phases(project, place, machine.ready)
         build.exported = {
             name: place.environment[name]
             for name in project.specification.exported

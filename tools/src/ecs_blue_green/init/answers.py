@@ -95,7 +95,7 @@ def ask(question: Question, wrong: Callable[[str], str], line: Callable[[str], s
         why = wrong(answer) if answer else "it has no default"
         if not why:
             return answer
-        print(f"  not this: {why}")  # noqa: T201 - a talk with a person
+        print(f"  not this: {why}")  # noqa: T201 - a dialogue
 
 
 def _quoted(value: str) -> str:

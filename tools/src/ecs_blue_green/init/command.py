@@ -124,7 +124,7 @@ def _run(incomplete: Answers, root: Path) -> int:
             signal.signal(number, signal.SIG_IGN)
         repository.move_to(root, commit)
         upstream = repository.prepare_updates(root, answers.owner_and_name)
-    _tell(answers, commit, upstream, root, _listed(open_parameters, answers))
+    _print_summary(answers, commit, upstream, root, _listed(open_parameters, answers))
     return EXIT_DONE
 
 
@@ -198,7 +198,7 @@ def _listed(titles: Mapping[str, list[str]], answers: Answers) -> str:
     )
 
 
-def _tell(answers: Answers, commit: str, upstream: str | None, root: Path, to_fill_in: str) -> None:
+def _print_summary(answers: Answers, commit: str, upstream: str | None, root: Path, to_fill_in: str) -> None:
     _say(f"{answers.project}: committed as {commit[:7]}; git show --stat has all of it")
     if upstream:
         _say(f"updates come from the remote upstream, {upstream}: docs/updating.md")

@@ -159,10 +159,8 @@ def _codebuild(action: Action, execution: Execution, workshop: Workshop) -> str:
         project,
         execution.artifact(action.inputs[0]),
         output=execution.artifact(action.outputs[0] if action.outputs else f"{action.name}-none"),
-        path=workshop.path,
         variables={**workshop.variables, **variables},
-        aws=workshop.aws,
-        ready=workshop.ready,
+        machine=codebuild.Machine(workshop.path, workshop.aws, workshop.ready),
         log=lambda line: workshop.log(action.name, line),
     )
     if action.namespace:

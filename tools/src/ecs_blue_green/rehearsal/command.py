@@ -223,7 +223,11 @@ async def _play(rehearsal: Rehearsal, invocation: Invocation, over: threading.Ev
     Where it is broken off, the build steps that still run are ended, until `over` is set.
     """
     progress = invocation.progress
-    live = view.show(rehearsal, progress) if view.is_drawn(progress) else view.tell(rehearsal, console())
+    live = (
+        view.show(rehearsal, progress)
+        if view.is_drawn(progress)
+        else view.print_entries(rehearsal, console())
+    )
     shown = asyncio.create_task(live)
     try:
         await rehearsal.run()

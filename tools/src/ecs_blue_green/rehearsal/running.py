@@ -62,7 +62,8 @@ def _run(
             with interrupts.cancelling(task):
                 running = await session.prepare(options, account, source, root, invocation.state / "run")
                 await ending.beside(
-                    [_tell(running, progress)], running.serve(lambda: _say(running, progress))
+                    [_print_entries(running, progress)],
+                    running.serve(lambda: _print_service(running, progress)),
                 )
 
         try:
@@ -71,19 +72,19 @@ def _run(
             raise KeyboardInterrupt from None
 
 
-def _say(running: Rehearsal, talk: Console) -> None:
+def _print_service(running: Rehearsal, progress: Console) -> None:
     """Say what runs and where it is; the address alone goes to standard output."""
     for task_set in running.stage.task_sets.running.values():
         revision = task_set.release.definition.revision
         where = running.stage.source.image.folder
-        talk.print(
+        progress.print(
             f"{task_set.count} x {where} as it is, with the variables of {revision};"
             f" log: {running.stage.logs}",
             highlight=False,
             soft_wrap=True,
         )
         if not task_set.is_steady:
-            talk.print(
+            progress.print(
                 f"it fails its health check: {task_set.problem}",
                 style="red",
                 markup=False,
@@ -91,15 +92,15 @@ def _say(running: Rehearsal, talk: Console) -> None:
                 soft_wrap=True,
             )
     console().print(running.address, highlight=False, soft_wrap=True)
-    talk.print("Ctrl-C ends it")
+    progress.print("Ctrl-C ends it")
 
 
-async def _tell(running: Rehearsal, talk: Console) -> None:
+async def _print_entries(running: Rehearsal, progress: Console) -> None:
     """Say what happens meanwhile, such as a task that ends."""
     shown = 0
     while True:
         for entry in running.stage.journal.entries[shown:]:
-            talk.print(
+            progress.print(
                 entry.text, style="red" if entry.bad else None, markup=False, highlight=False, soft_wrap=True
             )
             shown += 1

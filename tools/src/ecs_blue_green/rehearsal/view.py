@@ -46,7 +46,7 @@ async def show(rehearsal: Rehearsal, console: Console) -> None:
         console.clear()
 
 
-async def tell(rehearsal: Rehearsal, console: Console) -> None:
+async def print_entries(rehearsal: Rehearsal, console: Console) -> None:
     """Print a line for each thing that happens, until cancelled."""
     shown = 0
     # Nobody reads, for which rich raises SystemExit, or nothing can be written: the rehearsal goes on, its
