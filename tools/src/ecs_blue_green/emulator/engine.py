@@ -62,6 +62,12 @@ def new_store() -> Store:
     return store
 
 
+def all_entries(store: Store) -> dict[Any, Any]:
+    """A store's entries of all accounts and regions."""
+    entries: dict[Any, Any] = store._data  # type: ignore[attr-defined]  # ministack's own class
+    return entries
+
+
 def account() -> str:
     """The account of the current request."""
     return str(responses.get_account_id())
@@ -238,6 +244,12 @@ def guard_query_operation(
         return answer
 
     module._ACTION_MAP[name] = _with_refusals(guarded, module._error)
+
+
+def wrap_query_operation(module: Any, name: str, around: Callable[[Any, Any], Any]) -> None:
+    """Answer an operation of one of ministack's query services with `around(operation, parameters)`."""
+    operation = module._ACTION_MAP[name]
+    module._ACTION_MAP[name] = lambda parameters: around(operation, parameters)
 
 
 def wrap_stack_operation(name: str, around: Callable[[Any, Any], Any]) -> None:

@@ -27,12 +27,11 @@ def provide(names: Iterable[str]) -> list[str]:
 
 def _certificate(arn: str) -> bool:
     acm = engine.service_module("acm")
-    if arn in acm._certificates:
+    if arn in stores.certificates:
         return False
-    new_arn = engine.answer_of(acm._request_certificate({"DomainName": "placeholder.example"}))[
-        "CertificateArn"
-    ]
-    acm._certificates[arn] = {**acm._certificates.pop(new_arn), "CertificateArn": arn}
+    created = engine.answer_of(acm._request_certificate({"DomainName": "placeholder.example"}))
+    certificate = stores.certificates.pop(created["CertificateArn"])
+    stores.certificates[arn] = {**certificate, "CertificateArn": arn}
     return True
 
 

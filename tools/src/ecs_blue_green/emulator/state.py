@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecs_blue_green.emulator import disk, engine
+from ecs_blue_green.emulator import disk, engine, stores
 from ecs_blue_green.emulator.errors import EmulatorError
 
 FILE = "state.json"
@@ -92,14 +92,16 @@ def _keep_objects_and_code() -> None:
     get_state, load_state = s3.get_state, s3.load_persisted_state
 
     def with_objects() -> dict[str, Any]:
-        objects = type(s3._buckets)()
-        objects._data.update({key: bucket["objects"] for key, bucket in s3._buckets._data.items()})
-        return {**get_state(), "objects": objects, "object_versions": s3._object_versions}
+        objects = type(stores.buckets)()
+        buckets = engine.all_entries(stores.buckets)
+        engine.all_entries(objects).update({key: bucket["objects"] for key, bucket in buckets.items()})
+        return {**get_state(), "objects": objects, "object_versions": stores.object_versions}
 
     def load_with_objects(saved: dict[str, Any]) -> None:
         load_state(saved)
-        for key, objects in saved["objects"]._data.items():
-            s3._buckets._data[key]["objects"] = objects
-        s3._object_versions.update(saved["object_versions"])
+        buckets = engine.all_entries(stores.buckets)
+        for key, objects in engine.all_entries(saved["objects"]).items():
+            buckets[key]["objects"] = objects
+        stores.object_versions.update(saved["object_versions"])
 
     s3.get_state, s3.load_persisted_state = with_objects, load_with_objects

@@ -40,6 +40,7 @@ subnets: Store = ec2._subnets  # by id
 route_tables: Store = ec2._route_tables  # by id
 internet_gateways: Store = ec2._internet_gateways  # by id
 nat_gateways: Store = ec2._nat_gateways  # by id
+vpc_endpoints: Store = ec2._vpc_endpoints  # by id
 security_groups: Store = ec2._security_groups  # by id
 
 # ECS
@@ -58,6 +59,7 @@ functions: Store = lambda_svc._functions  # by name
 alarms: Store = cloudwatch._alarms  # by name
 log_groups: Store = cloudwatch_logs._log_groups  # by name
 buckets: Store = s3._buckets  # by name
+object_versions: Store = s3._object_versions  # of all buckets
 bucket_policies: Store = s3._bucket_policies  # of each bucket, by its name
 topics: Store = sns._topics  # by ARN
 certificates: Store = acm._certificates  # by ARN

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ecs_blue_green.emulator import engine
 from ecs_blue_green.emulator.engine import Record, Store
 from ecs_blue_green.emulator.refusal import Refused
 
@@ -40,14 +41,14 @@ class Service:
         """Everything in the stores, to be saved."""
         saved = {name: copy.deepcopy(store) for name, store in self.stores.items()}
         for name in self.entries:
-            entries = _everybodys(saved[name])
+            entries = engine.all_entries(saved[name])
             entries.update({key: asdict(entry) for key, entry in entries.items()})
         return saved
 
     def load_persisted_state(self, saved: Record) -> None:
         """Put what `get_state` returned back into the stores."""
         for name, kind in self.entries.items():
-            entries = _everybodys(saved[name]) if name in saved else {}
+            entries = engine.all_entries(saved[name]) if name in saved else {}
             # What an older version saved has other fields, and is forgotten.
             fields = {key: entry for key, entry in entries.items() if set(kind.__annotations__) == set(entry)}
             entries.clear()
@@ -59,12 +60,6 @@ class Service:
         """Forget everything."""
         for store in self.stores.values():
             store.clear()
-
-
-def _everybodys(store: Any) -> dict[Any, Any]:
-    """A store's entries of all accounts and regions."""
-    entries: dict[Any, Any] = store._data
-    return entries
 
 
 def new_id() -> str:

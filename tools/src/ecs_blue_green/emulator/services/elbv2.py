@@ -298,18 +298,13 @@ def install() -> None:
 
 def _answer_again(operation: str, show: Any, member: str, same: Callable[[Any], Record | None]) -> None:
     """Have a creation with the same settings succeed again without creating anything: botocore, elbv2."""
-    alb = engine.alb
-    create = alb._ACTION_MAP[operation]
 
-    def create_once(parameters: Any) -> Any:
-        existing = same(parameters)
-        return (
-            alb._xml(200, operation, f"<{member}>{show(existing)}</{member}>")
-            if existing
-            else create(parameters)
-        )
+    def create_once(create: Any, parameters: Any) -> Any:
+        if existing := same(parameters):
+            return engine.alb._xml(200, operation, f"<{member}>{show(existing)}</{member}>")
+        return create(parameters)
 
-    alb._ACTION_MAP[operation] = create_once
+    engine.wrap_query_operation(engine.alb, operation, create_once)
 
 
 def _same_listener(parameters: Any) -> Record | None:

@@ -59,9 +59,8 @@ def _find_web_acls_by_arn() -> None:
 def _find_security_groups_by_filter() -> None:
     """The filter group-id returns the groups that exist, and no error: EC2 API, DescribeSecurityGroups."""
     ec2 = engine.ec2
-    describe = ec2._ACTION_MAP["DescribeSecurityGroups"]
 
-    def describe_security_groups(parameters: Any) -> Any:
+    def describe_security_groups(describe: Any, parameters: Any) -> Any:
         identifiers = ec2._parse_filters(parameters).get("group-id")
         if identifiers is None:
             return describe(parameters)
@@ -71,7 +70,7 @@ def _find_security_groups_by_filter() -> None:
         named = {f"GroupId.{number}": [identifier] for number, identifier in enumerate(known, start=1)}
         return describe({**parameters, **named})
 
-    ec2._ACTION_MAP["DescribeSecurityGroups"] = describe_security_groups
+    engine.wrap_query_operation(ec2, "DescribeSecurityGroups", describe_security_groups)
 
 
 def _group_name(identifier: str) -> str:
@@ -81,13 +80,13 @@ def _group_name(identifier: str) -> str:
 def _describe_endpoints_fully() -> None:
     """Endpoints of the VPC that a filter names, with their groups: EC2 API, DescribeVpcEndpoints."""
     ec2 = engine.ec2
-    create, show = ec2._ACTION_MAP["CreateVpcEndpoint"], ec2._vpce_fields_xml
+    show = ec2._vpce_fields_xml
 
-    def create_endpoint(parameters: Any) -> Any:
-        known = set(ec2._vpc_endpoints)
+    def create_endpoint(create: Any, parameters: Any) -> Any:
+        known = set(stores.vpc_endpoints)
         answer = create(parameters)
-        for identifier in set(ec2._vpc_endpoints) - known:
-            ec2._vpc_endpoints[identifier] |= {
+        for identifier in set(stores.vpc_endpoints) - known:
+            stores.vpc_endpoints[identifier] |= {
                 "Groups": ec2._parse_member_list(parameters, "SecurityGroupId"),
                 "PrivateDnsEnabled": ec2._p(parameters, "PrivateDnsEnabled", "false"),
             }
@@ -104,18 +103,18 @@ def _describe_endpoints_fully() -> None:
         )
         return str(show(endpoint, tag)).removesuffix(f"</{tag}>") + f"{more}</{tag}>"
 
-    def describe_endpoints(parameters: Any) -> Any:
+    def describe_endpoints(_describe: Any, parameters: Any) -> Any:
         vpcs = ec2._parse_filters(parameters).get("vpc-id")
         named = ec2._parse_member_list(parameters, "VpcEndpointId")
         shown = "".join(
             ec2._vpce_fields_xml(endpoint)
-            for endpoint in ec2._vpc_endpoints.values()
+            for endpoint in stores.vpc_endpoints.values()
             if (not named or endpoint["VpcEndpointId"] in named)
             and (vpcs is None or endpoint["VpcId"] in vpcs)
         )
         body = f"<vpcEndpointSet>{shown}</vpcEndpointSet>"
         return ec2._xml(200, "DescribeVpcEndpointsResponse", body)
 
-    ec2._ACTION_MAP["CreateVpcEndpoint"] = create_endpoint
+    engine.wrap_query_operation(ec2, "CreateVpcEndpoint", create_endpoint)
     ec2._vpce_fields_xml = show_all
-    ec2._ACTION_MAP["DescribeVpcEndpoints"] = describe_endpoints
+    engine.wrap_query_operation(ec2, "DescribeVpcEndpoints", describe_endpoints)
