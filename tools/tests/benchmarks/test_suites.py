@@ -11,6 +11,7 @@ import pytest
 
 import benchmarks.__main__ as frame
 from benchmarks import suites
+from benchmarks.deploy import __main__ as deploy
 from benchmarks.installed import HERE
 from benchmarks.suites import PLUGIN, SUITES, Row
 from tests.paths import TOOLS
@@ -104,7 +105,9 @@ def test_frame_ends_as_its_parts(
     assert said.count("MISSED") == codes.count(1) and said.count("failed with 2") == codes.count(2)
 
 
-def test_every_part_is_a_module() -> None:
-    for part in frame.PARTS.values():
-        found = TOOLS / "benchmarks" / part.command[0]
-        assert found.with_suffix(".py").exists() or (found / "__main__.py").exists()
+def test_every_benchmark_is_a_part() -> None:
+    modules = {path.stem for path in (TOOLS / "benchmarks").glob("*.py") if "\ndef main(" in path.read_text()}
+    packages = {path.parent.name for path in (TOOLS / "benchmarks").glob("*/__main__.py")}
+    assert {part.command[0] for part in frame.PARTS.values()} == (modules | packages) - {"__main__"}
+    of_deploy = [part.command[1] for part in frame.PARTS.values() if part.command[0] == "deploy"]
+    assert sorted(of_deploy) == sorted(deploy.PARTS)
