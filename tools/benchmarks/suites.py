@@ -5,7 +5,8 @@ Usage: python -m benchmarks.suites [--pairs N] [--slowest N]
 Each on its own commit, in a clean clone with an environment of its own, by the command that people type
 (`make test`, here also `make test-tools`), in pairs that alternate. `moved_tests.csv` says what each test is
 called here; a test whose case has another name here is run with all cases of its function. Those that have no
-successor are not run, and listed with the reason. Then all tests that are here, and the slowest of them.
+successor are not run, and listed with the reason. Then all tests that are here, and the slowest of them with
+the reason why they must be slow (`slow_tests.csv`).
 """
 
 import argparse
@@ -28,6 +29,7 @@ from benchmarks.installed import BEFORE, HERE, clone, run
 from benchmarks.target import Target
 
 MOVED = Path(__file__).with_name("moved_tests.csv")
+WHY_SLOW = Path(__file__).with_name("slow_tests.csv")
 PLUGIN = Path(__file__).with_name("selection")
 # What `make test` and its like do not collect, since it needs more programs.
 ELSEWHERE = ("security/", "tests/security/")
@@ -58,7 +60,7 @@ class Ended:
     seconds: float
     counts: str
     failed: tuple[str, ...]
-    slowest: tuple[str, ...]
+    slowest: tuple[tuple[float, str], ...]
 
 
 def main() -> int:
@@ -86,8 +88,10 @@ def main() -> int:
         if arguments.slowest:
             ended = [measured(folders[HERE], one, None, arguments.slowest) for one in SUITES[HERE]]
             told("all", sum(one.seconds for one in ended), ended)
-            lines = sorted((line for one in ended for line in one.slowest), key=seconds_of, reverse=True)
-            print("\n".join(lines[: arguments.slowest]), end="\n\n")
+            slowest = sorted((one for suite in ended for one in suite.slowest), reverse=True)
+            for seconds, test in slowest[: arguments.slowest]:
+                print(f"{seconds:6.1f} s  {test}\n          {why_slow(test)}")
+            print()
     before, here = (statistics.median(times[commit]) for commit in (BEFORE, HERE))
     target = Target(f"{len(pairs)} tests of {BEFORE}: seconds", here / before, MOST)
     print(f"{BEFORE} {before:.0f} s, here {here:.0f} s (median of {arguments.pairs})\n\n{target}")
@@ -174,8 +178,8 @@ def measured(folder: Path, suite: Suite, names: Sequence[str] | None, slowest: i
         counts[1],
         tuple(re.findall(r"(?m)^(?:FAILED|ERROR) (.*)$", done.stdout)),
         tuple(
-            re.sub(r"^\s*([\d.]+s \w+ +)", rf"\1{suite.folder}", line)
-            for line in re.findall(r"(?m)^ *[\d.]+s (?:call|setup|teardown) .*$", done.stdout)
+            (float(took), f"{suite.folder}{test}")
+            for took, test in re.findall(r"(?m)^ *([\d.]+)s (?:call|setup|teardown) +(.*)$", done.stdout)
         ),
     )
 
@@ -185,9 +189,12 @@ def is_of(name: str, suite: Suite) -> bool:
     return name.startswith(suite.folder) and (bool(suite.folder) or not name.startswith("tools/"))
 
 
-def seconds_of(line: str) -> float:
-    """What a line of the slowest begins with."""
-    return float(line.split("s", 1)[0])
+def why_slow(test: str) -> str:
+    """Why a test, or what is in its folder, takes time."""
+    with WHY_SLOW.open(encoding="utf-8") as file:
+        reasons = {line["path"]: line["reason"] for line in csv.DictReader(file)}
+    fitting = [path for path in reasons if test.startswith(path)]
+    return reasons[max(fitting, key=len)] if fitting else "nobody says why"
 
 
 def told(what: str, seconds: float, ended: Sequence[Ended]) -> None:

@@ -70,6 +70,15 @@ def test_case_with_another_name_stands_for_all_and_what_is_gone_is_listed() -> N
     ]
 
 
+def test_slow_tests_have_a_reason_by_the_file_or_its_folder() -> None:
+    reason = suites.why_slow("tools/tests/deployer/test_bad_input.py::test_a[1]")
+    assert reason and reason != suites.why_slow("tools/tests/deployer/test_x.py::test_b")
+    assert suites.why_slow("other.py::test_c") == "nobody says why"
+    with suites.WHY_SLOW.open() as file:
+        paths = [line.split(",", 1)[0] for line in file][1:]
+    assert not [path for path in paths if not (TOOLS.parent / path).exists()]
+
+
 def test_suites_here_have_every_test_once() -> None:
     for name in ("tests/app/test_x.py::test_a", "tools/tests/test_x.py::test_a"):
         assert [suites.is_of(name, one) for one in SUITES[HERE]].count(True) == 1
