@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from benchmarks.deploy import measure
+from benchmarks.deploy import measure, sets
 from benchmarks.deploy.deployers import AWS_CLI, CORE, SCEPTRE, Deployer
 from benchmarks.deploy.measure import Pair
 from benchmarks.deploy.sets import SHAPES
@@ -50,6 +50,6 @@ def series(say: Say, sizes: Sequence[int] = SIZES) -> list[Series]:
 def _series(deployer: Deployer, shape: str, sizes: Sequence[int], say: Say) -> Series:
     pairs = {}
     for count in sizes:
-        pairs[count] = measure.both(deployer, measure.synthetic(shape, count))
+        pairs[count] = measure.both(deployer, measure.synthetic(shape, count), change=sets.change)
         say(f"{deployer.name}, {shape}, {count} layers: {pairs[count].created.seconds:.1f} s")
     return Series(deployer.name, shape, pairs)

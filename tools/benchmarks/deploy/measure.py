@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from benchmarks.deploy import counting, path, sets
-from benchmarks.deploy.deployers import Deployer
+from benchmarks.deploy.deployers import Deployer, forget
 from benchmarks.deploy.project import read
 from benchmarks.deploy.server import CALLS
 from benchmarks.deploy.times import USUAL
@@ -40,11 +40,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Pair:
-    """Creating all stacks, with the critical path of that in seconds, and a second run: nothing to do."""
+    """Creating all stacks, with the critical path of that in seconds, and a second run: nothing to do.
+
+    `changed` is a third one where something was changed.
+    """
 
     created: Run
     critical_path: float
     again: Run
+    changed: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,13 @@ def synthetic(shape: str, count: int) -> Callable[[Path], None]:
     return lambda root: sets.write(root, shape, count)
 
 
-def both(deployer: Deployer, write: Callable[[Path], None], scale: float = 0.0) -> Pair:
-    """Create what `write` writes into a folder, then run the deployer again.
+def both(
+    deployer: Deployer,
+    write: Callable[[Path], None],
+    scale: float = 0.0,
+    change: Callable[[Path], None] | None = None,
+) -> Pair:
+    """Create what `write` writes into a folder, then run the deployer again, and once more after `change`.
 
     AWS takes `scale` times as long as `times.py` says: with 0 it answers at once.
     """
@@ -106,7 +115,12 @@ def both(deployer: Deployer, write: Callable[[Path], None], scale: float = 0.0) 
             critical_path = path.of(
                 server.client(), project, USUAL.scaled(scale), with_change_sets=deployer.makes_change_sets
             )
-            return Pair(created, critical_path, server.run(deployer, project))
+            again = server.run(deployer, project)
+            if not change:
+                return Pair(created, critical_path, again)
+            change(root)
+            forget(root)
+            return Pair(created, critical_path, again, server.run(deployer, read(root)))
 
 
 def fastest(pairs: Sequence[Pair]) -> Pair:

@@ -27,6 +27,12 @@ def write(root: Path, shape: str, count: int) -> None:
         (root / "build" / f"layer-{number:03}.yaml").write_text(_template(_upstream(shape, number)))
 
 
+def change(root: Path) -> None:
+    """Change the last layer: its log group keeps what it has for longer."""
+    file = max((root / "build").glob("*.yaml"))
+    file.write_text(file.read_text().replace("RetentionInDays: 7\n", "RetentionInDays: 14\n"))
+
+
 def _upstream(shape: str, number: int) -> int | None:
     if number == 0 or shape == "independent":
         return None

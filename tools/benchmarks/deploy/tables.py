@@ -7,6 +7,7 @@ from benchmarks.deploy.growth import Series
 from benchmarks.deploy.measure import Pair, Run
 
 _NAME = 26
+_CELL = 18
 
 
 def of_pairs(pairs: Mapping[str, Pair], *, with_path: bool = False) -> str:
@@ -38,14 +39,17 @@ def of_series(series: Sequence[Series]) -> str:
     """A line a deployer and shape, first of seconds, then of calls, by the number of layers."""
     return "\n".join(
         [
-            *_rows("seconds, creating/again", series, lambda run: f"{run.seconds:.1f}"),
-            *_rows("calls, creating/again", series, lambda run: str(run.calls)),
+            *_rows("seconds, creating/again/changing", series, lambda run: f"{run.seconds:.1f}"),
+            *_rows("calls, creating/again/changing", series, lambda run: str(run.calls)),
         ]
     )
 
 
 def _rows(title: str, series: Sequence[Series], shown: Callable[[Run], str]) -> Iterator[str]:
-    yield f"{title:{_NAME + 14}}" + "".join(f"{f'{count} layers':>14}" for count in series[0].pairs)
+    yield f"{title:{_NAME + 14}}" + "".join(f"{f'{count} layers':>{_CELL}}" for count in series[0].pairs)
     for one in series:
-        cells = [f"{shown(pair.created)}/{shown(pair.again)}" for pair in one.pairs.values()]
-        yield f"{one.name:{_NAME}}{one.shape:14}" + "".join(f"{cell:>14}" for cell in cells)
+        cells = [
+            "/".join(shown(run) for run in (pair.created, pair.again, pair.changed) if run)
+            for pair in one.pairs.values()
+        ]
+        yield f"{one.name:{_NAME}}{one.shape:14}" + "".join(f"{cell:>{_CELL}}" for cell in cells)

@@ -1,0 +1,42 @@
+"""What is compared of two commands, and what their processes have in memory."""
+
+import os
+import subprocess
+import sys
+from operator import attrgetter
+
+import pytest
+
+from benchmarks import again
+from benchmarks.again import Round
+
+MIB = 64
+
+
+def test_ratio_is_that_of_the_pairs_and_not_of_the_medians() -> None:
+    pairs = [
+        (Round(10, 0, 0), Round(5, 0, 0)),
+        (Round(20, 0, 0), Round(30, 0, 0)),
+        (Round(40, 0, 0), Round(8, 0, 0)),
+    ]
+    assert again.compared(pairs, attrgetter("seconds")) == ((20, 8), 0.5)
+
+
+@pytest.mark.skipif(
+    not (again.PROC / "self" / "smaps_rollup").exists(), reason="reads Linux's tables of memory"
+)
+def test_memory_is_that_of_all_processes_below() -> None:
+    hold = f"text = b'x' * ({MIB} << 20); print('ready', flush=True); input()"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = again.below(process.pid)
+        assert len(found) == 2
+        assert os.getpid() not in found
+        assert MIB < sum(map(again.share, found)) / 1024 < 3 * MIB
+        process.communicate("\n")
+    assert again.below(process.pid) == {process.pid}
+    assert again.share(process.pid) == 0
