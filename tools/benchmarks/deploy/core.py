@@ -23,8 +23,8 @@ def main(root: Path) -> int:
         aws.connect(project.environment, root) as door,
         lock.held(door.client("ssm"), project.environment, Claim("deploy")) as held,
     ):
-        state = current.read(Session(project, door, print), [], has_lock=True)
-        planned = making.make(door, state, "deploy")
+        state = current.read_state(Session(project, door, print), [], has_lock=True)
+        planned = making.make_plan(door, state, "deploy")
         if not planned.changes_something:
             return 0
         with report.progress(planned.steps) as progress:

@@ -157,7 +157,7 @@ def test_lock_that_cannot_be_read_is_taken(dev: Shop) -> None:
 @follows(remedies.LOCK_TAKEN_OVER)
 def test_who_lost_the_lock_waits_and_goes_on(dev: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "WAIT_SECONDS", 0.1)
-    real = making.make
+    real = making.make_plan
 
     def overtaken(*arguments: Any, **named: Any) -> Any:
         found = real(*arguments, **named)
@@ -165,7 +165,7 @@ def test_who_lost_the_lock_waits_and_goes_on(dev: Shop, monkeypatch: pytest.Monk
         return found
 
     with monkeypatch.context() as other:
-        other.setattr(making, "make", overtaken)
+        other.setattr(making, "make_plan", overtaken)
         other.setattr(lock, "CHECKED_SECONDS", 0)
         lost = dev.run("deploy", "--yes")
     assert lost["exit_code"] == 3

@@ -141,8 +141,16 @@ def create(
     name = arn = arguments["ChangeSetName"]
     stack_arn = arguments["StackName"]
     try:
-        # The token keeps a retry, after a lost response, from creating a second one.
-        arn, stack_arn = _requested(client, **arguments, ClientToken=name)
+        try:
+            # The token keeps a retry, after a lost response, from creating a second one.
+            created = client.create_change_set(**arguments, ClientToken=name)
+            arn, stack_arn = created["Id"], created["StackId"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AlreadyExistsException":
+                raise
+            # A retry after a lost response: the change set with our name is the one that we requested.
+            existing = client.describe_change_set(ChangeSetName=name, StackName=stack_arn)
+            arn, stack_arn = existing["ChangeSetId"], existing["StackId"]
         answer = _wait_for_change_set(client, arn, sleep, pace or Pace(), kind)
         if answer["Status"] == "CREATE_COMPLETE":
             return _complete(client, arn, stack_arn, answer)
@@ -157,21 +165,6 @@ def create(
     if any(words in reason for words in EMPTY):
         return None
     raise ChangeSetFailedError("".join(f"\n  {detail}" for detail in details) or reason)
-
-
-def _requested(client: "CloudFormationClient", **request: Any) -> tuple[str, str]:
-    """Request a change set; its ARN and its stack's ARN."""
-    try:
-        created = client.create_change_set(**request)
-        return created["Id"], created["StackId"]
-    except ClientError as error:
-        # A retry after a lost response: the change set with our name is the one that we requested.
-        if error.response["Error"]["Code"] != "AlreadyExistsException":
-            raise
-    existing = client.describe_change_set(
-        ChangeSetName=request["ChangeSetName"], StackName=request["StackName"]
-    )
-    return existing["ChangeSetId"], existing["StackId"]
 
 
 def _try_to_remove(client: "CloudFormationClient", arn: str, stack_arn: str, kind: str) -> None:

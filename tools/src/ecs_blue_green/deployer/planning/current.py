@@ -33,13 +33,13 @@ class EnvironmentState:
     layers: Mapping[str, Layer]
     waits_for: Mapping[str, set[str]]
     chosen: tuple[str, ...]
-    found: Mapping[str, CurrentStack]
+    current_stacks: Mapping[str, CurrentStack]
     world: ResolvedState
 
     @property
     def stacks(self) -> dict[str, Stack | None]:
         """The stacks alone."""
-        return {slug: state.stack for slug, state in self.found.items()}
+        return {slug: state.stack for slug, state in self.current_stacks.items()}
 
     @cached_property
     def changed(self) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ class EnvironmentState:
     @cached_property
     def survey(self) -> Survey:
         """What the change of each layer would be, as far as that is known offline."""
-        return survey.of(self.environment, self.layers, self.found, list(self.chosen), self.world)
+        return survey.of(self.environment, self.layers, self.current_stacks, list(self.chosen), self.world)
 
     def role(self, slug: str) -> str | None:
         """The role through which CloudFormation operates a layer's stack, where that is there."""
@@ -59,22 +59,22 @@ class EnvironmentState:
         """Whether all that a layer imports is there, so that CloudFormation can be asked."""
         exported = {name for stack in self.stacks.values() if stack for name in stack.exports}
         return self.world.imports(slug) <= exported and not any(
-            deployed.is_failed(self.found[upstream].stack) for upstream in self.waits_for[slug]
+            deployed.is_failed(self.current_stacks[upstream].stack) for upstream in self.waits_for[slug]
         )
 
     def _is_deployed(self, slug: str) -> bool:
-        layer, stack, role = self.layers[slug], self.found[slug].deployed, self.role(slug)
+        layer, stack, role = self.layers[slug], self.current_stacks[slug].deployed, self.role(slug)
         return (
             stack is not None
             # Of a template that was sent as JSON, AWS's client makes a document.
-            and self.found[slug].body in (layer.body, layer.template)
+            and self.current_stacks[slug].body in (layer.body, layer.template)
             and dict(stack.parameters) == template.parameter_values(layer, self.environment)
             and dict(stack.tags) == layer.tags(self.environment)
             and (role is None or stack.role_arn == role)
         )
 
 
-def read(session: Session, only: Collection[str], *, has_lock: bool) -> EnvironmentState:
+def read_state(session: Session, only: Collection[str], *, has_lock: bool) -> EnvironmentState:
     """Look at the stacks of all layers, to deploy those of `only`, or all.
 
     With the lock in hand, it also removes what a killed deploy has left: its change sets, and a stack policy
@@ -89,14 +89,15 @@ def read(session: Session, only: Collection[str], *, has_lock: bool) -> Environm
         return _read_stack(session, layer, watch, has_lock=has_lock)
 
     with interrupts.threads(WORKERS) as pool:
-        found = dict(zip(session.layers, pool.map(stack_state, session.layers.values()), strict=True))
+        states = pool.map(stack_state, session.layers.values())
+        current_stacks = dict(zip(session.layers, states, strict=True))
     layers = agreed(
-        {slug: _keeping(layer, found[slug].deployed) for slug, layer in session.layers.items()},
-        [slug for slug, state in found.items() if state.deployed],
+        {slug: _keeping(layer, current_stacks[slug].deployed) for slug, layer in session.layers.items()},
+        [slug for slug, state in current_stacks.items() if state.deployed],
     )
     world = ResolvedState(desired_state(layers, environment))
     chosen = tuple(slug for slug in layers if not only or slug in only)
-    state = EnvironmentState(environment, layers, session.project.waits_for, chosen, found, world)
+    state = EnvironmentState(environment, layers, session.project.waits_for, chosen, current_stacks, world)
     _refuse(session, state)
     return state
 

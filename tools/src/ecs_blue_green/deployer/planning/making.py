@@ -31,7 +31,7 @@ from ecs_blue_green.deployer.planning.requests import Requests
 from ecs_blue_green.deployer.resolve import HIDDEN
 
 
-def make(
+def make_plan(
     aws: Aws,
     state: EnvironmentState,
     verb: Literal["plan", "deploy"] = "plan",
@@ -46,16 +46,15 @@ def make(
     layer. Raises BadInput when a layer imports what nobody will export.
     """
     requests = Requests(aws, state.environment, verb, name)
-
-    def step(slug: str) -> Step:
-        return _step(requests, state, slug, kept.get(slug))
-
     if state.changed:
         # Once, and not in each thread.
         _ = state.survey
     try:
         with interrupts.threads(WORKERS) as pool:
-            changed = dict(zip(state.changed, pool.map(step, state.changed), strict=True))
+            futures = {
+                slug: pool.submit(_changed, requests, state, slug, kept.get(slug)) for slug in state.changed
+            }
+            changed = {slug: future.result() for slug, future in futures.items()}
         steps = {slug: changed.get(slug) or _unchanged(state, slug) for slug in state.chosen}
         providers.refuse_unplanned(state.environment, state.world, state.stacks, steps)
     except BaseException:
@@ -97,26 +96,26 @@ def _discard(client: Any, step: Step) -> None:
 
 
 def _unchanged(state: EnvironmentState, slug: str) -> Step:
-    layer, found = state.layers[slug], state.found[slug]
+    layer, current = state.layers[slug], state.current_stacks[slug]
     return Step(
         layer,
         "nothing",
-        found.stack,
-        deployed_policy=found.policy,
+        current.stack,
+        deployed_policy=current.policy,
         sets_policy=not template.same_json(
-            found.policy or "null", layer.stack_policy or found.policy or "null"
+            current.policy or "null", layer.stack_policy or current.policy or "null"
         ),
-        sets_protection=state.environment.protected and not (found.deployed and found.deployed.protected),
+        sets_protection=state.environment.protected and not (current.deployed and current.deployed.protected),
         role=state.role(slug),
     )
 
 
-def _step(requests: Requests, state: EnvironmentState, slug: str, kept: ChangeSet | None) -> Step:
+def _changed(requests: Requests, state: EnvironmentState, slug: str, kept: ChangeSet | None) -> Step:
     """What happens to the stack of a layer that is not as it should be; `kept` is its kept change set."""
     client, survey = requests.aws.client("cloudformation"), state.survey
-    layer, found, offline = state.layers[slug], state.found[slug], survey.changes[slug]
-    stack = found.deployed
-    act: Act = "update" if stack else "recreate" if deployed.is_failed(found.stack) else "create"
+    layer, current, offline = state.layers[slug], state.current_stacks[slug], survey.changes[slug]
+    stack = current.deployed
+    act: Act = "update" if stack else "recreate" if deployed.is_failed(current.stack) else "create"
     step = replace(
         _unchanged(state, slug),
         act=act,
@@ -125,10 +124,10 @@ def _step(requests: Requests, state: EnvironmentState, slug: str, kept: ChangeSe
         tags=offline.tags,
         moved_rules=survey.moved_rules(slug),
         ranges=survey.ranges(slug),
-        displaced=found.others,
+        displaced=current.others,
     )
-    if act == "recreate" and found.stack:
-        blockers = deletion_blockers.find(requests.aws, found.stack, protected_too=True)
+    if act == "recreate" and current.stack:
+        blockers = deletion_blockers.find(requests.aws, current.stack, protected_too=True)
         step = replace(step, deletion_blockers=tuple(blockers))
     if act == "recreate" or not state.is_ready(slug):
         return replace(step, changes=offline.resources)

@@ -58,8 +58,10 @@ class Requests:
                     name=self.name,
                 )
                 change_set = change_sets.create(client, request, sleep, self.pace)
+                if change_set:
+                    self.made.append((change_set.arn, None if stack else change_set.stack_arn))
         except Failed:
-            # What its template left behind is told; nobody goes on with it.
+            # Its template could not be taken from the bucket again: nobody goes on with the change set.
             if change_set:
                 change_sets.remove(client, change_set.arn, None if stack else change_set.stack_arn)
             raise
@@ -70,8 +72,6 @@ class Requests:
                 raise
             what = f"build/{layer.slug}.yaml"
             raise self._refused(what, error.response["Error"]["Message"]) from error
-        if change_set:
-            self.made.append((change_set.arn, None if stack else change_set.stack_arn))
         return change_set
 
     def discard(self) -> None:

@@ -90,15 +90,15 @@ class Survey:
     def without_secrets(self, slug: str, changes: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
         """CloudFormation's changes of a layer; the values in which NoEcho hides something are hidden."""
         resources = self.world.resources(slug)
-        found = []
+        hidden = []
         for change in changes:
             resource = resources.get(change.logical_id)
             properties = tuple(
                 _hidden(one) if resource and _holds_secret(resource, one.path) else one
                 for one in change.properties
             )
-            found.append(replace(change, properties=properties))
-        return tuple(found)
+            hidden.append(replace(change, properties=properties))
+        return tuple(hidden)
 
 
 def _holds_secret(resource: Resource, path: str) -> bool:
@@ -139,7 +139,7 @@ class CurrentStack:
 def of(
     environment: Environment,
     layers: Mapping[str, Layer],
-    found: Mapping[str, CurrentStack],
+    current_stacks: Mapping[str, CurrentStack],
     chosen: list[str],
     world: ResolvedState,
 ) -> Survey:
@@ -152,22 +152,22 @@ def of(
         environment.region,
         {
             slug: StackState(
-                one.deployed.name,
-                _parsed(one.body),
-                _with_secrets(one.deployed.parameters, layers[slug], environment),
-                one.deployed.tags,
+                current.deployed.name,
+                _parsed(current.body),
+                _with_secrets(current.deployed.parameters, layers[slug], environment),
+                current.deployed.tags,
             )
-            for slug, one in found.items()
-            if one.deployed
+            for slug, current in current_stacks.items()
+            if current.deployed
         },
     )
     before = ResolvedState(deployed)
     return Survey(
         environment=environment,
         layers={slug: layers[slug] for slug in chosen},
-        stacks={slug: one.stack for slug, one in found.items()},
+        stacks={slug: current.stack for slug, current in current_stacks.items()},
         changes={change.layer: change for change in comparison.compare_resolved(before, world)},
-        created=frozenset(slug for slug in chosen if not found[slug].deployed),
+        created=frozenset(slug for slug in chosen if not current_stacks[slug].deployed),
         world=world,
         moved=traffic.moved_rules(before, world),
     )

@@ -34,7 +34,7 @@ class Proposal:
     answers: Answers
 
 
-def make(
+def propose(
     invocation: Invocation,
     session: Session,
     only: list[str],
@@ -46,8 +46,8 @@ def make(
     """Look at the account, then plan the deployment of the layers in `only`.
 
     `recorded` are the layers that were ever deployed, `name` is that of the change sets of a plan that is to
-    be kept, and `kept` one that was. Raises what `refuse_overlapping`, `current.read`, `making.make`,
-    `preflight.refuse` and `live.refuse_gone` raise.
+    be kept, and `kept` one that was. Raises what `refuse_overlapping`, `current.read_state`,
+    `making.make_plan`, `preflight.refuse` and `live.refuse_gone` raise.
     """
     settings, runtime, verb = session.environment, session.project.runtime, invocation.options.verb
     tolerant = invocation.options.no_preflight
@@ -62,7 +62,7 @@ def make(
     wanted = image.required_image(settings, session.layers, runtime.image, invocation.root)
     # Before there are change sets, which nobody removes where this is interrupted or refused.
     left_stacks = left.find(session.cloudformation, settings, session.layers, recorded)
-    state = current.read(session, only, has_lock=verb == "deploy")
+    state = current.read_state(session, only, has_lock=verb == "deploy")
     _refuse_gone(session, state)
     answers = Answers()
     if state.changed:
@@ -70,7 +70,7 @@ def make(
         invocation.document["preflight"] = preflight.document(answers)
         preflight.refuse(settings, answers, wanted, plan_only=verb == "plan", tolerant=tolerant)
     change_sets = saved.executable(session.aws, kept, state) if kept else {}
-    plan = making.make(session.aws, state, verb, name=name, kept=change_sets)
+    plan = making.make_plan(session.aws, state, verb, name=name, kept=change_sets)
     plan = replace(plan, left=left_stacks)
     return Proposal(plan, session.layers, service.named(runtime.controller, plan.stacks), wanted, answers)
 

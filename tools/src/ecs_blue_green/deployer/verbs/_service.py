@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from ecs_blue_green.deployer.cloudformation.describe import Stack
-from ecs_blue_green.deployer.execution import session
-from ecs_blue_green.deployer.execution.session import LockedSession
+from ecs_blue_green.deployer.execution import sessions
+from ecs_blue_green.deployer.execution.sessions import LockedSession
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.planning import deployed
 from ecs_blue_green.deployer.release.service import Service, located
@@ -23,12 +23,12 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened(invocation: Invocation) -> Iterator[Opened]:
-    """Take the lock and find the service. Raises what `session.opened` and `found` raise."""
-    with session.opened(invocation, invocation.look()) as locked:
-        yield Opened(locked, *found(locked))
+    """Take the lock and find the service. Raises what `sessions.opened` and `read` raise."""
+    with sessions.opened(invocation, invocation.look()) as session:
+        yield Opened(session, *read(session))
 
 
-def found(session: Session) -> tuple[Mapping[str, Stack | None], Service]:
+def read(session: Session) -> tuple[Mapping[str, Stack | None], Service]:
     """The stacks, and the service in them: without build/runtime.json by the types of their resources.
 
     Raises Guarded where a stack is not this project's.

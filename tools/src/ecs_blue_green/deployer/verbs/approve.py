@@ -2,7 +2,7 @@
 
 from ecs_blue_green.deployer import commands, interrupts
 from ecs_blue_green.deployer.errors import EXIT_DONE
-from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.execution import sessions
 from ecs_blue_green.deployer.invocation import YES, Invocation
 from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import approvals
@@ -16,10 +16,10 @@ def run(invocation: Invocation) -> int:
     """Show what waits, ask, and approve it."""
     project = invocation.look()
     environment = project.environment
-    with session.connected(invocation, project) as connected:
-        session.refuse_other(invocation, connected)
-        _, service = _service.found(connected)
-        waiting = approvals.waiting(connected.aws, environment, service)
+    with sessions.connected(invocation, project) as session:
+        sessions.refuse_other(invocation, session)
+        _, service = _service.read(session)
+        waiting = approvals.waiting(session.aws, environment, service)
         invocation.document["approvals"] = [_document(approval, approved=False) for approval in waiting]
         if not waiting and invocation.talks:
             console().print(f"nothing waits for an approval in {environment.name}")
@@ -29,7 +29,7 @@ def run(invocation: Invocation) -> int:
             what = approval.commit[:12] or approval.execution
             invocation.ask(environment, f"Release {what} to {environment.name}? [y/N]", YES)
             interrupts.check()
-            approvals.approve(connected.aws, service, approval)
+            approvals.approve(session.aws, service, approval)
             invocation.begun = True
             invocation.document["approvals"][place]["approved"] = True
             if invocation.talks:

@@ -11,7 +11,7 @@ from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput
-from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.execution import sessions
 from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, chosen
 from ecs_blue_green.deployer.nearest import nearest_resource
 from ecs_blue_green.deployer.planning import deployed, report
@@ -23,8 +23,8 @@ def run(invocation: Invocation) -> int:
     project = invocation.load()
     only = chosen(options.only, project.layers)
     skips = allowed(options.skip, project.layers, project.environment.name, "--skip")
-    with session.opened(invocation, project) as locked:
-        client = locked.cloudformation
+    with sessions.opened(invocation, project) as session:
+        client = session.cloudformation
         stuck = _stuck(client, project.environment, only)
         for stack in stuck.values():
             report.say(f"{stack.name}: {stack.reason or 'CloudFormation gives no reason'}")
@@ -42,7 +42,7 @@ def run(invocation: Invocation) -> int:
             operations = Operations(client, watch, progress.on_event)
 
             def work(slug: str, sleep: Sleep) -> Outcome:
-                locked.lock.check()
+                session.lock.check()
                 skipped = [name.partition(":")[2] for name in sorted(skips) if name.startswith(f"{slug}:")]
                 operations.continue_rollback(slug, stuck[slug], skipped, sleep)
                 return Outcome(slug, "done")

@@ -12,9 +12,9 @@ from ecs_blue_green.deployer.clock import Sleep
 from ecs_blue_green.deployer.cloudformation import describe, schedule
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput, Failed
-from ecs_blue_green.deployer.execution import execution, history, owner, session
+from ecs_blue_green.deployer.execution import execution, history, owner, sessions
 from ecs_blue_green.deployer.execution.execution import SideTask
-from ecs_blue_green.deployer.execution.session import LockedSession
+from ecs_blue_green.deployer.execution.sessions import LockedSession
 from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, answer, chosen, has_person
 from ecs_blue_green.deployer.planning import checks, ending, guard, making, report, saved
 from ecs_blue_green.deployer.planning.plan import Plan, Step
@@ -49,55 +49,55 @@ def run(invocation: Invocation) -> int:
     # What a kept plan was made of counts by its digests.
     if not (environment.is_local or kept):
         history.refuse_uncommitted(environment, invocation.root, report.say, tolerant=options.yes_uncommitted)
-    with session.opened(invocation, project, moved_from) as locked:
+    with sessions.opened(invocation, project, moved_from) as session:
         # Asked with the lock in hand: whoever held it until now may have deployed.
         if not (environment.is_local or options.yes_older):
-            history.refuse_older(locked.aws.client("ssm"), environment, invocation.root)
-        return _deploy(invocation, locked, only, named, kept)
+            history.refuse_older(session.aws.client("ssm"), environment, invocation.root)
+        return _deploy(invocation, session, only, named, kept)
 
 
 def _deploy(
     invocation: Invocation,
-    locked: LockedSession,
+    session: LockedSession,
     only: list[str],
     named: set[str],
     kept: dict[str, Any] | None,
 ) -> int:
-    proposal = _proposal.make(invocation, locked, only, locked.owners.record.layers, kept=kept)
+    proposal = _proposal.propose(invocation, session, only, session.owners.record.layers, kept=kept)
     plan = guard.lifting(proposal.plan, named)
     plan = replace(plan, kept=saved.adopted(plan, kept))
     try:
-        _approve(invocation, locked, proposal, named, kept)
+        _approve(invocation, session, proposal, named, kept)
         interrupts.check()
-        owner.record(locked, locked.owners, plan.there)
+        owner.record(session, session.owners, plan.there)
     except BaseException:
         # A kept plan stays as it was; what is not executed of the others is removed. Why it is not executed
         # is told, not what more goes wrong.
         with contextlib.suppress(ClientError, BotoCoreError):
-            making.discard(locked.aws, plan, but=plan.kept)
+            making.discard(session.aws, plan, but=plan.kept)
         raise
-    outcomes = _execute(invocation, locked, proposal, plan) if plan.changes_something else []
+    outcomes = _execute(invocation, session, proposal, plan) if plan.changes_something else []
     code = schedule.exit_code(outcomes)
     done = [outcome.layer for outcome in outcomes if outcome.result in schedule.GOOD]
     layers = [slug for slug in done if slug in plan.steps] if outcomes else list(plan.steps)
-    _record(invocation, locked, layers, whole=code == EXIT_DONE)
+    _record(invocation, session, layers, whole=code == EXIT_DONE)
     if invocation.talks and code == EXIT_DONE:
-        ending.say(plan, locked.project.runtime, outcomes)
+        ending.say(plan, session.project.runtime, outcomes)
     return code
 
 
-def _execute(invocation: Invocation, locked: LockedSession, proposal: Proposal, plan: Plan) -> list[Outcome]:
+def _execute(invocation: Invocation, session: LockedSession, proposal: Proposal, plan: Plan) -> list[Outcome]:
     """Execute the plan, and say what became of each layer."""
     invocation.begun = True
     builds = proposal.answers.image == "to be built"
     with report.progress([*plan.steps, *([IMAGE] if builds else [])]) as progress:
         outcomes = execution.execute(
-            locked.aws,
+            session.aws,
             plan,
             progress,
-            lambda slug: _before(locked, plan.steps[slug]),
-            _image_task(locked, proposal, progress) if builds else None,
-            lambda running: _interrupted(locked, running, progress),
+            lambda slug: _before(session, plan.steps[slug]),
+            _image_task(session, proposal, progress) if builds else None,
+            lambda running: _interrupted(session, running, progress),
         )
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
@@ -150,15 +150,15 @@ def _approve(
             invocation.ask(environment, "Take away what protects the leftovers, and delete them? [y/N]", YES)
 
 
-def _before(locked: LockedSession, step: Step) -> None:
+def _before(session: LockedSession, step: Step) -> None:
     """Raise where a layer's stack must not be made or changed now.
 
     A pipeline that exists was made with a connection that worked; a new one must not be too early.
     """
     named = step.layer.runtime.waits_for_connection
     if named and step.act in ("create", "recreate"):
-        connection.require_available(locked.aws, locked.environment, named)
-    locked.lock.check()
+        connection.require_available(session.aws, session.environment, named)
+    session.lock.check()
 
 
 def _image_task(session: Session, proposal: Proposal, progress: Progress) -> SideTask:

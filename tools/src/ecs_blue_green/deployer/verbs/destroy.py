@@ -7,7 +7,7 @@ from itertools import chain
 from ecs_blue_green.deployer.cloudformation import schedule
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.errors import EXIT_DONE
-from ecs_blue_green.deployer.execution import destroy, history, owner, session
+from ecs_blue_green.deployer.execution import destroy, history, owner, sessions
 from ecs_blue_green.deployer.execution.destroy import Deletion
 from ecs_blue_green.deployer.execution.retained import Retained
 from ecs_blue_green.deployer.invocation import YES, Invocation
@@ -18,20 +18,20 @@ def run(invocation: Invocation) -> int:
     """Ask, then delete everything that the environment has."""
     project = invocation.load()
     destroy.refuse_protected(project.environment, project.layers)
-    with session.opened(invocation, project) as locked:
-        deletion = destroy.survey(locked, locked.owners.record.layers)
+    with sessions.opened(invocation, project) as session:
+        deletion = destroy.survey(session, session.owners.record.layers)
         invocation.document["stays"] = _stays_document(deletion.stays)
-        remains = [] if deletion.stacks else destroy.remains(locked.aws, deletion)
+        remains = [] if deletion.stacks else destroy.remains(session.aws, deletion)
         _ask(invocation, deletion, remains)
         invocation.begun = True
         with report.progress(deletion.known) as progress:
-            outcomes = destroy.destroy(locked.aws, deletion, progress, locked.lock.check)
+            outcomes = destroy.destroy(session.aws, deletion, progress, session.lock.check)
         invocation.document["outcomes"] = report.outcome_documents(outcomes)
         if schedule.exit_code(outcomes) == EXIT_DONE:
-            store = locked.aws.client("ssm")
+            store = session.aws.client("ssm")
             history.remove(store, project.environment)
             owner.remove(store, project.environment)
-            locked.lock.forgotten = True
+            session.lock.forgotten = True
     if invocation.talks:
         report.show_outcomes(outcomes)
     report.say_way_on(outcomes, invocation.command)

@@ -13,7 +13,7 @@ from ecs_blue_green.deployer.drift import report as drift_report
 from ecs_blue_green.deployer.drift.detection import StackDrift
 from ecs_blue_green.deployer.drift.ownership import Owners, changed_by
 from ecs_blue_green.deployer.errors import EXIT_CHANGES, EXIT_DONE, EXIT_FAILED
-from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.execution import sessions
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.planning import deployed
 from ecs_blue_green.deployer.release import codedeploy
@@ -24,8 +24,8 @@ from ecs_blue_green.deployer.session import Session
 def run(invocation: Invocation) -> int:
     """Answer 4 for real drift, 1 when a stack could not be checked, else 0."""
     project = invocation.load()
-    with session.connected(invocation, project) as connected:
-        stacks = _detect(connected)
+    with sessions.connected(invocation, project) as session:
+        stacks = _detect(session)
     invocation.document |= drift_report.document(project.environment, stacks)
     if invocation.talks:
         drift_report.show(project.environment, stacks)

@@ -18,18 +18,18 @@ POLL_SECONDS = 5
 
 def run(invocation: Invocation) -> int:
     """Say whose tasks go, ask, end the wait, and watch until they are gone."""
-    with _service.opened(invocation) as (locked, _, service):
-        environment = locked.environment
-        waiting = _waiting(locked, service)
+    with _service.opened(invocation) as (session, _, service):
+        environment = session.environment
+        waiting = _waiting(session, service)
         invocation.document["deployment"] = waiting
         if waiting is None:
             report.say("No deployment runs: there is no wait to end.")
             return EXIT_DONE
         invocation.ask(environment, f"End the wait of {waiting}, and with it its old tasks? [y/N]", YES)
-        locked.lock.check()
+        session.lock.check()
         interrupts.check()
         invocation.begun = True
-        client = locked.aws.client("codedeploy")
+        client = session.aws.client("codedeploy")
         codedeploy.end_wait(client, waiting, commands.make("status", environment.name))
         try:
             _until_ended(client, waiting)

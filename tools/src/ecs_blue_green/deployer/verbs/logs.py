@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ecs_blue_green.deployer import clock, commands, remedies
 from ecs_blue_green.deployer.errors import EXIT_DONE, Blocked
-from ecs_blue_green.deployer.execution import session
+from ecs_blue_green.deployer.execution import sessions
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import live
@@ -26,10 +26,10 @@ POLL_SECONDS = 2
 def run(invocation: Invocation) -> int:
     """Print the last minutes of the log, then follow it; with --json, and on this machine, do not follow."""
     project = invocation.look()
-    with session.connected(invocation, project) as connected:
-        _, service = _service.found(connected)
+    with sessions.connected(invocation, project) as session:
+        _, service = _service.read(session)
         since = clock.now() - timedelta(minutes=invocation.options.minutes)
-        reader = _reader(connected, service, since)
+        reader = _reader(session, service, since)
         invocation.document |= {"log_groups": reader.groups, "since": since.isoformat(), "events": []}
         events = reader.read()
         if not invocation.talks:

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_blue_green.deployer import configurations, rules
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED, EXIT_CHANGES, EXIT_DONE, BadInput
-from ecs_blue_green.deployer.execution import history, session
+from ecs_blue_green.deployer.execution import history, sessions
 from ecs_blue_green.deployer.invocation import Invocation, allowed, chosen
 from ecs_blue_green.deployer.planning import making, markdown, report, saved
 from ecs_blue_green.deployer.verbs import _proposal
@@ -28,20 +28,20 @@ def run(invocation: Invocation) -> int:
         saved.require_writable(Path(options.out))
     if options.summary:
         saved.require_writable(Path(options.summary), "name another --summary")
-    with session.connected(invocation, project) as connected:
+    with sessions.connected(invocation, project) as session:
         if kept_before:
             invocation.begun = True
-            saved.discard(connected.aws, environment, kept_before)
+            saved.discard(session.aws, environment, kept_before)
             return EXIT_DONE
         if not environment.is_local:
             history.refuse_uncommitted(environment, invocation.root, report.say, tolerant=True)
-        owners = session.refuse_other(invocation, connected)
-        name = saved.begin(Path(options.out), connected.aws, environment) if options.out else None
+        owners = sessions.refuse_other(invocation, session)
+        name = saved.begin(Path(options.out), session.aws, environment) if options.out else None
         try:
-            proposal = _proposal.make(invocation, connected, only, owners.record.layers, name=name)
+            proposal = _proposal.propose(invocation, session, only, owners.record.layers, name=name)
             planned = proposal.plan
             try:
-                findings = _proposal.judge(invocation, connected, proposal, named, whole=True)
+                findings = _proposal.judge(invocation, session, proposal, named, whole=True)
                 allowing_all = rules.allowing_all(findings, invocation.allowing)
                 if options.markdown:
                     sys.stdout.write(markdown.for_comment(planned, findings, allowing_all))
@@ -52,14 +52,14 @@ def run(invocation: Invocation) -> int:
             except BaseException:
                 # Why there is no plan is told, not what more goes wrong; the next run finds what is left.
                 with contextlib.suppress(ClientError, BotoCoreError):
-                    making.discard(connected.aws, planned)
+                    making.discard(session.aws, planned)
                 raise
             if not name or findings:
-                making.discard(connected.aws, planned)
+                making.discard(session.aws, planned)
         except BaseException:
             if name:
                 with contextlib.suppress(ClientError, BotoCoreError):
-                    saved.abandon(Path(options.out), connected.aws, environment)
+                    saved.abandon(Path(options.out), session.aws, environment)
             raise
         if name and findings:
             Path(options.out).unlink()

@@ -10,7 +10,7 @@ from ecs_blue_green.deployer.cloudformation.operation import Operations
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
 from ecs_blue_green.deployer.errors import EXIT_DONE, Interrupted
-from ecs_blue_green.deployer.execution.session import LockedSession
+from ecs_blue_green.deployer.execution.sessions import LockedSession
 from ecs_blue_green.deployer.invocation import YES, Invocation
 from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import restore
@@ -22,18 +22,18 @@ from ecs_blue_green.deployer.verbs import _service
 
 def run(invocation: Invocation) -> int:
     """Say what would be created, ask, do it, and wait until its tasks are steady."""
-    with _service.opened(invocation) as (locked, stacks, service):
-        intention = restore.intend(locked.aws, locked.environment, service, stacks)
+    with _service.opened(invocation) as (session, stacks, service):
+        intention = restore.intend(session.aws, session.environment, service, stacks)
         invocation.document |= restore.document(intention)
         try:
-            return _restore(invocation, locked, stacks, intention)
+            return _restore(invocation, session, stacks, intention)
         finally:
-            restore.discard(locked.aws, intention)
+            restore.discard(session.aws, intention)
 
 
 def _restore(
     invocation: Invocation,
-    locked: LockedSession,
+    session: LockedSession,
     stacks: Mapping[str, Stack | None],
     intention: Intention,
 ) -> int:
@@ -43,12 +43,12 @@ def _restore(
     if not (intention.request or intention.scaling):
         report.say(f"{intention.service.name} is there, and what scales it: nothing is to be done.")
         return EXIT_DONE
-    invocation.ask(locked.environment, f"Create this in {locked.environment.name}? [y/N]", YES)
-    locked.lock.check()
+    invocation.ask(session.environment, f"Create this in {session.environment.name}? [y/N]", YES)
+    session.lock.check()
     interrupts.check()
     invocation.begun = True
-    now = _create(invocation, locked, intention) if intention.request else intention.now
-    outcomes = _scale(locked, intention, stacks)
+    now = _create(invocation, session, intention) if intention.request else intention.now
+    outcomes = _scale(session, intention, stacks)
     invocation.document["outcomes"] = report.outcome_documents(outcomes)
     if invocation.talks:
         report.show_outcomes(outcomes)
@@ -71,15 +71,15 @@ def _create(invocation: Invocation, session: Session, intention: Intention) -> L
     return now
 
 
-def _scale(locked: LockedSession, intention: Intention, stacks: Mapping[str, Stack | None]) -> list[Outcome]:
+def _scale(session: LockedSession, intention: Intention, stacks: Mapping[str, Stack | None]) -> list[Outcome]:
     """Have CloudFormation make again what went with the service."""
-    client = locked.cloudformation
+    client = session.cloudformation
     with report.progress(intention.scaling) as progress:
         watch = Watch(client, follows=progress.follows)
         operations = Operations(client, watch, progress.on_event)
 
         def work(slug: str, sleep: Sleep) -> Outcome:
-            locked.lock.check()
+            session.lock.check()
             operations.execute(slug, intention.scaling[slug], stacks[slug], sleep)
             return Outcome(slug, "done")
 

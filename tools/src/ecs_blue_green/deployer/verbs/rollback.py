@@ -5,7 +5,7 @@ from dataclasses import asdict
 from ecs_blue_green.deployer import commands, interrupts, remedies
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, Interrupted
-from ecs_blue_green.deployer.execution.session import LockedSession
+from ecs_blue_green.deployer.execution.sessions import LockedSession
 from ecs_blue_green.deployer.invocation import YES, Invocation
 from ecs_blue_green.deployer.planning import report
 from ecs_blue_green.deployer.release import codedeploy, rollback
@@ -18,23 +18,23 @@ from ecs_blue_green.deployer.verbs import _service
 
 def run(invocation: Invocation) -> int:
     """Say what going back means, ask, do it, and wait until the users are served by it."""
-    with _service.opened(invocation) as (locked, _, service):
-        return _rollback(invocation, locked, service)
+    with _service.opened(invocation) as (session, _, service):
+        return _rollback(invocation, session, service)
 
 
-def _rollback(invocation: Invocation, locked: LockedSession, service: Service) -> int:
-    environment, stops = locked.environment, invocation.options.stop
-    intention = rollback.intend(locked.aws, environment, service, stops=stops)
+def _rollback(invocation: Invocation, session: LockedSession, service: Service) -> int:
+    environment, stops = session.environment, invocation.options.stop
+    intention = rollback.intend(session.aws, environment, service, stops=stops)
     invocation.document |= _document(intention)
     for line in _lines(intention, environment, at_once=invocation.options.at_once):
         report.say(line)
     if intention.act != "follow":
         invocation.ask(environment, f"Go back to {short(intention.returns)}? [y/N]", YES)
-    locked.lock.check()
+    session.lock.check()
     interrupts.check()
     invocation.begun = True
     try:
-        result = rollback.carry_out(locked, service, intention, at_once=invocation.options.at_once)
+        result = rollback.carry_out(session, service, intention, at_once=invocation.options.at_once)
     except KeyboardInterrupt as error:
         raise Interrupted(
             "no longer watched",
