@@ -3,6 +3,12 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
 
 from ecs_blue_green.deployer.interrupts import Interrupts
 
@@ -26,3 +32,21 @@ def press(number: int = signal.SIGINT) -> None:
             assert taken.wait(WAIT), "nobody listens"
         finally:
             Interrupts.take_in = before  # type: ignore[method-assign]
+
+
+@contextmanager
+def pressed_at(operation: str) -> Iterator[list[str]]:
+    """Press when AWS has answered the first call of an operation in the block, and give its name then."""
+    pressed: list[str] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def pressing(self: Any, name: str, parameters: Any) -> Any:
+        answer = call(self, name, parameters)
+        if name == operation and not pressed:
+            pressed.append(name)
+            press()
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", pressing)
+        yield pressed

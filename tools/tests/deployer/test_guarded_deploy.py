@@ -14,7 +14,7 @@ from ecs_blue_green.deployer.cloudformation import describe
 from ecs_blue_green.deployer.execution import lock, owner
 from ecs_blue_green.deployer.release.executions import Progress
 from tests.deployer.followed import follows
-from tests.deployer.pressing import press
+from tests.deployer.pressing import press, pressed_at
 from tests.deployer.releases import Releases
 from tests.deployer.shop import LAYERS, Shop
 
@@ -114,6 +114,20 @@ def test_interrupt_before_the_first_stack_leaves_a_kept_plan_as_it_was(
     with monkeypatch.context() as patch:
         patch.setattr(owner, "record", lambda *_: press())
         assert deployed.run("deploy", "--plan", file)["exit_code"] == 130
+    assert deployed.run("deploy", "--plan", file)["exit_code"] == 0
+
+
+@pytest.mark.parametrize("operation", ["DescribeChangeSet", "DescribeStackEvents"])
+def test_interrupt_while_a_kept_plan_is_looked_at_leaves_it_as_it_was(
+    operation: str, deployed: Shop, tmp_path: Path
+) -> None:
+    set_parameter(deployed, "MaxCapacity: 5")
+    file = str(tmp_path / "plan.json")
+    assert deployed.run("plan", "--out", file)["exit_code"] == 0
+    with pressed_at(operation) as pressed:
+        assert deployed.run("deploy", "--plan", file)["exit_code"] == 130
+    assert pressed
+    assert deployed.run("status")["lock"] is None
     assert deployed.run("deploy", "--plan", file)["exit_code"] == 0
 
 

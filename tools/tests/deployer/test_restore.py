@@ -11,6 +11,7 @@ from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.release import live as live_state
 from ecs_blue_green.deployer.release import restore
 from tests.deployer.followed import follows
+from tests.deployer.pressing import pressed_at
 from tests.deployer.releases import Releases, client
 from tests.deployer.shop import LAYERS, Shop
 
@@ -225,6 +226,18 @@ def test_restore_asks_and_leaves_nothing_behind_when_the_answer_is_no(
     assert "service-preference: ScalableTarget" in talk
     assert deployed.run("status")["live"]["service"]["state"] == "INACTIVE"
     assert waiting_change_sets() == []
+
+
+@pytest.mark.parametrize("operation", ["CreateChangeSet", "DescribeChangeSet"])
+def test_interrupt_before_the_question_leaves_nothing_behind(
+    operation: str, deployed: Shop, releases: Releases
+) -> None:
+    delete()
+    with pressed_at(operation) as pressed:
+        ended = deployed.run("restore", "--yes")
+    assert (ended["exit_code"], ended["error"]["why"], pressed) == (130, "nothing was changed", [operation])
+    assert waiting_change_sets() == []
+    assert deployed.run("status")["lock"] is None
 
 
 def test_restore_works_without_what_the_layers_say(deployed: Shop, releases: Releases) -> None:
