@@ -1,4 +1,4 @@
-"""docs/architecture.md follows a parameter, a change set and a release: every name there is in the code."""
+"""docs/architecture.md follows a parameter, a change set, a release, a Ctrl-C: each name is in the code."""
 
 import ast
 import re
@@ -39,7 +39,7 @@ def module(parts: list[str]) -> tuple[Path, list[str]] | None:
 
 
 def has(body: list[ast.stmt], rest: list[str]) -> bool:
-    """Whether a class, a function or what is imported has the first name, and what is in it the others.
+    """Whether something that is defined or imported has the first name, and what is in it the others.
 
     It is read and not imported: what the emulator is made of can only be imported where ministack is.
     """
@@ -50,6 +50,9 @@ def has(body: list[ast.stmt], rest: list[str]) -> bool:
             return True
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name == rest[0]:
             return has(node.body, rest[1:])
+        names = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if rest[0] in {name.id for name in names if isinstance(name, ast.Name)}:
+            return True
     return False
 
 
@@ -58,11 +61,12 @@ def exists(name: str) -> bool:
     return found is not None and has(ast.parse(found[0].read_text()).body, found[1])
 
 
-def test_there_are_three_ways() -> None:
+def test_there_are_four_ways() -> None:
     assert [title.partition(":")[0] for title, _ in WAYS] == [
         "One parameter",
         "One change set",
         "One release",
+        "One Ctrl-C",
     ]
     assert len(NAMES) > 40
 
