@@ -314,7 +314,7 @@ def test_listener_that_a_release_left_half_way_is_said(deployed: Shop, releases:
     assert releases.status(deployment) == "Failed"
     assert answer["exit_code"] == 1
     assert answer["error"]["what"] == "some of the requests go where nothing runs"
-    assert answer["error"]["why"].endswith("left the listener at 10 % blue, 90 % green")
+    assert answer["error"]["why"].endswith("the listener still sends 10 % blue, 90 % green")
     assert answer["live"]["colour"] == "shifting"
     assert len(scaled()) == 3
     revision = releases.release("example.com/app:3")
