@@ -450,7 +450,7 @@ def test_what_was_not_checked_is_one_line_for_each_reason(capsys: pytest.Capture
     }
     fake = FakeCloudFormation(kinds | {"Role": "AWS::D::D"}, [found("Role"), found("Odd") | unknown])
     dev = Environment("dev", "0" * 12, "ap-northeast-1", "sample", False, {}, {}, ("service",))
-    report.show(dev, [detect("service", fake)])
+    report.show_drift(dev, [detect("service", fake)])
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         "service               in sync (4 not checked)",

@@ -14,7 +14,7 @@ from ecs_blue_green.deployer.terminal import console, hanging
 STYLES = {"real": "bold red", "delegated": "yellow", "not checked": "dim"}
 
 
-def show(environment: Environment, stacks: Iterable[StackDrift]) -> None:
+def show_drift(environment: Environment, stacks: Iterable[StackDrift]) -> None:
     """Every resource that has drifted, how many could not be checked, and the totals."""
     out = console()
     stacks = list(stacks)
@@ -84,7 +84,7 @@ def _change(difference: Difference) -> str:
     return f"expected {expected}, actual {actual}"
 
 
-def document(environment: Environment, stacks: Iterable[StackDrift]) -> dict[str, Any]:
+def drift_document(environment: Environment, stacks: Iterable[StackDrift]) -> dict[str, Any]:
     """The same for scripts, with the resources that are in sync."""
     stacks = list(stacks)
     return {

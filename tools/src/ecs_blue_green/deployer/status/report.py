@@ -18,7 +18,7 @@ from ecs_blue_green.deployer.status.current import Status
 from ecs_blue_green.deployer.terminal import console, hanging
 
 
-def show(environment: Environment, status: Status) -> None:
+def show_status(environment: Environment, status: Status) -> None:
     """Every stack with its status and outputs, what is live, then the warnings."""
     out = console()
     for slug, stack in status.stacks.items():
@@ -128,7 +128,7 @@ def _warnings(environment: Environment, status: Status) -> Iterator[tuple[str, s
         yield "not known", reason
 
 
-def document(environment: Environment, status: Status) -> dict[str, Any]:
+def status_document(environment: Environment, status: Status) -> dict[str, Any]:
     """The same for scripts."""
     live, holder = status.live, status.holder
     weights = live.weights

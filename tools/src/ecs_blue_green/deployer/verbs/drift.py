@@ -9,9 +9,9 @@ from ecs_blue_green.deployer import aws, clock, interrupts
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.drift import detection
-from ecs_blue_green.deployer.drift import report as drift_report
 from ecs_blue_green.deployer.drift.detection import StackDrift
 from ecs_blue_green.deployer.drift.ownership import Owners, changed_by
+from ecs_blue_green.deployer.drift.report import drift_document, show_drift
 from ecs_blue_green.deployer.errors import EXIT_CHANGES, EXIT_DONE, EXIT_FAILED
 from ecs_blue_green.deployer.execution import sessions
 from ecs_blue_green.deployer.invocation import Invocation
@@ -26,9 +26,9 @@ def run(invocation: Invocation) -> int:
     project = invocation.load()
     with sessions.connected(invocation, project) as session:
         stacks = _detect(session)
-    invocation.document |= drift_report.document(project.environment, stacks)
+    invocation.document |= drift_document(project.environment, stacks)
     if invocation.talks:
-        drift_report.show(project.environment, stacks)
+        show_drift(project.environment, stacks)
     verdicts = {resource.verdict for stack in stacks for resource in stack.resources}
     if "real" in verdicts:
         return EXIT_CHANGES

@@ -4,15 +4,15 @@ from ecs_blue_green.deployer.errors import EXIT_DONE, EXIT_FAILED
 from ecs_blue_green.deployer.execution import sessions
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.status import current
-from ecs_blue_green.deployer.status import report as status_report
+from ecs_blue_green.deployer.status.report import show_status, status_document
 
 
 def run(invocation: Invocation) -> int:
     """Print the environment as it is now. Answer 1 when AWS did not tell all of it or nothing serves."""
     project = invocation.look()
     with sessions.connected(invocation, project) as session:
-        environment = current.read_status(session)
-    invocation.document |= status_report.document(project.environment, environment)
+        status = current.read_status(session)
+    invocation.document |= status_document(project.environment, status)
     if invocation.talks:
-        status_report.show(project.environment, environment)
-    return EXIT_DONE if environment.is_well else EXIT_FAILED
+        show_status(project.environment, status)
+    return EXIT_DONE if status.is_well else EXIT_FAILED
