@@ -185,7 +185,7 @@ def test_what_was_answered_meanwhile_is_told(deployed: Shop, pipeline: Pipeline,
     pipeline.refusal = refusal
     document = deployed.run("approve", "--yes")
     assert document["exit_code"] == 1
-    assert document["error"]["what"] == f"execution {EXECUTION} does not wait any more"
+    assert document["error"]["what"] == f"execution {EXECUTION} no longer waits for approval"
     assert document["approvals"][0]["approved"] is False
 
 

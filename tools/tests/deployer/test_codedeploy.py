@@ -77,7 +77,7 @@ def test_yaml_revision_is_read_too(client: Any, stub: Stubber) -> None:
 
 def test_revision_in_a_bucket_is_not_guessed(client: Any, stub: Stubber) -> None:
     revision = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "k", "bundleType": "YAML"}}
-    with pytest.raises(Failed, match="of the kind S3"):
+    with pytest.raises(Failed, match="its type is S3"):
         codedeploy.app_spec(client, GROUP, deployment(revision))
 
 

@@ -831,7 +831,7 @@ def test_what_may_not_be_asked_blocks_nothing(dev: Shop, monkeypatch: pytest.Mon
 
 def test_placeholders_of_the_emulator_are_marked(dev: Shop) -> None:
     _, _, said = dev.talk("deploy", "--yes")
-    assert "the emulator has placeholders for the image sample-dev-api:initial and for the handshake" in said
+    assert "the emulator has placeholders for the image sample-dev-api:initial and for the connection" in said
     again = dev.run("deploy", "--yes")
     # Nothing to deploy, nothing to look at.
     assert "preflight" not in again

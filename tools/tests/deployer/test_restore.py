@@ -284,7 +284,7 @@ def test_tasks_that_do_not_start_are_said(
     monkeypatch.setattr(live_state, "service_state", of_service)
     failed = deployed.run("restore", "--yes")
     assert failed["exit_code"] == 1
-    assert failed["error"]["what"] == f"{NAME} is there again, and its tasks are not steady"
+    assert failed["error"]["what"] == f"{NAME} was created again, but its tasks are not steady"
     assert failed["error"]["why"] == "0 of 1 tasks run; ECS: was unable to place a task"
     monkeypatch.undo()
     # The same command goes on from there: what scales the service is still to be made.
@@ -329,7 +329,7 @@ def test_revision_whose_image_is_gone_is_not_started(deployed: Shop, releases: R
     delete()
     refused = deployed.run("restore", "--yes")
     assert refused["exit_code"] == 3
-    assert refused["error"]["why"] == f"its image is gone: {image}"
+    assert refused["error"]["why"] == f"its image no longer exists: {image}"
 
 
 def test_nothing_is_restored_where_nothing_is_deployed(dev: Shop) -> None:

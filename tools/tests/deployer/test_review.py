@@ -586,7 +586,7 @@ def test_new_and_removed_environment(checkout: Checkout) -> None:
     document = checkout.review()
     assert document["exit_code"] == 4
     assert environment(document, "dev")["notes"] == [
-        "its file goes away; its stacks stay: destroy them first (make destroy)"
+        "its parameter file is removed, but its stacks remain: destroy them first (make destroy)"
     ]
     assert {layer["action"] for layer in environment(document, "test")["layers"]} == {"create"}
     assert environment(document, "test")["findings"] == []
@@ -618,7 +618,7 @@ def test_new_environment_is_told_by_what_it_has_otherwise(checkout: Checkout) ->
         "~   protected: false -> true",
         "~   TestListenerCidr: (empty) -> 203.0.113.0/24",
         "~   MaxCapacity: 2 -> 7",
-        f"access that opens (rights and ways in that are not there now): {same} times as in dev, "
+        f"new access (permissions and open ports that do not exist now): {same} times as in dev, "
         "which --json lists, and",
         "!   infrastructure: LoadBalancerSecurityGroup lets in tcp 9002 from 203.0.113.0/24",
         "by `make deploy` only: " + ", ".join(layer["layer"] for layer in document["layers"]),
@@ -649,11 +649,11 @@ def test_resource_that_only_one_of_the_two_has_is_told(checkout: Checkout) -> No
 def test_words_are_explained_where_they_are_used(checkout: Checkout) -> None:
     checkout.properties("infrastructure", "GreenTargetGroup", Port=18080)
     text, comment = checkout.talk()[1], checkout.talk("--markdown")[1]
-    assert "\nreplaced: another resource takes its place\n" in text
-    assert "*replaced*: another resource takes its place" in comment
+    assert "\nreplaced: a new resource replaces it\n" in text
+    assert "*replaced*: a new resource replaces it" in comment
     for said in (text, comment):
         assert "a new revision" not in said
-        assert "Checked at deploy, which looks at what runs: listener-live," in said
+        assert "Checked only at deploy, against what is running: listener-live," in said
 
 
 def test_another_project_name_makes_stacks_beside_the_old_ones(checkout: Checkout) -> None:

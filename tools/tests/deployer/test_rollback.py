@@ -236,7 +236,7 @@ def test_revision_without_its_image_is_not_gone_back_to(deployed: Shop, releases
     releases.release("example.com/app:2")
     refused = deployed.run("rollback", "--yes")
     assert refused["exit_code"] == 3
-    assert "image is gone" in refused["error"]["why"]
+    assert "image no longer exists" in refused["error"]["why"]
 
 
 def test_alarm_that_rings_does_not_stop_the_rollback(deployed: Shop, releases: Releases) -> None:

@@ -1,4 +1,4 @@
-"""The connection to GitHub, which only a person can complete.
+"""The connection to GitHub, which somebody has to complete in the console.
 
 CloudFormation makes it PENDING. A pipeline that is made before its handshake fails at once, and pushes do not
 start it afterwards: https://github.com/pulumi/pulumi-aws/issues/2167
@@ -28,7 +28,7 @@ def status(aws: Aws, stack: Stack | None, title: str) -> str | None:
 
 
 def require_available(aws: Aws, environment: Environment, named: Output) -> None:
-    """Raise Blocked when the connection that an output names waits for a person."""
+    """Raise Blocked when the connection that an output names is not available."""
     stack = describe.stack(aws.client("cloudformation"), environment.stack_name(named.layer))
     state = status(aws, stack, named.title)
     if state not in (None, AVAILABLE):
@@ -39,7 +39,7 @@ def pending(environment: Environment, status: str) -> Blocked:
     """What to say of a connection with this status."""
     return Blocked(
         f"the connection to GitHub is {status}",
-        "a pipeline that is made before somebody completes it would not start on pushes",
+        "a pipeline that is created with a pending connection would not start on pushes",
         remedies.COMPLETE_CONNECTION(
             console=console(environment), deploy=commands.make("deploy", environment.name)
         ),
@@ -47,7 +47,7 @@ def pending(environment: Environment, status: str) -> Blocked:
 
 
 def console(environment: Environment) -> str:
-    """Where a person completes it: Developer Tools, Settings, Connections."""
+    """Where to complete it: Developer Tools, Settings, Connections."""
     region = environment.region
     domain = next(
         (special_domain for prefix, special_domain in CONSOLES.items() if region.startswith(prefix)), None

@@ -1,4 +1,4 @@
-"""The hosted zone in which the stacks make a record: it must be there, and the name free in it."""
+"""The hosted zone in which the stacks create a record: it must exist, and the name must be free in it."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight.finding import PreflightFinding, parameter
 from ecs_blue_green.runtime import Domain
 
-# What cannot stand beside a new record of the name.
+# Records that conflict with a new record of the same name.
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/ResourceRecordTypes.html
 OTHERS = ("A", "CNAME")
 

@@ -66,7 +66,7 @@ def run_program(
         )
         try:
             if secret is not None and process.stdin:
-                # A program that has ended already says below why.
+                # The exit code of a program that has ended already is reported below.
                 with suppress(BrokenPipeError), process.stdin as pipe:
                     pipe.write(secret)
             while process.poll() is None:

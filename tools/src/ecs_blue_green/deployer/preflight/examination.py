@@ -1,4 +1,4 @@
-"""All questions at the same time, and what the answers mean for the deployment."""
+"""The preflight checks, all at the same time, and what their findings mean for the deployment."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ from ecs_blue_green.deployer.preflight.finding import PreflightFinding, paramete
 from ecs_blue_green.deployer.preflight.image import Image
 from ecs_blue_green.runtime import Runtime
 
-# Each question is one call, or a few: this many run side by side, as many as there are connections.
+# Each check is one call, or a few: as many run in parallel as there are connections.
 WORKERS = CONNECTIONS
 
 ImageState = Literal["not needed", "there", "to be built", "missing", "placeholder"]
 
 
 class Question(NamedTuple):
-    """What a person is told when it cannot be answered, and how to ask it."""
+    """A check: what to say when it cannot be made, and how to make it."""
 
     about: str
     ask: Callable[[], Iterable[PreflightFinding]]
@@ -58,7 +58,7 @@ class Answers:
 
     @property
     def connection_waits(self) -> bool:
-        """Whether a person must complete the connection before the layers in `waiting` can be made."""
+        """Whether somebody must complete the connection before the layers in `waiting` can be created."""
         return self.connection not in (None, connection.AVAILABLE)
 
 
@@ -112,20 +112,20 @@ def refuse(
         return
     kind = Blocked if all(finding.action for finding in findings) else BadInput
     raise kind(
-        f"account {environment.account} is not ready for what {file} says",
+        f"account {environment.account} is not ready for {file}",
         "".join(f"\n  {finding}" for finding in findings),
         f"nothing was changed; {'; '.join(ways_out)}",
     )
 
 
 def notes(environment: Environment, answers: Answers, required: Image) -> Iterator[str]:
-    """What else a person should know before the question is asked."""
+    """What else to know before approving the plan."""
     if answers.image == "to be built":
-        yield f"the image {required} is not there yet: {answers.engine} will build and push it"
+        yield f"the image {required} does not exist yet: {answers.engine} will build and push it"
     if answers.image == "missing":
-        yield f"not there yet, and no engine to build it: the image {required}"
+        yield f"the image {required} does not exist yet, and no container engine runs here to build it"
     if answers.image == "placeholder":
-        yield f"the emulator has placeholders for the image {required} and for the handshake with GitHub"
+        yield f"the emulator has placeholders for the image {required} and for the connection to GitHub"
     elif answers.connection_waits:
         layers = ", ".join(answers.waiting)
         yield f"{layers} waits until somebody completes the connection: it is {answers.connection}"
@@ -214,7 +214,7 @@ def _image(aws: Aws, survey: Survey, required: Image) -> tuple[ImageState, str |
 
 
 def no_image(required: Image) -> PreflightFinding:
-    """The image is not there, and nobody here can build it."""
+    """The image does not exist and cannot be built here."""
     return PreflightFinding(
         parameter(required.parameter),
         required.tag,

@@ -1,4 +1,4 @@
-"""The image that the service is made with: every release after it brings its own.
+"""The image with which the service is created: every later release has its own.
 
 A service whose image is missing waits for hours for tasks that cannot start, so the image comes first.
 """
@@ -60,7 +60,7 @@ def required_image(
     defining_layer, task_definition = _resource(layers, TASK_DEFINITION)
     service_layer, _ = _resource(layers, SERVICE)
     tags = (template.parameter_values(of_layer, environment) for of_layer in layers.values())
-    # What Fargate takes where the template says nothing.
+    # Fargate's defaults.
     platform = {"OperatingSystemFamily": "LINUX", "CpuArchitecture": "X86_64"} | {
         key: template.text(value, layers[defining_layer], environment)
         for key, value in task_definition.get("RuntimePlatform", {}).items()
@@ -78,12 +78,12 @@ def required_image(
 
 
 def needed(survey: Survey) -> bool:
-    """Whether a service is to be made, which starts its first tasks with this image."""
+    """Whether a service will be created, which starts its first tasks with this image."""
     return any(resource.type == SERVICE for _, _, resource in survey.new_resources())
 
 
 def digest(aws: Aws, image: Image) -> str | None:
-    """The digest of the image in the repository; None when it is not there."""
+    """The digest of the image in the repository; None when it does not exist."""
     try:
         details = aws.client("ecr").describe_images(
             repositoryName=image.repository, imageIds=[{"imageTag": image.tag}]
@@ -118,7 +118,7 @@ def push(
             raise
         raise BadInput(
             f"there is no repository {image.repository}",
-            f"the layer {image.layer} makes it",
+            f"the layer {image.layer} creates it",
             remedies.DEPLOY(deploy=commands.make("deploy", session.environment.name, ONLY=image.layer)),
         ) from error
     existing = digest(aws, image)
@@ -126,13 +126,13 @@ def push(
         return existing, False
     named = image.named
     if not (image.root / named.dockerfile_path).is_file():
-        raise BadInput(f"there is no {named.dockerfile_path}", "it says how the image is built")
+        raise BadInput(f"there is no {named.dockerfile_path}", "the image is built from it")
     program = program or engine.running()
     if program is None:
         raise BadInput(
             "no container engine runs here",
             f"neither of {' and '.join(engine.PROGRAMS)} answers",
-            "start one, or run this where one runs",
+            "start one, or run this on a machine with one",
         )
     name = f"{uri}:{image.tag}"
     session.say(f"{program} builds {name} for {image.platform}")
@@ -154,7 +154,7 @@ def push(
     try:
         engine.run_program([program, "push", name], cwd=image.root, shown=shown, sleep=sleep)
     except Failed:
-        # Tags are immutable: somebody else may have been faster, and theirs is as good.
+        # Tags are immutable: another run may have pushed the same tag first, which is as good.
         existing = digest(aws, image)
         if existing is None:
             raise
@@ -174,7 +174,7 @@ def _log_in(aws: Aws, program: str, registry: str, folder: Path, sleep: Sleep) -
 
 
 def steps(environment: Environment, image: Image) -> str:
-    """What to type where an engine runs, one command a line. The first makes the repository."""
+    """What to type on a machine with an engine, one command a line. The first creates the repository."""
     lines = [
         commands.make("deploy", environment.name, ONLY=image.layer),
         commands.make("image", environment.name),

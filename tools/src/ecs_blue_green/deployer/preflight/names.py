@@ -1,4 +1,4 @@
-"""Names that are taken: what a stack is to make under a fixed name must not exist already.
+"""Names that are taken: what a stack creates under a fixed name must not exist already.
 
 CloudFormation would find out half-way, and only for stacks whose change set can be made at the beginning.
 """
@@ -16,7 +16,7 @@ from ecs_blue_green.deployer.preflight.finding import PreflightFinding, paramete
 
 CONNECTION = "AWS::CodeConnections::Connection"
 
-# How each service says that there is no such thing.
+# The errors with which each service says that a resource does not exist.
 MISSING = {
     "ApplicationDoesNotExistException",
     "ClusterNotFoundException",
@@ -31,7 +31,7 @@ MISSING = {
 
 @dataclass(frozen=True)
 class Named:
-    """A resource with a name of its own that a stack is to make."""
+    """A resource with a fixed name that a stack will create."""
 
     layer: str
     logical_id: str

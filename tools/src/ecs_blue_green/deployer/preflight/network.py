@@ -1,4 +1,4 @@
-"""The network that the stacks are put into: whose subnets, in which zones, with which ways out.
+"""The network of the stacks: subnets, Availability Zones, and routes out.
 
 Tasks without a way to the registry, to the logs and to the image's layers never start, and the creation of
 the service waits for them for hours.
@@ -61,7 +61,7 @@ def relevant(survey: Survey, named: Named) -> bool:
 
 
 def findings(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[PreflightFinding]:
-    """Everything about the network that would not work."""
+    """The findings about the network."""
     named = runtime.network
     vpc = survey.value(named.vpc)
     are_new = survey.concerns(named.vpc, *named.of_load_balancer)
@@ -212,7 +212,7 @@ def _is_dead(route: Any) -> bool:
 
 
 def _said(network: Network, subnet: str, route: Any) -> str:
-    """What is there instead of a way out."""
+    """Where the route of a subnet leads instead."""
     table = network.table(subnet)
     name = table["RouteTableId"] if table else "its route table"
     if not route:
@@ -236,7 +236,7 @@ def _said(network: Network, subnet: str, route: Any) -> str:
 
 
 def _lacking(survey: Survey, endpoints: Iterable[Endpoints], network: Network, subnet: str) -> str:
-    """The endpoints that would have to stand in for a way out; empty where all of them do."""
+    """The VPC endpoints that are missing without a route out; empty when none is."""
     missing = []
     for service in _needed(survey, endpoints):
         problem = _endpoint_problem(network, service, subnet, survey.environment.region)
@@ -260,7 +260,7 @@ def _arns(survey: Survey) -> Iterable[str]:
 
 
 def _endpoint_problem(network: Network, service: str, subnet: str, region: str) -> str | None:
-    """What keeps a subnet from reaching a service by an endpoint, or None."""
+    """Why a subnet cannot reach a service through an endpoint, or None."""
     table = network.table(subnet)
     reasons = []
     for endpoint in network.endpoints:

@@ -26,7 +26,7 @@ def existing(survey: Survey, runtime: Runtime) -> str:
 
 
 def findings(aws: Aws, survey: Survey, runtime: Runtime) -> Iterator[PreflightFinding]:
-    """A cluster that is not there, and providers that it neither has nor gets: releases would fail."""
+    """A cluster that does not exist, and providers that it does not have: releases would fail."""
     existing_name, title = existing(survey, runtime), runtime.capacity.providers
     known, is_there = _known(aws, survey, runtime, existing_name)
     if existing_name and runtime.cluster and not is_there:

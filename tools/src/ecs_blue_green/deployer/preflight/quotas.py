@@ -79,7 +79,7 @@ def _fargate(aws: Aws, survey: Survey, capacity: Capacity) -> Iterator[Preflight
             tasks,
             f"and {capacity.cpu} {cpu} need {needed:g} virtual CPUs in a release, and this account may have"
             f" {quota:g}",
-            f"have the quota raised (Service Quotas, {service} {code})",
+            f"request a quota increase (Service Quotas, {service} {code})",
         )
 
 
@@ -89,5 +89,5 @@ def _exceeded(what: str, used: int, needed: int, quota: int) -> Iterator[Preflig
             "account",
             "",
             f"has {used} of {quota} {what}, and {needed} more are needed",
-            "have the quota raised (Service Quotas), or delete what nobody needs",
+            "request a quota increase (Service Quotas), or delete what is no longer needed",
         )

@@ -1,4 +1,4 @@
-"""What parameters name and this project does not make: it must exist, and be fit for use.
+"""Resources that parameters name and this project does not create: they must exist and be usable.
 
 An ARN says by itself of which service it is, so a new parameter that holds one is checked without being
 listed here.
@@ -18,7 +18,7 @@ from ecs_blue_green.deployer.planning.survey import Survey
 from ecs_blue_green.deployer.preflight.finding import PreflightFinding, parameter
 from ecs_blue_green.runtime import Bucket, Key
 
-# How each service says that there is no such thing.
+# The errors with which each service says that a resource does not exist.
 MISSING = {
     "404",
     "NoSuchBucket",
@@ -216,7 +216,7 @@ def bucket_findings(aws: Aws, survey: Survey, bucket: Bucket, name: str) -> Iter
 
 
 def _lets_write(policy: Mapping[str, Any]) -> bool:
-    """Whether anybody is let write: which principal that is differs from region to region."""
+    """Whether anybody has permission to write: the principal differs from region to region."""
     writing = {"s3:PutObject", "s3:*", "s3:Put*", "*"}
     return any(writing & set(_list(stated.get("Action", []))) for stated in _allowing(policy))
 

@@ -1,4 +1,4 @@
-"""CloudWatch alarms as far as releases are concerned: which of them ring."""
+"""CloudWatch alarms of releases: which of them are in ALARM."""
 
 from collections.abc import Iterable
 

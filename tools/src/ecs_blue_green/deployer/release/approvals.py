@@ -1,4 +1,4 @@
-"""What waits in the pipeline for a person's approval: which commit, with which image, and how it is given."""
+"""Executions of the pipeline that wait for approval: which commit, with which image; and their approval."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SUMMARY = "by make approve"
 
 @dataclass(frozen=True)
 class Waiting:
-    """An execution of the pipeline that waits for a person.
+    """An execution of the pipeline that waits for approval.
 
     `commit` and `subject` are empty where its source is no commit; `image` is the one that it made of it,
     `in_registry` None where the service has its images from somewhere else.
@@ -36,7 +36,7 @@ class Waiting:
 
 
 def waiting(aws: Aws, environment: Environment, service: Service) -> list[Waiting]:
-    """The approvals that are waited for, those furthest on first; none without a pipeline."""
+    """The pending approvals, the furthest stage first; none without a pipeline."""
     if not service.pipeline:
         return []
     client = aws.client("codepipeline")
@@ -59,7 +59,7 @@ def waiting(aws: Aws, environment: Environment, service: Service) -> list[Waitin
 
 
 def approve(aws: Aws, service: Service, approval: Waiting) -> None:
-    """Let it go on. Raises Failed where something else waits there by now, or nothing."""
+    """Approve it. Raises Failed when it no longer waits."""
     client = aws.client("codepipeline")
     try:
         client.put_approval_result(
@@ -74,7 +74,7 @@ def approve(aws: Aws, service: Service, approval: Waiting) -> None:
         client.exceptions.ApprovalAlreadyCompletedException,
     ) as error:
         raise Failed(
-            f"execution {approval.execution} does not wait any more",
+            f"execution {approval.execution} no longer waits for approval",
             "it was approved, rejected or stopped meanwhile",
             "run it again to see what waits now",
         ) from error

@@ -1,4 +1,4 @@
-"""What this project asks CodeDeploy, one function a question, with its traps in one place.
+"""CodeDeploy's API calls, one function each, with its traps in one place.
 
 A revision is, for ECS, the text of an AppSpec: it names the task definition. CodeDeploy knows it by its hash,
 and a deployment tells only that: "The content property of the appSpecContent object in the returned revision
@@ -25,9 +25,10 @@ BATCH = 25
 ENDED = {"Succeeded", "Failed", "Stopped"}
 # How a deployment that this project made to go back is recognised later, in its description.
 ROLLBACK_MARK = "Rollback by deploy.py"
-# Who creates a deployment that brings the old tasks back after a failure or a stop.
+# The creator of the deployment with which CodeDeploy rolls back after a failure or a stop.
 CODEDEPLOY_ROLLBACK = "codeDeployRollback"
-# A deployment in one of these goes on: https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ListDeployments.html
+# A deployment in one of these goes on:
+# https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ListDeployments.html
 RUNNING: Any = ["Created", "Queued", "InProgress", "Baking", "Ready"]
 # What an AppSpec may say of a service beside its task definition and load balancer.
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html
@@ -64,12 +65,12 @@ class Deployment:
 
     @property
     def ended(self) -> bool:
-        """Whether CodeDeploy is done with it; until the old tasks have ended it is not."""
+        """Whether CodeDeploy has finished it, which includes the end of the old tasks."""
         return self.status in ENDED
 
     @property
     def is_rollback(self) -> bool:
-        """Whether it brings an earlier revision back: CodeDeploy's own, or this project's."""
+        """Whether it is a rollback to an earlier revision, by CodeDeploy or by the deployer."""
         return self.creator == CODEDEPLOY_ROLLBACK or self.description.startswith(ROLLBACK_MARK)
 
     @property
@@ -143,7 +144,7 @@ def app_spec(client: "CodeDeployClient", group: Group, deployment: Deployment) -
     if member is None:
         raise Failed(
             f"the revision of deployment {deployment.id} cannot be read",
-            f"it is of the kind {kind or 'unknown'}, and not the text of an AppSpec",
+            f"its type is {kind or 'unknown'}, which is not the text of an AppSpec",
             "deploy it from the CodeDeploy console",
         )
     content = deployment.revision.get(member, {}).get("content")
@@ -203,7 +204,7 @@ def create(
     configuration: str | None,
     alarms: tuple[str, ...],
 ) -> str:
-    """Deploy an AppSpec and give the deployment's id. Raises Blocked when another deployment runs.
+    """Deploy an AppSpec, and return the deployment's id. Raises Blocked while another one is in progress.
 
     `alarms` are those that may stop it, where they are not all of the group's. `configuration` says how
     traffic shifts, the group's when None.
@@ -225,7 +226,7 @@ def create(
         )
     except client.exceptions.DeploymentLimitExceededException as error:
         raise Blocked(
-            "another deployment has begun meanwhile",
+            "another deployment has started meanwhile",
             error.response["Error"].get("Message", "").rstrip("."),
             remedies.ROLL_BACK_THAT_ONE(),
         ) from error
@@ -250,7 +251,7 @@ def end_wait(client: "CodeDeployClient", deployment_id: str, look: str) -> None:
 
 
 def stop(client: "CodeDeployClient", deployment_id: str) -> None:
-    """Stop a deployment and have CodeDeploy bring the old tasks back. Raises Blocked when it has ended."""
+    """Stop a deployment with a rollback to the old tasks. Raises Blocked when it has ended."""
     try:
         client.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=True)
     except client.exceptions.DeploymentAlreadyCompletedException as error:

@@ -1,10 +1,11 @@
-"""How far the pipeline's executions are: whether one may still change a stack, or waits for a person."""
+"""How far the pipeline's executions are: whether one may still change a stack, or waits for approval."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# What stands in an action's type: https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference.html
+# What stands in an action's type:
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference.html
 CLOUDFORMATION = "CloudFormation"
 APPROVAL = "Approval"
 

@@ -1,4 +1,4 @@
-"""What runs now: which colour is live, and whether a release is under way.
+"""What is live: which colour, and whether a release is in progress.
 
 Only what AWS itself says counts; nothing is remembered between commands.
 """
@@ -19,7 +19,7 @@ from ecs_blue_green.deployer.release.service import Service
 
 Colour = Literal["blue", "green", "shifting", "none"]
 
-# How ECS calls a service that is there; one that was deleted is DRAINING, then INACTIVE, then unknown.
+# The status of a service that exists; a deleted one is DRAINING, then INACTIVE, then unknown.
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html
 ACTIVE = "ACTIVE"
 DRAINING = "DRAINING"
@@ -66,12 +66,12 @@ class Live:
 
     @property
     def gone(self) -> bool:
-        """Whether the service was deleted, although the stack that made it is there."""
+        """Whether the service was deleted outside of its stack, which still exists."""
         return self.state not in ("", ACTIVE)
 
     @property
     def idle(self) -> bool:
-        """Whether the service is there, and no task of the revision in production runs."""
+        """Whether the service exists, but no task of the live revision is running."""
         return self.state == ACTIVE and not any(
             task_set.running for task_set in self.task_sets if task_set.status == "PRIMARY"
         )
@@ -168,11 +168,11 @@ def containers(aws: Aws, revision: str) -> list[Any]:
 
 
 def refuse_gone(environment: Environment, current: Live) -> None:
-    """Raise Blocked where the service was deleted behind CloudFormation's back."""
+    """Raise Blocked when the service was deleted outside of CloudFormation."""
     if current.gone:
         raise Blocked(
             f"the service {current.service} is gone",
-            f"somebody deleted it (ECS: {current.state}), and CloudFormation believes that it is there",
+            f"somebody deleted it (ECS: {current.state}), but its stack still has it",
             remedies.RESTORE(restore=commands.make("restore", environment.name)),
         )
 
@@ -254,6 +254,6 @@ def _executing(aws: Aws, service: Service) -> tuple[list[str], Progress]:
         definition: Any = client.get_pipeline(name=service.pipeline)["pipeline"]
         state: Any = client.get_pipeline_state(name=service.pipeline)
     except ClientError:
-        # Who may deploy since before this was asked need not be able to.
+        # A role for deploying that is older than this call may not allow it.
         return running, unknown
     return running, progress(definition, state, running)

@@ -72,13 +72,13 @@ class Reader:
         self._versions: dict[str, str] = {}
 
     def read(self) -> list[Event]:
-        """What is there and was not given yet, the oldest first."""
+        """The events that were not returned before, the oldest first."""
         events = [event for group in self.groups for event in self._of(group)]
         self._look_up({_parts(event.stream)[1] for event in events})
         return sorted(events, key=lambda event: (event.time, event.id))
 
     def writer(self, event: Event) -> Writer:
-        """Who wrote an event that was given."""
+        """The source of an event that was returned."""
         container, task = _parts(event.stream)
         revision = self._tasks.get(task, "")
         return Writer(container, task, short(revision), self._version(revision) if revision else "")
@@ -98,7 +98,7 @@ class Reader:
                         event["eventId"],
                     )
                 self._since[group] = max(self._since[group], event["timestamp"] - LATE_MILLISECONDS)
-        # What cannot come again need not be remembered.
+        # Events that cannot come again are forgotten.
         oldest = min(self._since.values())
         self._given = {name: time for name, time in self._given.items() if time >= oldest}
 
@@ -127,7 +127,7 @@ def _version(aws: Aws, environment: Environment, revision: str, serving: Iterabl
     try:
         commits = images.commits(images.tags(aws, image) or []) if image else ()
     except ClientError:
-        # Whoever may read a log need not be able to look at images.
+        # Permission to read logs does not include images.
         commits = ()
     tag = image.identifier.get("imageTag", "") if image else ""
     return " or ".join(commit[:SHORT_COMMIT] for commit in commits) or tag or short(revision)

@@ -1,4 +1,4 @@
-"""Create a service again that somebody deleted, as its stack's template says, with what was released last.
+"""Create a deleted service again, as in its stack's template, with the revision that was released last.
 
 CloudFormation knows a service by its ARN, and that is the same for one of the same name: after this the stack
 is right again (https://github.com/aws/copilot-cli/issues/3342). It cannot be asked to do this itself: in a
@@ -52,7 +52,7 @@ _RENAMED = {"PlacementStrategies": "placementStrategy"}
 
 @dataclass(frozen=True)
 class Intention:
-    """What would be created, for a person to agree to.
+    """What would be created, for approval.
 
     `request` is CreateService's, empty where the service is there. `scaling` has, by layer, the change set
     that makes again what went with the service.
@@ -116,7 +116,7 @@ def _discard(client: Any, made: Iterable[ChangeSet]) -> None:
         try:
             change_sets.delete(client, change_set.arn)
         except (ClientError, BotoCoreError):
-            return  # The next deploy finds them.
+            return  # The next deploy deletes them.
 
 
 def create(
@@ -198,7 +198,7 @@ def _request(
     request |= {
         "cluster": service.cluster,
         "serviceName": service.name,
-        # A call that is sent again, because its answer was lost, makes no second service.
+        # A retry after a lost response creates no second service.
         "clientToken": secrets.token_hex(16),
         # Before any release the family's newest, as in a new stack.
         "taskDefinition": rollback.require_usable(
@@ -223,13 +223,13 @@ def _declared(
             return layer, properties
     raise Blocked(
         f"no stack has the service {service.name}",
-        "it is told by an output, and no deployed template has it",
+        "an output names it, but no deployed template has it",
         remedies.DEPLOY(deploy=commands.make("deploy", environment.name)),
     )
 
 
 def _as_request(environment: Environment, value: Any, shape: Any) -> Any:
-    """A template's value as ECS's API takes it. Raises Failed for what it does not know or we do not."""
+    """A template's value for the API of ECS. Raises Failed for one that the API or we do not know."""
     if next(references(value), None) is not None and not isinstance(value, dict | list):
         raise _unusable(environment, f"{value} is known to CloudFormation alone")
     if shape.type_name == "list":
@@ -238,7 +238,7 @@ def _as_request(environment: Environment, value: Any, shape: Any) -> Any:
         names = {name: _RENAMED.get(name, name[:1].lower() + name[1:]) for name in value}
         unknown = sorted(name for name, member in names.items() if member not in shape.members)
         if unknown:
-            raise _unusable(environment, f"CreateService does not take {', '.join(unknown)}")
+            raise _unusable(environment, f"CreateService does not support {', '.join(unknown)}")
         return {
             names[name]: _as_request(environment, member, shape.members[names[name]])
             for name, member in value.items()
@@ -269,13 +269,13 @@ def _released(aws: Aws, service: Service) -> AppSpec | None:
 def _as_released(properties: Mapping[str, Any], released: AppSpec) -> dict[str, Any]:
     """The service's properties with those that the last release brought: where and on what its tasks ran."""
     brought = {name: released.properties[name] for name in _MOVED if name in released.properties}
-    # ECS takes one of the two.
+    # ECS accepts only one of the two.
     without = {"LaunchType"} if "CapacityProviderStrategy" in brought else set()
     return {**{name: value for name, value in properties.items() if name not in without}, **brought}
 
 
 def _fewest(service: Service, templates: _Templates) -> int:
-    """So many tasks scaling would start at least; one where nothing scales the service."""
+    """The minimum of the scalable target; 1 without one."""
     path = f"service/{service.cluster}/{service.name}"
     for _, _, properties in templates.of_type(SCALABLE_TARGET):
         if properties.get("ResourceId") == path and str(properties.get("MinCapacity", "")).isdigit():
@@ -296,7 +296,7 @@ def _target(current: Live) -> dict[str, str]:
 
 
 def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, ChangeSet]:
-    """The change sets that make again what went with the service, by layer; none where nothing did."""
+    """The change sets that create again what was deleted with the service, by layer."""
     layers = {
         slug
         for slug, _, properties in templates.of_type(SCALABLE_TARGET)
@@ -316,7 +316,7 @@ def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, Chan
         if not isinstance(error, change_sets.ChangeSetFailedError):
             raise
         raise Failed(
-            f"CloudFormation cannot create again what went with the service in {stack.name}",
+            f"CloudFormation cannot create again what was deleted with the service in {stack.name}",
             str(error).rstrip("."),
             "correct the cause, then run again",
         ) from error
@@ -324,7 +324,7 @@ def _scaling(client: Any, templates: _Templates, sleep: Sleep) -> dict[str, Chan
 
 
 def _drained(aws: Aws, environment: Environment, service: Service, say: Say, sleep: Sleep) -> None:
-    """Wait until the deleted service has ended: before that ECS makes none of its name."""
+    """Wait until the deleted service has drained: before that ECS creates none of its name."""
     waited = 0
     while live.service_state(aws, service).state == DRAINING:
         if waited == 0:
@@ -340,7 +340,7 @@ def _drained(aws: Aws, environment: Environment, service: Service, say: Say, sle
 
 
 def _steady(aws: Aws, environment: Environment, service: Service, say: Say, sleep: Sleep) -> Live:
-    """Wait until as many tasks as wanted run and are healthy."""
+    """Wait until the desired number of tasks is running and healthy."""
     waited, last_text = 0, ""
     while True:
         current = live.read_live(aws, service)
@@ -358,7 +358,7 @@ def _steady(aws: Aws, environment: Environment, service: Service, say: Say, slee
             return current
         if waited >= PATIENCE_SECONDS:
             raise Failed(
-                f"{service.name} is there again, and its tasks are not steady",
+                f"{service.name} was created again, but its tasks are not steady",
                 f"{text}; ECS: {current.event or 'nothing'}",
                 remedies.REMOVE_CAUSE(status=commands.make("status", environment.name)),
             )

@@ -1,4 +1,4 @@
-"""Go back: stop the release that runs, or deploy the revision that ran before.
+"""Roll back: stop the release in progress, or deploy the previous revision.
 
 While a deployment runs, which is until its old tasks have ended, CodeDeploy only has to send the traffic
 back. After that the previous revision is deployed again, like any release.
@@ -22,7 +22,8 @@ from ecs_blue_green.deployer.release.live import Live, short
 from ecs_blue_green.deployer.release.service import Service
 from ecs_blue_green.deployer.session import Session
 
-# The history is first read for this long; where that does not tell what came before, all of the group's is.
+# This much of the history is read first; if that has no previous revision, all of the group's history is
+# read.
 RECENT = timedelta(days=30)
 POLL_SECONDS = 5
 # So long after a stop CodeDeploy may take to begin the rollback, and a read to show what is.
@@ -31,11 +32,11 @@ PATIENCE_SECONDS = 120
 
 @dataclass(frozen=True)
 class Intention:
-    """What a rollback will do, for a person to agree to.
+    """What a rollback will do, for approval.
 
     `stop` stops `deployment`, which runs; `follow` only watches it, because it is a rollback already;
     `deploy` deploys `spec`, the revision of `deployment`, again. `leaves` and `returns` are ARNs of task
-    definitions; `ignored` are alarms that ring now and must not stop what repairs them.
+    definitions; `ignored` are alarms in ALARM now, which must not stop the rollback.
     """
 
     act: Literal["stop", "follow", "deploy"]
@@ -57,7 +58,7 @@ class Result:
 
 
 def intend(aws: Aws, environment: Environment, service: Service, *, stops: bool = False) -> Intention:
-    """Find out what going back means now. Raises Blocked where it is not possible.
+    """Find out what a rollback means now. Raises Blocked where it is not possible.
 
     `stops`: a rollback that runs is stopped, so that what it leaves stays; and nothing is deployed again.
     """
@@ -86,7 +87,7 @@ def intend(aws: Aws, environment: Environment, service: Service, *, stops: bool 
 
 
 def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployment | None]:
-    """The deployment whose revision runs, and the one to go back to; `history` is oldest first.
+    """The deployment whose revision is live, and the one to roll back to; `history` is oldest first.
 
     Going back takes off what came after, so that a second rollback does not return to what the first one
     left. CodeDeploy's own rollbacks do not count: they bring back what ran, and only what succeeded is here.
@@ -99,7 +100,7 @@ def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployme
         if deployment.revision_key in keys and deployment.is_rollback:
             del row[len(keys) - keys[::-1].index(deployment.revision_key) :]
         elif deployment.is_rollback:
-            # It went back to something before the history that we know.
+            # It rolled back to a revision before the known history.
             row = [deployment]
         elif not row or row[-1].revision_key != deployment.revision_key:
             row.append(deployment)
@@ -107,7 +108,7 @@ def previous(history: Sequence[Deployment]) -> tuple[Deployment | None, Deployme
 
 
 def history(client: Any, group: Group) -> tuple[Deployment | None, Deployment | None]:
-    """The deployment whose revision runs, and the one to go back to, as CodeDeploy tells."""
+    """The deployment whose revision is live, and the one to roll back to, according to CodeDeploy."""
     created = codedeploy.created_at(client, group)
     recently = max(created, datetime.now(UTC) - RECENT)
     pair = previous(codedeploy.succeeded(client, group, recently))
@@ -153,7 +154,7 @@ def _with_running(
     if stops and running.creator == codedeploy.CODEDEPLOY_ROLLBACK:
         raise Blocked(
             f"deployment {running.id} is not stopped",
-            "CodeDeploy itself takes a release back with it, and the old tasks have nowhere else to go",
+            "CodeDeploy itself rolls a release back with it, and the old tasks get traffic only by it",
             remedies.FOLLOW_ROLLBACK(rollback=commands.make("rollback", environment.name)),
         )
     if running.is_rollback and not stops:
@@ -216,9 +217,9 @@ def require_usable(aws: Aws, environment: Environment, task_definition: str) -> 
         image = images.own(environment, container["image"])
         try:
             if image and images.tags(aws, image) is None:
-                raise Blocked(what, f"its image is gone: {container['image']}", remedy)
+                raise Blocked(what, f"its image no longer exists: {container['image']}", remedy)
         except ClientError as error:
-            # Who may deploy need not be able to read the repository; then ECS will find out.
+            # The deployer may have no permission to read the repository; then ECS finds out.
             if error.response["Error"]["Code"] != "AccessDeniedException":
                 raise
     return str(definition["taskDefinitionArn"])
@@ -262,7 +263,7 @@ def _is_back(current: Live, returns: str) -> bool:
 
 
 def _arrived(session: Session, service: Service, returns: str, sleep: Sleep) -> Live:
-    """What is live, once it is what was wanted: a deployment's status alone does not prove that."""
+    """What is live, once it is as intended: the status of a deployment alone does not prove that."""
     waited = 0
     while True:
         current = live.read_live(session.aws, service)

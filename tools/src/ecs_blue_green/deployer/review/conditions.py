@@ -106,7 +106,7 @@ def condition(written: Any, layer: str) -> Condition:
     """The condition of a statement, as it is written with its values filled in."""
     text = text_of(written, layer) or "" if written else ""
     if not isinstance(written, Mapping) or not all(isinstance(keys, Mapping) for keys in written.values()):
-        # Nothing is known of it but its words.
+        # Only its text is known.
         return Condition(frozenset({Clause("", "", frozenset({text}))}) if text else frozenset(), text)
     clauses = (
         _clause(operator, key, values, layer)

@@ -1,4 +1,4 @@
-"""What two revisions of `build/` and `params/` do to every environment, told offline.
+"""What two revisions of `build/` and `params/` do to every environment, compared offline.
 
 The guards are the deployer's (`rules.py`), as far as two revisions can decide them: the base revision stands
 for what is deployed.
@@ -117,10 +117,12 @@ def review(base: Revision, head: Revision, changed_files: Iterable[str], lacking
     if lacking:
         warnings.append(
             f"{head.label} lacks {lacking} commit{'s' * (lacking > 1)} of {base.label}: "
-            "what they changed reads as taken back here"
+            "what they changed appears reverted here"
         )
     for name, problem in base.broken.items():
-        warnings.append(f"{name} cannot be read from {base.label}, so all of it counts as new: {problem}")
+        warnings.append(
+            f"{name} cannot be read from {base.label}, so everything in it counts as new: {problem}"
+        )
     warnings += [f"of {side.label}, {side.unusable}" for side in (base, head) if side.unusable]
     for name, environment in head.environments.items():
         state = ResolvedState(desired_state(head.layers, environment))
@@ -141,7 +143,9 @@ def _environment(name: str, base: Revision, head: Revision, files: tuple[str, ..
         return EnvironmentReview(
             name,
             (),
-            notes=("its file goes away; its stacks stay: destroy them first (make destroy)",),
+            notes=(
+                "its parameter file is removed, but its stacks remain: destroy them first (make destroy)",
+            ),
         )
     before = desired_state(base.layers, old) if old else State(new.account, new.region, {})
     layers_after = _keeping(head, base, before, new)

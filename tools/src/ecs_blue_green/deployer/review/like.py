@@ -1,4 +1,4 @@
-"""A new environment told by another one that it is like: what differs, and no more."""
+"""A new environment compared with the most similar other one: only the differences."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Kept:
-    """A resource that one of two environments alone has."""
+    """A resource that only one of two environments has."""
 
     layer: str
     resource: str
@@ -29,7 +29,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An environment as it is when all of it is made now.
+    """An environment as it is when everything is created now.
 
     `own` are the texts by which it is told from others, `written` what its parameter file says, by name.
     """
@@ -58,7 +58,7 @@ class Like:
 
     @property
     def differences(self) -> int:
-        """How much is to be told."""
+        """How many differences there are."""
         return len(self.values) + len(self.added) + len(self.missing) + len(self.access)
 
 
@@ -76,7 +76,7 @@ def _like(new: Candidate, other: Candidate) -> Like:
     for one in new.access:
         text = _anonymous(one, new.own)
         if remaining[text]:
-            # Each of the other's stands for one.
+            # Each access of the other environment matches one.
             remaining[text] -= 1
         else:
             more.append(one)

@@ -16,7 +16,7 @@ from ecs_blue_green.deployer.review.text import (
 )
 from ecs_blue_green.deployer.text import plain
 
-# By this line the comment is found again and updated in place.
+# This line marks the comment, so that it is found and updated.
 MARKER = "<!-- deploy.py review -->"
 
 
@@ -47,7 +47,7 @@ def _head(review: Review) -> Iterator[str]:
     )
     for words, names in _said_of(changed, allowing_all).items():
         yield f"{allowing(words)} ({', '.join(names)})\n"
-    yield from section("Access that opens", _said_of(changed, _access))
+    yield from section("New access", _said_of(changed, _access))
     yield from section("How it gets there", _said_of(changed, ways))
 
 
@@ -83,7 +83,7 @@ def _access(environment: EnvironmentReview) -> Iterator[str]:
 def _said_of(
     environments: Iterable[EnvironmentReview], say: Callable[[EnvironmentReview], Iterator[str]]
 ) -> dict[str, list[str]]:
-    """What is said of the environments, with their names; alike sentences once, in the words of the first."""
+    """What is said of the environments, with their names; similar sentences once, as for the first."""
     groups: dict[str, tuple[str, list[str]]] = {}
     for environment in environments:
         for text in say(environment):

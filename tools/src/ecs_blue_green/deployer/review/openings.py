@@ -70,7 +70,7 @@ def _openings(resources: Mapping[str, Resource], layer: str) -> Iterator[tuple[s
             group = f"${{{logical_id}}}"
             for rule in properties.get("SecurityGroupIngress", []):
                 yield logical_id, _opening(group, "in", rule, layer)
-            # A group without rules for what goes out lets everything out.
+            # A security group without egress rules allows all egress.
             for rule in properties.get("SecurityGroupEgress", [{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}]):
                 yield logical_id, _opening(group, "out", rule, layer)
         elif resource.type in RULES:

@@ -1,4 +1,4 @@
-"""Who may do what, read from the policy documents of a template, and what a change adds to it.
+"""Permissions in the policy documents of a template, and what a change adds to them.
 
 A policy document is recognised by its `Statement`, wherever it stands: in a role, a bucket policy, a key.
 It is taken apart into single permissions: statements that are only cut or ordered otherwise are then equal.
@@ -19,7 +19,7 @@ from ecs_blue_green.deployer.review.conditions import Condition, condition
 
 @dataclass(frozen=True)
 class Element:
-    """Whom or what a statement is about: what these patterns stand for, or everything except that."""
+    """One element of a statement: what these patterns match, or everything except that."""
 
     names: tuple[str, ...]
     negated: bool = False
@@ -29,7 +29,7 @@ class Element:
         return f"{'everything except ' if self.negated else ''}{' and '.join(self.names)}"
 
     def covers(self, other: "Element") -> bool:
-        """Whether all that the other is about is in this one."""
+        """Whether this matches all that the other matches."""
         if not self.negated:
             return "*" in self.names if other.negated else all(map(self._has, other.names))
         if not other.negated:
@@ -67,9 +67,9 @@ class Permission:
 
 
 def added(before: Resource | None, after: Resource | None, layer: str) -> list[str]:
-    """What the resource's policies let happen after the change and not before, in words."""
+    """What the resource's policies allow after the change and not before, in words."""
     old, new = _permissions(before, layer), _permissions(after, layer)
-    # What is denied in the same place does not happen, whatever allows it.
+    # An explicit deny overrides any allow.
     closed = [*_with_effect(old, "Allow"), *_with_effect(new, "Deny")]
     allowed = [p for p in _with_effect(new, "Allow") if not _is_covered(p, closed)]
     undone = [p for p in _with_effect(old, "Deny") if not _is_covered(p, _with_effect(new, "Deny"))]

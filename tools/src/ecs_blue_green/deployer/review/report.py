@@ -34,7 +34,7 @@ STYLES: Mapping[str, str] = {
 
 
 def show(review: Review) -> None:
-    """Print the review for a person."""
+    """Print the review."""
     out = console()
     out.print(Text(f"{review.head} against {review.base}", style="bold"))
     for warning in review.warnings:

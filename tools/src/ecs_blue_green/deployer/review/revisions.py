@@ -1,4 +1,4 @@
-"""`build/` and `params/` as they are in a git revision, or on disk."""
+"""`build/` and `params/` of a git revision, or of the working tree."""
 
 import io
 import subprocess
@@ -58,7 +58,7 @@ def changed_files(root: Path, base: str, head: str | None) -> list[str]:
 
 
 def lacks(root: Path, base: str, head: str | None) -> int:
-    """How many commits of `base` are not in `head`: what they changed reads as taken back."""
+    """How many commits of `base` are not in `head`: what they changed appears reverted."""
     return int(_git(root, "rev-list", "--count", f"{_commit(root, head or 'HEAD')}..{_commit(root, base)}"))
 
 
@@ -117,9 +117,9 @@ def _commit(root: Path, name: str) -> str:
         reason = error.stderr.decode(errors="replace").strip()
         if reason:
             raise BadInput(
-                f"git does not look for revision {name} in {root}",
+                f"git cannot look up revision {name} in {root}",
                 reason.splitlines()[0].removeprefix("fatal: "),
-                "see what git wants there (git status), or name a commit, a branch or a tag",
+                "see what git reports there (git status), or name a commit, a branch or a tag",
             ) from None
         raise BadInput(
             f"git knows no revision {name}",

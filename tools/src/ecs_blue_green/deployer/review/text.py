@@ -13,29 +13,29 @@ from ecs_blue_green.deployer.text import MOVES, Line, lines_of_change, lines_of_
 # A value that reads the same before and after is cut where it has more characters than this.
 LONG = 100
 
-OPENS = "access that opens (rights and ways in that are not there now)"
+OPENS = "new access (permissions and open ports that do not exist now)"
 
 AT_DEPLOY = (
-    f"Checked at deploy, which looks at what runs: {', '.join(CHECKED_AT_DEPLOY)} "
+    f"Checked only at deploy, against what is running: {', '.join(CHECKED_AT_DEPLOY)} "
     "(docs/operations.md has each)."
 )
 
-# What becomes of a resource, in the words of this project and in the order of a summary.
+# The outcomes of a change for a resource, in the order of a summary.
 OUTCOMES = ("added", "in place", "released", "no effect", "may be replaced", "replaced", "refused", "removed")
-# What those of them mean that do not say it, for whoever sees them the first time.
+# Explanations of the outcomes that need one.
 MEANINGS = {
-    "in place": "the same resource gets new values",
-    "released": "a new revision, which the next release brings into production",
+    "in place": "the resource is updated",
+    "released": "a new revision, which the next release deploys",
     "no effect": "nothing happens to the resource",
-    "may be replaced": "another resource may take its place, which only the deploy shows",
-    "replaced": "another resource takes its place",
-    "refused": "the service does not take this change",
+    "may be replaced": "a new resource may replace it, which only the deploy shows",
+    "replaced": "a new resource replaces it",
+    "refused": "AWS refuses this change",
 }
 _SIGNS = {"added": "+", "removed": "-", "in place": "~", "released": "~", "no effect": "~"}
 
 
 def outcome(change: ResourceChange) -> str:
-    """What becomes of a resource, as one of OUTCOMES."""
+    """The outcome of a change for a resource, one of OUTCOMES."""
     if change.action in ("add", "import"):
         return "added"
     if change.action == "remove":
@@ -44,7 +44,7 @@ def outcome(change: ResourceChange) -> str:
 
 
 def meanings(reviews: Iterable[EnvironmentReview]) -> dict[str, str]:
-    """What the outcomes mean that are named of these environments."""
+    """The explanations of the outcomes of these environments."""
     named = {
         outcome(change)
         for review in reviews
@@ -63,7 +63,7 @@ def summary(layer: LayerChange) -> str:
 
 
 def lines(review: EnvironmentReview) -> Iterator[Line]:
-    """All that happens to one environment, without its name.
+    """All changes of one environment, without its name.
 
     A line is about an outcome, a `title`, a `detail`, what is `blocked`, or a part of a difference.
     """
@@ -101,7 +101,7 @@ def lines(review: EnvironmentReview) -> Iterator[Line]:
 
 
 def _new(review: EnvironmentReview, like: Like) -> Iterator[Line]:
-    """A new environment by what it has otherwise than another."""
+    """A new environment by its differences from another one."""
     count = sum(len(layer.resources) for layer in review.changed)
     stacks = f"{len(review.changed)} stacks with {count} resources"
     excepted = f", except ({like.name} -> {review.name}):" if like.differences > len(like.access) else ""
@@ -126,7 +126,7 @@ def _opening(access: Iterable[Access]) -> Iterator[Line]:
 
 
 def allowing_all(review: EnvironmentReview) -> Iterator[str]:
-    """How to let through at once what ALLOW lets through, where that is several resources."""
+    """How to allow several resources at once with ALLOW."""
     if words := rules.allowing_all(review.findings, lambda names: f'ALLOW="{" ".join(names)}"'):
         yield words
 
@@ -153,8 +153,8 @@ def ways(review: EnvironmentReview) -> Iterator[str]:
 def _layer(layer: LayerChange) -> Iterator[Line]:
     action = {
         "create": "a new stack, ",
-        "move": "a new stack beside the old one, which stays; ",
-        "remove": "no longer a layer, its stack stays; ",
+        "move": "a new stack, the old one remains; ",
+        "remove": "no longer a layer, its stack remains; ",
     }.get(layer.action, "")
     yield Line(f"{layer.layer}: {action}{summary(layer)}", "title")
     new = ", ".join(
@@ -176,7 +176,7 @@ def _layer(layer: LayerChange) -> Iterator[Line]:
             yield from _resource(change, hide_tags=bool(layer.tags))
     for export in layer.exports:
         yield from _export(export)
-    # What happens to an export has been told.
+    # Changes of exports have been listed already.
     exported = {export.output for export in layer.exports}
     for output in layer.outputs:
         if output.output not in exported:
@@ -184,7 +184,7 @@ def _layer(layer: LayerChange) -> Iterator[Line]:
 
 
 def _changed(name: str, change: PropertyChange) -> Iterator[Line]:
-    """What changes outside of resources: a setting, a parameter, a tag."""
+    """A change outside of resources: of a setting, a parameter or a tag."""
     yield from lines_of_change(Line(f"~ {name}{change.path}", "in place"), change.before, change.after, 6)
 
 
@@ -251,7 +251,7 @@ def _becoming(head: str, change: ExportChange | OutputChange, users: str = "") -
         changes = Line(f"{head} changes", "detail")
         yield from lines_of_change(changes, change.before, change.after, 8, users)
     else:
-        what = {"add": "is new", "remove": "goes away", "may change": "may change"}[change.action]
+        what = {"add": "is new", "remove": "is removed", "may change": "may change"}[change.action]
         yield Line(f"{head} {what}{users}", "detail")
 
 

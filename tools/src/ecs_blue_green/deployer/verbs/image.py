@@ -23,5 +23,5 @@ def run(invocation: Invocation) -> int:
         digest, pushed = image.push(session, image_name, None, shown=True)
     invocation.document |= {"image": str(image_name), "digest": digest, "pushed": pushed}
     if invocation.talks:
-        report.say(f"{image_name} is {digest}" + ("" if pushed else ", which was there already"))
+        report.say(f"{image_name} is {digest}" + ("" if pushed else ", which already existed"))
     return EXIT_DONE
