@@ -9,6 +9,9 @@ from benchmarks.deploy.growth import FROM_SIZE, Series
 from benchmarks.deploy.measure import Pair
 from benchmarks.target import Target
 
+# With nothing to do, the gates' reads included; docs/benchmarks.md has the purpose of each.
+MOST_CALLS = 27
+
 
 def of_plain(pairs: Mapping[str, Pair]) -> list[Target]:
     """For an AWS that answers at once."""
@@ -18,30 +21,20 @@ def of_plain(pairs: Mapping[str, Pair]) -> list[Target]:
     return [
         Target("creating: Sceptre's time over ours", faster, 5.0, at_least=True),
         Target("nothing to do: our time over Sceptre's", again, 1.0),
+        Target("nothing to do: our calls", ours.again.calls, MOST_CALLS),
     ]
 
 
 def of_slow(pairs: Mapping[str, Pair]) -> list[Target]:
     """For an AWS that takes its time."""
     ours = pairs[OURS.name]
-    found = [
+    sceptre = pairs[SCEPTRE.name]
+    return [
         Target("creating: our time over the critical path", ours.created.seconds / ours.critical_path, 1.05),
-        Target(
-            "nothing to do: our time over Sceptre's",
-            ours.again.seconds / pairs[SCEPTRE.name].again.seconds,
-            1.0,
-        ),
+        Target("nothing to do: our time over Sceptre's", ours.again.seconds / sceptre.again.seconds, 1.0),
+        # Fewer: with as many calls the target is missed.
+        Target("creating: our calls over those of Sceptre", ours.created.calls / sceptre.created.calls, 0.99),
     ]
-    for name, peer in ((SCEPTRE.name, "Sceptre"), (AWS_CLI.name, "the AWS CLI")):
-        of_both = (
-            ("creating", ours.created, pairs[name].created),
-            ("nothing to do", ours.again, pairs[name].again),
-        )
-        for what, mine, theirs in of_both:
-            # Fewer: with as many calls the target is missed.
-            ratio = mine.calls / theirs.calls
-            found.append(Target(f"{what}: our calls over those of {peer}", ratio, 0.99))
-    return found
 
 
 def of_changes(found: Mapping[str, Mapping[str, Changed]]) -> list[Target]:
