@@ -66,6 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "deployer.nearest",
         "deployer.parameters",
         "deployer.remedies",
+        "parameter_file",
         "runtime",
     ),
     "deployer.errors": ("failure",),

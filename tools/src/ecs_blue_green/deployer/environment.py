@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from yaml.composer import Composer
 
+from ecs_blue_green import parameter_file
 from ecs_blue_green.deployer import parameters as schema
 from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.errors import BadInput
@@ -248,32 +248,6 @@ def _other_name(folder: Path, name: str, known: list[str], rule: Mapping[str, An
     return f"write {folder.name}/{name}.yaml first"
 
 
-# Scalars stay text, so that 012345678901, 1.0 and true are what the file says.
-class _Loader(Composer, yaml.CBaseLoader):
-    """YAML without types, and without keys that silently win over an earlier one of the same name.
-
-    libyaml reads it, in a tenth of the time. What it reads is put together in Python, which survives however
-    deep it is.
-    """
-
-    def __init__(self, text: str) -> None:
-        yaml.CBaseLoader.__init__(self, text)
-        Composer.__init__(self)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.value in seen if isinstance(key_node.value, str) else True:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key_node.value!r} is there twice"
-                    if isinstance(key_node.value, str)
-                    else "a key must be text",
-                    problem_mark=key_node.start_mark,
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep=deep)
-
-
 def _read(path: Path) -> dict[str, Any]:
     name = f"{path.parent.name}/{path.name}"
     remedy = "write it like params/dev.yaml"
@@ -281,7 +255,7 @@ def _read(path: Path) -> dict[str, Any]:
         # A pipe may have no end.
         raise BadInput(f"{name} cannot be read", "it is no regular file", remedy)
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (builds only text, lists and maps)
+        document = parameter_file.load(path.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}" if mark else ""
