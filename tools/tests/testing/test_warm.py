@@ -71,6 +71,13 @@ def test_killed_one_is_gone(tmp_path: Path) -> None:
     assert not (tmp_path / "state.json").exists()
 
 
+def test_one_that_was_started_ahead_for_nothing_is_gone(tmp_path: Path) -> None:
+    with emulator.started_ahead(tmp_path, PARAMETER_FILE):
+        (child,) = emulator._ahead.values()
+        assert isinstance(child, warm.Process)
+    assert not Path(f"/proc/{child.pid}").exists()
+
+
 def test_why_one_cannot_start_is_said(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("[]")
     with (

@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,6 +60,15 @@ class Process:
             raise subprocess.TimeoutExpired("emulator", timeout or 0)
         os.close(self._pidfd)
         self._pidfd = None
+
+    def communicate(self) -> tuple[str, None]:
+        """Wait for its end, and give what it said meanwhile."""
+        with contextlib.suppress(OSError):
+            self.stdin.close()
+        with self.stdout:
+            said = self.stdout.read()
+        self.wait()
+        return said, None
 
     def kill(self) -> None:
         """End it at once."""
@@ -113,6 +123,7 @@ class Warm:
     def __init__(self, connection: socket.socket, folder: Path) -> None:
         self._connection = connection
         self._folder = folder
+        self._lock = threading.Lock()
 
     def emulator(self, arguments: Sequence[str], folder: Path, log: IO[str]) -> Process:
         """A new emulator. Raises RuntimeError where the process has ended, with what it said."""
@@ -122,7 +133,8 @@ class Warm:
         with os.fdopen(emulator_reads), os.fdopen(emulator_writes, "w"):
             files = [emulator_reads, emulator_writes, log.fileno()]
             pid = b""
-            with contextlib.suppress(ConnectionError):
+            # Each thread is answered itself.
+            with self._lock, contextlib.suppress(ConnectionError):
                 socket.send_fds(self._connection, [json.dumps(request).encode()], files)
                 pid = self._connection.recv(64)
         stdin, stdout = os.fdopen(we_write, "w"), os.fdopen(we_read)
