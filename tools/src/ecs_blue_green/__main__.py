@@ -159,8 +159,8 @@ if __name__ == "__main__":
         status = main(sys.argv[1:])
         if sys.argv[1] == "serve":
             # All is saved, and memory is left to the system.
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
             os._exit(status)
         sys.exit(status)
     except Failure as failure:

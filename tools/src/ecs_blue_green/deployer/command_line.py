@@ -243,8 +243,9 @@ def run(root: Path) -> NoReturn:
     gc.set_threshold(GARBAGE)
     code = main(None, root)
     interrupts.ignore()
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    # A stream that was closed before the start is None.
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with contextlib.suppress(OSError):
+            stream.flush()
     # What was left to itself after an interrupt is not waited for; and memory is left to the system.
     os._exit(code)
