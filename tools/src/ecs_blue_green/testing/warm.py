@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ecs_blue_green.emulator import account
+from ecs_blue_green.failure import Failure
 
 # Of a request: arguments and environment.
 LONGEST_REQUEST = 1 << 20
@@ -220,7 +221,12 @@ def _serve(request: Mapping[str, Any], files: Sequence[int]) -> int:
     time.tzset()
     # Two emulators, one after the other on the same state, give no id twice.
     random.seed()
-    return command(request["arguments"])
+    try:
+        return command(request["arguments"])
+    except Failure as failure:
+        # As where it is the program itself.
+        sys.stderr.writelines(f"{line}\n" for line in failure.lines)
+        return failure.exit_code
 
 
 if __name__ == "__main__":
