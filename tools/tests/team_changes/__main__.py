@@ -3,12 +3,16 @@
 Usage: python -m tests.team_changes [CHANGE ...]     without one: all of them, each in a copy of its own
 
 A copy is a clone of the last commit. Nothing is installed: it uses the environments and caches that are here.
+As many copies as there are cores are worked on at the same time, each with one worker of pytest: linting and
+generating take one core, whatever else is there.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ecs_blue_green.testing import copies
@@ -32,7 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = parser.parse_args(arguments).changes or list(known)
     if unknown := sorted(set(wanted) - known.keys()):
         parser.error(f"there is no change {', '.join(unknown)}: there are {', '.join(known)}")
-    results = [_run(name) for name in wanted]
+    os.environ["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "1"
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(_run, wanted))
     _say(f"{results.count(True)} passed, {results.count(False)} failed")
     return 0 if all(results) else 1
 

@@ -12,6 +12,8 @@ import yaml
 
 # What a make above says of itself.
 OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+# What make lint and its like leave in an environment.
+OF_LINT = ("proven", "zizmor")
 AUTHOR = ("-c", "user.name=Team", "-c", "user.email=team@example.com")
 
 
@@ -32,11 +34,17 @@ def copied(repository: Path, root: Path, without: str | None = None) -> Path:
 
 
 def link_environments(repository: Path, root: Path) -> None:
-    """Nothing is installed in a copy, which is a repository by now: its links are no folders to ignore."""
+    """Nothing is installed in a copy, which is a repository by now: its environments are links.
+
+    What make remembers there of the files that it has linted is the copy's own.
+    """
     with (root / ".git" / "info" / "exclude").open("a", encoding="utf-8") as exclude:
         exclude.write(".venv*\n")
     for environment in repository.glob(".venv*"):
-        (root / environment.name).symlink_to(environment)
+        (root / environment.name).mkdir()
+        for path in environment.iterdir():
+            if path.name not in OF_LINT:
+                (root / environment.name / path.name).symlink_to(path)
 
 
 def commit(root: Path, message: str) -> None:
