@@ -5,7 +5,8 @@ says ten). CodeDeploy stops a deployment at once if one of them is already in AL
 ALARM without cause: missing data is not breaching.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from troposphere import Ref, Sub, Template
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
@@ -39,105 +40,104 @@ UNHEALTHY_SHARE = "IF(FILL(ill, 0) > 0, 100 * ill / (ill + well), 0)"
 LATENCY = "IF(FILL(requests, 0) >= ${AlarmMinRequests}, 1000 * seconds, 0)"
 
 
+class Measured(NamedTuple):
+    """Metric math: its Id and text, and the load balancer's metrics in it, with their statistics, by Id."""
+
+    identifier: str
+    text: str
+    metrics: Mapping[str, tuple[str, str]]
+    dimensions: list[MetricDimension]
+
+    def queries(self) -> list[MetricDataQuery]:
+        """The metric math, which is what an alarm looks at, and the metrics in it."""
+        text = Sub(self.text) if "${" in self.text else self.text
+        return [
+            MetricDataQuery(Id=self.identifier, Expression=text, ReturnData=True),
+            *(_query(name, *metric, self.dimensions) for name, metric in self.metrics.items()),
+        ]
+
+
 def add_alarms(t: Template, topic: Topic) -> None:
     """The alarms of each target group and of the load balancer; on latency only if a limit is set.
 
     Their names are fixed, and always exported: the pipeline's deployment group uses them, and an export in
-    use can be neither changed nor removed.
+    use can be neither changed nor removed. Between releases there is nothing to roll back, so `topic` is
+    notified.
     """
-    limit = has_latency_limit(t)
     for colour in ("blue", "green"):
         title = f"{colour.title()}TargetGroup"
         dimensions = _target_group_dimensions(colour.title())
-        _add_alarm(
-            t,
-            topic,
-            f"{title}FiveXxRateAlarm",
-            (f"{colour}-5xx-rate", f"Share of 5xx answers of the {colour} tasks"),
-            ("rate", TARGET_RATE),
-            {"requests": ("RequestCount", "Sum"), "errors": ("HTTPCode_Target_5XX_Count", "Sum")},
-            dimensions,
-            "AlarmFiveXxRatePercent",
+        requests = {"requests": ("RequestCount", "Sum")}
+        errors = requests | {"errors": ("HTTPCode_Target_5XX_Count", "Sum")}
+        tasks = {"ill": ("UnHealthyHostCount", "Maximum"), "well": ("HealthyHostCount", "Minimum")}
+        latency = requests | {"seconds": ("TargetResponseTime", "p95")}
+        alarms = (
+            _alarm(
+                f"{title}FiveXxRateAlarm",
+                f"{colour}-5xx-rate",
+                f"Share of 5xx answers of the {colour} tasks",
+                Measured("rate", TARGET_RATE, errors, dimensions),
+                **_reaches("AlarmFiveXxRatePercent", topic),
+            ),
+            _alarm(
+                f"{title}UnhealthyHostAlarm",
+                f"{colour}-unhealthy-hosts",
+                f"Share of the {colour} tasks that fail their health check",
+                Measured("share", UNHEALTHY_SHARE, tasks, dimensions),
+                **_reaches("AlarmUnhealthyHostPercent", topic, OF_UNHEALTHY_TASKS),
+            ),
+            _alarm(
+                f"{title}LatencyAlarm",
+                f"{colour}-latency",
+                f"Latency of the {colour} tasks in milliseconds, 95th percentile",
+                Measured("latency", LATENCY, latency, dimensions),
+                **_reaches("AlarmLatencyMs", topic),
+                Condition=has_latency_limit(t),
+            ),
         )
-        _add_alarm(
-            t,
-            topic,
-            f"{title}UnhealthyHostAlarm",
-            (f"{colour}-unhealthy-hosts", f"Share of the {colour} tasks that fail their health check"),
-            ("share", UNHEALTHY_SHARE),
-            {"ill": ("UnHealthyHostCount", "Maximum"), "well": ("HealthyHostCount", "Minimum")},
-            dimensions,
-            "AlarmUnhealthyHostPercent",
-            of=OF_UNHEALTHY_TASKS,
-        )
-        _add_alarm(
-            t,
-            topic,
-            f"{title}LatencyAlarm",
-            (f"{colour}-latency", f"Latency of the {colour} tasks in milliseconds, 95th percentile"),
-            ("latency", LATENCY),
-            {"requests": ("RequestCount", "Sum"), "seconds": ("TargetResponseTime", "p95")},
-            dimensions,
-            "AlarmLatencyMs",
-            Condition=limit,
-        )
-    _add_alarm(
+        for alarm in alarms:
+            _add(t, alarm)
+    of_load_balancer = {"requests": ("RequestCount", "Sum"), "errors": ("HTTPCode_ELB_5XX_Count", "Sum")}
+    _add(
         t,
-        topic,
-        "LoadBalancerFiveXxRateAlarm",
-        ("load-balancer-5xx-rate", "Share of requests that the load balancer itself answers with 5xx"),
-        ("rate", LOAD_BALANCER_RATE),
-        {"requests": ("RequestCount", "Sum"), "errors": ("HTTPCode_ELB_5XX_Count", "Sum")},
-        [_load_balancer_dimension()],
-        "AlarmFiveXxRatePercent",
+        _alarm(
+            "LoadBalancerFiveXxRateAlarm",
+            "load-balancer-5xx-rate",
+            "Share of requests that the load balancer itself answers with 5xx",
+            Measured("rate", LOAD_BALANCER_RATE, of_load_balancer, [_load_balancer_dimension()]),
+            **_reaches("AlarmFiveXxRatePercent", topic),
+        ),
     )
 
 
-def _add_alarm(
-    t: Template,
-    topic: Topic,
-    title: str,
-    name_and_description: tuple[str, str],
-    expression: tuple[str, str],
-    metrics: dict[str, tuple[str, str]],
-    dimensions: list[MetricDimension],
-    threshold: str,
-    of: tuple[int, int] = OF_ANSWERS,
-    **attributes: Any,
-) -> None:
-    """An alarm on metrics of the load balancer.
+def _alarm(title: str, slug: str, description: str, measured: Measured, **attributes: Any) -> Alarm:
+    return Alarm(
+        title,
+        AlarmName=Sub(f"${{Project}}-${{Environment}}-{slug}"),
+        AlarmDescription=description,
+        Metrics=measured.queries(),
+        **attributes,
+    )
 
-    `expression` is the Id and the text of the metric math that is compared with the parameter `threshold`;
-    `metrics` has its metrics and statistics by Id. Between releases there is nothing to roll back, so `topic`
-    is notified.
-    """
-    slug, description = name_and_description
-    name = Sub(f"${{Project}}-${{Environment}}-{slug}")
+
+def _reaches(threshold: str, topic: Topic, of: tuple[int, int] = OF_ANSWERS) -> dict[str, Any]:
+    """When an alarm goes off, by the parameter that it is compared with, and who is notified."""
     datapoints, periods = of
-    identifier, text = expression
-    t.add_resource(
-        Alarm(
-            title,
-            AlarmName=name,
-            AlarmDescription=description,
-            Metrics=[
-                MetricDataQuery(
-                    Id=identifier, Expression=Sub(text) if "${" in text else text, ReturnData=True
-                ),
-                *(_query(name, *metric, dimensions) for name, metric in metrics.items()),
-            ],
-            ComparisonOperator="GreaterThanOrEqualToThreshold",
-            Threshold=Ref(threshold),
-            # No OKActions: a new alarm also changes to OK. An EventBridge rule notifies of the end of an
-            # alarm.
-            AlarmActions=[Ref(topic)],
-            EvaluationPeriods=periods,
-            DatapointsToAlarm=datapoints,
-            TreatMissingData="notBreaching",
-            **attributes,
-        )
-    )
-    export(t, name_output(title), name, f"Alarm: {description[0].lower()}{description[1:]}")
+    return {
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": Ref(threshold),
+        # No OKActions: a new alarm also changes to OK. An EventBridge rule notifies of the end of an alarm.
+        "AlarmActions": [Ref(topic)],
+        "EvaluationPeriods": periods,
+        "DatapointsToAlarm": datapoints,
+        "TreatMissingData": "notBreaching",
+    }
+
+
+def _add(t: Template, alarm: Alarm) -> None:
+    t.add_resource(alarm)
+    text = alarm.AlarmDescription
+    export(t, name_output(str(alarm.title)), alarm.AlarmName, f"Alarm: {text[0].lower()}{text[1:]}")
 
 
 def _query(
