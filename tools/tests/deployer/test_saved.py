@@ -1,4 +1,4 @@
-"""A kept plan is executed as it was approved, or not at all."""
+"""A saved plan is executed as it was approved, or not at all."""
 
 import json
 from collections.abc import Callable, Mapping

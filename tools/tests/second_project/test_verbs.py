@@ -163,7 +163,7 @@ def stacks() -> dict[str, Any]:
 
 
 def get_stuck(root: Path, stack: str, resource: str) -> None:
-    """Have the emulator know of an update that could not be taken back, because of one resource."""
+    """Have the emulator know of an update that could not be rolled back, because of one resource."""
     file = root / ".emulator" / "state.json"
     state = json.loads(file.read_text())
     for kept in state["services"]["cloudformation"]["stacks"]["data"].values():

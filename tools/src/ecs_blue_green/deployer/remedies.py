@@ -95,7 +95,7 @@ LOCK_TAKEN_OVER = Remedy("wait for its end and go on: {again}", "command")
 UPDATE_CHECKOUT = Remedy("update the checkout (git pull); to go back on purpose: ARGS=--yes-older", "command")
 GIT_CANNOT_TELL = Remedy("{way_out}; to deploy without knowing: ARGS=--yes-older", "command")
 COMMIT = Remedy(
-    "commit it, or take it back (git status shows it), or have a kept plan approved: {plan}; to deploy it on "
+    "commit it, or undo it (git status shows it), or have a saved plan approved: {plan}; to deploy it on "
     "purpose: ARGS=--yes-uncommitted",
     "command",
 )

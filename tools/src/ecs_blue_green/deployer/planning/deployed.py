@@ -77,7 +77,7 @@ def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack
     if stack.status == "IMPORT_ROLLBACK_FAILED":
         raise Blocked(
             f"{stack.name} is IMPORT_ROLLBACK_FAILED",
-            stack.reason or "somebody's import of resources could not be taken back",
+            stack.reason or "somebody's import of resources could not be rolled back",
             remedies.END_IMPORT(),
         )
     if stack.status == "DELETE_FAILED" and _was_made(client, stack):
@@ -100,7 +100,7 @@ def _was_made(client: Any, stack: Stack) -> bool:
 
 
 def continuing(environment: Environment, layer: str) -> str:
-    """What to type when an update could not be taken back."""
+    """What to type when an update could not be rolled back."""
     return remedies.CONTINUE_ROLLBACK(
         command=commands.make("continue-rollback", environment.name, ONLY=layer)
     )

@@ -41,7 +41,7 @@ class Step:
     moved_rules: frozenset[str] = frozenset()
     # Of each scalable target the fewest and the most that it shall let there be.
     ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    # The change sets of others, and of kept plans, that CloudFormation deletes when this one is executed.
+    # The change sets of others, and of saved plans, that CloudFormation deletes when this one is executed.
     displaced: tuple[Listed, ...] = ()
     # How long the stack took last time, where its events tell.
     took: Took | None = None

@@ -125,7 +125,7 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def read(path: Path, environment: Environment, remedy: str = "name the file of plan --out") -> dict[str, Any]:
-    """The kept plan; `layers` is None where its making was not finished.
+    """The saved plan; `layers` is None where its making was not finished.
 
     Raises BadInput, with `remedy`, when the file is none, of another environment, or was edited.
     """
@@ -164,7 +164,7 @@ def require_writable(path: Path, remedy: str = _ANOTHER) -> None:
 
 
 def read_complete(path: Path, environment: Environment) -> dict[str, Any]:
-    """The kept plan. Raises BadInput as `read` does, and for one whose making was not finished."""
+    """The saved plan. Raises BadInput as `read` does, and for one whose making was not finished."""
     document = read(path, environment, remedies.MAKE_PLAN(plan=_making(environment, path)))
     if document["layers"] is None:
         raise BadInput(
@@ -185,7 +185,7 @@ def _making(environment: Environment, path: Path) -> str:
 
 @interrupts.uninterrupted()
 def discard(aws: Aws, environment: Environment, document: Mapping[str, Any]) -> None:
-    """Remove the change sets of a kept plan, and the empty stacks that they made."""
+    """Remove the change sets of a saved plan, and the empty stacks that they made."""
     client = aws.client("cloudformation")
     if document["layers"] is None:
         for slug in environment.layers:
@@ -229,7 +229,7 @@ def executable(aws: Aws, document: Mapping[str, Any], state: EnvironmentState) -
 def refuse_moved(document: Mapping[str, Any], fresh: Plan) -> None:
     """Raise Blocked, with what moved, unless `fresh`, which was made just now, is what was approved.
 
-    The layers that the kept plan changes must be as they were; one that every release moves may have moved,
+    The layers that the saved plan changes must be as they were; one that every release moves may have moved,
     when planning it again gives the same changes. A layer that needs nothing any more is
     done: an earlier run of the same plan got that far.
     """

@@ -122,7 +122,7 @@ def _hidden(change: PropertyChange) -> PropertyChange:
 class CurrentStack:
     """A stack as it is deployed, with its template, and its policy where the layer has one.
 
-    `others` are the change sets that wait there, somebody else's and those of kept plans.
+    `others` are the change sets that wait there, somebody else's and those of saved plans.
     """
 
     stack: Stack | None

@@ -58,7 +58,7 @@ def run(invocation: Invocation) -> int:
 
 
 def _stuck(client: Any, environment: Environment, layers: list[str]) -> dict[str, Stack]:
-    """The stacks of these layers whose update could not be taken back."""
+    """The stacks of these layers whose update could not be rolled back."""
     stuck = {}
     for slug in layers:
         stack = describe.stack(client, environment.stack_name(slug))
@@ -81,6 +81,6 @@ def _refuse_unknown(client: Any, stuck: Mapping[str, Stack], skips: set[str]) ->
         near = nearest_resource(name, known)
         raise BadInput(
             f"--skip {name} names no resource",
-            "only what a stack that is not taken back has can be skipped",
+            "only resources of a stack whose update failed to roll back can be skipped",
             f"did you mean {near}?" if near else "name one of those that are said to have failed",
         )

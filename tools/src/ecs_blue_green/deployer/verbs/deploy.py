@@ -46,7 +46,7 @@ def run(invocation: Invocation) -> int:
         )
     named = allowed(options.allow, layers, environment.name) | set(kept["allowed"] if kept else [])
     moved_from = kept.get("moved_from") if kept else None
-    # What a kept plan was made of counts by its digests.
+    # What a saved plan was made of counts by its digests.
     if not (environment.is_local or kept):
         history.refuse_uncommitted(environment, invocation.root, report.say, tolerant=options.yes_uncommitted)
     with sessions.opened(invocation, project, moved_from) as session:
@@ -71,7 +71,7 @@ def _deploy(
         interrupts.check()
         owner.record(session, session.owners, plan.there)
     except BaseException:
-        # A kept plan stays as it was; what is not executed of the others is removed. Why it is not executed
+        # A saved plan stays as it was; what is not executed of the others is removed. Why it is not executed
         # is told, not what more goes wrong.
         with contextlib.suppress(ClientError, BotoCoreError):
             making.discard(session.aws, plan, but=plan.kept)
