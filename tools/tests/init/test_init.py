@@ -93,7 +93,7 @@ def test_one_commit_makes_the_clone_the_teams(clone: Path, upstream: Path) -> No
     text = "".join(path.read_text() for path in (clone / "params").glob("*"))
     assert "sample" not in text
     assert all(line in text for line in comments) and comments
-    assert "\n# Replace the network by yours.\n" in text
+    assert "\n# Replace network by yours.\n" in text
 
     # The sample listens where the parameters say, and its tests are gone.
     assert "EXPOSE 8088" in (clone / "app" / "Dockerfile").read_text()

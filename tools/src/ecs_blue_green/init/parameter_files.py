@@ -21,7 +21,7 @@ from ecs_blue_green.runtime import Repository, Runtime
 
 # What the first line of a file asks of whoever copies it: some of it is done then.
 TO_REPLACE = re.compile(r"^# Replace (?P<what>.*) by yours\.\n", re.MULTILINE)
-DONE = ("the project", "the account", "the repository")
+DONE = ("project", "account", "repository")
 
 
 def made(folder: Path, known: Runtime, answers: Answers, port_parameter: str | None) -> dict[str, str]:
@@ -136,7 +136,7 @@ def _scalar(value: str) -> str:
 
 
 def _still_to_replace(match: re.Match[str]) -> str:
-    parts = [part for part in re.split(r", | and ", match["what"]) if part not in DONE]
+    parts = [part for part in re.split(r", | and ", match["what"]) if part.removeprefix("the ") not in DONE]
     return f"# Replace {' and '.join(parts)} by yours.\n" if parts else ""
 
 
