@@ -146,7 +146,7 @@ def test_no_wait_before_termination_is_told() -> None:
 def test_requests_without_an_answer_are_told() -> None:
     lost, stopped = judge(system(BOTH), lost=2, by_stopped=1).findings
     assert lost == "2 of 200 requests had no answer"
-    assert stopped == "1 requests were answered by a task that was stopping"
+    assert stopped == "1 request was answered by a task that was stopping"
 
 
 def test_busy_machine_is_told() -> None:

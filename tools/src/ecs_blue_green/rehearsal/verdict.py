@@ -96,7 +96,8 @@ def _about_requests(tally: Tally) -> Iterator[str]:
     if tally.lost:
         yield f"{tally.lost} of {tally.sent} requests had no answer"
     if tally.by_stopped:
-        yield f"{tally.by_stopped} requests were answered by a task that was stopping"
+        requests = "request was" if tally.by_stopped == 1 else "requests were"
+        yield f"{tally.by_stopped} {requests} answered by a task that was stopping"
 
 
 def _about_release(system: System, journal: Journal, tally: Tally, new: str) -> Iterator[str]:
