@@ -64,6 +64,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "deployer.environment": (
         "deployer.errors",
         "deployer.nearest",
+        "deployer.parameter_rules",
         "deployer.parameters",
         "deployer.remedies",
         "parameter_file",
@@ -71,6 +72,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "deployer.errors": ("failure",),
     "deployer.nearest": (),
+    "deployer.parameter_rules": ("runtime",),
     "deployer.parameters": (),
     "emulator": ("emulator", "failure", "fargate", "imported_exports", "interpreters", "runtime"),
     "emulator.account": ("parameter_file", "runtime"),
@@ -127,6 +129,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "deployer.environment": ("boto3", "botocore", "troposphere"),
     "deployer.errors": ("boto3", "botocore"),
     "deployer.parameters": ("boto3", "botocore"),
+    "deployer.parameter_rules": ("boto3", "botocore", "troposphere"),
 }
 
 

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from ecs_blue_green import runtime
-from ecs_blue_green.deployer import environment, environment_schema, layers, parameters
+from ecs_blue_green.deployer import environment, environment_schema, layers, parameter_rules, parameters
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.runtime import Rules, Runtime
@@ -221,7 +221,7 @@ def test_a_tag_in_ascii_is_judged_alike() -> None:
 
 
 def test_a_parameter_is_there_with_what_its_declaration_says() -> None:
-    declared: dict[str, environment.Declarations] = {
+    declared: dict[str, parameter_rules.Declarations] = {
         "queue": {
             "QueueDepth": {"Type": "Number", "Description": "Longest queue", "Default": "5", "MinValue": "1"},
             "Ports": {"Type": "List<Number>", "Description": "Open ports", "MaxValue": 9},

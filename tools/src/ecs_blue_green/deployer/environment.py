@@ -7,22 +7,21 @@ message.
 """
 
 import json
-import math
 import re
-import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from ecs_blue_green import parameter_file
+from ecs_blue_green.deployer import parameter_rules, remedies
 from ecs_blue_green.deployer import parameters as schema
-from ecs_blue_green.deployer import remedies
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.nearest import nearest
-from ecs_blue_green.runtime import Rules, Runtime
+from ecs_blue_green.deployer.parameter_rules import Declarations, Problem, shown
+from ecs_blue_green.runtime import Runtime
 
 LOCAL = "local"
 PLACE = ("account", "region")
@@ -52,20 +51,6 @@ TAG_CHARACTERS = "letters, digits, spaces or _ . : / = + - @"
 FILLED_IN_TAGS = ("Project", "Environment", "Layer")
 MOST_TAGS = 50 - len(FILLED_IN_TAGS)
 LONGEST_TAG_KEY, LONGEST_TAG = 127, 255
-
-Declarations = Mapping[str, Mapping[str, Any]]
-
-
-class Problem(NamedTuple):
-    """One thing that is wrong in a parameter file: where, the value as written, what would be right."""
-
-    key: str
-    value: str
-    wanted: str
-
-    def __str__(self) -> str:
-        """As one line of the message."""
-        return f"{self.key}: {self.value} {self.wanted}" if self.value else f"{self.key}: {self.wanted}"
 
 
 @dataclass(frozen=True)
@@ -198,7 +183,7 @@ def load(
         if "Default" in block and not (isinstance(given, dict) and title in given)
     }
     if runtime:
-        problems += _cross_problems(defaults | values, declared, runtime.rules)
+        problems += parameter_rules.problems(defaults | values, declared, runtime.rules)
     problems += _place_problems(values, {key: document[key] for key in PLACE if key not in wrong})
     if problems:
         raise BadInput(
@@ -304,7 +289,7 @@ def _file_problems(name: str, document: Mapping[str, Any], declared: Declaration
             if key in KEYS:
                 yield Problem(key, "", f"is missing; it {form.wanted}")
         elif not isinstance(document[key], str) or form.problem(document[key]):
-            yield Problem(key, _shown(document[key]), form.wanted)
+            yield Problem(key, shown(document[key]), form.wanted)
     environment = declared.get("Environment", {})
     if not re.fullmatch(str(environment.get("AllowedPattern", ".*")), name):
         yield Problem("the file's name", name, str(environment.get("ConstraintDescription", "")))
@@ -313,15 +298,15 @@ def _file_problems(name: str, document: Mapping[str, Any], declared: Declaration
     if len(prefix) > NAME_CHARACTERS and not keys["project"].problem(str(project)):
         yield Problem(
             "project",
-            _shown(project),
+            shown(project),
             f"and the file's name must have {NAME_CHARACTERS - 1} characters together at most, they have"
             f" {len(prefix) - 1}: CloudFormation shortens the names of roles, and the policies know them by"
-            f" {_shown(f'{prefix}-')}",
+            f" {shown(f'{prefix}-')}",
         )
     if str(project).startswith(RESERVED):
         yield Problem(
             "project",
-            _shown(project),
+            shown(project),
             "must not begin with aws or ssm: Systems Manager keeps such names, and the deployer's own"
             " parameters there begin with the project's",
         )
@@ -349,7 +334,7 @@ def refuse_overlapping(folder: Path, environment: Environment) -> None:
         if other.get("account") == environment.account and (own.startswith(found) or found.startswith(own)):
             raise BadInput(
                 f"{folder.name}/{environment.name}.yaml and {folder.name}/{name}.yaml are in one account",
-                f"{_shown(min(own, found, key=len))} begins the names of both: the permissions of one"
+                f"{shown(min(own, found, key=len))} begins the names of both: the permissions of one"
                 " would cover the other",
                 remedies.ANOTHER_NAME(folder=folder.name),
             )
@@ -358,7 +343,7 @@ def refuse_overlapping(folder: Path, environment: Environment) -> None:
 def _tag_problems(tags: Any) -> Iterator[Problem]:
     # To IAM keys are the same in any case: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     if not isinstance(tags, dict):
-        yield Problem("tags", _shown(tags), "must be a map such as {team: platform}")
+        yield Problem("tags", shown(tags), "must be a map such as {team: platform}")
         return
     if len(tags) > MOST_TAGS:
         wanted = f"must be {MOST_TAGS} at most: CloudFormation takes 50, and three are filled in"
@@ -376,7 +361,7 @@ def _tag_problems(tags: Any) -> Iterator[Problem]:
         elif first != key:
             yield Problem(where, "", f"must not be set beside {first}: to IAM they are one key")
         elif not isinstance(value, str) or not re.fullmatch(f"{TAG_CHARACTER}{{1,{LONGEST_TAG}}}", value):
-            yield Problem(where, _shown(value), f"must be text of 1 to {LONGEST_TAG} {TAG_CHARACTERS}")
+            yield Problem(where, shown(value), f"must be text of 1 to {LONGEST_TAG} {TAG_CHARACTERS}")
         elif not re.fullmatch(f"{TAG_CHARACTER}{{1,{LONGEST_TAG_KEY}}}", key):
             yield Problem(where, "", f"must have a key of 1 to {LONGEST_TAG_KEY} {TAG_CHARACTERS}")
 
@@ -390,7 +375,7 @@ def _parameter_values(
     if not given:
         given = {}
     if not isinstance(given, dict):
-        return {}, [Problem("parameters", _shown(given), "must be a map of CloudFormation parameters")]
+        return {}, [Problem("parameters", shown(given), "must be a map of CloudFormation parameters")]
     settable = [title for title in declared if title not in filled_in]
     for title, value in given.items():
         where = f"parameters.{title}"
@@ -403,17 +388,17 @@ def _parameter_values(
         members = value if isinstance(value, list) else [value]
         if not all(isinstance(member, str) for member in members):
             kind = "a list of texts" if schema.is_list(declared[title]) else "one text or number"
-            problems.append(Problem(where, _shown(value), f"must be {kind}"))
+            problems.append(Problem(where, shown(value), f"must be {kind}"))
             continue
         if schema.is_list(declared[title]):
             members = [part.strip() for member in members for part in member.split(",")]
         elif isinstance(value, list):
-            problems.append(Problem(where, _shown(value), "must be one value, not a list"))
+            problems.append(Problem(where, shown(value), "must be one value, not a list"))
             continue
         # CloudFormation is given an empty text.
         wrong = schema.problem(declared[title], members or [""])
         if wrong:
-            problems.append(Problem(where, _shown(value), wrong))
+            problems.append(Problem(where, shown(value), wrong))
         else:
             values[title] = members
     problems += [
@@ -426,108 +411,6 @@ def _parameter_values(
         if "Default" not in declared[title] and title not in given
     ]
     return values, problems
-
-
-def _cross_problems(
-    values: Mapping[str, list[str]], declared: Declarations, rules: Rules
-) -> Iterator[Problem]:
-    """The rules across parameters, which no template can state. `values` includes the defaults."""
-    for belonging in rules.belongs_to:
-        if not {belonging.parameter, belonging.other} <= values.keys():
-            continue
-        has_value = any(values[belonging.parameter])
-        wanted = values[belonging.other] == [belonging.value]
-        where, other = f"parameters.{belonging.parameter}", f"{belonging.other}: {belonging.value}"
-        if wanted and not has_value:
-            yield Problem(where, "", f"is missing; it belongs to {other}")
-        elif has_value and not wanted:
-            given = _shown(values[belonging.parameter])
-            yield Problem(where, given, f"must not be set without {other}")
-
-    for need in rules.needs:
-        # One that is wrong itself is not among the values.
-        if any(values.get(need.parameter, [])) and need.other in values and not any(values[need.other]):
-            where = f"parameters.{need.parameter}"
-            yield Problem(where, _shown(",".join(values[need.parameter])), f"needs {need.other}")
-
-    for distinct in rules.distinct:
-        members = values.get(distinct.parameter, [])
-        if not any(members):
-            continue
-        where = f"parameters.{distinct.parameter}"
-        noun = _noun(distinct.parameter, declared[distinct.parameter])
-        if len({*members} - {""}) < distinct.at_least:
-            least = _NUMBERS.get(distinct.at_least, distinct.at_least)
-            yield Problem(where, _shown(members), f"must be {least} different {noun}s or more")
-        elif len(set(members)) < len(members):
-            yield Problem(where, _shown(members), f"must not name a {noun} twice")
-
-    def number(title: str) -> int | None:
-        return int(float(values[title][0])) if title in values else None
-
-    for rule in rules.not_above:
-        low, high = number(rule.lower), number(rule.upper)
-        if low is not None and high is not None and low > high:
-            yield Problem(f"parameters.{rule.lower}", str(low), f"must not be above {rule.upper} ({high})")
-
-    for time in rules.not_longer:
-        named = [str(title) for product in (*time.sum, *time.limit) for title in product]
-        if not values.keys() >= set(named):
-            continue
-        total, most = _sum(time.sum, values), _sum(time.limit, values) + time.more
-        if total > most:
-            yield Problem(
-                f"parameters.{named[0]}",
-                values[named[0]][0],
-                f"{_formula(time.sum)} is {total}, and must not be above {_formula(time.limit, time.more)},"
-                f" which is {most}: {time.because}",
-            )
-
-    for pairs in rules.pairs:
-        first, second = number(pairs.first), number(pairs.second)
-        fitting = pairs.pairs.get(str(first), ())
-        if first is not None and second is not None and second not in fitting:
-            listed = ", ".join(map(str, sorted(fitting)))
-            yield Problem(
-                f"parameters.{pairs.second}",
-                str(second),
-                f"must be one of {listed} ({pairs.unit}) with {pairs.first} {first}"
-                if fitting
-                else f"cannot be checked: {pairs.of} has no {pairs.first} {first}",
-            )
-
-    for cidr in rules.cidr:
-        value = values.get(cidr.parameter, [""])[0]
-        if value:
-            # Not at the top: few files have such a value.
-            import ipaddress
-
-            try:
-                ipaddress.ip_network(value)
-            except ValueError as error:
-                yield Problem(f"parameters.{cidr.parameter}", value, f"must be a CIDR block: {error}")
-
-
-def _sum(products: Iterable[Iterable[str]], values: Mapping[str, list[str]]) -> int:
-    return sum(math.prod(int(float(values[title][0])) for title in product) for product in products)
-
-
-def _formula(products: Iterable[Iterable[str]], more: int = 0) -> str:
-    text = " + ".join(" x ".join(product) for product in products)
-    return text + (f" {'+' if more > 0 else '-'} {abs(more)}" if more else "")
-
-
-_NUMBERS = {2: "two", 3: "three", 4: "four"}
-
-
-def _noun(title: str, declaration: Mapping[str, Any]) -> str:
-    """What a list's members are: `List<AWS::EC2::Subnet::Id>` has subnets, like one named `SubnetIds`."""
-    kind: str = declaration["Type"].removeprefix("List<").removesuffix(">")
-    parts = kind.split("::")
-    if len(parts) > 2:
-        return re.sub(r"(?<=.)([A-Z])", r" \1", parts[2]).lower()
-    named = re.search(r"([A-Z][a-z]+)Ids$", title)
-    return named[1].lower() if named else "value"
 
 
 # Services whose resources are of use in the account that they belong to, and nowhere else.
@@ -545,19 +428,12 @@ def _place_problems(values: Mapping[str, list[str]], place: Mapping[str, str]) -
             # IAM's ARNs have no region, and those of its managed policies no account.
             if region and region != place.get("region", region):
                 wanted = f"must be in this environment's region, {place['region']}"
-                yield Problem(f"parameters.{title}", _shown(value), wanted)
+                yield Problem(f"parameters.{title}", shown(value), wanted)
             if service in _OWN_ACCOUNT and account not in ("aws", place.get("account", account)):
                 wanted = f"must be in this environment's account, {place['account']}"
-                yield Problem(f"parameters.{title}", _shown(value), wanted)
+                yield Problem(f"parameters.{title}", shown(value), wanted)
 
 
 def _nearest(word: str, choices: Any) -> str:
     near = nearest(word, choices)
     return f"; did you mean {near}?" if near else ""
-
-
-def _shown(value: Any) -> str:
-    """A value as a person wrote it, shortened; reprlib also survives what refers to itself."""
-    text = value if isinstance(value, str) else reprlib.repr(value)
-    text = text if len(text) <= 80 else f"{text[:76]}..."
-    return f'"{text}"' if isinstance(value, str) else text

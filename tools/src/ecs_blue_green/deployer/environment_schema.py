@@ -9,7 +9,7 @@ from typing import Any
 
 from ecs_blue_green.deployer import environment
 from ecs_blue_green.deployer import parameters as schema
-from ecs_blue_green.deployer.environment import Declarations
+from ecs_blue_green.deployer.parameter_rules import Declarations
 from ecs_blue_green.runtime import BelongsTo, Parameter, Runtime
 
 FILE = "params.schema.json"

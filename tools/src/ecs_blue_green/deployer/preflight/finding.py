@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ecs_blue_green.deployer.environment import Problem
+from ecs_blue_green.deployer.parameter_rules import Problem
 
 
 @dataclass(frozen=True)
