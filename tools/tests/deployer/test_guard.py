@@ -203,6 +203,26 @@ def test_nothing_changes_while_a_release_is_running(now: Live, built: Mapping[st
     assert blocked(built, "container-repository", repository, now=now) == []
 
 
+@pytest.mark.parametrize(
+    ("now", "running"),
+    [
+        (live(deployment="d-1"), "CodeDeploy deployment d-1 running"),
+        (live(execution="e-1"), "pipeline execution e-1 running"),
+        (
+            live(deployment="d-1", execution="e-1"),
+            "CodeDeploy deployment d-1 and pipeline execution e-1 running",
+        ),
+    ],
+    ids=["CodeDeploy", "pipeline", "both"],
+)
+def test_what_is_running_is_named(now: Live, running: str, built: Mapping[str, Layer]) -> None:
+    tagged = change(BUCKET, "ArtifactBucket", "modify", "Tags")
+    plan = Plan(
+        SHOP, {"pipeline": Step(built["pipeline"], "update", changes=(tagged,))}, {"pipeline": set()}, {}
+    )
+    assert [finding.reason for finding in guard.findings(plan, now, NOBODY, set())] == [running]
+
+
 TARGET = survey.SCALABLE_TARGET
 LOGS = "AWS::Logs::LogGroup"
 WAITING = {"execution": "e-1", "building": False, "approval": "e-1"}
