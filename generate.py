@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ecs_blue_green import runtime, template_yaml
-from ecs_blue_green.deployer import environment, environment_schema, parameter_rules
+from ecs_blue_green.deployer import environment, environment_schema
 from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure
 
 if TYPE_CHECKING:
@@ -293,7 +293,7 @@ def too_long(
 
 
 def configurations(
-    params: Path, declared: Mapping[str, parameter_rules.Declarations], known: runtime.Runtime
+    params: Path, declared: Mapping[str, environment.Declarations], known: runtime.Runtime
 ) -> Iterator[tuple[str, str]]:
     """What the pipeline of each environment gives CloudFormation beside the templates that it changes."""
     for name in environment.names(params):

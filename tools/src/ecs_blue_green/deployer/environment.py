@@ -20,7 +20,10 @@ from ecs_blue_green.deployer import parameter_rules, remedies
 from ecs_blue_green.deployer import parameters as schema
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.nearest import nearest
-from ecs_blue_green.deployer.parameter_rules import Declarations, Problem, shown
+
+# generate.py, which a copy may have from before, has Declarations from here.
+from ecs_blue_green.deployer.parameter_rules import Declarations as Declarations
+from ecs_blue_green.deployer.parameter_rules import Problem, shown
 from ecs_blue_green.runtime import Runtime
 
 LOCAL = "local"
