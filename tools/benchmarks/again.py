@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.installed import BEFORE, HERE, NOBODY, clone, run
+from benchmarks.installed import BEFORE, HERE, clone, run, without_credentials
 from benchmarks.target import Target
 
 LOOK_SECONDS = 0.1
@@ -95,14 +95,13 @@ def compared(
 
 def measured(folder: Path, command: tuple[str, ...]) -> Round:
     """Run a command in a clone to its end. Exits where it fails."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VIRTUAL_ENV"))}
     log = folder.parent / "log"
     began = time.monotonic()
     with log.open("w") as out:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**kept, **NOBODY},
+            env=without_credentials(),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -136,13 +136,18 @@ def measured(folder: Path) -> Installed:
     )
 
 
+def without_credentials() -> dict[str, str]:
+    """The variables of this process, without credentials and an active environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VIRTUAL_ENV"))}
+    return {**kept, **NOBODY}
+
+
 def run(folder: Path, *command: str, code: int = 0) -> str:
     """Run a command as a person without credentials and give what it says; exits where it ends otherwise."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VIRTUAL_ENV"))}
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**kept, **NOBODY},
+        env=without_credentials(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

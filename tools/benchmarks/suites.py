@@ -11,7 +11,6 @@ the reason why they must be slow (`slow_tests.csv`).
 
 import argparse
 import csv
-import os
 import re
 import statistics
 import subprocess
@@ -25,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.installed import BEFORE, HERE, clone, run
+from benchmarks.installed import BEFORE, HERE, clone, run, without_credentials
 from benchmarks.target import Target
 
 MOVED = Path(__file__).with_name("moved_tests.csv")
@@ -156,13 +155,12 @@ def measured(folder: Path, suite: Suite, names: Sequence[str] | None, slowest: i
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(own))
         file.flush()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VIRTUAL"))}
         variables = {"PYTEST_ADDOPTS": " ".join(given), "SELECTION": file.name, "PYTHONPATH": str(PLUGIN)}
         began = time.monotonic()
         done = subprocess.run(
             ["make", suite.target],  # noqa: S607 (the person's make)
             cwd=folder,
-            env={**kept, **variables},
+            env=without_credentials() | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
