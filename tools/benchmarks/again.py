@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.installed import BEFORE, HERE, clone, run, without_credentials
+from benchmarks.installed import BEFORE, HERE, clone, run, surroundings
 from benchmarks.target import Target
 
 LOOK_SECONDS = 0.1
@@ -101,7 +101,7 @@ def measured(folder: Path, command: tuple[str, ...]) -> Round:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=without_credentials(),
+            env=surroundings(),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

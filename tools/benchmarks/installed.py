@@ -136,10 +136,13 @@ def measured(folder: Path) -> Installed:
     )
 
 
-def without_credentials() -> dict[str, str]:
-    """The variables of this process, without credentials and an active environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VIRTUAL_ENV"))}
-    return {**kept, **NOBODY}
+def surroundings() -> dict[str, str]:
+    """The variables of a person without credentials: those of this process without what is not a person's.
+
+    `make benchmark` hands its options on, and its ARGS, which a clone's make would take for its own.
+    """
+    others = ("AWS_", "VIRTUAL_ENV", "MAKE", "MFLAGS", "ARGS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(others)} | NOBODY
 
 
 def run(folder: Path, *command: str, code: int = 0) -> str:
@@ -147,7 +150,7 @@ def run(folder: Path, *command: str, code: int = 0) -> str:
     done = subprocess.run(
         command,
         cwd=folder,
-        env=without_credentials(),
+        env=surroundings(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.installed import BEFORE, HERE, clone, run, without_credentials
+from benchmarks.installed import BEFORE, HERE, clone, run, surroundings
 from benchmarks.target import Target
 
 MOVED = Path(__file__).with_name("moved_tests.csv")
@@ -160,7 +160,7 @@ def measured(folder: Path, suite: Suite, names: Sequence[str] | None, slowest: i
         done = subprocess.run(
             ["make", suite.target],  # noqa: S607 (the person's make)
             cwd=folder,
-            env=without_credentials() | variables,
+            env=surroundings() | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

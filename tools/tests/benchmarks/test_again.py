@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from operator import attrgetter
+from pathlib import Path
 
 import pytest
 
 from benchmarks import again
 from benchmarks.again import Round
+from tests.paths import TOOLS
 
 MIB = 64
 
@@ -40,3 +42,11 @@ def test_memory_is_that_of_all_processes_below() -> None:
         process.communicate("\n")
     assert again.below(process.pid) == {process.pid}
     assert again.share(process.pid) == 0
+
+
+def test_make_in_a_clone_does_not_get_the_variables_of_make_benchmark(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("all:\n\t@echo [$(ARGS)] [$(MAKELEVEL)]\n")
+    script = f"from benchmarks import installed; print(installed.run({str(tmp_path)!r}, 'make'), end='')"
+    (tmp_path / "outer.mk").write_text(f'all:\n\t@{sys.executable} -c "{script}"\n')
+    command = ["make", "--file", str(tmp_path / "outer.mk"), "ARGS=tests"]
+    assert subprocess.check_output(command, cwd=TOOLS, text=True) == "[] [0]\n"
