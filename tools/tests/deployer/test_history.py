@@ -26,8 +26,8 @@ class Store:
         return {"Parameters": [{"Name": Names[0], "Value": self.value}]}
 
 
-def deployed_from(commit: str) -> Store:
-    return Store(json.dumps({"commit": commit}))
+def last(commit: str) -> history.Record:
+    return history.read(Store(json.dumps({"commit": commit})), SHOP)
 
 
 def git(place: Path, *arguments: str) -> str:
@@ -54,13 +54,13 @@ def repository(tmp_path: Path) -> Path:
 
 def refusal(commit: str, place: Path) -> Blocked:
     with pytest.raises(Blocked) as caught:
-        history.refuse_older(deployed_from(commit), SHOP, place)
+        history.refuse_older(last(commit), SHOP, place)
     return caught.value
 
 
 def test_what_was_deployed_is_in_the_history(repository: Path) -> None:
     for revision in ("HEAD", "HEAD~2"):
-        history.refuse_older(deployed_from(git(repository, "rev-parse", revision)), SHOP, repository)
+        history.refuse_older(last(git(repository, "rev-parse", revision)), SHOP, repository)
 
 
 def test_older_checkout_and_one_that_was_not_pulled_are_refused(repository: Path) -> None:
@@ -81,7 +81,7 @@ def test_shallow_clone_cannot_tell(repository: Path, tmp_path: Path) -> None:
     assert "git fetch --unshallow" in refused.remedy
     assert "--yes-older" in refused.remedy
     git(shallow, "fetch", "--quiet", "--unshallow")
-    history.refuse_older(deployed_from(before), SHOP, shallow)
+    history.refuse_older(last(before), SHOP, shallow)
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_outside_a_repository_nothing_contains_what_was_deployed(tmp_path: Path)
 )
 def test_record_that_cannot_be_read_is_not_known(value: str, tmp_path: Path) -> None:
     assert history.read(Store(value), SHOP) == history.Record()
-    history.refuse_older(Store(value), SHOP, tmp_path)
+    history.refuse_older(history.read(Store(value), SHOP), SHOP, tmp_path)

@@ -15,7 +15,9 @@ from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.execution import owner
+from ecs_blue_green.deployer.execution import records as records_beside_the_lock
 from ecs_blue_green.deployer.execution.owner import Owner, Record
+from ecs_blue_green.deployer.execution.records import Records
 from ecs_blue_green.deployer.release import rollback
 from tests.deployer.followed import follows
 from tests.deployer.releases import Releases, client
@@ -252,6 +254,18 @@ def test_whoever_may_not_read_the_record_is_told_by_the_stack_alone() -> None:
 
     shop = Environment("prod", "1" * 12, "eu-west-1", "shop", True, {}, {}, ())
     assert owner.read(Closed(), shop) == Record()
+
+
+def test_whoever_may_read_the_record_alone_is_told_by_it() -> None:
+    class Narrow:
+        def get_parameters(self, Names: list[str]) -> Any:  # noqa: N803
+            if Names != [f"/{shop.project}/{shop.name}/deploy/environment"]:
+                raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetParameters")
+            return {"Parameters": [{"Name": Names[0], "Value": '{"repository": "acme/shop"}'}]}
+
+    shop = Environment("prod", "1" * 12, "eu-west-1", "shop", True, {}, {}, ())
+    # What was deployed last is not known, which is not the same as nothing.
+    assert records_beside_the_lock.read(Narrow(), shop) == Records(Record("acme/shop"), None)
 
 
 def test_project_that_every_copy_has_is_warned_about(dev: Shop) -> None:

@@ -153,22 +153,13 @@ def staying(aws: Aws, found: Mapping[str, Stack]) -> dict[str, tuple[Staying, ..
     return {slug: names for slug, names in kept.items() if names}
 
 
-def existing(aws: Aws, environment: Environment, layers: Mapping[str, Layer]) -> dict[str, Stack]:
-    """The environment's stacks by layer. Raises Blocked when one of that name is not ours."""
-    client = aws.client("cloudformation")
-    found = {}
-    for slug in layers:
-        stack = describe.stack(client, environment.stack_name(slug))
-        if stack:
-            deployed.refuse_foreign(environment, slug, stack)
-            found[slug] = stack
-    return found
+def survey(session: Session, found: Mapping[str, Stack | None], recorded: Iterable[str]) -> Deletion:
+    """What would be deleted; `recorded` are the layers that ever were deployed. Raises what the others do.
 
-
-def survey(session: Session, recorded: Iterable[str]) -> Deletion:
-    """What would be deleted; `recorded` are the layers that ever were deployed. Raises what the others do."""
+    `found` has the stack of each layer. Raises Guarded where one is not this project's.
+    """
     aws, environment, layers = session.aws, session.environment, session.layers
-    own_stacks = existing(aws, environment, layers)
+    own_stacks = {slug: stack for slug, stack in deployed.ours(environment, found).items() if stack}
     left_stacks = left.find(aws.client("cloudformation"), environment, layers, recorded)
     stacks = {**own_stacks, **left_stacks}
     importing = importers(aws, stacks)

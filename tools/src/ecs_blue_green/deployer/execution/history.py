@@ -49,9 +49,9 @@ class Record:
         return sorted({*([self.commit] if self.commit else []), *self.layers.values()})
 
 
-def refuse_older(client: Any, environment: Environment, root: Path) -> None:
-    """Raise Blocked when a commit that was deployed is not in this checkout's history, or git cannot tell."""
-    for before in read(client, environment).commits:
+def refuse_older(last: Record, environment: Environment, root: Path) -> None:
+    """Raise Blocked when a commit of `last` is not in this checkout's history, or git cannot tell."""
+    for before in last.commits:
         _refuse_older(before, environment, root)
 
 
@@ -126,16 +126,23 @@ def uncommitted(root: Path) -> list[str] | None:
 
 
 def record(
-    client: Any, environment: Environment, root: Path, layers: Iterable[str], *, whole: bool = True
+    client: Any,
+    environment: Environment,
+    root: Path,
+    layers: Iterable[str],
+    *,
+    whole: bool = True,
+    last: Record | None = None,
 ) -> None:
     """Remember this checkout's commit for these layers, `whole` where nothing of the deploy failed.
 
-    Outside a git repository there is nothing to remember.
+    `last` is the record before, where it is known as it is now. Outside a git repository there is nothing to
+    remember.
     """
     head = _git(root, "rev-parse", "HEAD")
     if not head:
         return
-    before = read(client, environment)
+    before = last or read(client, environment)
     after = Record(
         head if whole else before.commit,
         {**before.layers, **dict.fromkeys(layers, head)},
@@ -144,20 +151,25 @@ def record(
     if after == before:
         return
     value = {"commit": after.commit, "layers": dict(after.layers), "uncommitted": after.uncommitted}
-    client.put_parameter(Name=_name(environment), Value=json.dumps(value), Type="String", Overwrite=True)
+    client.put_parameter(Name=name(environment), Value=json.dumps(value), Type="String", Overwrite=True)
 
 
 def remove(client: Any, environment: Environment) -> None:
     """Forget, with the environment."""
-    client.delete_parameters(Names=[_name(environment)])
+    client.delete_parameters(Names=[name(environment)])
 
 
 def read(client: Any, environment: Environment) -> Record:
     """What was deployed last: empty where there is no record, or none that can be read."""
     # GetParameters names what is missing instead of failing.
-    found = client.get_parameters(Names=[_name(environment)])["Parameters"]
+    found = client.get_parameters(Names=[name(environment)])["Parameters"]
+    return parsed(found[0]["Value"] if found else None)
+
+
+def parsed(text: str | None) -> Record:
+    """What the text of the record says: nothing where there is none, or none that can be read."""
     try:
-        value = json.loads(found[0]["Value"]) if found else {}
+        value = json.loads(text) if text is not None else {}
     except (ValueError, RecursionError):
         return Record()
     if not isinstance(value, dict):
@@ -176,7 +188,8 @@ def _is_commit(value: Any) -> bool:
     return isinstance(value, str) and bool(_COMMIT.fullmatch(value))
 
 
-def _name(environment: Environment) -> str:
+def name(environment: Environment) -> str:
+    """The record's name in the Parameter Store."""
     return f"/{environment.project}/{environment.name}/deploy/last"
 
 

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from secrets import token_hex
@@ -75,8 +75,8 @@ class Holder:
 class Lock:
     """A lock that this process holds.
 
-    `abandoned` is the record of a holder before who did not release it. `forgotten` is set when the lock's
-    records are to go with its environment.
+    `abandoned` is the record of a holder before who did not release it, `older` are the generations that were
+    there before. `forgotten` is set when the lock's records are to go with its environment.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class Lock:
         sleep: Callable[[float], None] = real.sleep,
     ):
         self.abandoned: Holder | None = None
+        self.older: list[int] = []
         self.forgotten = False
         self._sleep = sleep
         self._client = client
@@ -106,7 +107,7 @@ class Lock:
             if self._clock() - self._checked < CHECKED_SECONDS:
                 return
             for attempt in range(CHECKS):
-                generation, holder = _highest(self._client, self._prefix)
+                generation, holder = _highest(_all(self._client, self._prefix))
                 if holder and holder.nonce == self._holder.nonce:
                     self._checked = self._clock()
                     return
@@ -130,25 +131,20 @@ class Lock:
     def release(self) -> None:
         """Let the next one in, and remove the records of earlier generations; this one too if `forgotten`.
 
-        A lock that was taken over is left alone.
+        Nobody asks first whether it was taken over: that could happen after the answer, so nothing here may
+        touch a later generation anyway. Where one is, it holds, whatever this record says by then.
         """
-        generations = self._generations()
-        if max(generations, default=0) > self._generation:
-            return  # Somebody has taken it over: the records are theirs.
         self._holder = replace(self._holder, released=True)
         if not self.forgotten:
             try:
                 self._write()
             except ClientError:
                 # Who takes it over removes this record, and one that is not there cannot be written again.
-                if self._generation in self._generations():
+                if self._generation in _all(self._client, self._prefix):
                     raise
                 return
-        last = self._generation if self.forgotten else self._generation - 1
-        _delete(self._client, self._prefix, [one for one in generations if one <= last])
-
-    def _generations(self) -> list[int]:
-        return [generation for generation, _ in _all(self._client, self._prefix)]
+        own = [self._generation] if self.forgotten else []
+        _delete(self._client, self._prefix, [*self.older, *own])
 
     def _write(self) -> None:
         self._client.put_parameter(
@@ -208,7 +204,7 @@ def prefix(environment: Environment) -> str:
 
 def look(client: Any, environment: Environment, clock: Callable[[], float] = real.time) -> Holder | None:
     """Who holds the environment's lock now, or None."""
-    _, holder = _highest(client, prefix(environment))
+    _, holder = _highest(_all(client, prefix(environment)))
     return None if holder is None or holder.free(clock()) else holder
 
 
@@ -227,10 +223,12 @@ def _take(
     def taken(generation: int, holder: Holder) -> Lock:
         lock = Lock(client, environment, generation, holder, clock, sleep)
         lock.abandoned = abandoned
+        lock.older = [one for one in records if one < generation]
         return lock
 
-    generation, holder = _highest(client, place)
+    records = _all(client, place)
     while True:
+        generation, holder = _highest(records)
         if holder and holder.nonce == nonce:
             # Ours already: the answer that said so was lost.
             return taken(generation, holder)
@@ -241,7 +239,7 @@ def _take(
                 if _create(client, f"{place}/{generation + 1}", mine):
                     return taken(generation + 1, mine)
                 sleep(AGAIN_SECONDS)  # Somebody was faster, or we were: look again.
-                generation, holder = _highest(client, place)
+                records = _all(client, place)
             continue
         if not claim.wait:
             if not holder.nonce:
@@ -260,7 +258,7 @@ def _take(
             way_out = "" if holder.nonce else "; ARGS=--break-lock takes the lock"
             claim.say(f"waiting for {waited_for}{way_out}")
         sleep(WAIT_SECONDS)
-        generation, holder = _highest(client, place)
+        records = _all(client, place)
 
 
 def _create(client: Any, name: str, holder: Holder) -> bool:
@@ -295,18 +293,19 @@ def _delete(client: Any, place: str, generations: list[int]) -> None:
         client.delete_parameters(Names=names)
 
 
-def _highest(client: Any, place: str) -> tuple[int, Holder | None]:
-    records = _all(client, place)
-    return max(records, key=lambda record: record[0]) if records else (0, None)
+def _highest(records: Mapping[int, Holder]) -> tuple[int, Holder | None]:
+    generation = max(records, default=0)
+    return generation, records.get(generation)
 
 
-def _all(client: Any, place: str) -> list[tuple[int, Holder]]:
-    records = []
+def _all(client: Any, place: str) -> dict[int, Holder]:
+    """The records, by their generation."""
+    records = {}
     for page in client.get_paginator("get_parameters_by_path").paginate(Path=place):
         for parameter in page["Parameters"]:
             number = parameter["Name"].rpartition("/")[2]
             if _GENERATION.fullmatch(number):  # Anything else is not ours.
-                records.append((int(number), _holder(parameter["Name"], parameter["Value"])))
+                records[int(number)] = _holder(parameter["Name"], parameter["Value"])
     return records
 
 

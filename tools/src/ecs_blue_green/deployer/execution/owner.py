@@ -168,8 +168,13 @@ def read(client: Any, environment: Environment) -> Record:
         if aws.is_denial(error):
             return Record()
         raise
+    return parsed(found[0]["Value"] if found else None)
+
+
+def parsed(text: str | None) -> Record:
+    """What the text of the record says: nothing where there is none, or none that can be read."""
     try:
-        document = json.loads(found[0]["Value"] if found else "{}")
+        document = json.loads(text if text is not None else "{}")
         named = document.get("parameters")
         record = Record(
             document.get("repository", ""),

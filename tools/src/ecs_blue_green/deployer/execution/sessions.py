@@ -3,42 +3,77 @@
 And the certainty that the environment is this repository's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ecs_blue_green.deployer import aws
+from ecs_blue_green.deployer import aws, interrupts
+from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.errors import BadInput
-from ecs_blue_green.deployer.execution import lock, owner
+from ecs_blue_green.deployer.execution import history, lock, owner, records
 from ecs_blue_green.deployer.execution.lock import Claim, Lock
 from ecs_blue_green.deployer.execution.owner import Owners
 from ecs_blue_green.deployer.invocation import Invocation
-from ecs_blue_green.deployer.planning import report
+from ecs_blue_green.deployer.planning import deployed, report
 from ecs_blue_green.deployer.project import Project
 from ecs_blue_green.deployer.session import Session
 
 
 @dataclass(frozen=True)
+class Found:
+    """What a command goes on with: whose the environment is, what is there, and what was deployed last.
+
+    `stacks` has the stack of each layer. `last` is None where it may not be read.
+    """
+
+    owners: Owners
+    stacks: Mapping[str, Stack | None]
+    last: history.Record | None
+
+
+@dataclass(frozen=True)
 class LockedSession(Session):
-    """A session that holds the environment's lock, and whose the environment is."""
+    """A session that holds the environment's lock, and what it found with the lock in hand."""
 
     lock: Lock
-    owners: Owners
+    found: Found
 
 
-def refuse_other(invocation: Invocation, session: Session, moved_from: str | None = None) -> Owners:
-    """Whose the environment is. Raises Guarded where it is another repository's than this checkout's.
+def look(invocation: Invocation, session: Session, moved_from: str | None = None) -> Found:
+    """Read the records and look at the stacks. Raises Guarded where the environment is another repository's.
 
     `moved_from` is the one that it was until now, also where --moved-from does not say so.
+
+    Nobody asks for these stacks again before something is done with them. While the lock is held, no deployer
+    changes one; a person or the pipeline can, but so they could between a second look and what that leads to:
+    CloudFormation makes each change set, and executes it, of what is there by then.
     """
+    environment = session.environment
+    with interrupts.threads(1) as pool:
+        reading = pool.submit(records.read, session.aws.client("ssm"), environment)
+        stacks = deployed.described(session.aws, environment, session.layers)
+        told = reading.result()
+    owners = owner.of(environment, session.layers, session.project.declared, told.owner, stacks)
+    _refuse_other(invocation, session, owners, moved_from)
+    return Found(owners, stacks, told.last)
+
+
+def refuse_other(invocation: Invocation, session: Session) -> Owners:
+    """Whose the environment is. Raises Guarded where it is another repository's than this checkout's."""
     owners = owner.look(session)
+    _refuse_other(invocation, session, owners)
+    return owners
+
+
+def _refuse_other(
+    invocation: Invocation, session: Session, owners: Owners, moved_from: str | None = None
+) -> None:
     owner.refuse_other(
         session.environment,
         owners,
         invocation.options.moved_from or moved_from,
         lambda repository: invocation.again(f"--moved-from {repository}"),
     )
-    return owners
 
 
 @contextmanager
@@ -61,7 +96,7 @@ def opened(
     """The same, and hold the environment's lock for the time of the block.
 
     Waits for the lock or breaks it where --wait or --break-lock says so. Raises Blocked when somebody else
-    holds the lock or has the environment.
+    holds the lock, and what `look` raises.
     """
     options = invocation.options
     claim = Claim(options.verb, options.wait, options.break_lock, report.say)
@@ -69,6 +104,7 @@ def opened(
         connected(invocation, project) as session,
         lock.held(session.aws.client("ssm"), session.environment, claim) as held,
     ):
-        # With the lock in hand: of two copies that deploy for the first time, one comes after the other.
-        owners = refuse_other(invocation, session, moved_from)
-        yield LockedSession(project, session.aws, session.say, held, owners)
+        # With the lock in hand: of two copies that deploy for the first time, one comes after the other, and
+        # whoever held it until now may have deployed.
+        found = look(invocation, session, moved_from)
+        yield LockedSession(project, session.aws, session.say, held, found)

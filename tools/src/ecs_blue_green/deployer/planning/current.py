@@ -74,9 +74,16 @@ class EnvironmentState:
         )
 
 
-def read_state(session: Session, only: Collection[str], *, has_lock: bool) -> EnvironmentState:
+def read_state(
+    session: Session,
+    only: Collection[str],
+    stacks: Mapping[str, Stack | None] | None = None,
+    *,
+    has_lock: bool,
+) -> EnvironmentState:
     """Look at the stacks of all layers, to deploy those of `only`, or all.
 
+    `stacks` are they, where they were described a moment ago.
     With the lock in hand, it also removes what a killed deploy has left: its change sets, and a stack policy
     that it lifted. Raises BadInput when a layer imports what is neither deployed nor in this plan, and
     Blocked when a stack is in a state from which it cannot be deployed.
@@ -85,8 +92,11 @@ def read_state(session: Session, only: Collection[str], *, has_lock: bool) -> En
     refuse_too_long(session.layers, environment)
     watch = Watch(session.cloudformation)
 
+    if stacks is None:
+        stacks = deployed.described(session.aws, environment, session.layers)
+
     def stack_state(layer: Layer) -> CurrentStack:
-        return _read_stack(session, layer, watch, has_lock=has_lock)
+        return _read_stack(session, layer, stacks[layer.slug], watch, has_lock=has_lock)
 
     with interrupts.threads(WORKERS) as pool:
         states = pool.map(stack_state, session.layers.values())
@@ -112,9 +122,11 @@ def _refuse(session: Session, state: EnvironmentState) -> None:
     providers.refuse_missing(state.environment, state.layers, state.world, state.stacks, state.chosen)
 
 
-def _read_stack(session: Session, layer: Layer, watch: Watch, *, has_lock: bool) -> CurrentStack:
-    client, name = session.cloudformation, session.environment.stack_name(layer.slug)
-    stack = deployed.settled(client, name, clock.sleep, session.say, watch)
+def _read_stack(
+    session: Session, layer: Layer, described: Stack | None, watch: Watch, *, has_lock: bool
+) -> CurrentStack:
+    client = session.cloudformation
+    stack = deployed.at_rest(client, described, clock.sleep, session.say, watch)
     if stack is None:
         return CurrentStack(None)
     others = []

@@ -29,26 +29,37 @@ def settled(
 
     `watch` is the one of all stacks that are waited for, where there are several.
     """
-    stack = describe.stack(client, name)
+    return at_rest(client, describe.stack(client, name), sleep, say, watch or Watch(client))
+
+
+def at_rest(client: Any, stack: Stack | None, sleep: Sleep, say: Say, watch: Watch) -> Stack | None:
+    """The same of a stack that was described a moment ago."""
     if stack is None or not stack.moving:
         return stack
-    say(f"{name} is {stack.status}: waiting for that to end")
-    return (watch or Watch(client)).until(
-        stack.arn, lambda now: now is None or not now.moving, sleep, lambda event: None
-    )
+    say(f"{stack.name} is {stack.status}: waiting for that to end")
+    return watch.until(stack.arn, lambda now: now is None or not now.moving, sleep, lambda event: None)
 
 
-def stacks(aws: Aws, environment: Environment, layers: Iterable[str]) -> dict[str, Stack | None]:
-    """The stacks of these layers. Raises Guarded where one of such a name is not this project's."""
+def described(aws: Aws, environment: Environment, layers: Iterable[str]) -> dict[str, Stack | None]:
+    """The stacks of these layers, as they are now."""
     client = aws.client("cloudformation")
     names = {slug: environment.stack_name(slug) for slug in layers}
     with interrupts.threads(WORKERS) as pool:
         found = pool.map(lambda name: describe.stack(client, name), names.values())
-        made = dict(zip(names, found, strict=True))
-    for slug, stack in made.items():
+        return dict(zip(names, found, strict=True))
+
+
+def stacks(aws: Aws, environment: Environment, layers: Iterable[str]) -> dict[str, Stack | None]:
+    """The same. Raises Guarded where one of such a name is not this project's."""
+    return ours(environment, described(aws, environment, layers))
+
+
+def ours(environment: Environment, found: Mapping[str, Stack | None]) -> dict[str, Stack | None]:
+    """The stacks that were found by layer. Raises Guarded where one is not this project's."""
+    for slug, stack in found.items():
         if stack:
             refuse_foreign(environment, slug, stack)
-    return made
+    return dict(found)
 
 
 def refuse_stuck(client: Any, environment: Environment, layer: str, stack: Stack) -> None:

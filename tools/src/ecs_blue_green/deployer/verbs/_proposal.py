@@ -1,12 +1,13 @@
 """What `plan` and `deploy` have in common: the look at the account, the plan, how it is shown and judged."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ecs_blue_green.deployer import commands, environment, preflight, rules
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.execution import left, owner
+from ecs_blue_green.deployer.execution.sessions import Found
 from ecs_blue_green.deployer.invocation import Invocation
 from ecs_blue_green.deployer.layers import Layer
 from ecs_blue_green.deployer.planning import checks, current, making, report, saved
@@ -38,16 +39,16 @@ def propose(
     invocation: Invocation,
     session: Session,
     only: list[str],
-    recorded: Iterable[str],
+    found: Found,
     *,
     name: str | None = None,
     kept: Mapping[str, Any] | None = None,
 ) -> Proposal:
     """Look at the account, then plan the deployment of the layers in `only`.
 
-    `recorded` are the layers that were ever deployed, `name` is that of the change sets of a plan that is to
-    be kept, and `kept` one that was. Raises what `refuse_overlapping`, `current.read_state`,
-    `making.make_plan`, `preflight.refuse` and `live.refuse_gone` raise.
+    `name` is that of the change sets of a plan that is to be kept, and `kept` one that was. Raises what
+    `refuse_overlapping`, `current.read_state`, `making.make_plan`, `preflight.refuse` and `live.refuse_gone`
+    raise.
     """
     settings, runtime, verb = session.environment, session.project.runtime, invocation.options.verb
     tolerant = invocation.options.no_preflight
@@ -61,8 +62,8 @@ def propose(
         session.say(note)
     wanted = image.required_image(settings, session.layers, runtime.image, invocation.root)
     # Before there are change sets, which nobody removes where this is interrupted or refused.
-    left_stacks = left.find(session.cloudformation, settings, session.layers, recorded)
-    state = current.read_state(session, only, has_lock=verb == "deploy")
+    left_stacks = left.find(session.cloudformation, settings, session.layers, found.owners.record.layers)
+    state = current.read_state(session, only, found.stacks, has_lock=verb == "deploy")
     _refuse_gone(session, state)
     answers = Answers()
     if state.changed:

@@ -25,7 +25,7 @@ class Opened(NamedTuple):
 def opened(invocation: Invocation) -> Iterator[Opened]:
     """Take the lock and find the service. Raises what `sessions.opened` and `read` raise."""
     with sessions.opened(invocation, invocation.look()) as session:
-        yield Opened(session, *read(session))
+        yield Opened(session, *_located(session, deployed.ours(session.environment, session.found.stacks)))
 
 
 def read(session: Session) -> tuple[Mapping[str, Stack | None], Service]:
@@ -33,5 +33,10 @@ def read(session: Session) -> tuple[Mapping[str, Stack | None], Service]:
 
     Raises Guarded where a stack is not this project's.
     """
-    stacks = deployed.stacks(session.aws, session.environment, session.layers)
+    return _located(session, deployed.stacks(session.aws, session.environment, session.layers))
+
+
+def _located(
+    session: Session, stacks: Mapping[str, Stack | None]
+) -> tuple[Mapping[str, Stack | None], Service]:
     return stacks, located(session.aws, session.project.declared, stacks)

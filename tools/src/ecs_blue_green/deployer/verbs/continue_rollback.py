@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecs_blue_green.deployer.clock import Sleep
-from ecs_blue_green.deployer.cloudformation import describe, schedule
+from ecs_blue_green.deployer.cloudformation import schedule
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.operation import Operations
 from ecs_blue_green.deployer.cloudformation.schedule import Outcome
 from ecs_blue_green.deployer.cloudformation.watch import Watch
-from ecs_blue_green.deployer.environment import Environment
 from ecs_blue_green.deployer.errors import EXIT_DONE, BadInput
 from ecs_blue_green.deployer.execution import sessions
+from ecs_blue_green.deployer.execution.sessions import LockedSession
 from ecs_blue_green.deployer.invocation import YES, Invocation, allowed, chosen
 from ecs_blue_green.deployer.nearest import nearest_resource
 from ecs_blue_green.deployer.planning import deployed, report
@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
     skips = allowed(options.skip, project.layers, project.environment.name, "--skip")
     with sessions.opened(invocation, project) as session:
         client = session.cloudformation
-        stuck = _stuck(client, project.environment, only)
+        stuck = _stuck(session, only)
         for stack in stuck.values():
             report.say(f"{stack.name}: {stack.reason or 'CloudFormation gives no reason'}")
         invocation.document["outcomes"] = []
@@ -57,13 +57,13 @@ def run(invocation: Invocation) -> int:
     return schedule.exit_code(outcomes)
 
 
-def _stuck(client: Any, environment: Environment, layers: list[str]) -> dict[str, Stack]:
+def _stuck(session: LockedSession, layers: list[str]) -> dict[str, Stack]:
     """The stacks of these layers whose update could not be rolled back."""
     stuck = {}
     for slug in layers:
-        stack = describe.stack(client, environment.stack_name(slug))
+        stack = session.found.stacks[slug]
         if stack and stack.status == deployed.STUCK:
-            deployed.refuse_foreign(environment, slug, stack)
+            deployed.refuse_foreign(session.environment, slug, stack)
             stuck[slug] = stack
     return stuck
 

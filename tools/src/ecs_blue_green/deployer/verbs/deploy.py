@@ -50,9 +50,9 @@ def run(invocation: Invocation) -> int:
     if not (environment.is_local or kept):
         history.refuse_uncommitted(environment, invocation.root, report.say, tolerant=options.yes_uncommitted)
     with sessions.opened(invocation, project, moved_from) as session:
-        # Asked with the lock in hand: whoever held it until now may have deployed.
         if not (environment.is_local or options.yes_older):
-            history.refuse_older(session.aws.client("ssm"), environment, invocation.root)
+            last = session.found.last or history.read(session.aws.client("ssm"), environment)
+            history.refuse_older(last, environment, invocation.root)
         return _deploy(invocation, session, only, named, kept)
 
 
@@ -63,13 +63,13 @@ def _deploy(
     named: set[str],
     kept: dict[str, Any] | None,
 ) -> int:
-    proposal = _proposal.propose(invocation, session, only, session.owners.record.layers, kept=kept)
+    proposal = _proposal.propose(invocation, session, only, session.found, kept=kept)
     plan = guard.lifting(proposal.plan, named)
     plan = replace(plan, kept=saved.adopted(plan, kept))
     try:
         _approve(invocation, session, proposal, named, kept)
         interrupts.check()
-        owner.record(session, session.owners, plan.there)
+        owner.record(session, session.found.owners, plan.there)
     except BaseException:
         # A saved plan stays as it was; what is not executed of the others is removed. Why it is not executed
         # is told, not what more goes wrong.
@@ -80,7 +80,9 @@ def _deploy(
     code = schedule.exit_code(outcomes)
     done = [outcome.layer for outcome in outcomes if outcome.result in schedule.GOOD]
     layers = [slug for slug in done if slug in plan.steps] if outcomes else list(plan.steps)
-    _record(invocation, session, layers, whole=code == EXIT_DONE)
+    # Where updates took minutes, the lock can have been lost, and what was read then is not the record now.
+    last = None if outcomes else session.found.last
+    _record(invocation, session, layers, whole=code == EXIT_DONE, last=last)
     if invocation.talks and code == EXIT_DONE:
         ending.say(plan, session.project.runtime, outcomes)
     return code
@@ -107,13 +109,22 @@ def _execute(invocation: Invocation, session: LockedSession, proposal: Proposal,
 
 
 @interrupts.uninterrupted()
-def _record(invocation: Invocation, session: Session, layers: list[str], *, whole: bool) -> None:
-    """Remember from which commit these layers were deployed."""
+def _record(
+    invocation: Invocation,
+    session: Session,
+    layers: list[str],
+    *,
+    whole: bool,
+    last: history.Record | None,
+) -> None:
+    """Remember from which commit these layers were deployed; `last` is the record, where that is known."""
     environment = session.environment
     if environment.is_local or not layers:
         return
     try:
-        history.record(session.aws.client("ssm"), environment, invocation.root, layers, whole=whole)
+        history.record(
+            session.aws.client("ssm"), environment, invocation.root, layers, whole=whole, last=last
+        )
     except (ClientError, BotoCoreError) as error:
         # What failed before has been told, and is what counts.
         if whole:

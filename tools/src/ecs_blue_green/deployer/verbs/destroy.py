@@ -19,7 +19,7 @@ def run(invocation: Invocation) -> int:
     project = invocation.load()
     destroy.refuse_protected(project.environment, project.layers)
     with sessions.opened(invocation, project) as session:
-        deletion = destroy.survey(session, session.owners.record.layers)
+        deletion = destroy.survey(session, session.found.stacks, session.found.owners.record.layers)
         invocation.document["stays"] = _stays_document(deletion.stays)
         remains = [] if deletion.stacks else destroy.remains(session.aws, deletion)
         _ask(invocation, deletion, remains)

@@ -35,10 +35,10 @@ def run(invocation: Invocation) -> int:
             return EXIT_DONE
         if not environment.is_local:
             history.refuse_uncommitted(environment, invocation.root, report.say, tolerant=True)
-        owners = sessions.refuse_other(invocation, session)
+        found = sessions.look(invocation, session)
         name = saved.begin(Path(options.out), session.aws, environment) if options.out else None
         try:
-            proposal = _proposal.propose(invocation, session, only, owners.record.layers, name=name)
+            proposal = _proposal.propose(invocation, session, only, found, name=name)
             planned = proposal.plan
             try:
                 findings = _proposal.judge(invocation, session, proposal, named, whole=True)
