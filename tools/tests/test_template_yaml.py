@@ -41,6 +41,32 @@ def test_a_property_and_a_member_of_a_list_are_a_line_each() -> None:
     assert parse(template_yaml.dump(document)) == document
 
 
+def test_what_is_no_text_is_written_as_yaml_has_it_and_what_is_there_twice_twice() -> None:
+    port = {"Port": 80}
+    document = {"Twice": [port, port], "Share": 0.5, "On": True, "Nothing": None, "Wait": {"Fn::Sub": 5}}
+    assert template_yaml.dump(document) == (
+        "Twice:\n- Port: 80\n- Port: 80\nShare: 0.5\n'On': true\nNothing: null\nWait: !Sub 5\n"
+    )
+
+
+def test_a_function_is_one_line_where_it_is_short_and_holds_nothing_that_needs_lines_of_its_own() -> None:
+    """Its own lists and functions may be on that line, and theirs not."""
+    document = {
+        "Flat": {"Fn::Join": ["", ["a", {"Ref": "B"}]]},
+        "Deep": {"Fn::Join": ["", [{"Fn::If": ["C", "d", "e"]}]]},
+        "Long": {"Fn::Join": [",", ["x" * 60, "y" * 60]]},
+        "Lines": {"Fn::If": ["C", "one\ntwo\n", ""]},
+        "Map": {"Fn::Transform": {"Name": "AWS::Include"}},
+    }
+    assert template_yaml.dump(document) == (
+        "Flat: !Join ['', [a, !Ref B]]\n"
+        "Deep: !Join\n- ''\n- - !If [C, d, e]\n"
+        f"Long: !Join\n- ','\n- - {'x' * 60}\n  - {'y' * 60}\n"
+        "Lines: !If\n- C\n- |\n  one\n  two\n- ''\n"
+        "Map: !Transform\n  Name: AWS::Include\n"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

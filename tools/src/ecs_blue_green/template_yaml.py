@@ -1,12 +1,15 @@
 """A template as YAML that people review: AWS's order, short forms, the same bytes for the same document."""
 
+import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import yaml
-from cfn_flip.yaml_dumper import CONVERTED_SUFFIXES, FN_PREFIX, fn_representer
+from cfn_flip.yaml_dumper import CONVERTED_SUFFIXES, FN_PREFIX
+from yaml.representer import SafeRepresenter
+from yaml.resolver import Resolver
 
 # Bytes of the longest template that CloudFormation takes in a call, and of the longest that it reads from a
 # bucket, which are called 1 MB (November 2026). A pipeline's action takes those, too: it reads its artifact.
@@ -25,8 +28,10 @@ ROW_CHARACTERS = 110
 # https://yaml.org/spec/1.2.2/#103-core-schema, https://yaml.org/type/bool.html
 AMBIGUOUS = re.compile(r"0.*|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[yYnN]")
 
-# YAML's tags.
-TEXT, SEQUENCE, MAP = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
+# YAML's tag of a text; what takes a text without quotes for something else; and how the rest is written.
+TEXT = "tag:yaml.org,2002:str"
+RESOLVE: Callable[..., str] = Resolver().resolve
+PLAIN = SafeRepresenter()
 
 # How AWS's documentation and people order a template and a resource. What is not named here follows in
 # the order of the code.
@@ -77,10 +82,20 @@ def as_json(document: Mapping[str, Any]) -> str:
 
 
 def dump(document: Mapping[str, Any]) -> str:
-    """The text of a document, its keys in their order."""
-    text: str = yaml.dump(
-        document, Dumper=Dumper, default_flow_style=False, allow_unicode=True, width=NO_WRAP, sort_keys=False
-    )
+    """The text of a document, its keys in their order, with the short forms that cfn_flip writes.
+
+    Block style, as AWS's samples have it: a line for each property and each member of a list, so that a diff
+    shows the one that changed. Unlike in cfn_flip, a text of several lines is a block, also behind `!Sub`; a
+    short function is one line; what appears twice is written twice; and no line is broken that the module
+    does not break, whatever the environment variables say. All of this is read in reviews.
+
+    libyaml writes what is said to it event by event. PyYAML's own way there, by a node of each value, takes
+    twice the time. (Every wheel of PyYAML has libyaml.)
+    """
+    events: list[yaml.Event] = [yaml.StreamStartEvent(), yaml.DocumentStartEvent(explicit=False)]
+    add(events, document)
+    events += yaml.DocumentEndEvent(explicit=False), yaml.StreamEndEvent()
+    text: str = yaml.emit(events, Dumper=yaml.CSafeDumper, allow_unicode=True, width=NO_WRAP)
     return text
 
 
@@ -92,9 +107,8 @@ def ending_with_blank(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         if "\n" in value:
             yield from ((place, line) for line in value.split("\n") if line.endswith((" ", "\t")))
-    elif isinstance(value, Mapping | list):
-        members = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, member in members:
+    elif isinstance(value, dict | list):
+        for key, member in value.items() if isinstance(value, dict) else enumerate(value):
             if not isinstance(member, str) or "\n" in member:
                 yield from ending_with_blank(member, f"{place}.{key}" if place else str(key))
 
@@ -110,91 +124,6 @@ def is_function(key: str) -> bool:
     return key in CONVERTED_SUFFIXES or key.startswith(FN_PREFIX)
 
 
-def is_row(function: yaml.CollectionNode) -> bool:
-    """Whether a function stands on one line: with single values, and functions of them.
-
-    One with a map stands on several: a property is a line of its own. The map that stands for a function
-    inside a function (`!ImportValue {'Fn::Sub': ...}`) is no such map.
-    """
-    if isinstance(function, yaml.MappingNode):
-        keys = [key.value for key, _ in function.value]
-        if len(keys) != 1 or not is_function(keys[0]):
-            return False
-    nodes = members(function)
-    return all(is_single(node) for node in nodes) and sum(map(characters, nodes)) <= ROW_CHARACTERS
-
-
-def is_single(node: yaml.Node) -> bool:
-    """Whether a node is one short value, or a list or function of nothing but such values."""
-    if isinstance(node, yaml.ScalarNode):
-        return "\n" not in node.value
-    is_map = isinstance(node, yaml.MappingNode) and not node.flow_style
-    return not is_map and all(isinstance(member, yaml.ScalarNode) for member in members(node))
-
-
-def characters(node: yaml.Node) -> int:
-    """About as many as the node takes on its line."""
-    if isinstance(node, yaml.ScalarNode):
-        return len(node.value) + 2
-    return sum(map(characters, members(node)))
-
-
-def members(node: Any) -> list[yaml.Node]:
-    """The values of a list, the keys and values of a map."""
-    if isinstance(node, yaml.MappingNode):
-        return [part for pair in node.value for part in pair]
-    return list(node.value)
-
-
-class Dumper(yaml.CSafeDumper):
-    """Writes CloudFormation's short forms as cfn_flip does, with libyaml, in a tenth of the time.
-
-    Block style, as AWS's samples have it: a line for each property and each member of a list, so that a diff
-    shows the one that changed. Unlike in cfn_flip, a text of several lines is a block, also behind `!Sub`; a
-    short function is one line; and no line is broken that the module does not break, whatever the environment
-    variables say. All of this is read in reviews. (Every wheel of PyYAML has libyaml.)
-    """
-
-    def represent_data(self, data: Any) -> yaml.Node:
-        """The node of a value. Nothing is kept of the values before: what appears twice is written twice."""
-        represent = self.yaml_representers.get(type(data))
-        node: yaml.Node = represent(self, data) if represent else super().represent_data(data)
-        return node
-
-    def represent_scalar(self, tag: str, value: str, style: str | None = None) -> yaml.ScalarNode:
-        """The node of a text or a number."""
-        return super().represent_scalar(tag, value, "|" if "\n" in value else style)
-
-    def represent_mapping_or_function(self, value: dict[str, Any]) -> yaml.Node:
-        """The node of a dictionary: `{"Ref": "Vpc"}` is `!Ref Vpc`."""
-        if len(value) == 1:
-            ((key, argument),) = value.items()
-            if is_function(key) and not is_computed(key, argument):
-                node: yaml.Node = fn_representer(self, key.removeprefix(FN_PREFIX), argument)
-                if isinstance(node, yaml.CollectionNode):
-                    node.flow_style = is_row(node)
-                return node
-        represent = self.represent_data
-        nodes = [(represent(key), represent(member)) for key, member in value.items()]
-        return yaml.MappingNode(MAP, nodes, flow_style=False)
-
-    def represent_list_or_row(self, value: list[Any]) -> yaml.Node:
-        """The node of a list: a line for each member, but numbers on one line however many there are."""
-        is_row = all(type(member) is int for member in value)
-        return yaml.SequenceNode(
-            SEQUENCE, [self.represent_data(member) for member in value], flow_style=is_row
-        )
-
-    def represent_text(self, value: str) -> yaml.Node:
-        """The node of a text, in quotes where another reader could take it for something else."""
-        style = "|" if "\n" in value else "'" if AMBIGUOUS.fullmatch(value) else None
-        return yaml.ScalarNode(TEXT, value, style=style)
-
-    def ignore_aliases(self, _data: Any) -> bool:
-        """Write what appears twice twice."""
-        return True
-
-
 def is_computed(key: str, argument: Any) -> bool:
     """Whether this is the attribute of a name that is computed: `!GetAtt Nested.Arn` cannot say it.
 
@@ -207,6 +136,85 @@ def is_computed(key: str, argument: Any) -> bool:
     )
 
 
-Dumper.add_representer(dict, Dumper.represent_mapping_or_function)
-Dumper.add_representer(list, Dumper.represent_list_or_row)
-Dumper.add_representer(str, Dumper.represent_text)
+def called(value: Any) -> tuple[str | None, Any]:
+    """A function's tag and argument: `!Ref` and `Vpc` of `{"Ref": "Vpc"}`. Any other value has no tag."""
+    if type(value) is dict and len(value) == 1:
+        ((key, argument),) = value.items()
+        if is_function(key) and not is_computed(key, argument):
+            is_attribute = key == "Fn::GetAtt" and isinstance(argument, list)
+            return f"!{key.removeprefix(FN_PREFIX)}", ".".join(argument) if is_attribute else argument
+    return None, value
+
+
+def add(events: list[yaml.Event], value: Any) -> None:
+    """Add the events by which libyaml writes a value."""
+    if type(value) is str:
+        events.append(text_event(value))
+        return
+    tag, value = called(value)
+    if type(value) is dict:
+        events.append(yaml.MappingStartEvent(None, tag, not tag, flow_style=bool(tag) and is_row(value)))
+        for key, member in value.items():
+            add(events, key)
+            add(events, member)
+        events.append(yaml.MappingEndEvent())
+    elif type(value) is list:
+        # Numbers are on one line however many there are.
+        flow_style = is_row(value) if tag else all(type(member) is int for member in value)
+        events.append(yaml.SequenceStartEvent(None, tag, not tag, flow_style=flow_style))
+        for member in value:
+            add(events, member)
+        events.append(yaml.SequenceEndEvent())
+    elif type(value) is str:
+        events.append(text_event(value, tag))
+    else:
+        node = PLAIN.represent_data(value)
+        events.append(yaml.ScalarEvent(None, tag, (not tag, False), node.value))
+
+
+# Most texts appear more than once.
+@functools.cache
+def text_event(value: str, tag: str | None = None) -> yaml.ScalarEvent:
+    """The event of a text, in quotes where a reader could take it for something else."""
+    style = "|" if "\n" in value else None
+    if tag:
+        return yaml.ScalarEvent(None, tag, (False, False), value, style=style)
+    if AMBIGUOUS.fullmatch(value):
+        style = "'"
+    is_plain = RESOLVE(yaml.ScalarNode, value, (True, False)) == TEXT
+    return yaml.ScalarEvent(None, None, (is_plain, True), value, style=style)
+
+
+def is_row(argument: dict[str, Any] | list[Any]) -> bool:
+    """Whether a function with this argument stands on one line: with single values, and functions of them.
+
+    One with a map stands on several: a property is a line of its own. The map that stands for a function
+    inside a function (`!ImportValue {'Fn::Sub': ...}`) is no such map.
+    """
+    if isinstance(argument, dict) and not (len(argument) == 1 and all(map(is_function, argument))):
+        return False
+    parts = members(argument)
+    return all(map(is_single, parts)) and sum(map(characters, parts)) <= ROW_CHARACTERS
+
+
+def is_single(value: Any) -> bool:
+    """Whether this is one short value, or a list or function of nothing but such values."""
+    tag, value = called(value)
+    if not isinstance(value, dict | list):
+        return "\n" not in str(value)
+    if isinstance(value, dict) and not (tag and is_row(value)):
+        return False
+    return not any(isinstance(called(member)[1], dict | list) for member in members(value))
+
+
+def characters(value: Any) -> int:
+    """About as many as the value takes on its line."""
+    _, value = called(value)
+    if isinstance(value, dict | list):
+        return sum(map(characters, members(value)))
+    return len(str(value)) + 2
+
+
+def members(value: dict[str, Any] | list[Any]) -> list[Any]:
+    """The values of a list, the keys and values of a map."""
+    return [part for pair in value.items() for part in pair] if isinstance(value, dict) else value
