@@ -3,8 +3,13 @@
 Usage: generate.py [--check]
 """
 
-import contextlib
 import gc
+
+if __name__ == "__main__":
+    # All that is imported and made is needed to the end.
+    gc.disable()
+
+import contextlib
 import json
 import os
 import sys
@@ -173,17 +178,17 @@ def files(params: Path) -> dict[str, str]:
         declared = _runtime.document({slug: templates.runtime(layer) for slug, layer in LAYERS.items()})
     texts = {f"{slug}.yaml": render(slug, document) for slug, document in documents.items()}
     refused = (*_exports.problems(documents), *too_long(texts, documents, params))
+    known, unknown = understood(declared, documents)
     wrong = [
         *blanks(documents),
         *(("LAYERS in templates/__init__.py", problem) for problem in needed(params.parent, documents)),
         *((module(slug), problem) for slug, problem in refused),
-        *(("RUNTIME of the layers", problem) for problem in unknown(declared, documents)),
+        *(("RUNTIME of the layers", problem) for problem in unknown),
     ]
-    if wrong:
+    if wrong or known is None:
         problems = "".join(f"\n  {where}: {problem}" for where, problem in wrong)
         raise Failed(f"no file was written, because the templates cannot be deployed:{problems}")
     texts[runtime.FILE] = written(declared) + "\n"
-    known = runtime.made(declared, runtime.FILE)
     parameters = {slug: document.get("Parameters", {}) for slug, document in documents.items()}
     texts[environment_schema.FILE] = written(environment_schema.document(parameters, known)) + "\n"
     return texts | policies | dict(configurations(params, parameters, known))
@@ -215,14 +220,18 @@ def module(slug: str) -> str:
     return f"{name}/__init__.py" if (ROOT / name).is_dir() else f"{name}.py"
 
 
-def unknown(declared: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """What the layers say of themselves that the tool does not know, or the templates do not have."""
+def understood(
+    declared: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]]
+) -> tuple[runtime.Runtime | None, list[str]]:
+    """What the layers say of themselves, as the tool reads it, and what it cannot do with it.
+
+    That is what it does not know, and what the templates do not have.
+    """
     try:
         known = runtime.made(declared, runtime.FILE)
     except runtime.Unusable as error:
-        yield f"{error}"
-    else:
-        yield from runtime.problems(known, documents)
+        return None, [str(error)]
+    return known, list(runtime.problems(known, documents))
 
 
 def needed(root: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -304,17 +313,20 @@ def configurations(
 
 def written(value: Any, indent: str = "") -> str:
     """JSON for people: what fits into a line is one, and so are numbers, also in quotes."""
-    line = json.dumps(value)
-    if not isinstance(value, dict | list) or len(indent + line) <= LINE:
-        return line
-    if isinstance(value, list) and all(isinstance(member, int) or str(member).isdigit() for member in value):
-        return line
+    if not isinstance(value, dict | list):
+        return json.dumps(value)
     inner = f"{indent}  "
     if isinstance(value, list):
         members = [written(member, inner) for member in value]
     else:
         members = [f"{json.dumps(key)}: {written(member, inner)}" for key, member in value.items()]
     opening, closing = "[]" if isinstance(value, list) else "{}"
+    # One of several lines is longer than they would be in one.
+    line = f"{opening}{', '.join(members)}{closing}"
+    if len(indent + line) <= LINE:
+        return line
+    if isinstance(value, list) and all(isinstance(member, int) or str(member).isdigit() for member in value):
+        return line
     return f"{opening}\n" + ",\n".join(f"{inner}{member}" for member in members) + f"\n{indent}{closing}"
 
 
@@ -335,8 +347,6 @@ def end(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    # All that is made is needed to the end.
-    gc.disable()
     try:
         end(main())
     except BrokenPipeError:

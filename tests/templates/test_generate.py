@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 import yaml
-from ecs_blue_green import template_yaml
+from ecs_blue_green import runtime, template_yaml
 from ecs_blue_green.deployer import environment, environment_schema
 from ecs_blue_green.deployer.plain_secrets import PlainSecret
 from troposphere import Export, ImportValue, Output, Sub, Template
@@ -356,7 +356,7 @@ def test_a_template_that_is_too_long_for_a_call_goes_through_a_bucket(
 ) -> None:
     """The remedy of the message, followed: the bucket is named in every parameter file that it lists."""
     monkeypatch.setitem(LAYERS, "service-preference", SimpleNamespace(build=long_one))
-    monkeypatch.setattr(generate, "unknown", lambda declared, documents: ())
+    monkeypatch.setattr(runtime, "problems", lambda known, documents: ())
     monkeypatch.setattr(generate, "needed", lambda root, documents: ())
     assert generate.main([], root) == 1
     named = re.findall(r"params/\w+\.yaml", capsys.readouterr().err)

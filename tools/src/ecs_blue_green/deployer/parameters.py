@@ -83,10 +83,9 @@ class Form(NamedTuple):
             found |= {} if self.high is None else {"maximum": self.high}
         else:
             found["type"] = ["string"]
-            digits = [count for count in range(1, _DIGITS + 1) if self.problem("1" * count) is None]
             if self.problem("1.5") is None:
                 found["type"].append("number")
-            elif digits:
+            elif digits := [count for count in range(1, _DIGITS + 1) if self.problem("1" * count) is None]:
                 found["type"].append("integer")
                 found |= {"minimum": 10 ** (digits[0] - 1)} if digits[0] > 1 else {}
                 found |= {"maximum": 10 ** digits[-1] - 1} if digits[-1] < _DIGITS else {}

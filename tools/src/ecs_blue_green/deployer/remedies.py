@@ -5,16 +5,14 @@ to its end (`tests/deployer/test_remedies.py` looks that each is). Those that le
 commands are `only on AWS`; others are work in the repository, `by hand`.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ecs_blue_green.runtime import REPAIR
 
 Kind = Literal["command", "only on AWS", "by hand"]
 
 
-@dataclass(frozen=True)
-class Remedy:
+class Remedy(NamedTuple):
     """Words, with places in braces for what they are about."""
 
     words: str
