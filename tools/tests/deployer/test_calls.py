@@ -1,6 +1,7 @@
-"""How many calls of AWS a deploy makes that has nothing to do."""
+"""The calls of AWS that a deploy makes: how many where there is nothing to do, and which side by side."""
 
 import re
+import threading
 from collections import Counter
 
 import pytest
@@ -8,6 +9,7 @@ from botocore.client import BaseClient
 
 from tests.deployer.shop import Shop
 from tests.deployer.test_committed import committed
+from tests.deployer.test_guarded_deploy import set_parameter
 from tests.paths import TOOLS
 
 ROW = re.compile(r"\| (\d+) (`\w+:\w+`(?:, `\w+:\w+`)*) \|")
@@ -46,3 +48,50 @@ def test_each_call_of_a_deploy_with_nothing_to_do_has_its_purpose(deployed: Shop
     assert deployed.run("deploy", "--yes")["exit_code"] == 0
     assert Counter(calls) == documented()
     assert len(calls) <= MOST
+
+
+# What does not wait for one another when one layer changes, in its order.
+SIDE_BY_SIDE = [
+    {"GetParameters": 1, "DescribeStacks": 6},
+    {"ListChangeSets": 6, "GetTemplate": 6, "GetStackPolicy": 2, "DescribeServices": 1},
+    {"CreateChangeSet": 1, "DescribeStackEvents": 1, "GetStackPolicy": 1},
+    # What is live, and whether the lock is still ours.
+    {
+        "DescribeListeners": 1,
+        "DescribeServices": 1,
+        "ListDeployments": 1,
+        "ListPipelineExecutions": 1,
+        "GetParametersByPath": 1,
+    },
+    {"ExecuteChangeSet": 1},
+    {"PutParameter": 1, "DeleteParameters": 1},
+]
+
+
+def test_what_does_not_wait_for_one_another_is_asked_side_by_side(
+    deployed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calls of a group wait for each other: one after the other, none of them would have an answer."""
+    set_parameter(deployed, "MaxCapacity: 5")
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+    left = [Counter(group) for group in SIDE_BY_SIDE]
+
+    def go_on() -> None:
+        """Called by the last of a group: the next one waits from now on."""
+        del left[0]
+
+    barriers = [threading.Barrier(group.total(), action=go_on) for group in left]
+    one_at_a_time = threading.Lock()
+
+    def waiting(self: BaseClient, operation: str, request: object) -> object:
+        with one_at_a_time:
+            barrier = barriers[-len(left)] if left and left[0][operation] else None
+            if barrier:
+                left[0][operation] -= 1
+        if barrier:
+            barrier.wait(timeout=60)
+        return call(self, operation, request)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", waiting)
+    assert deployed.run("deploy", "--yes")["exit_code"] == 0
+    assert not left

@@ -48,14 +48,31 @@ def test_where_the_end_may_be_near_it_is_asked_more_often_but_not_all_the_time()
     assert FAR < found.delay(1.0, is_near=True) < found.delay(1.0)
 
 
+def test_what_is_due_by_the_last_time_is_asked_about_often_for_a_while() -> None:
+    found = far()
+
+    def pause(age: float) -> float:
+        return found.delay(age, is_near=True, expected=6.0)
+
+    # It may be over sooner, and it may take longer: then as often as where nothing is known.
+    assert pause(3.0) == found.delay(3.0, is_near=True)
+    assert pause(9.0) == found.delay(9.0, is_near=True)
+    assert FAR <= pause(5.5) < found.delay(5.5, is_near=True)
+    # What took an hour is due for minutes.
+    assert found.delay(3600.0, expected=3600.0) == pace.SLOWEST_SECONDS
+
+
 def test_throttling_slows_all_pauses_down() -> None:
     found = far()
     found.took("CREATE", 4.0)
-    before = found.delay(0.0, "CREATE"), found.delay(1.0, is_near=True)
+
+    def pauses() -> list[float]:
+        return [
+            found.delay(0.0, "CREATE"),
+            found.delay(1.0, is_near=True),
+            found.delay(6.0, expected=6.0),
+        ]
+
+    before = pauses()
     found.slow_down()
-    assert all(
-        now > then
-        for now, then in zip(
-            (found.delay(0.0, "CREATE"), found.delay(1.0, is_near=True)), before, strict=True
-        )
-    )
+    assert all(now > then for now, then in zip(pauses(), before, strict=True))

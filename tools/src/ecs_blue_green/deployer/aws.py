@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,17 @@ class Aws:
             if service not in self._clients:
                 self._clients[service] = self._made(service)
             return self._clients[service]
+
+    def prepare(self, *services: str) -> None:
+        """Make clients while something else is waited for: each takes the time in which its model is read."""
+
+        def make() -> None:
+            # Whoever asks for the client is told why there is none.
+            with suppress(BotoCoreError, Failure):
+                for service in services:
+                    self.client(service)
+
+        threading.Thread(target=make, daemon=True).start()
 
     def _made(self, service: str) -> Any:
         try:
@@ -238,7 +249,10 @@ def _said_when_slow(silence: _Silence) -> Iterator[None]:
 
 def check_account(aws: Aws, environment: Environment) -> None:
     """Raise BadInput when the credentials are those of another account than the environment's."""
-    identity = aws.client("sts").get_caller_identity()
+    client = aws.client("sts")
+    # What every command asks next.
+    aws.prepare("ssm", "cloudformation", "ecs")
+    identity = client.get_caller_identity()
     if identity["Account"] != environment.account:
         raise BadInput(
             f"these credentials belong to account {identity['Account']}",

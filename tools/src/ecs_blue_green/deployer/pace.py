@@ -3,7 +3,8 @@
 An answer that takes long says that AWS is far or busy, and an operation that has taken long is not over in a
 moment. So the pause grows with both, and a run that is told to slow down does. Of what a run does several
 times, such as making a change set, it knows how long it took: it does not look before that, and then soon
-again.
+again. What a stack's last update took is a hint for the next one: that may be over sooner, but when it has
+taken about as long, it is looked at more often.
 """
 
 import threading
@@ -17,6 +18,11 @@ SHARE_OF_AGE = 0.1
 ANSWERS_A_LOOK_AT_THE_END = 3
 # When to look first, and until when the end is near, in shares of what it took before.
 FIRST_LOOK, LAST_NEAR = 0.85, 1.5
+# Where the last update says about when the end is due, asking may take half of the time meanwhile: from
+# FIRST_LOOK to LAST_DUE that is a dozen looks at most.
+ANSWERS_A_LOOK_WHEN_DUE = 1
+SHARE_OF_AGE_WHEN_DUE = 0.025
+LAST_DUE = 1.2
 FASTEST_SECONDS = 0.1
 SLOWEST_SECONDS = 6.0
 # Told to slow down, the pauses double up to this factor, and come back step by step.
@@ -32,18 +38,25 @@ class Pace:
         self._factor = 1.0
         self._usual: dict[str, float] = {}
 
-    def delay(self, age: float, kind: str = "", *, is_near: bool = False) -> float:
+    def delay(
+        self, age: float, kind: str = "", *, is_near: bool = False, expected: float | None = None
+    ) -> float:
         """The pause, in seconds, before the next look at something that began `age` seconds ago.
 
         `kind` is what `took` calls it. `is_near` where its end may be, although nothing was seen of its kind.
+        `expected` is how long it may take, as one before did.
         """
         usual = self._usual.get(kind)
         if usual is not None:
             is_near = FIRST_LOOK * usual - FASTEST_SECONDS < age < LAST_NEAR * usual
             if age < FIRST_LOOK * usual - FASTEST_SECONDS:
                 return (FIRST_LOOK * usual - age) * self._factor
-        answers = ANSWERS_A_LOOK_AT_THE_END if is_near else ANSWERS_A_LOOK
-        pause = max(FASTEST_SECONDS, answers * (self._answer or 0.0), SHARE_OF_AGE * age)
+        is_due = expected is not None and FIRST_LOOK * expected <= age < LAST_DUE * expected
+        if is_due:
+            answers, share = ANSWERS_A_LOOK_WHEN_DUE, SHARE_OF_AGE_WHEN_DUE
+        else:
+            answers, share = ANSWERS_A_LOOK_AT_THE_END if is_near else ANSWERS_A_LOOK, SHARE_OF_AGE
+        pause = max(FASTEST_SECONDS, answers * (self._answer or 0.0), share * age)
         return min(pause * self._factor, SLOWEST_SECONDS * max(self._factor / 2, 1.0))
 
     def took(self, kind: str, seconds: float) -> None:

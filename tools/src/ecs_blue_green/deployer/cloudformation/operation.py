@@ -102,8 +102,17 @@ class Operations:
     watch: Watch
     on_event: OnEvent
 
-    def execute(self, layer: str, change_set: ChangeSet, before: Stack | None, sleep: Sleep) -> Stack:
+    def execute(
+        self,
+        layer: str,
+        change_set: ChangeSet,
+        before: Stack | None,
+        sleep: Sleep,
+        expected: float | None = None,
+    ) -> Stack:
         """Execute a change set and return the stack afterwards; `before` is the stack as it was.
+
+        `expected` is how many seconds that may take, as the last time did.
 
         Raises StackFailed with the first real cause, LostSight when AWS cannot be asked any more.
         """
@@ -116,7 +125,7 @@ class Operations:
             if not _has_begun(self.client, operation, error, sleep, change_set):
                 raise
         begins = "UPDATE_IN_PROGRESS" if before and before.exists else "CREATE_IN_PROGRESS"
-        stack = self._finished(operation, begins, sleep)
+        stack = self._finished(operation, begins, sleep, expected)
         if stack is None:
             raise StackFailed(
                 "", f"the stack of {layer} no longer exists", "somebody deleted it meanwhile", "run again"
@@ -149,7 +158,9 @@ class Operations:
                 raise
         self._finished(operation, "UPDATE_ROLLBACK_IN_PROGRESS", sleep)
 
-    def _finished(self, operation: Operation, begins: str, sleep: Sleep) -> Stack | None:
+    def _finished(
+        self, operation: Operation, begins: str, sleep: Sleep, expected: float | None = None
+    ) -> Stack | None:
         """Wait until the operation is over. Raises StackFailed unless it succeeded."""
         began = clock.monotonic()
         self.on_event(operation.layer, describe.about_stack(operation.stack_arn, begins))
@@ -181,6 +192,7 @@ class Operations:
                 sleep,
                 lambda event: self.on_event(operation.layer, event),
                 begins,
+                expected,
             )
         except (ClientError, BotoCoreError) as error:
             raise LostSight(

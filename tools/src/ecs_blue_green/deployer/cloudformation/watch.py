@@ -42,6 +42,7 @@ class _Watched:
     tell: Tell
     began: float
     due: float
+    expected: float | None = None
     status: str = ""
     updates: bool = False
     newest: str = ""
@@ -72,17 +73,24 @@ class Watch:
         self._answered = clock.monotonic()
 
     def until(
-        self, stack_arn: str, is_over: IsOver, sleep: Sleep, tell: Tell, status: str = ""
+        self,
+        stack_arn: str,
+        is_over: IsOver,
+        sleep: Sleep,
+        tell: Tell,
+        status: str = "",
+        expected: float | None = None,
     ) -> Stack | None:
         """Wait until `is_over` is true of the stack (None when it no longer exists), and return it.
 
         `tell` gets an event for each status of the stack after `status`. An exception of `sleep` ends the
-        wait; so does an error of AWS that is not temporary, or lasts too long.
+        wait; so does an error of AWS that is not temporary, or lasts too long. `expected` is how many seconds
+        the operation may take, as one before did.
         """
         now = clock.monotonic()
         updates = status == "UPDATE_IN_PROGRESS"
-        due = now + self._pace.delay(0, is_near=updates)
-        watched = _Watched(stack_arn, is_over, tell, now, due, status, updates)
+        due = now + self._pace.delay(0, is_near=updates, expected=expected)
+        watched = _Watched(stack_arn, is_over, tell, now, due, expected, status, updates)
         if not self._watched:
             self._answered = now
         self._watched.append(watched)
@@ -136,7 +144,7 @@ class Watch:
             age = now - watched.began
             # An update changes little, mostly, and is soon over.
             is_near = watched.updates and age < SOON_SECONDS
-            watched.due = now + self._pace.delay(age, is_near=is_near)
+            watched.due = now + self._pace.delay(age, is_near=is_near, expected=watched.expected)
 
     def _moving(self, watched: list[_Watched]) -> dict[str, Event]:
         """Those of the stacks that are in progress; nothing when a list has no advantage."""

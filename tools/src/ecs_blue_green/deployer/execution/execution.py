@@ -148,7 +148,9 @@ class _Execution:
         with self._lifted(step, change_set):
             try:
                 self._executed.add(slug)
-                self._after[slug] = self._operations.execute(slug, change_set, before, sleep)
+                # How long the creation took says nothing about an update.
+                expected = step.took.seconds if step.took and not step.took.created else None
+                self._after[slug] = self._operations.execute(slug, change_set, before, sleep, expected)
             except StackFailed as error:
                 if error.status == deployed.STUCK:
                     error.remedy = deployed.continuing(self._plan.environment, slug)

@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from secrets import token_hex
@@ -34,7 +35,7 @@ RENEWAL_SECONDS = 40
 WAIT_SECONDS = 5
 # After somebody was faster, an old answer can go on showing the record before.
 AGAIN_SECONDS = 0.2
-# Executions that begin together read the lock once.
+# Executions that begin together read the lock once, and it may be read beside the guards' last questions.
 CHECKED_SECONDS = 1.0
 # As a deployer writes them: no leading zeros.
 _GENERATION = re.compile("[1-9][0-9]*", re.ASCII)
@@ -134,8 +135,12 @@ class Lock:
         Nobody asks first whether it was taken over: that could happen after the answer, so nothing here may
         touch a later generation anyway. Where one is, it holds, whatever this record says by then.
         """
+        if self.forgotten:
+            _delete(self._client, self._prefix, [*self.older, self._generation])
+            return
         self._holder = replace(self._holder, released=True)
-        if not self.forgotten:
+        with ThreadPoolExecutor(1) as pool:
+            removal = pool.submit(_delete, self._client, self._prefix, self.older)
             try:
                 self._write()
             except ClientError:
@@ -143,8 +148,7 @@ class Lock:
                 if self._generation in _all(self._client, self._prefix):
                     raise
                 return
-        own = [self._generation] if self.forgotten else []
-        _delete(self._client, self._prefix, [*self.older, *own])
+            removal.result()
 
     def _write(self) -> None:
         self._client.put_parameter(

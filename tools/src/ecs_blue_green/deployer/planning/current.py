@@ -4,12 +4,14 @@ To read it removes what runs that were killed have left behind, as far as that i
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ecs_blue_green.deployer import clock, interrupts, policy, template
 from ecs_blue_green.deployer.cloudformation import change_sets, describe, stale
+from ecs_blue_green.deployer.cloudformation.change_sets import Listed
 from ecs_blue_green.deployer.cloudformation.describe import Stack
 from ecs_blue_green.deployer.cloudformation.schedule import WORKERS
 from ecs_blue_green.deployer.cloudformation.watch import Watch
@@ -95,12 +97,20 @@ def read_state(
     if stacks is None:
         stacks = deployed.described(session.aws, environment, session.layers)
 
-    def stack_state(layer: Layer) -> CurrentStack:
-        return _read_stack(session, layer, stacks[layer.slug], watch, has_lock=has_lock)
+    def at_rest(stack: Stack | None) -> Stack | None:
+        return deployed.at_rest(session.cloudformation, stack, clock.sleep, session.say, watch)
 
     with interrupts.threads(WORKERS) as pool:
-        states = pool.map(stack_state, session.layers.values())
-        current_stacks = dict(zip(session.layers, states, strict=True))
+        resting = list(pool.map(at_rest, (stacks[slug] for slug in session.layers)))
+        # What is asked of all stacks is asked side by side, before any answer is looked at.
+        asked = [
+            _ask(pool, session, layer, stack) if stack else None
+            for layer, stack in zip(session.layers.values(), resting, strict=True)
+        ]
+        current_stacks = {
+            layer.slug: _read(session, layer, one, has_lock=has_lock) if one else CurrentStack(None)
+            for layer, one in zip(session.layers.values(), asked, strict=True)
+        }
     layers = agreed(
         {slug: _keeping(layer, current_stacks[slug].deployed) for slug, layer in session.layers.items()},
         [slug for slug, state in current_stacks.items() if state.deployed],
@@ -122,34 +132,51 @@ def _refuse(session: Session, state: EnvironmentState) -> None:
     providers.refuse_missing(state.environment, state.layers, state.world, state.stacks, state.chosen)
 
 
-def _read_stack(
-    session: Session, layer: Layer, described: Stack | None, watch: Watch, *, has_lock: bool
-) -> CurrentStack:
+class _Asked(NamedTuple):
+    """What was asked of a stack: of one without resources its change sets alone.
+
+    The policy is asked where the layer has one.
+    """
+
+    stack: Stack
+    listed: Future[list[Listed]]
+    body: Future[Any] | None = None
+    policy: Future[str | None] | None = None
+
+
+def _ask(pool: ThreadPoolExecutor, session: Session, layer: Layer, stack: Stack) -> _Asked:
     client = session.cloudformation
-    stack = deployed.at_rest(client, described, clock.sleep, session.say, watch)
-    if stack is None:
-        return CurrentStack(None)
+    listed = pool.submit(change_sets.waiting, client, stack.arn)
+    if not stack.exists or deployed.is_failed(stack):
+        return _Asked(stack, listed)
+    body = pool.submit(describe.template_body, client, stack)
+    return _Asked(
+        stack, listed, body, pool.submit(stack_policy, client, stack) if layer.stack_policy else None
+    )
+
+
+def _read(session: Session, layer: Layer, asked: _Asked, *, has_lock: bool) -> CurrentStack:
+    """A stack by the answers; what a killed deploy has left of change sets is removed by this."""
     others = []
-    for listed in change_sets.waiting(client, stack.arn):
+    for listed in asked.listed.result():
         if stale.is_stale(listed, alone=has_lock):
-            change_sets.delete(client, listed.arn)
+            change_sets.delete(session.cloudformation, listed.arn)
         elif listed.purpose != change_sets.EPHEMERAL:
             others.append(listed)
-    state = CurrentStack(stack, others=tuple(others))
-    if not stack.exists or deployed.is_failed(stack):
-        return state
-    body = describe.template_body(client, stack)
-    return replace(state, body=body, policy=_policy(session, layer, stack, has_lock=has_lock))
+    return CurrentStack(
+        asked.stack,
+        asked.body.result() if asked.body else None,
+        _policy(session, layer, asked, has_lock=has_lock),
+        tuple(others),
+    )
 
 
-def _policy(session: Session, layer: Layer, stack: Stack, *, has_lock: bool) -> str | None:
+def _policy(session: Session, layer: Layer, asked: _Asked, *, has_lock: bool) -> str | None:
     """The stack's policy where the layer has one; one that a killed deploy lifted is put back by this."""
-    own = layer.stack_policy
-    if not own:
-        return None
-    current = stack_policy(session.cloudformation, stack)
-    if not current or not has_lock or not policy.is_lifted(own, current):
+    current, own = asked.policy.result() if asked.policy else None, layer.stack_policy
+    if not current or not own or not has_lock or not policy.is_lifted(own, current):
         return current
+    stack = asked.stack
     session.cloudformation.set_stack_policy(StackName=stack.arn, StackPolicyBody=own)
     session.say(f"the stack policy of {layer.slug} is back, which an earlier run had lifted")
     return own

@@ -131,10 +131,15 @@ def _changed(requests: Requests, state: EnvironmentState, slug: str, kept: Chang
         step = replace(step, deletion_blockers=tuple(blockers))
     if act == "recreate" or not state.is_ready(slug):
         return replace(step, changes=offline.resources)
-    if stack and not layer.stack_policy:
+    with interrupts.threads(2) as pool:
+        # Asked while CloudFormation makes the change set.
+        took = pool.submit(_took, client, stack) if stack else None
         # A stack policy that somebody else has set is respected.
-        step = replace(step, deployed_policy=stack_policy(client, stack))
-    change_set = kept or requests.change_set(layer, stack, step.role, clock.sleep)
+        others = pool.submit(stack_policy, client, stack) if stack and not layer.stack_policy else None
+        change_set = kept or requests.change_set(layer, stack, step.role, clock.sleep)
+        last_took = took.result() if took else None
+        if others:
+            step = replace(step, deployed_policy=others.result())
     if change_set is None:
         return replace(step, act="nothing", endangered_exports=(), outputs=(), tags=(), displaced=())
     answered = survey.without_secrets(slug, change_set.changes)
@@ -143,7 +148,7 @@ def _changed(requests: Requests, state: EnvironmentState, slug: str, kept: Chang
         changes=_in_order(layer, worse(answered, offline.resources)),
         change_set=change_set,
         displaced=tuple(other for other in step.displaced if other.arn != change_set.arn),
-        took=_took(client, stack) if stack else None,
+        took=last_took,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ecs_blue_green.deployer import commands, environment, preflight, rules
+from ecs_blue_green.deployer import commands, environment, interrupts, preflight, rules
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.deployer.execution import left, owner
 from ecs_blue_green.deployer.execution.sessions import Found
@@ -63,8 +63,7 @@ def propose(
     wanted = image.required_image(settings, session.layers, runtime.image, invocation.root)
     # Before there are change sets, which nobody removes where this is interrupted or refused.
     left_stacks = left.find(session.cloudformation, settings, session.layers, found.owners.record.layers)
-    state = current.read_state(session, only, found.stacks, has_lock=verb == "deploy")
-    _refuse_gone(session, state)
+    state = _read_state(session, only, found, has_lock=verb == "deploy")
     answers = Answers()
     if state.changed:
         answers = preflight.examine(session.aws, state.survey, wanted, runtime)
@@ -76,17 +75,26 @@ def propose(
     return Proposal(plan, session.layers, service.named(runtime.controller, plan.stacks), wanted, answers)
 
 
-def _refuse_gone(session: Session, state: EnvironmentState) -> None:
-    """Go on only where the service is there, unless nothing of it or on it is to be deployed."""
-    controller = session.project.runtime.controller
+def _read_state(session: Session, only: list[str], found: Found, *, has_lock: bool) -> EnvironmentState:
+    """Read the stacks. Goes on only where the service is there, unless nothing of it or on it is deployed."""
+    controller, waits_for = session.project.runtime.controller, session.project.waits_for
     needed = controller.service.layer
-    if not any(needed in (slug, *state.waits_for[slug]) for slug in state.chosen):
-        return
-    now = live.service_state(session.aws, service.named(controller, state.stacks))
+    if not any(needed in (slug, *waits_for[slug]) for slug in only or session.layers):
+        return current.read_state(session, only, found.stacks, has_lock=has_lock)
+    with interrupts.threads(1) as pool:
+        asked = pool.submit(live.service_state, session.aws, service.named(controller, found.stacks))
+        state = current.read_state(session, only, found.stacks, has_lock=has_lock)
+        # Where a stack was waited for, what that has done to the service is not in the answer.
+        now = (
+            asked.result()
+            if state.stacks == found.stacks
+            else live.service_state(session.aws, service.named(controller, state.stacks))
+        )
     live.refuse_gone(session.environment, now)
     if now.idle:
         status = commands.make("status", session.environment.name)
         session.say(f"no task of {now.service} runs, and {now.desired} should: {status}")
+    return state
 
 
 def judge(

@@ -138,7 +138,7 @@ def _record(
 
 def _approve(
     invocation: Invocation,
-    session: Session,
+    session: LockedSession,
     proposal: Proposal,
     named: set[str],
     kept: dict[str, Any] | None,
@@ -149,7 +149,11 @@ def _approve(
         saved.refuse_moved(kept, plan)
     if invocation.options.wait and plan.changes_something:
         checks.wait_for_release(session.aws, proposal.service, session.say)
-    findings = _proposal.judge(invocation, session, proposal, named, whole=False)
+    with interrupts.threads(1) as pool:
+        if plan.changes_something and (kept or invocation.options.yes):
+            # Nobody is asked, so what is executed next relies on this answer as long as it is fresh.
+            pool.submit(session.lock.check)
+        findings = _proposal.judge(invocation, session, proposal, named, whole=False)
     if findings:
         raise Guarded(findings, shown=True)
     answers = proposal.answers
