@@ -10,6 +10,7 @@ from ecs_blue_green.codebuild import Project, read_project
 Client = Callable[[str], Any]
 
 CODEBUILD = "CodeBuild"
+CODEDEPLOY = "CodeDeployToECS"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Stage:
         """The actions in their run order: those of one list run in parallel."""
         for order in sorted({action.run_order for action in self.actions}):
             yield [action for action in self.actions if action.run_order == order]
+
+    @property
+    def deploys(self) -> bool:
+        """Whether one of its actions is a blue/green deployment."""
+        return any(action.provider == CODEDEPLOY for action in self.actions)
 
 
 @dataclass(frozen=True)

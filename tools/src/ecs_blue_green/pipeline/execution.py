@@ -11,7 +11,7 @@ from pathlib import Path
 from ecs_blue_green import codebuild
 from ecs_blue_green.pipeline import change_sets, deploy
 from ecs_blue_green.pipeline.change_sets import ActionFailed
-from ecs_blue_green.pipeline.definition import CODEBUILD, Action, Client, Definition, Stage
+from ecs_blue_green.pipeline.definition import CODEBUILD, CODEDEPLOY, Action, Client, Definition, Stage
 
 # The automatic retries of a stage: one.
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-retry.html
@@ -221,6 +221,6 @@ _ACTIONS: dict[str, Callable[[Action, Execution, Workshop], str]] = {
     "CodeStarSourceConnection": _source,
     CODEBUILD: _codebuild,
     "CloudFormation": _cloudformation,
-    "CodeDeployToECS": _deploy,
+    CODEDEPLOY: _deploy,
     "Manual": _approve,
 }

@@ -11,6 +11,8 @@ from ecs_blue_green.pipeline.deploy import Release
 from ecs_blue_green.rehearsal.journal import Span
 from ecs_blue_green.rehearsal.stage import Stage
 
+# Traffic before a deployment, so that the alarms know the service as it was. Builds run meanwhile.
+BEFORE_MINUTES = 2.0
 # Carries out the deployment of a release by its action's configuration, and gives its id.
 Deploy = Callable[[Mapping[str, str], Release], Awaitable[str]]
 
@@ -28,6 +30,7 @@ class PipelineRun:
 
     def __init__(self, stage: Stage, deploy: Deploy) -> None:
         self._cloud = stage.cloud
+        self._clock = stage.clock
         self._journal = stage.journal
         self._source = stage.source
         # Where all that it makes is.
@@ -48,6 +51,8 @@ class PipelineRun:
             self._is_over = True
 
     async def _run_stage(self, stage: pipeline.Stage, execution: Execution, workshop: Workshop) -> None:
+        if stage.deploys:
+            await self._clock.until(BEFORE_MINUTES)
         self._journal.note("stage", f"stage {stage.name}")
         result = await asyncio.to_thread(run_stage, stage, execution, workshop)
         for ended in result.attempts[-1]:

@@ -28,8 +28,8 @@ from ecs_blue_green.rehearsal.watch import Watch
 
 # The current service must serve first; one that never does is rehearsed anyway, as it would be on AWS.
 STEADY_SECONDS = 20.0
-# Traffic before the pipeline starts, so that the alarms know the service as it was.
-BEFORE_MINUTES = 2.0
+# What is shown after a deployment; the pipeline's last actions run meanwhile.
+CALM_MINUTES = 1.5
 # Alarms in ALARM at the end get this long to recover: until then they would block the next release.
 AFTER_MINUTES = 6.0
 # Two task sets of this many processes still fit into the memory that a rehearsal may take.
@@ -55,6 +55,7 @@ class Rehearsal:
         self.options = options
         self.stage = stage
         self.deployment: Mapping[str, Any] | None = None
+        self._deployed_at: float | None = None
         self.failure: str | None = None
         # How long it went on, in minutes.
         self.minutes = 0.0
@@ -174,7 +175,6 @@ class Rehearsal:
 
     async def _release(self, follower: Follower) -> None:
         self._note_beginning()
-        await self.stage.clock.until(BEFORE_MINUTES)
 
         async def deploy(configuration: Mapping[str, str], release: deploy_action.Release) -> str:
             if not self.options.hooks:
@@ -184,6 +184,7 @@ class Rehearsal:
             self.stage.journal.note("event", f"deployment {deployment_id} created")
             follower.deployment_id = deployment_id
             deployment = self.deployment = await follower.until_ended()
+            self._deployed_at = self.stage.clock.now()
             if deployment["status"] != "Succeeded":
                 raise ActionFailed(deployment["errorInformation"]["message"])
             return deployment_id
@@ -201,10 +202,10 @@ class Rehearsal:
         self.minutes = self.stage.clock.now()
 
     async def _until_calm(self) -> None:
-        """Continue for a moment, longer while an alarm is still in ALARM."""
+        """Continue for a moment after the deployment, longer while an alarm is still in ALARM."""
         assert self.watch is not None  # noqa: S101 - made before the release begins
         end = self.stage.clock.now()
-        await self.stage.clock.until(end + 1.5)
+        await self.stage.clock.until((end if self._deployed_at is None else self._deployed_at) + CALM_MINUTES)
         while self.watch.in_alarm() and self.stage.clock.now() < end + AFTER_MINUTES:
             await self.stage.clock.sleep(10)
 

@@ -14,8 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import botocore.session
-
 STATE = Path(os.environ["DOCKER_STATE"])
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
@@ -71,6 +69,9 @@ def _push(tag: str) -> int:
     image = _image(tag)
     if not image.exists():
         return _refuse(f"An image does not exist locally with the tag: {tag}")
+    # Of the subcommands this one alone asks AWS, and the library takes longer than all that they do.
+    import botocore.session  # noqa: PLC0415
+
     repository, _, name = tag.partition("/")[2].partition(":")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     client: Any = botocore.session.get_session().create_client("ecr", region_name=region)
