@@ -1,5 +1,6 @@
 """What is compared of two commands, and what their processes have in memory."""
 
+import json
 import os
 import subprocess
 import sys
@@ -17,9 +18,9 @@ MIB = 64
 
 def test_ratio_is_that_of_the_pairs_and_not_of_the_medians() -> None:
     pairs = [
-        (Round(10, 0, 0), Round(5, 0, 0)),
-        (Round(20, 0, 0), Round(30, 0, 0)),
-        (Round(40, 0, 0), Round(8, 0, 0)),
+        (Round(10, 0, 0, 0), Round(5, 0, 0, 0)),
+        (Round(20, 0, 0, 0), Round(30, 0, 0, 0)),
+        (Round(40, 0, 0, 0), Round(8, 0, 0, 0)),
     ]
     assert again.compared(pairs, attrgetter("seconds")) == ((20, 8), 0.5)
 
@@ -38,10 +39,20 @@ def test_memory_is_that_of_all_processes_below() -> None:
         found = again.below(process.pid)
         assert len(found) == 2
         assert os.getpid() not in found
+        assert again.started_as(process.pid) == start
         assert MIB < sum(map(again.share, found)) / 1024 < 3 * MIB
         process.communicate("\n")
     assert again.below(process.pid) == {process.pid}
     assert again.share(process.pid) == 0
+    assert again.started_as(process.pid) == ""
+
+
+def test_waits_are_those_of_codedeploy(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    assert again.waits(report) == 0
+    names = ("Verify", "AllowTraffic", "wait before termination")
+    report.write_text(json.dumps({"spans": [{"name": name, "start": 1, "end": 5} for name in names]}))
+    assert again.waits(report) == 8
 
 
 def test_make_in_a_clone_does_not_get_the_variables_of_make_benchmark(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def _push(tag: str) -> int:
     if not image.exists():
         return _refuse(f"An image does not exist locally with the tag: {tag}")
     # Of the subcommands this one alone asks AWS, and the library takes longer than all that they do.
-    import botocore.session  # noqa: PLC0415
+    import botocore.session
 
     repository, _, name = tag.partition("/")[2].partition(":")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
