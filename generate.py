@@ -237,10 +237,13 @@ def understood(
 def needed(root: Path, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """The removed layers that others still need, each with the reason."""
     try:
+        removed = runtime.read_layers(root / "build") - documents.keys()
+        if not removed:
+            return
         before = runtime.read_runtime(root / "build")
     except runtime.Unusable:
         return
-    for slug in before.layers.keys() - documents.keys():
+    for slug in removed:
         named = f"${{{environment.stack_name_parameter(slug)}}}-"
         importers = [other for other, document in documents.items() if named in json.dumps(document)]
         places = [place for place in runtime.uses(before, slug) if not place.startswith(f"layers.{slug}.")]

@@ -351,16 +351,27 @@ class Runtime(NamedTuple):
 
 def read_runtime(build: Path) -> Runtime:
     """The file in a folder `build/`. Raises Unusable where it is missing, broken or of another schema."""
+    return made(_document(build), f"{build.name}/{FILE}")
+
+
+def read_layers(build: Path) -> set[str]:
+    """The layers that the file names, without a look at what it says of them. Raises Unusable."""
+    document = _document(build)
+    layers = document.get("layers") if isinstance(document, dict) else None
+    return set(layers) if isinstance(layers, dict) else set()
+
+
+def _document(build: Path) -> Any:
+    """The file's JSON. Raises Unusable."""
     name = f"{build.name}/{FILE}"
     try:
-        document = json.loads((build / FILE).read_text(encoding="utf-8"))
+        return json.loads((build / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise Unusable(f"{name} is missing", "the layers say there what a deployer must know") from error
     except OSError as error:
         raise Unusable(f"{name} cannot be read", error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
         raise Unusable(f"{name} is not JSON", str(error).splitlines()[0]) from error
-    return made(document, name)
 
 
 def made(document: Any, name: str) -> Runtime:

@@ -67,9 +67,11 @@ def _made(kind: Any, value: Any, where: str, others: bool) -> Any:
 @functools.cache
 def _members(kind: Any) -> tuple[Mapping[str, Any], Set[str]]:
     """The types of a class's fields, and which of them have no default."""
-    members = get_type_hints(kind)
     if not is_dataclass(kind):
+        # A named tuple inherits no field, so that its own types are all.
+        members = kind.__annotations__
         return members, members.keys() - kind._field_defaults.keys()
+    members = get_type_hints(kind)
     return members, {
         one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING
     }

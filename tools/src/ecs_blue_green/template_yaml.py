@@ -124,25 +124,20 @@ def is_function(key: str) -> bool:
     return key in CONVERTED_SUFFIXES or key.startswith(FN_PREFIX)
 
 
-def is_computed(key: str, argument: Any) -> bool:
-    """Whether this is the attribute of a name that is computed: `!GetAtt Nested.Arn` cannot say it.
-
-    `!GetAtt [Nested, !Ref Name]` could, but cfn_flip, with which many read, takes Name for the attribute.
-    """
-    return (
-        key == "Fn::GetAtt"
-        and isinstance(argument, list)
-        and not all(isinstance(part, str) for part in argument)
-    )
-
-
 def called(value: Any) -> tuple[str | None, Any]:
-    """A function's tag and argument: `!Ref` and `Vpc` of `{"Ref": "Vpc"}`. Any other value has no tag."""
+    """A function's tag and argument: `!Ref` and `Vpc` of `{"Ref": "Vpc"}`. Any other value has no tag.
+
+    Nor has the attribute of a name that is computed. `!GetAtt [Nested, !Ref Name]` could say it, but
+    cfn_flip, with which many read, takes Name for the attribute.
+    """
     if type(value) is dict and len(value) == 1:
         ((key, argument),) = value.items()
-        if is_function(key) and not is_computed(key, argument):
-            is_attribute = key == "Fn::GetAtt" and isinstance(argument, list)
-            return f"!{key.removeprefix(FN_PREFIX)}", ".".join(argument) if is_attribute else argument
+        if is_function(key):
+            if key == "Fn::GetAtt" and isinstance(argument, list):
+                if not all(isinstance(part, str) for part in argument):
+                    return None, value
+                argument = ".".join(argument)
+            return f"!{key.removeprefix(FN_PREFIX)}", argument
     return None, value
 
 
