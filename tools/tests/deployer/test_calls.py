@@ -55,8 +55,9 @@ SIDE_BY_SIDE = [
     {"GetParameters": 1, "DescribeStacks": 6},
     {"ListChangeSets": 6, "GetTemplate": 6, "GetStackPolicy": 2, "DescribeServices": 1},
     {"CreateChangeSet": 1, "DescribeStackEvents": 1, "GetStackPolicy": 1},
-    # What is live, and whether the lock is still ours.
+    # What CloudFormation warns of, what is live, and whether the lock is still ours.
     {
+        "DescribeEvents": 1,
         "DescribeListeners": 1,
         "DescribeServices": 1,
         "ListDeployments": 1,

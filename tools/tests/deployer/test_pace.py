@@ -2,6 +2,8 @@
 
 import itertools
 
+import pytest
+
 from ecs_blue_green.deployer import pace
 from ecs_blue_green.deployer.pace import Pace
 
@@ -54,10 +56,12 @@ def test_what_is_due_by_the_last_time_is_asked_about_often_for_a_while() -> None
     def pause(age: float) -> float:
         return found.delay(age, is_near=True, expected=6.0)
 
-    # It may be over sooner, and it may take longer: then as often as where nothing is known.
-    assert pause(3.0) == found.delay(3.0, is_near=True)
-    assert pause(9.0) == found.delay(9.0, is_near=True)
+    # It may be over sooner, and is looked at all the time, but not beyond the moment when it is due.
+    assert pause(1.0) == found.delay(1.0)
+    assert 4.5 + pause(4.5) == pytest.approx(pace.FIRST_LOOK * 6.0)
     assert FAR <= pause(5.5) < found.delay(5.5, is_near=True)
+    # It may take longer: then as often as where nothing is known.
+    assert pause(9.0) == found.delay(9.0, is_near=True)
     # What took an hour is due for minutes.
     assert found.delay(3600.0, expected=3600.0) == pace.SLOWEST_SECONDS
 

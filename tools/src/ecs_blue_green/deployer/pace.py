@@ -3,8 +3,8 @@
 An answer that takes long says that AWS is far or busy, and an operation that has taken long is not over in a
 moment. So the pause grows with both, and a run that is told to slow down does. Of what a run does several
 times, such as making a change set, it knows how long it took: it does not look before that, and then soon
-again. What a stack's last update took is a hint for the next one: that may be over sooner, but when it has
-taken about as long, it is looked at more often.
+again. What a stack's last update took is a hint for the next one: that may be over sooner, so it is looked at
+all the time, but often only when it has taken about as long.
 """
 
 import threading
@@ -14,8 +14,8 @@ import threading
 # another would lose minutes to it.
 ANSWERS_A_LOOK = 10
 SHARE_OF_AGE = 0.1
-# Where the end is near, asking may take a fourth of the time.
-ANSWERS_A_LOOK_AT_THE_END = 3
+# Where the end is near, asking may take a third of the time.
+ANSWERS_A_LOOK_AT_THE_END = 2
 # When to look first, and until when the end is near, in shares of what it took before.
 FIRST_LOOK, LAST_NEAR = 0.85, 1.5
 # Where the last update says about when the end is due, asking may take half of the time meanwhile: from
@@ -51,13 +51,18 @@ class Pace:
             is_near = FIRST_LOOK * usual - FASTEST_SECONDS < age < LAST_NEAR * usual
             if age < FIRST_LOOK * usual - FASTEST_SECONDS:
                 return (FIRST_LOOK * usual - age) * self._factor
-        is_due = expected is not None and FIRST_LOOK * expected <= age < LAST_DUE * expected
-        if is_due:
-            answers, share = ANSWERS_A_LOOK_WHEN_DUE, SHARE_OF_AGE_WHEN_DUE
+        until_due = FIRST_LOOK * (expected or 0.0) - age
+        if until_due > FASTEST_SECONDS:
+            pause = min(self._pause(ANSWERS_A_LOOK, SHARE_OF_AGE * age), until_due)
+        elif expected is not None and age < LAST_DUE * expected:
+            pause = self._pause(ANSWERS_A_LOOK_WHEN_DUE, SHARE_OF_AGE_WHEN_DUE * age)
         else:
-            answers, share = ANSWERS_A_LOOK_AT_THE_END if is_near else ANSWERS_A_LOOK, SHARE_OF_AGE
-        pause = max(FASTEST_SECONDS, answers * (self._answer or 0.0), share * age)
+            pause = self._pause(ANSWERS_A_LOOK_AT_THE_END if is_near else ANSWERS_A_LOOK, SHARE_OF_AGE * age)
         return min(pause * self._factor, SLOWEST_SECONDS * max(self._factor / 2, 1.0))
+
+    def _pause(self, answers: int, least: float) -> float:
+        """So many times as long as an answer takes, but not shorter than this."""
+        return max(FASTEST_SECONDS, answers * (self._answer or 0.0), least)
 
     def took(self, kind: str, seconds: float) -> None:
         """Take note of how long something of a kind took, as far as was seen: it may have been less."""

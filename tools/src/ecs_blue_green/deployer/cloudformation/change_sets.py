@@ -45,8 +45,6 @@ class ChangeSet:
     arn: str
     stack_arn: str
     changes: tuple[ResourceChange, ...]
-    # What CloudFormation's validation found that does not keep it from being executed.
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,9 +180,13 @@ def _try_to_remove(client: "CloudFormationClient", arn: str, stack_arn: str, kin
 
 
 def _complete(client: "CloudFormationClient", arn: str, stack_arn: str, answer: Any) -> ChangeSet:
-    """A change set that can be executed, with all pages of its changes and the warnings of its validation."""
-    changes = tuple(_changes(client, arn, answer))
-    return ChangeSet(arn, stack_arn, changes, _found_by_validation(client, arn, "WARN"))
+    """A change set that can be executed, with all pages of its changes."""
+    return ChangeSet(arn, stack_arn, tuple(_changes(client, arn, answer)))
+
+
+def warnings(client: "CloudFormationClient", change_set: ChangeSet) -> tuple[str, ...]:
+    """What CloudFormation's validation found that does not keep a change set from being executed."""
+    return _found_by_validation(client, change_set.arn, "WARN")
 
 
 def _found_by_validation(

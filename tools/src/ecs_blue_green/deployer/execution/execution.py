@@ -192,7 +192,7 @@ class _Execution:
         changes = [change for change in worse(made.changes, step.changes) if not change.stays]
         unplanned = [change for change in changes if not _was_planned(change, step.changes)]
         if not unplanned:
-            for warning in made.warnings:
+            for warning in change_sets.warnings(self._client, made):
                 self._progress.remark(step.layer.slug, text.warning(warning))
             return made
         is_new = stack is None or not stack.exists

@@ -74,6 +74,20 @@ def make_plan(
     )
 
 
+def warned(aws: Aws, plan: Plan) -> Plan:
+    """The plan, with what CloudFormation warns of in its change sets."""
+    client = aws.client("cloudformation")
+    with interrupts.threads(WORKERS) as pool:
+        asked = {
+            slug: pool.submit(change_sets.warnings, client, step.change_set)
+            for slug, step in plan.steps.items()
+            if step.change_set
+        }
+        warnings = {slug: answer.result() for slug, answer in asked.items()}
+    steps = {slug: replace(step, warnings=warnings.get(slug, ())) for slug, step in plan.steps.items()}
+    return replace(plan, steps=steps)
+
+
 def discard(aws: Aws, plan: Plan, but: Iterable[str] = ()) -> None:
     """Remove what planning left, except for some layers: its change sets, and empty stacks.
 

@@ -28,6 +28,8 @@ class Step:
     stack: Stack | None = None
     changes: tuple[ResourceChange, ...] = ()
     change_set: ChangeSet | None = None
+    # What CloudFormation warns of in the change set.
+    warnings: tuple[str, ...] = ()
     endangered_exports: tuple[str, ...] = ()
     deployed_policy: str | None = None
     sets_policy: bool = False

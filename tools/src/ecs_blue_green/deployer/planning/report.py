@@ -315,7 +315,7 @@ def _step_document(plan: Plan, slug: str, step: Step) -> dict[str, Any]:
         "sets_termination_protection": step.sets_protection,
         "obstacles": [str(blocker) for blocker in step.deletion_blockers],
         "displaced_change_sets": [listed.arn for listed in step.displaced],
-        "warnings": list(step.change_set.warnings) if step.change_set else [],
+        "warnings": list(step.warnings),
         "changes": [_change_document(change) for change in step.changes],
         "tags": [_tag_document(tag) for tag in step.tags],
         "kept_tags": [_tag_document(tag) for tag in plan.kept_tags.get(slug, ())],

@@ -50,8 +50,7 @@ def lines(plan: Plan, *, whole: bool) -> Iterator[Line]:
         for blocker in step.deletion_blockers:
             yield Line(f"    to be taken away before what is left can be deleted: {blocker}", "detail")
         yield from map(_displaced, step.displaced)
-        if step.change_set:
-            yield from (Line(f"    {warning(found)}", "note") for found in step.change_set.warnings)
+        yield from (Line(f"    {warning(found)}", "note") for found in step.warnings)
         if step.act == "update":
             yield from told.resources(slug, step)
             yield from (line for output in step.outputs for line in _output(output))

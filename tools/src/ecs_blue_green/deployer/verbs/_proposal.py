@@ -66,6 +66,8 @@ def propose(
     state = _read_state(session, only, found, has_lock=verb == "deploy")
     answers = Answers()
     if state.changed:
+        # Of what the guards ask when the change sets are there.
+        session.aws.prepare("elbv2", "codedeploy", "codepipeline")
         answers = preflight.examine(session.aws, state.survey, wanted, runtime)
         invocation.document["preflight"] = preflight.document(answers)
         preflight.refuse(settings, answers, wanted, plan_only=verb == "plan", tolerant=tolerant)
@@ -99,13 +101,16 @@ def _read_state(session: Session, only: list[str], found: Found, *, has_lock: bo
 
 def judge(
     invocation: Invocation, session: Session, proposal: Proposal, allowed: set[str], *, whole: bool
-) -> list[Finding]:
-    """Show the plan (`whole`: every resource of new stacks too) and give what blocks it, shown as well.
+) -> tuple[Plan, list[Finding]]:
+    """Show the plan (`whole`: every resource of new stacks too) and what blocks it; gives both.
 
     `allowed` are the resources that may change although a rule blocks that, as LAYER:LOGICALID.
     """
-    plan = proposal.plan
-    findings, passing = checks.findings(session.aws, plan, proposal.service, allowed)
+    with interrupts.threads(1) as pool:
+        # What CloudFormation warns of is only told, so it is asked beside what the guards need to know.
+        warned = pool.submit(making.warned, session.aws, proposal.plan)
+        findings, passing = checks.findings(session.aws, proposal.plan, proposal.service, allowed)
+        plan = warned.result()
     invocation.document |= report.plan_document(plan, findings, passing)
     if invocation.talks:
         report.show_plan(plan, whole=whole)
@@ -116,4 +121,4 @@ def judge(
         *preflight.notes(plan.environment, proposal.answers, proposal.wanted),
     ]:
         report.say(note)
-    return findings
+    return plan, findings

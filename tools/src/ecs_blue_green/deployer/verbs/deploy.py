@@ -153,7 +153,7 @@ def _approve(
         if plan.changes_something and (kept or invocation.options.yes):
             # Nobody is asked, so what is executed next relies on this answer as long as it is fresh.
             pool.submit(session.lock.check)
-        findings = _proposal.judge(invocation, session, proposal, named, whole=False)
+        _, findings = _proposal.judge(invocation, session, proposal, named, whole=False)
     if findings:
         raise Guarded(findings, shown=True)
     answers = proposal.answers

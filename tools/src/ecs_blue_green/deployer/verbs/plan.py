@@ -41,7 +41,7 @@ def run(invocation: Invocation) -> int:
             proposal = _proposal.propose(invocation, session, only, found, name=name)
             planned = proposal.plan
             try:
-                findings = _proposal.judge(invocation, session, proposal, named, whole=True)
+                planned, findings = _proposal.judge(invocation, session, proposal, named, whole=True)
                 allowing_all = rules.allowing_all(findings, invocation.allowing)
                 if options.markdown:
                     sys.stdout.write(markdown.for_comment(planned, findings, allowing_all))
