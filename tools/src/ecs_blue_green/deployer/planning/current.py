@@ -86,6 +86,7 @@ def read_state(
     """Look at the stacks of all layers, to deploy those of `only`, or all.
 
     `stacks` are they, where they were described a moment ago.
+
     With the lock in hand, it also removes what a killed deploy has left: its change sets, and a stack policy
     that it lifted. Raises BadInput when a layer imports what is neither deployed nor in this plan, and
     Blocked when a stack is in a state from which it cannot be deployed.
