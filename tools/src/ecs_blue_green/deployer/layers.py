@@ -156,7 +156,8 @@ def _function(loader: Any, suffix: str, node: yaml.Node) -> Any:
     """A function in its short form: as cfn_flip reads it, and an attribute whose name is computed."""
     if suffix == "GetAtt" and isinstance(node, yaml.SequenceNode):
         return {"Fn::GetAtt": loader.construct_sequence(node, deep=True)}
-    return multi_constructor(loader, suffix, node)
+    # cfn_flip's own dictionary takes a multiple of the time wherever a template is gone through.
+    return dict(multi_constructor(loader, suffix, node))
 
 
 _Loader.add_multi_constructor("!", _function)

@@ -163,6 +163,9 @@ class ResolvedState:
         scope = self.scope(layer)
         properties = scope.template["Resources"][logical_id].get("Properties") or {}
         imports: dict[Location, set[str]] = {}
+        # Most resources import nothing.
+        if not import_values(properties):
+            return imports
         for location, value in _values(properties, (), scope):
             names = {
                 str(resolve(argument, scope))
