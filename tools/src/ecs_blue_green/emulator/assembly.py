@@ -21,6 +21,7 @@ from ecs_blue_green.emulator.services import (
     requests,
     revisions,
     scaling,
+    shapes,
 )
 from ecs_blue_green.emulator.services.api import Service
 
@@ -46,6 +47,8 @@ def application(
     `validation`: how a new change set is validated.
     Raises EmulatorError when there is a state that cannot be read.
     """
+    engine.take_models_from(shapes.service_model)
+    engine.read_templates_in_c()
     _add_services()
     ecs.install()
     ecs.on_deletion.append(scaling.service_is_deleted)

@@ -24,11 +24,14 @@ def request(service: str, operation: str, properties: dict[str, Any]) -> dict[st
     return spelled
 
 
+# Not a session's, which brings along what makes clients; and one, which lists the services once.
+LOADER = create_loader()
+
+
 @cache
 def service_model(service: str) -> ServiceModel:
-    """The model of a service, loaded once."""
-    # Not by a session, which brings along what makes clients.
-    return ServiceModel(create_loader().load_service_model(service, "service-2"), service)
+    """The model of a service, loaded once. Raises botocore's UnknownServiceError."""
+    return ServiceModel(LOADER.load_service_model(service, "service-2"), service)
 
 
 def operation_model(service: str, operation: str) -> OperationModel:
