@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from botocore.session import Session
 
 from ecs_blue_green.testing import roles, site
 from ecs_blue_green.testing.resolved import Project
@@ -53,3 +54,8 @@ def test_resources_are_found_by_their_type(tmp_path: Path) -> None:
         assert sorted(path.name for path in found.tree("c1").iterdir()) == ["build"]
         with pytest.raises(ValueError, match="too many values"):
             found.physical_id("AWS::IAM::Role")
+
+
+def test_models_of_services_are_read_once_for_all_sessions() -> None:
+    loaders = [Session().get_component("data_loader") for _ in range(2)]
+    assert loaders[0] is loaders[1]

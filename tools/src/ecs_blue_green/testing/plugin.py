@@ -8,7 +8,7 @@ import pickle
 import subprocess
 from collections.abc import Iterator
 
-import botocore.loaders
+import botocore.session
 import pytest
 
 from ecs_blue_green import emulator
@@ -20,7 +20,7 @@ from ecs_blue_green.testing import warm
 def models_are_read_once() -> Iterator[None]:
     """Each boto3 session would read the models of its services anew, from megabytes of JSON."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.loaders, "create_loader", functools.cache(botocore.loaders.create_loader))
+        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
         yield
 
 

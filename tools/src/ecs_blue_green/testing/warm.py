@@ -37,6 +37,8 @@ LONGEST_REQUEST = 1 << 20
 # keeps of them is replaced in each emulator.
 PORT = 65432
 LOG_FILE = "log"
+# Of the services that nearly every test asks for something, ministack reads the model for its answer.
+MODELS = ("cloudformation", "cloudwatch", "codedeploy", "ecr", "ecs", "elbv2", "iam", "logs", "ssm", "sts")
 
 Popen = Callable[..., Any]
 
@@ -159,11 +161,14 @@ def main(connection: socket.socket, folder: Path, account_id: str, region: str) 
 
     import ecs_blue_green.emulator.assembly  # noqa: F401
     from ecs_blue_green.emulator import engine, resources
+    from ecs_blue_green.emulator.services import shapes
 
     for module in engine.app._state_map.values():
         engine.app._get_module(module)
     with engine.scope(account_id, region):
         resources.learn_replacements()
+    for service in MODELS:
+        shapes.service_model(service)
     constants = list(_constants(str(folder)))
     # What is not written to is shared.
     gc.collect()
