@@ -403,7 +403,7 @@ def test_lock_is_released_when_its_holder_is_killed(tmp_path: Path) -> None:
 def test_placeholder_answers_the_hooks_that_nobody_calls_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with emulator.running(tmp_path, PARAMETER_FILE) as endpoint:
+    with emulator.running(tmp_path, PARAMETER_FILE, minute=0.1) as endpoint:
         aws = Aws(endpoint)
         _, request = released(aws, "shop")
         codedeploy = aws.client("codedeploy")

@@ -83,7 +83,7 @@ def invoke(folder: Path, code: str, **variables: str) -> hook.Answer:
     stage: Any = SimpleNamespace(
         cloud=cloud,
         system=system([], security_groups=["sg-1"], test="test listener"),
-        clock=Clock(0.1),
+        clock=Clock(0.01),
         ledger=Ledger(folder / "ledger"),
         folder=folder,
     )
