@@ -1,4 +1,7 @@
-"""The terminal that plans, reviews and progress are printed on."""
+"""The terminal that plans, reviews and progress are printed on.
+
+Rich is imported when something is printed: until then the emulator, which a command waits for, can start.
+"""
 
 import contextlib
 import errno
@@ -7,18 +10,20 @@ import sys
 import termios
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 # How far what has no room behind its beginning is indented below it.
 BELOW = 6
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> "Console":
     """A console on standard output or standard error. Without a terminal, lines are not wrapped."""
+    from rich.console import Console
+
     stream = sys.stderr if stderr else sys.stdout
     return Console(
         stderr=stderr,
@@ -32,12 +37,15 @@ def console(*, stderr: bool = False) -> Console:
     )
 
 
-def hanging(out: Console, first: Text, text: Text) -> list[Text]:
+def hanging(out: "Console", first: "Text", text: "Text") -> "list[Text]":
     """A text behind its beginning; on a terminal in lines that break between words, below where it begins.
 
     Where a word has no room there, all of it is below and less indented. No word is ever broken: somebody
     copies it.
     """
+    from rich.cells import cell_len
+    from rich.text import Text
+
     room = out.width - first.cell_len
     if not out.is_terminal or text.cell_len <= room:
         return [first.append_text(text)]
