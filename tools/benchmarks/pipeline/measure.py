@@ -50,7 +50,8 @@ def _release(folder: Path, endpoint: str) -> dict[str, float]:
     def client(service: str) -> Any:
         return session.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
 
-    definition = read_definition(client, "sample-local-pipeline")
+    (pipeline,) = client("codepipeline").list_pipelines()["pipelines"]
+    definition = read_definition(client, pipeline["name"])
     workshop = Workshop(
         client=client,
         definition=definition,
