@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.client import BaseClient
 
 from ecs_blue_green import emulator
 from ecs_blue_green.deployer import command_line, configurations, layers
@@ -110,3 +111,17 @@ def _reached(root: Path, validation: Early = DOCUMENTED) -> Iterator[None]:
 def _copy_project(root: Path) -> None:
     for folder in ("build", "params"):
         shutil.copytree(PROJECT / folder, root / folder)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every call that is made, in its order."""
+    made: list[str] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def recorded(self: Any, operation: str, request: Any) -> Any:
+        made.append(f"{self.meta.service_model.service_name}:{operation}")
+        return call(self, operation, request)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    return made

@@ -16,20 +16,6 @@ ROW = re.compile(r"\| (\d+) (`\w+:\w+`(?:, `\w+:\w+`)*) \|")
 MOST = 27
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every call that is made."""
-    made: list[str] = []
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def recorded(self: BaseClient, operation: str, request: object) -> object:
-        made.append(f"{self.meta.service_model.service_name}:{operation}")
-        return call(self, operation, request)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
-    return made
-
-
 def documented() -> Counter[str]:
     """The calls in the table, which has each with its purpose: so many of one operation, or one of each."""
     found: Counter[str] = Counter()

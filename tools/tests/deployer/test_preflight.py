@@ -766,20 +766,6 @@ def test_only_what_is_to_be_deployed_is_asked_about(dev: Shop) -> None:
     }
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every call that is made, in its order."""
-    made: list[str] = []
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def recorded(self: Any, operation: str, request: Any) -> Any:
-        made.append(f"{self.meta.service_model.service_name}:{operation}")
-        return call(self, operation, request)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
-    return made
-
-
 def test_nothing_is_asked_when_nothing_changes(deployed: Shop, calls: list[str]) -> None:
     assert deployed.run("deploy", "--yes")["exit_code"] == 0
     others = {call for call in calls if not call.startswith(("sts:", "ssm:", "cloudformation:"))}
