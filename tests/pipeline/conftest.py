@@ -8,9 +8,9 @@ from ecs_blue_green.codebuild import Project
 from ecs_blue_green.testing import site as sites
 from ecs_blue_green.testing.site import Site
 
-from generate import ROOT
 from templates._application import CODE
 from templates._code import WHOLE_REPOSITORY
+from tests import ROOT
 
 # What a push carries, as far as the pipeline's actions read it: of the whole repository the Dockerfile.
 PUSHED = (

@@ -14,9 +14,9 @@ from ecs_blue_green.codebuild import artifacts
 from ecs_blue_green.codebuild.specification import parse
 from ecs_blue_green.testing.site import Site, read_artifact
 
-from generate import ROOT
 from templates._application import CODE, REGISTRY_LOGINS
 from templates.pipeline import build_projects
+from tests import ROOT
 from tests.pipeline.conftest import project_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -11,8 +11,8 @@ from ecs_blue_green.deployer import command_line, environment
 from ecs_blue_green.testing import site as sites
 from ecs_blue_green.testing.site import SECONDS_A_MINUTE, Site, read_artifact
 
-from generate import ROOT
 from templates import LAYERS
+from tests import ROOT
 from tests.pipeline.conftest import PUSHED
 
 COMMITS = ("1" * 40, "2" * 40)

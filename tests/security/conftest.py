@@ -7,7 +7,7 @@ from ecs_blue_green.testing import roles
 from ecs_blue_green.testing.iam import Reference
 from ecs_blue_green.testing.resolved import Project
 
-from generate import ROOT
+from tests import ROOT
 
 # Conditional rights are there: CodeDeploy's own policy instead of AWS's, and a shell in the tasks.
 PARAMETERS = {"ScopedCodeDeployRole": "true", "EnableExecuteCommand": "true"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from ecs_blue_green.testing import copies
 
-from generate import ROOT
+from tests import ROOT
 
 # A shape is a file here that is none of the tests.
 NO_SHAPES = ("_", "test_", "conftest")

@@ -4,7 +4,7 @@ import yaml
 from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment
 
-from generate import ROOT
+from tests import ROOT
 
 
 def _is_a_copy() -> bool:

@@ -15,7 +15,7 @@ from ecs_blue_green.deployer import command_line, environment
 from ecs_blue_green.deployer.errors import EXIT_BLOCKED as BLOCKED
 from ecs_blue_green.testing import copies
 
-from generate import ROOT
+from tests import ROOT
 from tests.shapes._made import COMBINATIONS, SHAPES, made, write
 
 pytestmark = pytest.mark.skipif(os.environ.get("SHAPES") != "all", reason="make test-shapes runs these")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ecs_blue_green.testing import copies
 
-from generate import ROOT
+from tests import ROOT
 from tests.shapes._made import NO_ROWS, SHAPES, TABLES, assigned, made, source
 
 # What a review answers that finds changes, and one that finds what is decided at creation: on an environment

@@ -12,7 +12,7 @@ from ecs_blue_green.deployer.preflight import image
 from ecs_blue_green.runtime import read_runtime
 from ecs_blue_green.testing.resolved import Project
 
-from generate import ROOT
+from tests import ROOT
 
 PARAMETER = "Architecture"
 PROJECT = Project(ROOT)

@@ -8,15 +8,15 @@ from typing import Any
 import cfn_flip
 import pytest
 import yaml
-from ecs_blue_green import template_yaml
+from ecs_blue_green import generate, template_yaml
 from ecs_blue_green.deployer import environment
 
-import generate
 from templates import LAYERS
+from tests import ROOT
 from tests.templates.conftest import Document
 
-BUILD, PARAMS = generate.ROOT / "build", generate.ROOT / "params"
-WANTED = generate.files(PARAMS)
+BUILD, PARAMS = ROOT / "build", ROOT / "params"
+WANTED = generate.files(ROOT)
 
 
 @pytest.mark.parametrize("name", WANTED)
@@ -35,7 +35,7 @@ def test_build_has_no_other_file() -> None:
 
 def test_one_layer_is_one_module_is_one_template() -> None:
     """A module is a file, or a folder where a layer has more than one."""
-    inside = (generate.ROOT / "templates").glob("[a-z]*")
+    inside = (ROOT / "templates").glob("[a-z]*")
     modules = {path.stem for path in inside if path.is_dir() or path.suffix == ".py"}
     slugs = {slug.replace("-", "_") for slug in LAYERS}
     assert modules == slugs == {path.stem.replace("-", "_") for path in BUILD.glob("*.yaml")}
@@ -44,7 +44,7 @@ def test_one_layer_is_one_module_is_one_template() -> None:
 @pytest.mark.parametrize("slug", LAYERS)
 def test_template_begins_with_where_it_comes_from_and_has_the_order_of_the_documentation(slug: str) -> None:
     lines = WANTED[f"{slug}.yaml"].splitlines()
-    assert generate.module(slug) in lines[0]
+    assert generate.module(slug, ROOT) in lines[0]
     assert [line.startswith("#") for line in lines[:3]] == [True, True, False]
     sections = [line.partition(":")[0] for line in lines[2:] if line[:1].isalpha()]
     assert sections == [section for section in template_yaml.SECTIONS if section in sections]

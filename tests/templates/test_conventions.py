@@ -10,7 +10,6 @@ import pytest
 from ecs_blue_green.deployer import environment, parameters
 from troposphere import AWSObject
 
-from generate import ROOT
 from templates import LAYERS, _exports
 from templates._application import (
     BUILD_STEPS,
@@ -23,6 +22,7 @@ from templates._application import (
 from templates._containers import secret_parameters
 from templates._egress import egress_parameters
 from templates._steps import build_parameters
+from tests import ROOT
 from tests.templates.conftest import Document, walk
 
 # The layers before the pipeline, which imports from all, with what each imports from; a team may have more.

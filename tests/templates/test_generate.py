@@ -13,14 +13,14 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 import yaml
-from ecs_blue_green import runtime, template_yaml
+from ecs_blue_green import generate, runtime, template_yaml
 from ecs_blue_green.deployer import environment, environment_schema
 from ecs_blue_green.deployer.plain_secrets import PlainSecret
 from troposphere import Export, ImportValue, Output, Sub, Template
 from troposphere.sns import Topic
 
-import generate
 from templates import LAYERS, _exports
+from tests import ROOT
 
 Build = Callable[[], Template]
 
@@ -28,8 +28,8 @@ Build = Callable[[], Template]
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A repository with a fresh build/."""
-    for folder in ("build", "params"):
-        shutil.copytree(generate.ROOT / folder, tmp_path / folder)
+    for folder in ("build", "params", "templates"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
 
 
@@ -69,7 +69,7 @@ def test_secret_in_a_plain_variable_is_warned_about(
 
 
 def test_there_is_no_secret_in_a_plain_variable() -> None:
-    assert list(generate.in_plain_text(generate.ROOT)) == []
+    assert list(generate.in_plain_text(ROOT)) == []
 
 
 def test_check_shows_a_diff_and_changes_nothing_when_stale(
@@ -92,9 +92,8 @@ def test_check_shows_a_diff_and_changes_nothing_when_stale(
 
 @pytest.fixture
 def copy(root: Path) -> Path:
-    """A repository with the modules, too."""
-    shutil.copytree(generate.ROOT / "templates", root / "templates")
-    shutil.copyfile(generate.ROOT / "generate.py", root / "generate.py")
+    """A repository in which `generate.py` can be run."""
+    shutil.copyfile(ROOT / "generate.py", root / "generate.py")
     return root
 
 
@@ -243,20 +242,15 @@ def test_a_module_that_fails_is_named_and_nothing_is_written(
         ("import no_such_module", "templates/service.py, line 1: ModuleNotFoundError: "),
     ],
 )
-def test_a_mistake_in_a_module_is_told_with_its_line(mistake: str, message: str, tmp_path: Path) -> None:
-    for folder in ("build", "params", "templates"):
-        shutil.copytree(generate.ROOT / folder, tmp_path / folder)
-    shutil.copy(generate.ROOT / "generate.py", tmp_path)
-    module = tmp_path / "templates" / "service.py"
+def test_a_mistake_in_a_module_is_told_with_its_line(mistake: str, message: str, copy: Path) -> None:
+    module = copy / "templates" / "service.py"
     module.write_text(f"{mistake}\n{module.read_text()}")
-    before = contents(tmp_path)
-    done = subprocess.run(
-        [sys.executable, tmp_path / "generate.py"], capture_output=True, text=True, check=False
-    )
+    before = contents(copy)
+    done = subprocess.run([sys.executable, copy / "generate.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert contents(tmp_path) == before
+    assert contents(copy) == before
 
 
 def test_a_file_that_cannot_be_written_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -385,19 +379,17 @@ def test_bytes_depend_on_nothing_but_the_repository(tmp_path: Path) -> None:
         )
     ):
         root = tmp_path / str(number)
-        shutil.copytree(generate.ROOT / "params", root / "params")
-        program = f"import generate, pathlib; generate.main([], pathlib.Path({str(root)!r}))"
+        shutil.copytree(ROOT / "params", root / "params")
+        shutil.copytree(ROOT / "templates", root / "templates")
+        shutil.copy(ROOT / "generate.py", root)
         subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, "generate.py"],
             check=True,
             capture_output=True,
-            cwd=generate.ROOT,
+            cwd=root,
             env={"PATH": os.environ["PATH"], **variables},
         )
-        made.append({path.relative_to(root): path.read_bytes() for path in root.rglob("*.*")})
+        made.append({path.relative_to(root): path.read_bytes() for path in (root / "build").rglob("*.*")})
     assert len(made[0]) > len(LAYERS)
     assert made[0] == made[1]
-    assert {name: text for name, text in made[0].items() if name.parts[0] == "build"} == {
-        path.relative_to(generate.ROOT): path.read_bytes()
-        for path in generate.on_disk(generate.ROOT / "build")
-    }
+    assert made[0] == {path.relative_to(ROOT): path.read_bytes() for path in generate.on_disk(ROOT / "build")}

@@ -9,7 +9,7 @@ from ecs_blue_green import runtime
 from ecs_blue_green.deployer import environment, layers
 from ecs_blue_green.deployer.errors import BadInput
 
-from generate import ROOT
+from tests import ROOT
 
 FITTING = {
     "HealthCheckGracePeriodSeconds": "60",

@@ -4,9 +4,9 @@ import pytest
 from ecs_blue_green.testing import limits
 from ecs_blue_green.testing.resolved import Project
 
-from generate import ROOT
 from templates import LAYERS
 from templates.task_definition import FARGATE_SIZES
+from tests import ROOT
 
 PROJECT = Project(ROOT)
 # As long as their patterns let them be.

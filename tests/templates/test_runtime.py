@@ -6,9 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ecs_blue_green import runtime
+from ecs_blue_green import generate, runtime
 
-import generate
 import templates
 from templates import LAYERS, _runtime
 from templates._runtime import (
@@ -21,9 +20,10 @@ from templates._runtime import (
     NotLonger,
     Runtime,
 )
+from tests import ROOT
 from tests.templates.conftest import Document
 
-BUILD = generate.ROOT / "build"
+BUILD = ROOT / "build"
 SAID = {slug: templates.runtime(layer) for slug, layer in LAYERS.items()}
 
 

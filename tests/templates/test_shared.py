@@ -13,11 +13,12 @@ from awacs.aws import (
     StringEqualsIfExists,
     StringLike,
 )
+from ecs_blue_green import generate
 from troposphere import Equals, Not, Ref, Template
 
-import generate
 from templates import _iam, _parameters, container_repository
 from templates._parameters import OneOfEachName
+from tests import ROOT
 
 ON = Equals(Ref("Switch"), "on")
 
@@ -86,7 +87,7 @@ def test_refusal_names_the_layer_and_writes_nothing(
         return t.add_condition("HasKmsKey", ON)
 
     monkeypatch.setattr(container_repository, "is_protected", other)
-    assert generate.main(["--check"]) == 1
+    assert generate.main(["--check"], ROOT) == 1
     said = capsys.readouterr().err
     assert "no file was written, because of an error in templates/container_repository.py, line " in said
     assert "there is another condition HasKmsKey already" in said

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from ecs_blue_green import runtime
 
-import generate
 from templates import _application, infrastructure, task_definition
 from templates._application import CODE, SECRETS, SIDE_CONTAINERS, VARIABLES
 from templates._containers import (
@@ -18,6 +17,7 @@ from templates._containers import (
     problems,
     secret_parameters,
 )
+from tests import ROOT
 from tests.templates.conftest import Document
 
 
@@ -71,7 +71,7 @@ def test_task_runs_on_fargate(properties: dict[str, Any]) -> None:
 
 def test_sizes_are_those_that_the_deployer_checks_in_pairs(document: Document) -> None:
     parameters = document["Parameters"]
-    (rule,) = runtime.read_runtime(generate.ROOT / "build").rules.pairs
+    (rule,) = runtime.read_runtime(ROOT / "build").rules.pairs
     assert (rule.first, rule.second) == ("TaskCpu", "TaskMemory")
     sizes = {int(cpu): set(memory) for cpu, memory in rule.pairs.items()}
     assert set(parameters["TaskCpu"]["AllowedValues"]) == set(sizes)
@@ -88,7 +88,6 @@ def test_container_is_confined(container: dict[str, Any]) -> None:
 
 
 def test_container_runs_as_the_user_of_the_image(container: dict[str, Any]) -> None:
-    from generate import ROOT
 
     assert (
         f"USER {container['User']}\n" in (ROOT / (CODE.dockerfile or f"{CODE.folder}/Dockerfile")).read_text()

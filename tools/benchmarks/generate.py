@@ -18,8 +18,9 @@ TARGET = 1.4
 
 LIST_MODULES = """\
 import sys
-import generate
-generate.main(["--check"])
+from pathlib import Path
+from ecs_blue_green import generate
+generate.main(["--check"], Path.cwd())
 print(*sorted(name for name in sys.modules if name.split(".")[0] in ("troposphere", "awacs")))
 """
 

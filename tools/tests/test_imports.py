@@ -9,7 +9,8 @@ from tests.paths import TOOLS
 
 SOURCE = TOOLS / "src"
 PACKAGE = "ecs_blue_green"
-# The parts of a project, which the package never imports: it reads files.
+# The parts of a project, which no module of the package imports: it reads files. Only `generate` asks Python
+# for the modules of templates/, by name and while it runs.
 PROJECT = ("app", "deploy", "generate", "templates", "tests", "benchmarks")
 
 # What every part of the deployer may use.
@@ -25,9 +26,10 @@ GROUND = (
 )
 # From a module (the longest prefix counts) to the only other modules of the package that it may import.
 ALLOWED: dict[str, tuple[str, ...]] = {
-    "__main__": ("failure", "interpreters", "project", "emulator", "rehearsal", "init"),
+    "__main__": ("ending", "failure", "interpreters", "project", "emulator", "rehearsal", "init"),
     # What may be read by everybody reads nobody.
     "failure": (),
+    "ending": (),
     "interpreters": ("failure",),
     "project": (),
     "dockerfile": (),
@@ -37,7 +39,18 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "template_yaml": (),
     "imported_exports": (),
     "fargate": (),
-    "deployer": ("deployer", "failure", "imported_exports", "runtime", "shapes", "template_yaml"),
+    "generate": (
+        "ending",
+        "runtime",
+        "template_yaml",
+        "deployer.effects",
+        "deployer.environment",
+        "deployer.environment_schema",
+        "deployer.errors",
+        "deployer.layers",
+        "deployer.plain_secrets",
+    ),
+    "deployer": ("deployer", "ending", "failure", "imported_exports", "runtime", "shapes", "template_yaml"),
     "deployer.cloudformation": (*GROUND, "deployer.cloudformation"),
     "deployer.effects": (*GROUND, "deployer.effects"),
     "deployer.release": (*GROUND, "deployer.release", "deployer.cloudformation"),
@@ -59,8 +72,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     # The one door to the emulator, and what has it start before this one is imported.
     "deployer.aws": ("deployer", "emulator"),
-    "deployer.command_line": ("deployer", "emulator"),
-    # generate.py needs these, so they must not bring boto3 along.
+    "deployer.command_line": ("deployer", "emulator", "ending"),
+    # generate needs these, so they must not bring boto3 along.
     "deployer.environment": (
         "deployer.errors",
         "deployer.nearest",
@@ -125,6 +138,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "template_yaml": ("troposphere", "awacs", "boto3", "botocore", *PROJECT),
     "runtime": ("troposphere", "awacs", "boto3", "botocore", *PROJECT),
     "failure": ("boto3", "botocore"),
+    "generate": ("troposphere", "awacs", "boto3", "botocore", "ministack", *PROJECT),
     "deployer": ("troposphere", "awacs", "ministack", *PROJECT),
     "deployer.environment": ("boto3", "botocore", "troposphere"),
     "deployer.errors": ("boto3", "botocore"),

@@ -7,6 +7,8 @@
     codebuild   build specifications, run here
     documents   the generated parts of a project's documents
     workflows   the scripts of GitHub's workflows
+    generate    what `generate.py` runs: `build/`, written from the project's `templates/`
 
-It knows a project by the files of `build/` and `params/` alone, and imports none of its modules.
+All but `generate` know a project by the files of `build/` and `params/` alone, and import none of its
+modules.
 """

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from ecs_blue_green import interpreters, project
+from ecs_blue_green import ending, interpreters, project
 from ecs_blue_green.emulator import SECONDS_A_MINUTE, early
 from ecs_blue_green.failure import Failure
 
@@ -158,10 +158,8 @@ if __name__ == "__main__":
         _run_where_the_emulator_is(sys.argv[1:])
         status = main(sys.argv[1:])
         if sys.argv[1] == "serve":
-            # All is saved, and memory is left to the system.
-            for stream in filter(None, (sys.stdout, sys.stderr)):
-                stream.flush()
-            os._exit(status)
+            # All is saved.
+            ending.end(status)
         sys.exit(status)
     except Failure as failure:
         sys.stderr.writelines(f"{line}\n" for line in failure.lines)

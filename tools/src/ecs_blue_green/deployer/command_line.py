@@ -9,14 +9,13 @@ import contextlib
 import gc
 import importlib
 import json
-import os
 import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ecs_blue_green import emulator
+from ecs_blue_green import emulator, ending
 from ecs_blue_green.deployer import commands, interrupts, remedies, terminal
 from ecs_blue_green.deployer.environment import LOCAL
 from ecs_blue_green.deployer.errors import Failed, Failure, Interrupted
@@ -243,9 +242,5 @@ def run(root: Path) -> NoReturn:
     gc.set_threshold(GARBAGE)
     code = main(None, root)
     interrupts.ignore()
-    # A stream that was closed before the start is None.
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    # What was left to itself after an interrupt is not waited for; and memory is left to the system.
-    os._exit(code)
+    # What was left to itself after an interrupt is not waited for.
+    ending.end(code, OSError)
