@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 # Path of a file or folder in the repository: characters without a special meaning in shell, YAML and
@@ -16,7 +15,6 @@ _MOST_PATTERNS = 6
 WHOLE_REPOSITORY = "."
 
 
-@dataclass(frozen=True)
 class Code:
     """Where the application is in the repository. All paths are relative to its top level.
 
@@ -31,13 +29,19 @@ class Code:
     `Rebuild`, and the tag of an image consists of the commit and that value.
     """
 
-    folder: str
-    dockerfile: str = ""
-    paths: Sequence[str] = ()
-    command: Sequence[str] = ()
-    rebuilds: bool = False
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        folder: str,
+        dockerfile: str = "",
+        paths: Sequence[str] = (),
+        command: Sequence[str] = (),
+        rebuilds: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.dockerfile = dockerfile
+        self.paths = paths
+        self.command = command
+        self.rebuilds = rebuilds
         for path in (self.folder, *filter(None, [self.dockerfile])):
             if not re.fullmatch(_PATH_REGEX, path):
                 raise ValueError(

@@ -85,11 +85,12 @@ def imports(node: Any) -> Iterator[Any]:
         for key, value in node.items():
             if key == "Fn::ImportValue":
                 yield value
-            else:
+            elif not isinstance(value, str):
                 yield from imports(value)
     elif isinstance(node, list):
         for value in node:
-            yield from imports(value)
+            if not isinstance(value, str):
+                yield from imports(value)
 
 
 def _export_name(title: str) -> dict[str, str]:

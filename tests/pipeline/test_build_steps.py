@@ -15,6 +15,7 @@ from ecs_blue_green.codebuild.specification import parse
 from ecs_blue_green.testing.site import Site, read_artifact
 
 from templates._application import CODE, REGISTRY_LOGINS
+from templates._code import Code
 from templates.pipeline import build_projects
 from tests import ROOT
 from tests.pipeline.conftest import project_of
@@ -93,7 +94,7 @@ def test_same_commit_again_takes_the_image_that_is_there(site: Site) -> None:
 @pytest.fixture
 def rebuilt(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., codebuild.Build]:
     """Runs a step as it is where commits can be built again, with a value for `Rebuild`."""
-    monkeypatch.setattr(build_projects, "CODE", replace(CODE, rebuilds=True))
+    monkeypatch.setattr(build_projects, "CODE", Code(**vars(CODE) | {"rebuilds": True}))
 
     def run(name: str, slug: str, source: Path, rebuild: str) -> codebuild.Build:
         specification = parse(build_projects.build_specification(slug))

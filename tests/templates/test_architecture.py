@@ -4,7 +4,6 @@ An image of another one is built and pushed all the same, and no task starts wit
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from ecs_blue_green.deployer import environment
@@ -34,9 +33,8 @@ def test_each_environment_builds_what_its_tasks_run(name: str) -> None:
 @pytest.mark.parametrize("architecture", PLATFORMS)
 def test_one_parameter_moves_them_all(architecture: str) -> None:
     assert _agreed({PARAMETER: architecture}) == architecture
-    settings = replace(
-        PROJECT.environment, parameters={**PROJECT.environment.parameters, PARAMETER: architecture}
-    )
+    given = PROJECT.environment
+    settings = given._replace(parameters={**given.parameters, PARAMETER: architecture})
     assert RUNTIME.image
     wanted = image.required_image(settings, PROJECT.layers, RUNTIME.image, ROOT)
     assert wanted.platform == PLATFORMS[architecture]

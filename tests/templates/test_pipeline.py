@@ -4,7 +4,6 @@ import importlib
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from troposphere.s3 import Bucket
 
 from templates import pipeline, service, service_preference
 from templates._application import BUILD_STEPS, CODE, REGISTRY_LOGINS
+from templates._code import Code
 from templates._containers import Secret
 from templates._runtime import NotLonger
 from templates._steps import BuildStep, RegistryLogin, StoredParameter
@@ -434,7 +434,7 @@ def test_commit_can_be_built_again_where_the_row_says_so(
     rebuilds: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (pipeline, build_projects, importlib.import_module("templates.pipeline.stages")):
-        monkeypatch.setattr(module, "CODE", replace(CODE, rebuilds=rebuilds))
+        monkeypatch.setattr(module, "CODE", Code(**vars(CODE) | {"rebuilds": rebuilds}))
     resources = pipeline.build().to_dict()["Resources"]
     properties = resources["Pipeline"]["Properties"]
     declared = {row["Name"]: row["DefaultValue"] for row in properties.get("Variables", [])}

@@ -7,6 +7,7 @@ Prints the median, over pairs of processes run one after the other, of the wall 
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -49,7 +50,14 @@ def main() -> int:
 
 def output(command: list[str]) -> str:
     """What a command prints; raises CalledProcessError when it fails."""
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        command, cwd=ROOT, env=environment(), check=True, capture_output=True, text=True
+    ).stdout
+
+
+def environment() -> dict[str, str]:
+    """Without what keeps Python from writing bytecode: everybody has it from the run before."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def seconds(command: list[str]) -> float:

@@ -86,7 +86,7 @@ def environments() -> tuple[Environment, ...]:
     declared = {slug: layer.parameters for slug, layer in built().items()}
     folder = PROJECT / "params"
     found = tuple(environment.load(folder, name, declared) for name in environment.names(folder))
-    return (*found, replace(found[-1], parameters={**found[-1].parameters, **_other_choices()}))
+    return (*found, found[-1]._replace(parameters={**found[-1].parameters, **_other_choices()}))
 
 
 def _other_choices() -> dict[str, str]:

@@ -24,6 +24,9 @@ from ecs_blue_green.deployer.errors import EXIT_INTERRUPTED, Failed, Failure
 if TYPE_CHECKING:
     from ecs_blue_green.deployer.plain_secrets import PlainSecret
 
+# A text as `json.dumps` writes it, which first asks what it is given.
+quoted = json.encoder.encode_basestring_ascii
+
 # Characters of a line of JSON that people read.
 LINE = 110
 
@@ -332,13 +335,15 @@ def configurations(
 
 def written(value: Any, indent: str = "") -> str:
     """JSON for people: what fits into a line is one, and so are numbers, also in quotes."""
+    if isinstance(value, str):
+        return quoted(value)
     if not isinstance(value, dict | list):
         return json.dumps(value)
     inner = f"{indent}  "
     if isinstance(value, list):
         members = [written(member, inner) for member in value]
     else:
-        members = [f"{json.dumps(key)}: {written(member, inner)}" for key, member in value.items()]
+        members = [f"{quoted(key)}: {written(member, inner)}" for key, member in value.items()]
     opening, closing = "[]" if isinstance(value, list) else "{}"
     # One of several lines is longer than they would be in one.
     line = f"{opening}{', '.join(members)}{closing}"

@@ -467,9 +467,11 @@ def _found(value: Any, kind: type[T]) -> Iterator[T]:
     """Every value of a kind in a part of the file, however deep."""
     if isinstance(value, kind):
         yield value
-    elif isinstance(value, Mapping | tuple):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _found(item, kind)
+    elif isinstance(value, dict | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            # Most of it is text, which has nothing inside.
+            if isinstance(item, kind | dict | tuple):
+                yield from _found(item, kind)
 
 
 def _is_class(value: Any) -> bool:

@@ -8,7 +8,6 @@ load it would take as long as a fifth of a command.
 import functools
 import types
 from collections.abc import Mapping, Set
-from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -33,8 +32,7 @@ def made(kind: type[T], document: Any, *, others: bool = False) -> T:
 
 def _made(kind: Any, value: Any, where: str, others: bool) -> Any:
     """The value that a class, a field's type, makes of a part of the document, which stands at `where`."""
-    arguments = get_args(kind)
-    origin = get_origin(kind)
+    origin, arguments = _parts(kind)
     if kind is Any:
         return value
     if origin in (Union, types.UnionType):
@@ -56,21 +54,36 @@ def _made(kind: Any, value: Any, where: str, others: bool) -> Any:
             return kind.named(value)
         except ShapeError as error:
             raise ShapeError(f"{where.lstrip('.')} must be {error}") from error
-    if is_dataclass(kind) or hasattr(kind, "_fields"):
+    if hasattr(kind, "_fields") or hasattr(kind, "__dataclass_fields__"):
         return _object(kind, value, where, others)
-    plain = next(base for base in _NAMES if issubclass(kind, base))
+    plain = _plain(kind)
     accepted = (int, float) if plain is float else (plain,)
     _require(type(value) in accepted, where, _NAMES[plain])
     return kind(value)
 
 
 @functools.cache
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """What a type in brackets is made of: `tuple` and `str` of `tuple[str]`."""
+    return get_origin(kind), get_args(kind)
+
+
+@functools.cache
+def _plain(kind: Any) -> type:
+    """Which type of JSON's values this is, or is made of."""
+    return next(base for base in _NAMES if issubclass(kind, base))
+
+
+@functools.cache
 def _members(kind: Any) -> tuple[Mapping[str, Any], Set[str]]:
     """The types of a class's fields, and which of them have no default."""
-    if not is_dataclass(kind):
+    if hasattr(kind, "_fields"):
         # A named tuple inherits no field, so that its own types are all.
         members = kind.__annotations__
         return members, members.keys() - kind._field_defaults.keys()
+    # Not at the top: what is generated is checked with named tuples alone.
+    from dataclasses import MISSING, fields
+
     members = get_type_hints(kind)
     return members, {
         one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING
@@ -88,7 +101,7 @@ def _object(kind: Any, value: Any, where: str, others: bool) -> Any:
         **{
             # A field without a value is null where it must be there, and absent where it need not be.
             key: None
-            if item is None and key in needed and type(None) in get_args(members[key])
+            if item is None and key in needed and type(None) in _parts(members[key])[1]
             else _made(members[key], item, f"{where}.{key}", others)
             for key, item in value.items()
             if key in members

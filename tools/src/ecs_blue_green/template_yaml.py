@@ -28,6 +28,9 @@ ROW_CHARACTERS = 110
 # https://yaml.org/spec/1.2.2/#103-core-schema, https://yaml.org/type/bool.html
 AMBIGUOUS = re.compile(r"0.*|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[yYnN]")
 
+# The characters with which anything begins that is no text, or `AMBIGUOUS`: most texts need no closer look.
+BEGINNINGS = Resolver.yaml_implicit_resolvers.keys()
+
 # YAML's tag of a text; what takes a text without quotes for something else; and how the rest is written.
 TEXT = "tag:yaml.org,2002:str"
 RESOLVE: Callable[..., str] = Resolver().resolve
@@ -107,10 +110,11 @@ def ending_with_blank(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         if "\n" in value:
             yield from ((place, line) for line in value.split("\n") if line.endswith((" ", "\t")))
-    elif isinstance(value, dict | list):
-        for key, member in value.items() if isinstance(value, dict) else enumerate(value):
-            if not isinstance(member, str) or "\n" in member:
-                yield from ending_with_blank(member, f"{place}.{key}" if place else str(key))
+        return
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in pairs:
+        if not isinstance(member, str) or "\n" in member:
+            yield from ending_with_blank(member, f"{place}.{key}" if place else str(key))
 
 
 def ordered(mapping: Mapping[str, Any], first: tuple[str, ...]) -> dict[str, Any]:
@@ -174,9 +178,11 @@ def text_event(value: str, tag: str | None = None) -> yaml.ScalarEvent:
     style = "|" if "\n" in value else None
     if tag:
         return yaml.ScalarEvent(None, tag, (False, False), value, style=style)
-    if AMBIGUOUS.fullmatch(value):
-        style = "'"
-    is_plain = RESOLVE(yaml.ScalarNode, value, (True, False)) == TEXT
+    is_plain = value[:1] not in BEGINNINGS
+    if not is_plain:
+        if AMBIGUOUS.fullmatch(value):
+            style = "'"
+        is_plain = RESOLVE(yaml.ScalarNode, value, (True, False)) == TEXT
     return yaml.ScalarEvent(None, None, (is_plain, True), value, style=style)
 
 

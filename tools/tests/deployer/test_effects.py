@@ -3,7 +3,6 @@
 import copy
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -634,7 +633,7 @@ def expressions(value: Any) -> Iterator[Expression]:
 
 def test_parameter_of_a_target_group_reaches_every_layer_that_uses_it(built: Mapping[str, Layer]) -> None:
     settings = loaded("prod", built)
-    other = replace(settings, parameters={**settings.parameters, "ContainerPort": "18080"})
+    other = settings._replace(parameters={**settings.parameters, "ContainerPort": "18080"})
     found = {
         c.layer: c for c in comparison.compare(desired_state(built, settings), desired_state(built, other))
     }

@@ -47,7 +47,7 @@ def survey_of(
     # One of the two lists of the load balancer's subnets is needed, so each has a default.
     optional -= set(RUNTIME.network.of_load_balancer)
     required = {name: value for name, value in settings.parameters.items() if name not in optional}
-    settings = replace(settings, parameters={**required, **parameters}, region=region)
+    settings = settings._replace(parameters={**required, **parameters}, region=region)
     nothing = ResolvedState(State(settings.account, region, {}))
     world = ResolvedState(desired_state(built, settings))
     chosen = set(built) if created is None else created

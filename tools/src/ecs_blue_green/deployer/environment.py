@@ -9,9 +9,8 @@ message.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -56,8 +55,7 @@ MOST_TAGS = 50 - len(FILLED_IN_TAGS)
 LONGEST_TAG_KEY, LONGEST_TAG = 127, 255
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(NamedTuple):
     """One environment: an account, a region, and the value of every parameter that its file sets.
 
     A list is kept as CloudFormation takes it, joined by commas.
@@ -131,8 +129,10 @@ def _refuse_missing_layers(layers: Mapping[str, Declarations], given: Any) -> No
     known = {*map(stack_name_parameter, layers), *(given if isinstance(given, dict) else ())}
     for slug, declared in layers.items():
         for title, block in declared.items():
+            if title in known or "Default" in block:
+                continue
             layer = re.fullmatch(r"((?:[A-Z][a-z0-9]*)+)StackName", title)
-            if layer and title not in known and "Default" not in block:
+            if layer:
                 missing = re.sub(r"(?<=.)([A-Z])", r"-\1", layer[1]).lower()
                 raise TemplateMissing(
                     f"build/{missing}.yaml is missing",

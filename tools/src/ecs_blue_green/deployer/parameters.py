@@ -7,6 +7,7 @@ Editors are told the same in a JSON schema, which is made of the same forms. The
 production does not install a library for that, and it would answer in words of its own.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
@@ -36,6 +37,11 @@ def is_list(declaration: Mapping[str, Any]) -> bool:
     return kind == "CommaDelimitedList" or kind.startswith("List<")
 
 
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII)
+
+
 class Form(NamedTuple):
     """What one value must be. The deployer's check and the schema that editors know are made of it.
 
@@ -56,7 +62,7 @@ class Form(NamedTuple):
         """What is wrong with a value and what would be right, or None."""
         if self.allowed and value not in self.allowed:
             return self.wanted
-        if self.pattern and not re.fullmatch(self.pattern, value, re.ASCII):
+        if self.pattern and not _compiled(self.pattern).fullmatch(value):
             return self.wanted
         if self.low is not None and float(value) < self.low:
             return self.wanted

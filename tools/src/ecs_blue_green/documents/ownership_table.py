@@ -6,7 +6,6 @@ everything else is worked out from `build/`.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ecs_blue_green.deployer import environment
@@ -129,8 +128,8 @@ def _tagged() -> dict[tuple[str, str], str]:
     """The effect on each resource of one more tag, also on those that only some parameter makes."""
     found: dict[tuple[str, str], str] = {}
     for given in ({}, *({name: value} for name, value in _of_conditions())):
-        everything = replace(LOCAL, parameters={**LOCAL.parameters, **given})
-        changed = replace(everything, tags={"changed": "changed"})
+        everything = LOCAL._replace(parameters={**LOCAL.parameters, **given})
+        changed = everything._replace(tags={"changed": "changed"})
         before, after = desired_state(IN_ORDER, everything), desired_state(IN_ORDER, changed)
         for change in comparison.compare(before, after):
             for resource in change.resources:
@@ -153,11 +152,11 @@ def _parameters() -> Mapping[tuple[str, str], Mapping[str, list[str]]]:
     filled_in |= RUNTIME.fixed_at_creation
     declared = {name: block for slug in ORDER for name, block in LAYERS[slug].parameters.items()}
     changes = {
-        name: replace(LOCAL, parameters={**LOCAL.parameters, name: _another(name, block)})
+        name: LOCAL._replace(parameters={**LOCAL.parameters, name: _another(name, block)})
         for name, block in declared.items()
         if name not in filled_in
     }
-    changes["protected:"] = replace(LOCAL, protected=not LOCAL.protected)
+    changes["protected:"] = LOCAL._replace(protected=not LOCAL.protected)
     found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     # What a stack keeps reaches no other through it.
     there = {slug: layer.keeping(layer.given(LOCAL), layer.tags(LOCAL)) for slug, layer in IN_ORDER.items()}
