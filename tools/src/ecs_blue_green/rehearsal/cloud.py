@@ -3,10 +3,14 @@
 import json
 import threading
 import urllib.request
+from collections.abc import Iterable
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+
+from ecs_blue_green import models
 
 CREDENTIAL = "local"
 
@@ -17,9 +21,14 @@ class Cloud:
     def __init__(self, endpoint: str, region: str) -> None:
         self.endpoint = endpoint
         self.region = region
+        session = botocore.session.Session()
+        session.register_component("data_loader", models.loader())
         # None of the user's profiles, credentials or proxies: this is the emulator on this machine.
         self._session = boto3.session.Session(
-            aws_access_key_id=CREDENTIAL, aws_secret_access_key=CREDENTIAL, region_name=region
+            aws_access_key_id=CREDENTIAL,
+            aws_secret_access_key=CREDENTIAL,
+            region_name=region,
+            botocore_session=session,
         )
         self._config = Config(proxies={}, retries={"mode": "standard", "total_max_attempts": 3})
         self._clients: dict[str, Any] = {}
@@ -35,6 +44,11 @@ class Cloud:
                     config=self._config,
                 )
             return self._clients[service]
+
+    def prepare(self, services: Iterable[str]) -> None:
+        """Make the clients of these services before they are needed."""
+        for service in services:
+            self.client(service)
 
     def control(self, operation: str, **request: Any) -> dict[str, Any]:
         """Call an operation of `ecs_blue_green.emulator.control`."""

@@ -10,6 +10,7 @@ import httpx2
 from ecs_blue_green.rehearsal import ending
 from ecs_blue_green.rehearsal.caddy_config import TARGET_HEADER
 from ecs_blue_green.rehearsal.listener_rules import Ask
+from ecs_blue_green.rehearsal.plain import NO_AUTHORITIES
 from ecs_blue_green.rehearsal.tasks import Task
 
 REQUEST_SECONDS = 10.0
@@ -66,7 +67,11 @@ class Load:
         # Every request has its own connection.
         limits = httpx2.Limits(max_keepalive_connections=0, max_connections=None)
         self._client = httpx2.AsyncClient(
-            trust_env=False, limits=limits, timeout=REQUEST_SECONDS, headers={"Host": host}
+            verify=NO_AUTHORITIES,
+            trust_env=False,
+            limits=limits,
+            timeout=REQUEST_SECONDS,
+            headers={"Host": host},
         )
 
     def start(self) -> None:

@@ -7,6 +7,7 @@ import httpx2
 
 from ecs_blue_green.rehearsal import ending
 from ecs_blue_green.rehearsal.clock import Clock
+from ecs_blue_green.rehearsal.plain import NO_AUTHORITIES
 from ecs_blue_green.rehearsal.target_health import Settings, Target, matches, routable
 
 # A busy machine answers late. AWS's five seconds would be milliseconds at a fast pace, and would say more
@@ -25,6 +26,7 @@ class TargetGroups:
         self._targets: dict[str, dict[str, Target]] = {arn: {} for arn in settings}
         self._checks: dict[str, asyncio.Task[None]] = {}
         self._client = httpx2.AsyncClient(
+            verify=NO_AUTHORITIES,
             trust_env=False,
             # Each check has a connection of its own, as Elastic Load Balancing's have.
             limits=httpx2.Limits(max_keepalive_connections=0),

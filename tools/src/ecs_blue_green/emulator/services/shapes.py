@@ -8,8 +8,9 @@ import html
 from functools import cache
 from typing import Any
 
-from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
+
+from ecs_blue_green import models
 
 
 def request(service: str, operation: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -24,14 +25,10 @@ def request(service: str, operation: str, properties: dict[str, Any]) -> dict[st
     return spelled
 
 
-# Not a session's, which brings along what makes clients; and one, which lists the services once.
-LOADER = create_loader()
-
-
 @cache
 def service_model(service: str) -> ServiceModel:
     """The model of a service, loaded once. Raises botocore's UnknownServiceError."""
-    return ServiceModel(LOADER.load_service_model(service, "service-2"), service)
+    return ServiceModel(models.loader().load_service_model(service, "service-2"), service)
 
 
 def operation_model(service: str, operation: str) -> OperationModel:
