@@ -51,10 +51,14 @@ def main(argv: list[str]) -> int:
         return initialize.run(parser.parse_args(argv), root)
     # Imported late: both bring libraries along that the server does not need.
     if argv[:1] == ["rehearse"]:
-        from ecs_blue_green.rehearsal import command
+        from ecs_blue_green.rehearsal import options
 
-        command.add_arguments(rehearse)
-        return command.run(parser.parse_args(argv), root)
+        options.add_arguments(rehearse)
+        arguments = parser.parse_args(argv)
+        with options.emulator_ahead(arguments, root):
+            from ecs_blue_green.rehearsal import command
+
+            return command.run(arguments, root)
     if argv[:1] == ["run"]:
         from ecs_blue_green.rehearsal import running
 

@@ -107,6 +107,15 @@ def test_one_that_was_started_ahead_and_is_not_wanted_leaves_nothing_behind(tmp_
     assert lock.holder(tmp_path) is None
 
 
+def test_one_that_was_started_ahead_with_other_options_makes_room(tmp_path: Path) -> None:
+    with emulator.started_ahead(tmp_path, PARAMETER_FILE, minute=0.5, attended=True):
+        wait_for(lambda: lock.holder(tmp_path) is not None)
+        pid = holder(tmp_path).pid
+        with emulator.running(tmp_path, PARAMETER_FILE, minute=0.5):
+            assert not is_running(pid)
+            assert holder(tmp_path).pid != pid
+
+
 def test_is_in_a_session_of_its_own(tmp_path: Path) -> None:
     """Ctrl-C on the terminal must not reach the emulator before the command is done with it."""
     with emulator.running(tmp_path, PARAMETER_FILE):

@@ -9,15 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
 import pytest
 
-from ecs_blue_green import interpreters
+from ecs_blue_green import emulator, interpreters
 from ecs_blue_green.deployer import configurations
-from ecs_blue_green.rehearsal import command
+from ecs_blue_green.rehearsal import command, options
 from tests.checkout import committed
 from tests.paths import PROJECT
 from tests.rehearsal.place import EVERYTHING
@@ -25,9 +25,9 @@ from tests.rehearsal.place import EVERYTHING
 RUN = """
 import argparse, sys
 from pathlib import Path
-from ecs_blue_green.rehearsal import command
+from ecs_blue_green.rehearsal import command, options
 parser = argparse.ArgumentParser()
-command.add_arguments(parser)
+options.add_arguments(parser)
 sys.exit(command.run(parser.parse_args(sys.argv[2:]), Path(sys.argv[1])))
 """
 PATIENCE = 90
@@ -35,8 +35,38 @@ PATIENCE = 90
 
 def rehearse(root: Path, *arguments: str) -> int:
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    options.add_arguments(parser)
     return command.run(parser.parse_args(arguments), root)
+
+
+@pytest.mark.parametrize(
+    ("given", "starts"),
+    [
+        ([], [(".local", "params/local.yaml", 1.0)]),
+        (["--minute", "0.5"], [(".local", "params/local.yaml", 0.5)]),
+        (["--minute", "soon"], []),
+        (["--minute", "-1"], []),
+        (["--env", "porduction"], []),
+        (["--env", "../params/local"], []),
+    ],
+)
+def test_emulator_starts_ahead_where_the_command_will_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], starts: list[tuple[str, str, float]]
+) -> None:
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "local.yaml").touch()
+    started: list[tuple[str, str, float]] = []
+
+    def start(state: Path, parameter_file: Path, *, minute: float, attended: bool) -> nullcontext[None]:
+        assert attended
+        started.append((str(state.relative_to(tmp_path)), str(parameter_file.relative_to(tmp_path)), minute))
+        return nullcontext()
+
+    monkeypatch.setattr(emulator, "started_ahead", start)
+    parser = argparse.ArgumentParser()
+    options.add_arguments(parser)
+    with options.emulator_ahead(parser.parse_args(given), tmp_path):
+        assert started == starts
 
 
 @pytest.mark.parametrize(

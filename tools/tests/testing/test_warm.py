@@ -73,7 +73,7 @@ def test_killed_one_is_gone(tmp_path: Path) -> None:
 
 def test_one_that_was_started_ahead_for_nothing_is_gone(tmp_path: Path) -> None:
     with emulator.started_ahead(tmp_path, PARAMETER_FILE):
-        (child,) = emulator._ahead.values()
+        ((_, child),) = emulator._ahead.values()
         assert isinstance(child, warm.Process)
     assert not Path(f"/proc/{child.pid}").exists()
 

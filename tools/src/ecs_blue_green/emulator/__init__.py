@@ -35,12 +35,14 @@ HANDOVER_SECONDS = 3.0
 popen: Callable[..., "subprocess.Popen[str]"] = subprocess.Popen
 
 
-# What was started ahead, by its state folder, until `running` takes it over.
-_ahead: dict[Path, subprocess.Popen[str]] = {}
+# What was started ahead with its options, by its state folder, until `running` takes it over.
+_ahead: dict[Path, tuple[list[str], subprocess.Popen[str]]] = {}
 
 
 @contextmanager
-def started_ahead(state: Path, parameter_file: Path) -> Iterator[None]:
+def started_ahead(
+    state: Path, parameter_file: Path, *, minute: float = SECONDS_A_MINUTE, attended: bool = False
+) -> Iterator[None]:
     """Have the emulator start while the block imports what it needs: `running` in it takes it over.
 
     Only on a state that is there and that nobody uses. What goes wrong is not told here: `running` meets it
@@ -48,19 +50,23 @@ def started_ahead(state: Path, parameter_file: Path) -> Iterator[None]:
     """
     with contextlib.suppress(EmulatorError, OSError):
         if state.is_dir() and lock.holder(state) is None:
-            _ahead[state] = _start(state, parameter_file, SECONDS_A_MINUTE, DOCUMENTED.options)
+            options = _options(minute, attended=attended)
+            _ahead[state] = options, _start(state, parameter_file, options)
     try:
         yield
     finally:
-        child = _ahead.pop(state, None)
+        _, child = _ahead.pop(state, ([], None))
         if child:
             _drop(child)
 
 
-def _taken_over(state: Path) -> tuple[subprocess.Popen[str], str] | None:
-    """What was started ahead and its endpoint, unless it did not start."""
-    child = _ahead.pop(state, None)
+def _taken_over(state: Path, options: Sequence[str]) -> tuple[subprocess.Popen[str], str] | None:
+    """What was started ahead with these options and its endpoint, unless it did not start."""
+    started, child = _ahead.pop(state, ([], None))
     if child is None:
+        return None
+    if started != options:
+        _drop(child)
         return None
     try:
         return child, _endpoint(child, state)
@@ -99,8 +105,10 @@ def running(
     At the end of the block the child saves its state and is gone; it does the same when this process dies.
     Raises EmulatorError when it does not start, or when another command is using the folder.
     """
-    is_plain = minute == SECONDS_A_MINUTE and not (attended or hooks_are_called or validation.options)
-    taken = _taken_over(state) if is_plain else None
+    options = _options(
+        minute, attended=attended, hooks_are_called=hooks_are_called, validation=validation.options
+    )
+    taken = _taken_over(state, options)
     if taken:
         try:
             yield taken[1]
@@ -117,13 +125,8 @@ def running(
     if shared:
         yield shared
         return
-    options = [
-        *(["--attended"] if attended else []),
-        *(["--hooks-are-called"] if hooks_are_called else []),
-        *validation.options,
-    ]
     with disk.usable(state):
-        child = _start(state, parameter_file, minute, options)
+        child = _start(state, parameter_file, options)
     try:
         yield _endpoint(child, state)
     finally:
@@ -147,7 +150,22 @@ def _server_or_free(state: Path) -> str | None:
         time.sleep(0.1)
 
 
-def _start(state: Path, parameter_file: Path, minute: float, options: Sequence[str]) -> subprocess.Popen[str]:
+def _options(
+    minute: float,
+    *,
+    attended: bool,
+    hooks_are_called: bool = False,
+    validation: Sequence[str] = DOCUMENTED.options,
+) -> list[str]:
+    return [
+        *("--minute", str(minute)),
+        *(["--attended"] if attended else []),
+        *(["--hooks-are-called"] if hooks_are_called else []),
+        *validation,
+    ]
+
+
+def _start(state: Path, parameter_file: Path, options: Sequence[str]) -> subprocess.Popen[str]:
     try:
         python = interpreters.emulator()
     except interpreters.NotInstalled as missing:
@@ -156,14 +174,7 @@ def _start(state: Path, parameter_file: Path, minute: float, options: Sequence[s
     command = [
         # -P: nothing in the working directory is taken for a module.
         *(python, "-P", "-m", "ecs_blue_green", "serve", "--until-stdin-closes"),
-        *(
-            "--state",
-            str(state.resolve()),
-            "--params",
-            str(parameter_file.resolve()),
-            "--minute",
-            str(minute),
-        ),
+        *("--state", str(state.resolve()), "--params", str(parameter_file.resolve())),
         *options,
     ]
     with (state / LOG_FILE).open("w") as log:

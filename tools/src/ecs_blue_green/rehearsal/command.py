@@ -23,44 +23,18 @@ from ecs_blue_green.rehearsal import document, ending, processes, report, sessio
 from ecs_blue_green.rehearsal.console import console, show
 from ecs_blue_green.rehearsal.deployed import deployed
 from ecs_blue_green.rehearsal.interrupts import Interrupts
-from ecs_blue_green.rehearsal.invocation import LOCAL, Invocation
+from ecs_blue_green.rehearsal.invocation import Invocation
 from ecs_blue_green.rehearsal.load import MOST_A_SECOND
+from ecs_blue_green.rehearsal.options import REQUESTS_A_MINUTE, number
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.rehearsal.session import Options, Rehearsal
+from ecs_blue_green.rehearsal.source import Source
 from ecs_blue_green.runtime import Runtime
 
 MOST_SECONDS_A_MINUTE = 60
-# A tenth of these is what a canary of 10 % gets: well above the floor under which alarms do not judge.
-REQUESTS_A_MINUTE = 180.0
 END_AGAIN_SECONDS = 0.2
 # What a rehearsal writes below its folder, deleted at its start.
 WRITTEN = ("source", "applications", "artifacts", "function", "logs")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument("--env", default=LOCAL, metavar="ENV", help="parameters of params/ENV.yaml (local)")
-    parser.add_argument(
-        "--health-rate", metavar="RATE", help="release a version that answers this share of requests, 0 to 1"
-    )
-    parser.add_argument(
-        "--minute",
-        default="1",
-        metavar="SECONDS",
-        help="real seconds that stand for a minute (1)",
-    )
-    parser.add_argument(
-        "--no-hook", action="store_true", help="leave out the hooks: nothing tries the release"
-    )
-    parser.add_argument(
-        "--requests",
-        default=f"{REQUESTS_A_MINUTE:g}",
-        metavar="N",
-        help=f"the users' requests in a minute ({REQUESTS_A_MINUTE:g})",
-    )
-    parser.add_argument(
-        "--report", type=Path, metavar="DIR", help="where report.json and report.html go (.local/rehearsal)"
-    )
 
 
 def run(arguments: argparse.Namespace, root: Path) -> int:
@@ -117,7 +91,7 @@ def _folder(invocation: Invocation) -> Path:
 
 def _options(arguments: argparse.Namespace) -> Options:
     rate, minute, requests = (
-        None if text is None else _number(text)
+        None if text is None else number(text)
         for text in (arguments.health_rate, arguments.minute, arguments.requests)
     )
     if arguments.health_rate is not None and (rate is None or not 0 <= rate <= 1):
@@ -154,13 +128,6 @@ def _options(arguments: argparse.Namespace) -> Options:
     )
 
 
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
 def _require_health_rate(options: Options, runtime: Runtime) -> None:
     if options.health_rate and not runtime.rehearsal.health_rate:
         raise BadInput(
@@ -192,13 +159,19 @@ def _rehearse(
     runtime = invocation.runtime()
     _require_health_rate(options, runtime)
     folder = _folder(invocation)
-    with deployed(invocation, settings, runtime, options.minute) as account:
+    snapshots: list[Source] = []
+
+    def push() -> None:
         for name in WRITTEN:
             shutil.rmtree(folder / name, ignore_errors=True)
         pushed = source.snapshot(invocation.root, folder / "source", runtime.image)
         if options.health_rate:
             title = str(runtime.rehearsal.health_rate)
             source.set_parameter(pushed, options.environment, title, options.health_rate)
+        snapshots.append(pushed)
+
+    with deployed(invocation, settings, runtime, options.minute, push) as account:
+        (pushed,) = snapshots
         over = threading.Event()
 
         async def play() -> Rehearsal:

@@ -6,7 +6,8 @@ import os
 import shlex
 import subprocess
 import urllib.error
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,23 @@ from ecs_blue_green.deployer.errors import EXIT_BLOCKED, BadInput, Failed, Failu
 from ecs_blue_green.emulator import account, disk
 from ecs_blue_green.rehearsal.alarms import UnsupportedAlarm
 from ecs_blue_green.rehearsal.cloud import Cloud
-from ecs_blue_green.rehearsal.invocation import LOCAL, Invocation
+from ecs_blue_green.rehearsal.invocation import Invocation
 from ecs_blue_green.rehearsal.load_balancer import LoadBalancerError
+from ecs_blue_green.rehearsal.options import LOCAL
 from ecs_blue_green.rehearsal.processes import Ledger
 from ecs_blue_green.runtime import Runtime
+
+# The services that a rehearsal asks when it begins.
+USED = (
+    "codedeploy",
+    "ecs",
+    "elbv2",
+    "application-autoscaling",
+    "cloudwatch",
+    "codepipeline",
+    "codebuild",
+    "ecr",
+)
 
 
 @dataclass(frozen=True)
@@ -37,11 +51,15 @@ class Deployed:
 
 @contextlib.contextmanager
 def deployed(
-    invocation: Invocation, settings: Mapping[str, Any], runtime: Runtime, minute: float
+    invocation: Invocation,
+    settings: Mapping[str, Any],
+    runtime: Runtime,
+    minute: float,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[Deployed]:
     """The emulator with everything deployed, for the time of the block.
 
-    Raises a Failure, for what is raised in the block too.
+    `meanwhile` is done while the stacks are deployed. Raises a Failure, for what is raised in the block too.
     """
     state, again = invocation.state, invocation.again
     try:
@@ -60,8 +78,14 @@ def deployed(
             account_with_stacks = Deployed(
                 cloud, f"{settings['project']}-{invocation.environment}", runtime, ledger
             )
-            with invocation.progress.status("deploying the stacks in the emulator"):
+            with (
+                invocation.progress.status("deploying the stacks in the emulator"),
+                ThreadPoolExecutor() as pool,
+            ):
+                others = [pool.submit(meanwhile), pool.submit(cloud.prepare, USED)]
                 _deploy(account_with_stacks, invocation)
+            for other in others:
+                other.result()
             try:
                 yield account_with_stacks
             finally:

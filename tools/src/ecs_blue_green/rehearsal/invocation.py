@@ -11,9 +11,8 @@ from ecs_blue_green import parameter_file
 from ecs_blue_green.deployer.errors import BadInput
 from ecs_blue_green.emulator import lock
 from ecs_blue_green.rehearsal import source, tasks
+from ecs_blue_green.rehearsal.options import state_folder
 from ecs_blue_green.runtime import Runtime, Unusable, read_runtime
-
-LOCAL = "local"
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,8 @@ class Invocation:
 
     @property
     def state(self) -> Path:
-        """The emulator's folder: that of `make deploy` for local; every other environment has its own."""
-        local = self.root / ".local"
-        return local if self.environment == LOCAL else local / self.environment
+        """The emulator's folder."""
+        return state_folder(self.root, self.environment)
 
     @property
     def parameter_file(self) -> Path:

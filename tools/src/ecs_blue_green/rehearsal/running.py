@@ -16,7 +16,8 @@ from ecs_blue_green.rehearsal import ending, processes, session
 from ecs_blue_green.rehearsal.console import console, show
 from ecs_blue_green.rehearsal.deployed import deployed
 from ecs_blue_green.rehearsal.interrupts import Interrupts
-from ecs_blue_green.rehearsal.invocation import LOCAL, Invocation
+from ecs_blue_green.rehearsal.invocation import Invocation
+from ecs_blue_green.rehearsal.options import LOCAL
 from ecs_blue_green.rehearsal.session import Options, Rehearsal
 from ecs_blue_green.rehearsal.source import Source
 from ecs_blue_green.runtime import Runtime
