@@ -90,7 +90,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "deployer.parameters": (),
     "emulator": ("emulator", "failure", "fargate", "imported_exports", "interpreters", "models", "runtime"),
     "emulator.account": ("parameter_file", "runtime"),
-    "codebuild": ("codebuild",),
+    "codebuild": ("codebuild", "ending"),
     "pipeline": ("pipeline", "codebuild"),
     "rehearsal": (
         "rehearsal",

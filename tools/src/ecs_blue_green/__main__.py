@@ -15,6 +15,8 @@ from ecs_blue_green.failure import Failure
 EXIT_INTERRUPTED = 130
 # Of the emulator; init runs where generate.py does.
 COMMANDS = ("serve", "rehearse", "run")
+# So many more objects before Python looks for garbage: what is made is mostly needed to the end.
+SELDOM = 50_000
 
 
 def main(argv: list[str]) -> int:
@@ -53,6 +55,7 @@ def main(argv: list[str]) -> int:
     if argv[:1] == ["rehearse"]:
         from ecs_blue_green.rehearsal import options
 
+        gc.set_threshold(SELDOM)
         options.add_arguments(rehearse)
         arguments = parser.parse_args(argv)
         with options.emulator_ahead(arguments, root):
@@ -117,8 +120,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     # Imported late: only the server needs the emulator itself.
     from ecs_blue_green.emulator import serve
 
-    # What is made is mostly needed to the end: what is not is seldom looked for.
-    gc.set_threshold(50_000)
+    gc.set_threshold(SELDOM)
     serve.serve(
         serve.Settings(
             port=arguments.port,
@@ -161,8 +163,8 @@ if __name__ == "__main__":
     try:
         _run_where_the_emulator_is(sys.argv[1:])
         status = main(sys.argv[1:])
-        if sys.argv[1] == "serve":
-            # All is saved.
+        if sys.argv[1] in ("serve", "rehearse"):
+            # All is saved, and nothing that was started is left.
             ending.end(status)
         sys.exit(status)
     except Failure as failure:

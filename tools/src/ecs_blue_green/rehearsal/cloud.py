@@ -6,7 +6,6 @@ import urllib.request
 from collections.abc import Iterable
 from typing import Any
 
-import boto3
 import botocore.session
 from botocore.config import Config
 
@@ -21,15 +20,9 @@ class Cloud:
     def __init__(self, endpoint: str, region: str) -> None:
         self.endpoint = endpoint
         self.region = region
-        session = botocore.session.Session()
-        session.register_component("data_loader", models.loader())
-        # None of the user's profiles, credentials or proxies: this is the emulator on this machine.
-        self._session = boto3.session.Session(
-            aws_access_key_id=CREDENTIAL,
-            aws_secret_access_key=CREDENTIAL,
-            region_name=region,
-            botocore_session=session,
-        )
+        # boto3 has nothing more that is needed here.
+        self._session = botocore.session.Session()
+        self._session.register_component("data_loader", models.loader())
         self._config = Config(proxies={}, retries={"mode": "standard", "total_max_attempts": 3})
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -38,9 +31,13 @@ class Cloud:
         """The client of a service."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._session.client(
-                    service,  # type: ignore[call-overload]
+                # None of the user's profiles, credentials or proxies: this is the emulator on this machine.
+                self._clients[service] = self._session.create_client(
+                    service,
+                    region_name=self.region,
                     endpoint_url=self.endpoint,
+                    aws_access_key_id=CREDENTIAL,
+                    aws_secret_access_key=CREDENTIAL,
                     config=self._config,
                 )
             return self._clients[service]

@@ -13,6 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import botocore.session
+
+from ecs_blue_green import models
 
 ADDRESS = "127.0.0.1"
 
@@ -54,7 +57,9 @@ def _find_load_balancer(name: str, groups: list[str]) -> None:
         interfaces = [{"PrivateIpAddress": ADDRESS}] if known else []
         return SimpleNamespace(status_code=200), {"NetworkInterfaces": interfaces, "ResponseMetadata": {}}
 
-    boto3.setup_default_session()
+    session = botocore.session.get_session()
+    session.register_component("data_loader", models.loader())
+    boto3.setup_default_session(botocore_session=session)
     events = boto3.DEFAULT_SESSION.events  # type: ignore[union-attr]  # set by the line above
     events.register("before-parameter-build.ec2.DescribeNetworkInterfaces", note)
     events.register("before-call.ec2.DescribeNetworkInterfaces", answer)

@@ -35,14 +35,18 @@ class PipelineRun:
         self._source = stage.source
         # Where all that it makes is.
         self._folder = stage.folder / "artifacts"
+        self._archive = self._folder / "commit.zip"
         self._deploy = deploy
         self._spans: dict[str, Span] = {}
         self._is_over = False
 
+    async def pack(self) -> None:
+        """Make the archive that the source action hands on."""
+        await asyncio.to_thread(artifacts.pack, self._source.folder, self._archive)
+
     async def run(self, definition: Definition) -> None:
-        """Run all stages. Raises PipelineFailed with the first action that failed for good."""
-        archive = await asyncio.to_thread(artifacts.pack, self._source.folder, self._folder / "commit.zip")
-        execution = Execution(self._folder, self._source.commit, archive)
+        """Run all stages, after `pack`. Raises PipelineFailed with the first action that failed for good."""
+        execution = Execution(self._folder, self._source.commit, self._archive)
         workshop = self._workshop(definition, asyncio.get_running_loop())
         try:
             for stage in definition.stages:

@@ -18,7 +18,7 @@ from ecs_blue_green.rehearsal.follow import Follower
 from ecs_blue_green.rehearsal.hook import Hooks
 from ecs_blue_green.rehearsal.load import Load, Tally
 from ecs_blue_green.rehearsal.load_balancer import LoadBalancer
-from ecs_blue_green.rehearsal.pipeline_run import PipelineFailed, PipelineRun
+from ecs_blue_green.rehearsal.pipeline_run import Deploy, PipelineFailed, PipelineRun
 from ecs_blue_green.rehearsal.releases import Releases
 from ecs_blue_green.rehearsal.source import Source
 from ecs_blue_green.rehearsal.stage import Stage
@@ -79,7 +79,8 @@ class Rehearsal:
         """Rehearse; afterwards `deployment` or `failure` says how it ended, and nothing runs."""
         async with contextlib.AsyncExitStack() as stack:
             balancer, follower = await self._bring_up(stack)
-            await ending.beside([follower.run()], self._until_steady())
+            run = PipelineRun(self.stage, self._deployment(follower))
+            await ending.beside([follower.run()], self._until_ready(run))
             await follower.step()
             self.stage.clock.restart()
             self.stage.journal.is_open = True
@@ -99,7 +100,7 @@ class Rehearsal:
                     self.watch.evaluate_alarms(),
                     self._measure_memory(),
                 ],
-                self._release(follower),
+                self._release(run),
             )
 
     async def serve(self, say: Callable[[], None]) -> None:
@@ -173,8 +174,14 @@ class Rehearsal:
                 return
             await asyncio.sleep(follow.LOOK_SECONDS)
 
-    async def _release(self, follower: Follower) -> None:
-        self._note_beginning()
+    async def _until_ready(self, run: PipelineRun) -> None:
+        """Wait for healthy tasks; what the release needs first is made meanwhile."""
+        packing = asyncio.create_task(run.pack())
+        await self._until_steady()
+        await packing
+
+    def _deployment(self, follower: Follower) -> Deploy:
+        """What carries out the deployment of the release."""
 
         async def deploy(configuration: Mapping[str, str], release: deploy_action.Release) -> str:
             if not self.options.hooks:
@@ -189,7 +196,10 @@ class Rehearsal:
                 raise ActionFailed(deployment["errorInformation"]["message"])
             return deployment_id
 
-        run = PipelineRun(self.stage, deploy)
+        return deploy
+
+    async def _release(self, run: PipelineRun) -> None:
+        self._note_beginning()
         try:
             await run.run(self.stage.system.pipeline)
         except PipelineFailed as error:

@@ -5,6 +5,7 @@ they do in the CLI. There are no waiters, files as values, or nested shorthand: 
 """
 
 import base64
+import gc
 import json
 import os
 import sys
@@ -15,6 +16,8 @@ import jmespath  # type: ignore[import-untyped]
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
+
+from ecs_blue_green import ending
 
 # The CLI's exit codes: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-returncodes.html
 USAGE, CLIENT_ERROR, SERVICE_ERROR = 252, 253, 254
@@ -134,4 +137,6 @@ def _shown(answer: Any, settings: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # It ends before there is garbage worth looking for.
+    gc.disable()
+    ending.end(main(sys.argv[1:]))
