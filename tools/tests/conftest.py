@@ -49,12 +49,6 @@ def pytest_testnodedown(node: Any) -> None:
     RECORDER.called.update(Operation(*one) for one in getattr(node, "workeroutput", {}).get("operations", ()))
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than processors: many tests wait for what takes its time, such as a rehearsal."""
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.fixture(autouse=True, scope="session")
 def signals_reach_what_tests_start() -> Iterator[None]:
     """A job in the background, or one that outlives its terminal, hands ignored signals on to what it starts.

@@ -1,13 +1,19 @@
 """What a project's own tests use, tried on the project of these tests. More of `Site`: tests/pipeline."""
 
+import os
+import shutil
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.session import Session
 
+from ecs_blue_green import runtime
 from ecs_blue_green.testing import roles, site
 from ecs_blue_green.testing.resolved import Project
 from tests.paths import PROJECT
+
+REGION = "eu-west-1"
 
 
 def test_roles_are_read_as_they_were_deployed(tmp_path: Path) -> None:
@@ -59,3 +65,26 @@ def test_resources_are_found_by_their_type(tmp_path: Path) -> None:
 def test_models_of_services_are_read_once_for_all_sessions() -> None:
     loaders = [Session().get_component("data_loader") for _ in range(2)]
     assert loaders[0] is loaders[1]
+
+
+def test_methods_of_clients_are_made_once_for_all_sessions() -> None:
+    first, second = (boto3.session.Session().client("sts", region_name=REGION) for _ in range(2))
+    assert type(first).get_caller_identity is type(second).get_caller_identity
+    assert first.meta.events is not second.meta.events
+
+
+def test_runtime_is_checked_once_as_long_as_it_says_the_same(tmp_path: Path) -> None:
+    first = runtime.read_runtime(PROJECT / "build")
+    assert runtime.read_runtime(PROJECT / "build") is first
+    shutil.copy(PROJECT / "build" / runtime.FILE, tmp_path)
+    text = (tmp_path / runtime.FILE).read_text()
+    (tmp_path / runtime.FILE).write_text(text.replace('"runtime/1"', '"runtime/0"'))
+    with pytest.raises(runtime.Unusable, match="its schema is runtime/0"):
+        runtime.read_runtime(tmp_path)
+
+
+def test_there_are_more_workers_than_processors(pytestconfig: pytest.Config) -> None:
+    """xdist has an answer of its own, which is not to be asked."""
+    if not pytestconfig.pluginmanager.has_plugin("xdist"):
+        pytest.skip("runs without pytest-xdist")
+    assert pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig) > (os.cpu_count() or 1)

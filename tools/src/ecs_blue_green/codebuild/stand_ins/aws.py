@@ -4,8 +4,13 @@ Runs as a program of its own. Operations, options and their types come from boto
 they do in the CLI. There are no waiters, files as values, or nested shorthand: those are refused.
 """
 
-import base64
 import gc
+
+if __name__ == "__main__":
+    # All that is imported is needed to the end, which is soon.
+    gc.disable()
+
+import base64
 import json
 import os
 import sys
@@ -137,6 +142,4 @@ def _shown(answer: Any, settings: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    # It ends before there is garbage worth looking for.
-    gc.disable()
     ending.end(main(sys.argv[1:]))

@@ -6,6 +6,12 @@ DOCKER_STATE names the folder with `calls` (one JSON list a line) and, after a b
 A file `fail` in it holds the name of the subcommand that is to fail.
 """
 
+import gc
+
+if __name__ == "__main__":
+    # All that is imported is needed to the end, which is soon.
+    gc.disable()
+
 import hashlib
 import itertools
 import json
@@ -13,6 +19,8 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+
+from ecs_blue_green import ending
 
 STATE = Path(os.environ["DOCKER_STATE"])
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -94,4 +102,4 @@ def _refuse(message: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ending.end(main(sys.argv[1:]))
