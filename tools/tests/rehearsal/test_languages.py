@@ -1,5 +1,6 @@
 """Applications of any language, started by the command that a team names; and commands that do not work."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ecs_blue_green.rehearsal import tasks
+from ecs_blue_green.rehearsal import task_sets, tasks
 from ecs_blue_green.rehearsal.source import Code
 from tests.rehearsal.place import EVERYTHING, Ended, Place
 
@@ -76,6 +77,11 @@ def test_command_that_does_not_serve_is_named_with_its_log(
     finding = ended.verdict.findings[0]
     assert finding.startswith(f"task blue-1: {words}"), finding
     assert finding.endswith(f"see {place.root}/.local/rehearsal/logs/blue-1.log")
+    # The service before the release was not started for as long as one that may still become healthy.
+    names = [re.match(r"task blue-(\d+) ", entry["text"]) for entry in ended.document["entries"]]
+    # One that is there but does not listen is not started again so soon.
+    first = next((int(name[1]) for name in names if name), 1)
+    assert first < 3 * task_sets.HOPELESS_STARTS
 
 
 def test_what_a_command_has_started_ends_with_it(place: Place) -> None:

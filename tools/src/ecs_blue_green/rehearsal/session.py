@@ -164,11 +164,14 @@ class Rehearsal:
             )
 
     async def _until_steady(self, *, gives_up: bool = False) -> None:
-        """Wait, for a limited time, for healthy tasks; `gives_up` once one does not begin to listen."""
+        """Wait for healthy tasks, for a limited time and while there is hope.
+
+        `gives_up` once one does not begin to listen.
+        """
         deadline = asyncio.get_running_loop().time() + STEADY_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             running = self.stage.task_sets.running.values()
-            if running and all(task_set.is_steady for task_set in running):
+            if running and all(task_set.is_steady or task_set.is_hopeless for task_set in running):
                 return
             if gives_up and self.stage.task_sets.failures():
                 return

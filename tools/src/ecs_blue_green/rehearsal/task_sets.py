@@ -17,6 +17,8 @@ from ecs_blue_green.rehearsal.tasks import Definition, Task
 LOOK_SECONDS = 0.05
 # A task that ends at once is started again after this pause.
 RESTART_SECONDS = 0.5
+# Where so many starts of each task have failed, one after the other, the next ones will fail too.
+HOPELESS_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class TaskSet:
     targets: dict[int, Target] = field(default_factory=dict)
     keepers: list[asyncio.Task[None]] = field(default_factory=list)
     starts: int = 0
+    # The last starts, in which no task began to listen.
+    failed_starts: int = 0
     # Why the last task that was replaced was unhealthy.
     unhealthy: str = ""
 
@@ -49,6 +53,11 @@ class TaskSet:
         """Whether every task runs and passes its health checks."""
         states = [target.state for target in self.targets.values()]
         return len(states) == self.count and all(state == "healthy" for state in states)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether its tasks have been started again and again, and never began to listen."""
+        return self.failed_starts >= HOPELESS_STARTS * self.count > 0
 
     @property
     def problem(self) -> str:
@@ -134,6 +143,7 @@ class TaskSets:
                 self._ledger, name, release.definition, release.code, release.version, self._logs
             )
             task_set.tasks[slot] = task
+            task_set.failed_starts = task_set.failed_starts + 1 if task.failure else 0
             self._by_address[task.address] = (task_set, task)
             self._journal.note(
                 "task", f"task {name} ({release.definition.revision}, {release.version[:7]}) runs"
