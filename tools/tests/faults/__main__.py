@@ -35,7 +35,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=0, help="how many deployers are killed (default: none)")
     parser.add_argument("--presses", type=int, default=0, help="how many get a Ctrl-C (default: none)")
     parser.add_argument("--here", action="store_true", help="in this process, which has the emulator")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="workers side by side")
+    # They wait about as much as they work.
+    processors = os.cpu_count() or 1
+    parser.add_argument("--processes", type=int, default=2 * processors, help="workers side by side")
     options = parser.parse_args(arguments)
     if options.seed is not None:
         if options.here:
