@@ -25,7 +25,7 @@ from benchmarks.target import Target
 
 PICTURE = REPOSITORY / "docs" / "pictures" / "benchmark-deploy.svg"
 ALL = (OURS, SCEPTRE, AWS_CLI)
-ROUNDS = 3
+ROUNDS = 5
 # Of changes on a slow AWS, which take minutes.
 SLOW_ROUNDS = 2
 
@@ -76,7 +76,7 @@ def grow() -> tuple[str, list[Target]]:
 
 def change() -> tuple[str, list[Target]]:
     """Changes on an AWS that answers at once: one deployer after the other."""
-    found = {one.name: changes.measured(one, 0.0) for one in ALL}
+    found = changes.measured(ALL, 0.0)
     heading = f"Changes, AWS answers at once; the fastest of {changes.ROUNDS} rounds"
     return f"{heading}\n{tables.of_changes(found)}", targets.of_changes(found)
 
@@ -86,7 +86,7 @@ def update() -> tuple[str, list[Target]]:
 
     Of the first round nobody knows how long an update of these stacks takes.
     """
-    found = {one.name: changes.measured(one, 1.0, SLOW_ROUNDS) for one in ALL}
+    found = changes.measured(ALL, 1.0, SLOW_ROUNDS)
     heading = (
         f"Changes, {USUAL.call * 1000:.0f} ms a call, {USUAL.change_set:.0f} s a change set;"
         f" the fastest of {SLOW_ROUNDS} rounds"

@@ -1,7 +1,8 @@
 """Changes to stacks that are there: how long each deployer takes for them, and what CloudFormation takes."""
 
+import contextlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +18,15 @@ ONE = "one parameter of one layer"
 Values = Mapping[str, Sequence[str]]
 CHANGES: Mapping[str, Values] = {
     # Of service-preference alone.
-    ONE: {"ScalingTargetPercent": ("55", "50", "45")},
+    ONE: {"ScalingTargetPercent": ("55", "50", "45", "55", "50")},
     # Of container-repository, and of those that import from it: task-definition and pipeline.
     "three layers": {
-        "ImageRetentionCount": ("11", "12", "13"),
-        "TaskMemory": ("1024", "2048", "512"),
-        "ArtifactRetentionDays": ("31", "32", "33"),
+        "ImageRetentionCount": ("11", "12", "13", "14", "15"),
+        "TaskMemory": ("1024", "2048", "512", "1024", "2048"),
+        "ArtifactRetentionDays": ("31", "32", "33", "34", "35"),
     },
 }
-ROUNDS = 3
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,59 @@ class Changed:
     critical_path: float
 
 
-def measured(deployer: Deployer, scale: float, rounds: int = ROUNDS) -> dict[str, Changed]:
-    """Each change, by its name, to stacks that the deployer has created on an AWS that answers at once.
+def measured(
+    deployers: Sequence[Deployer], scale: float, rounds: int = ROUNDS
+) -> dict[str, dict[str, Changed]]:
+    """Each change, by the deployer's name and its own, to stacks that were created at once.
 
-    AWS takes `scale` times as long as `times.py` says for the changes.
+    AWS takes `scale` times as long as `times.py` says for the changes. The deployers take turns, each on an
+    emulator of its own.
     """
+    with contextlib.ExitStack() as stack:
+        sites = [stack.enter_context(_site(one, scale)) for one in deployers]
+        runs: dict[str, dict[str, list[Changed]]] = {
+            one.name: {change: [] for change in CHANGES} for one in deployers
+        }
+        for number in range(rounds):
+            for change, values in CHANGES.items():
+                given = {title: choices[number] for title, choices in values.items()}
+                for site in sites:
+                    runs[site.deployer.name][change].append(site.change(given, scale))
+    return {
+        name: {change: min(found, key=lambda one: one.run.seconds) for change, found in changes.items()}
+        for name, changes in runs.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Site:
+    """Where a deployer has created its stacks."""
+
+    deployer: Deployer
+    root: Path
+    server: measure.Server
+
+    def change(self, given: Mapping[str, str], scale: float) -> Changed:
+        """Give parameters these values, and deploy."""
+        for title, value in given.items():
+            _set(self.root, title, value)
+        forget(self.root)
+        project = read(self.root)
+        _write_configurations(project)
+        before = path.operations(self.server.client(), project)
+        run = self.server.run(self.deployer, project)
+        took = path.of_change(
+            self.server.client(),
+            project,
+            before,
+            USUAL.scaled(scale),
+            with_change_sets=self.deployer.makes_change_sets,
+        )
+        return Changed(run, took)
+
+
+@contextlib.contextmanager
+def _site(deployer: Deployer, scale: float) -> Iterator[_Site]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "project"
         root.mkdir()
@@ -49,27 +98,7 @@ def measured(deployer: Deployer, scale: float, rounds: int = ROUNDS) -> dict[str
         with measure.served(Path(folder), project.environment.region, 0.0) as server:
             server.run(deployer, project)
         with measure.served(Path(folder), project.environment.region, scale) as server:
-            found = {}
-            for name, values in CHANGES.items():
-                runs = []
-                for number in range(rounds):
-                    for title, choices in values.items():
-                        _set(root, title, choices[number])
-                    forget(root)
-                    project = read(root)
-                    _write_configurations(project)
-                    before = path.operations(server.client(), project)
-                    run = server.run(deployer, project)
-                    took = path.of_change(
-                        server.client(),
-                        project,
-                        before,
-                        USUAL.scaled(scale),
-                        with_change_sets=deployer.makes_change_sets,
-                    )
-                    runs.append(Changed(run, took))
-                found[name] = min(runs, key=lambda one: one.run.seconds)
-    return found
+            yield _Site(deployer, root, server)
 
 
 def _write_configurations(project: Project) -> None:
