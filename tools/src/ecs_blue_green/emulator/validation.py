@@ -22,7 +22,7 @@ def problems(resource_type: str, properties: dict[str, Any]) -> list[Problem]:
     schema = schemas.document(resource_type, engine.region())
     if schema is None:
         return []
-    errors = _validator(resource_type, engine.region()).iter_errors(properties)
+    errors = validator(resource_type, engine.region()).iter_errors(properties)
     all_problems = {
         Problem("".join(f"/{part}" for part in error.path), str(error.message)) for error in errors
     }
@@ -49,7 +49,8 @@ def coerced(resource_type: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _validator(resource_type: str, region: str) -> Any:
+def validator(resource_type: str, region: str) -> Any:
+    """What checks properties against the schema of a type in a region."""
     # Imported late: only a stack operation needs it.
     from jsonschema import Draft7Validator, ValidationError, validators
 

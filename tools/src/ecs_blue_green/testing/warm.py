@@ -37,8 +37,26 @@ LONGEST_REQUEST = 1 << 20
 # keeps of them is replaced in each emulator.
 PORT = 65432
 LOG_FILE = "log"
-# Of the services that nearly every test asks for something, ministack reads the model for its answer.
-MODELS = ("cloudformation", "cloudwatch", "codedeploy", "ecr", "ecs", "elbv2", "iam", "logs", "ssm", "sts")
+# Of the services that most tests ask for something, ministack reads the model for its answer.
+MODELS = (
+    "application-autoscaling",
+    "cloudformation",
+    "cloudwatch",
+    "codebuild",
+    "codeconnections",
+    "codedeploy",
+    "codepipeline",
+    "ec2",
+    "ecr",
+    "ecs",
+    "elbv2",
+    "iam",
+    "lambda",
+    "logs",
+    "sns",
+    "ssm",
+    "sts",
+)
 
 Popen = Callable[..., Any]
 
@@ -158,15 +176,18 @@ def main(connection: socket.socket, folder: Path, account_id: str, region: str) 
     plays = account.Account(account_id, region)
     serve._isolate(folder, PORT, plays)
     import hypercorn.asyncio  # noqa: F401
+    import regex  # type: ignore[import-untyped]  # noqa: F401
 
     import ecs_blue_green.emulator.assembly  # noqa: F401
-    from ecs_blue_green.emulator import engine, resources
+    from ecs_blue_green.emulator import engine, resources, validation
     from ecs_blue_green.emulator.services import shapes
 
     for module in engine.app._state_map.values():
         engine.app._get_module(module)
     with engine.scope(account_id, region):
         resources.learn_replacements()
+    for resource_type in resources.HANDLERS:
+        validation.validator(resource_type, region)
     for service in MODELS:
         shapes.service_model(service)
     constants = list(_constants(str(folder)))
