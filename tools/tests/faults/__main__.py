@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ecs_blue_green import interpreters
 from ecs_blue_green.deployer import configurations
+from ecs_blue_green.testing import sharing
 from tests.faults.kills import SECONDS_A_RESOURCE, Site, killed, site
 from tests.faults.presses import pressed
 from tests.paths import PROJECT, TOOLS
@@ -90,7 +91,12 @@ def _work(seeds: list[int], *, loud: bool) -> int:
 def _disturb(disturb: Callable[[Site, int, int], list[str]], count: int, seed: int) -> int:
     # Resources that are made at once: what is disturbed is the deployer, and not CloudFormation.
     seconds = SECONDS_A_RESOURCE if disturb is killed else 0.0
-    with tempfile.TemporaryDirectory() as folder, site(Path(folder), seconds) as where:
+    with (
+        sharing.clients(),
+        sharing.builds(),
+        tempfile.TemporaryDirectory() as folder,
+        site(Path(folder), seconds) as where,
+    ):
         wrong = disturb(where, count, seed)
         for line in [*where.log, *(f"WRONG: {one}" for one in wrong)] if wrong else []:
             _say(line)

@@ -1,7 +1,7 @@
 """A deployer as a process of its own, of which three things are replaced, and nothing else.
 
 How requests go out (to the world of the process that started it), how fast time passes, and which machine it
-is on.
+is on. What is the same for all deployers is made once (`warm`).
 """
 
 import os

@@ -47,11 +47,11 @@ class _Presser:
         self._lock = threading.Lock()
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> "_Presser | None":
-        if threading.current_thread().name.partition("-")[0] not in WORKERS:
-            sys.settrace(None)
-            return None
         code = frame.f_code
         if not code.co_filename.startswith(PLACES):
+            return None
+        if threading.current_thread().name.partition("-")[0] not in WORKERS:
+            sys.settrace(None)
             return None
         if code.co_filename == interrupts.__file__ and code.co_name in _OUTSIDE:
             return None

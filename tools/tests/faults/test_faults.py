@@ -22,6 +22,8 @@ from tests.paths import TOOLS
 def test_sample_of_the_scenarios() -> None:
     """To see one of them again: python -m tests.faults --seed SEED."""
     command = [sys.executable, "-m", "tests.faults", "--first", "7", "--count", "16", "--step", "37"]
+    # More start as many emulators, beside tests that want the processors too.
+    command += ["--processes", "2"]
     done = subprocess.run(command, cwd=TOOLS, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
