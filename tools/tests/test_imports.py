@@ -123,7 +123,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "runtime",
     ),
     # Becomes the command that was asked for.
-    "testing.warm": ("__main__", "emulator", "failure"),
+    "testing.warm": ("__main__", "emulator", "ending", "failure"),
     "documents": ("documents", "deployer", "project", "runtime", "template_yaml"),
     # Of the deployer what reads and judges files: nothing is asked of AWS.
     "init": (

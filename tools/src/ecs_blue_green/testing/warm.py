@@ -28,6 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from ecs_blue_green import ending
 from ecs_blue_green.emulator import account
 from ecs_blue_green.failure import Failure
 
@@ -257,4 +258,4 @@ def _serve(request: Mapping[str, Any], files: Sequence[int]) -> int:
 
 if __name__ == "__main__":
     number, folder, *plays = sys.argv[1:]
-    sys.exit(main(socket.socket(fileno=int(number)), Path(folder), *plays))
+    ending.end(main(socket.socket(fileno=int(number)), Path(folder), *plays), OSError)
