@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from botocore.config import Config
+from botocore.hooks import HierarchicalEmitter
 
 from ecs_blue_green.deployer import aws, command_line, environment, patience
 from ecs_blue_green.deployer.errors import Failed
@@ -133,3 +135,23 @@ def test_web_page_in_the_place_of_an_answer_in_json_is_none_and_may_pass(
     with aws.connect(dev, PROJECT) as door, pytest.raises(aws.NotAws) as caught:
         door.client("ssm").get_parameters(Names=["/a"])
     assert aws.is_passing(caught.value)
+
+
+class _Unmade:
+    """A session that makes no client, as where a variable is removed while it reads them."""
+
+    events = HierarchicalEmitter()
+
+    def client(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("dictionary changed size during iteration")
+
+
+def test_client_that_cannot_be_prepared_is_told_to_who_asks_for_it() -> None:
+    """And not by the thread that prepares it: that would fail whichever test is running."""
+    door = aws.Aws(_Unmade(), Config(), None)  # type: ignore[arg-type]
+    before = set(threading.enumerate())
+    door.prepare("ssm")
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    with pytest.raises(RuntimeError, match="changed size"):
+        door.client("ssm")
