@@ -94,6 +94,14 @@ def test_readme_says_how_long_its_commands_take() -> None:
     }
 
 
+@of_the_product
+@pytest.mark.parametrize("name", ["README.md", "docs/README.ja.md"])
+def test_readme_says_how_much_is_installed(name: str) -> None:
+    """What was measured, rounded to tens of megabytes."""
+    (measured,) = re.findall(r"^installed +(\d+) MB in", TEXT["docs/benchmarks.md"], re.MULTILINE)
+    assert re.findall(r"\d+ MB", TEXT[name]) == [f"{round(int(measured), -1)} MB"]
+
+
 def test_every_make_target_is_documented_and_exists() -> None:
     # Two blanks end a command in the column of a table.
     lines = re.findall(r"\bmake ((?:[a-z-]+ ?)+)", ALL_CODE)
