@@ -142,6 +142,8 @@ def test_ecs_services_and_task_sets(aws: Aws) -> None:
         found = call("describe_services", cluster="sets", services=["api"], include=["TAGS"])["services"][0]
         assert found["deploymentController"] == {"type": "CODE_DEPLOY"}
         assert [item["status"] for item in found["taskSets"]] == ["PRIMARY"]
+        # What waits for a service with one deployment (`aws ecs wait services-stable`) never sees its end.
+        assert found["deployments"] == []
         assert (found["desiredCount"], found["runningCount"]) == (1, 1)
         balancer = {"targetGroupArn": green, "containerName": "app", "containerPort": 1323}
         made = call("create_task_set", **target, taskDefinition="sets", loadBalancers=[balancer])["taskSet"]
