@@ -37,8 +37,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--presses", type=int, default=0, help="how many get a Ctrl-C (default: none)")
     parser.add_argument("--here", action="store_true", help="in this process, which has the emulator")
     # They wait about as much as they work.
-    processors = os.cpu_count() or 1
-    parser.add_argument("--processes", type=int, default=2 * processors, help="workers side by side")
+    processes = (os.cpu_count() or 1) + 2
+    parser.add_argument("--processes", type=int, default=processes, help="workers side by side")
     options = parser.parse_args(arguments)
     if options.seed is not None:
         if options.here:

@@ -21,8 +21,11 @@ GARBAGE = 50_000
 # First, because xdist, which is loaded later, has an answer of its own.
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice as many as processors: many tests wait for what takes its time, such as a rehearsal."""
-    return 2 * (os.cpu_count() or 1)
+    """Two more than processors: many tests wait for what takes its time, such as a rehearsal.
+
+    Not more, since each has some hundred megabytes.
+    """
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_sessionstart() -> None:
