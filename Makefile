@@ -242,7 +242,7 @@ test-faults: .venv/develop .venv-emulator/ready ## test 550 deployments with fau
 	@touch $@
 
 # ARGS="plain tests ..." chooses parts.
-benchmark: .venv/ready .venv-emulator/ready .venv-benchmarks/ready ## measure beside commit 80c2dba, Sceptre and the AWS CLI (2 h)
+benchmark: .venv/ready .venv-emulator/ready .venv-benchmarks/ready ## measure beside commit 80c2dba, Sceptre and the AWS CLI (80 min)
 	@cd tools && ../$(BIN)/python -m benchmarks $(ARGS)
 
 # ministack comes with the emulator; moto has an environment of its own.

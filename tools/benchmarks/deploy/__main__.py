@@ -8,7 +8,7 @@ change  one parameter of one layer, and a change in three layers, on an AWS that
 update  the same on a slow AWS
 growth  sets of 6 to 120 small layers; draws docs/pictures/benchmark-deploy.svg
 
-All take about an hour, nearly all of which is waiting. Exit status 1 when a target is missed.
+All take forty minutes, nearly all of which is waiting. Exit status 1 when a target is missed.
 """
 
 import argparse
